@@ -1,0 +1,1 @@
+"""Fleet: a coordinator for headless Claude Code workers over several accounts."""

@@ -1,0 +1,1 @@
+"""How one worker runs on one host. A leaf: never imports `fleet`."""
