@@ -1,0 +1,198 @@
+"""What a request of the client means: whose session, which directory, which task, which step comes next.
+
+Nothing is remembered between requests. The next step follows from the conversation in the request alone, so a session
+that moved to another account, or was resumed, simply goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fleet.double.script import Reaction, Script, Step, Task
+
+_MARKER = re.compile(r"\[\[double:([^\]\s]+)\]\]")
+_REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>", re.DOTALL)
+_WORKING_DIRECTORY = re.compile(
+    r"^[ \t\-*]*(?:primary )?(?:working directory|cwd):[ \t]*(/.*?)[ \t]*$", re.MULTILINE | re.I
+)
+_SIDE_WORK = re.compile(r"\b(title|topic|summari[sz]e|suggest)", re.I)
+
+Message = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """The answer due: a step, and where in the script it stands (`step` counts from 0; None outside any task)."""
+
+    task: str | None
+    part: str
+    step: int | None
+    answer: Step
+
+
+@dataclass
+class _Part:
+    """A run of steps being played: the task itself or a reaction."""
+
+    name: str
+    steps: Sequence[Step]
+    played: int = 0
+
+    @property
+    def left(self) -> bool:
+        return self.played < len(self.steps)
+
+
+def session_of(body: Message, headers: Mapping[str, str]) -> str | None:
+    """The client's session id, from its header or from the request's metadata."""
+    named = headers.get("x-claude-code-session-id")
+    if named:
+        return named
+    user_id = _table(body.get("metadata")).get("user_id")
+    if not isinstance(user_id, str):
+        return None
+    try:
+        session = _table(json.loads(user_id)).get("session_id")
+    except json.JSONDecodeError:
+        found = re.search(r"session_([0-9a-f-]{36})", user_id)
+        session = found.group(1) if found else None
+    return session if isinstance(session, str) else None
+
+
+def working_directory(body: Message) -> str | None:
+    """The directory that the client says it works in. The latest word counts: a resumed session repeats it."""
+    found = None
+    for text in _told(body):
+        for match in _WORKING_DIRECTORY.finditer(text):
+            found = match.group(1)
+    return found
+
+
+def is_side_request(body: Message) -> bool:
+    """Whether the client asks for itself (a quota probe, a title) and not for the conversation."""
+    if body.get("max_tokens") == 1:
+        return True
+    if body.get("tools"):
+        return False
+    if _table(body.get("output_config")).get("format"):
+        return True
+    system = " ".join(_texts(body.get("system")))
+    return "haiku" in str(body.get("model")) and bool(_SIDE_WORK.search(system))
+
+
+def next_turn(script: Script, messages: Sequence[Message]) -> Turn:
+    """The step that answers `messages`."""
+    reader = _Reader(script)
+    for message in messages:
+        if message.get("role") == "assistant":
+            reader.heard(message)
+        elif message.get("role") == "user":
+            reader.told(message)
+    return reader.due()
+
+
+class _Reader:
+    """Replays a conversation against the script."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self._task: Task | None = None
+        self._parts: list[_Part] = []
+        self._first = True
+        self._unknown_marker: str | None = None
+
+    def told(self, message: Message) -> None:
+        said = _said(message)
+        if not said:
+            return
+        task = self._task_named_in(said)
+        self._first = False
+        if task is not None and task is not self._task:
+            self._task = task
+            self._parts = [_Part(task.name, task.steps)]
+            return
+        reaction = self._reaction_to(said)
+        if reaction is not None:
+            self._parts.append(_Part(f"on {reaction.on}", reaction.steps))
+
+    def heard(self, message: Message) -> None:
+        """Count a step as played only when its whole answer is there: not a cut one, not the client's own words."""
+        self._drop_finished()
+        if not self._parts:
+            return
+        part = self._parts[-1]
+        step = part.steps[part.played]
+        blocks = _blocks(message.get("content"))
+        if step.tools:
+            part.played += any(block.get("type") == "tool_use" for block in blocks)
+        else:
+            part.played += step.text.strip() in "".join(_texts(blocks))
+
+    def due(self) -> Turn:
+        name = self._task.name if self._task else None
+        self._drop_finished()
+        if self._parts:
+            part = self._parts[-1]
+            return Turn(name, part.name, part.played, part.steps[part.played])
+        if self._unknown_marker is not None:
+            text = f"The double has no task {self._unknown_marker!r}; it knows {[t.name for t in self._script.tasks]}."
+            return Turn(None, "unknown", None, Step(text=text))
+        if self._task is None:
+            return Turn(None, "unknown", None, self._script.unknown_prompt)
+        return Turn(name, "done", None, Step(text="Done.", tokens_out=5))
+
+    def _drop_finished(self) -> None:
+        while self._parts and not self._parts[-1].left:
+            self._parts.pop()
+
+    def _task_named_in(self, said: str) -> Task | None:
+        marker = _MARKER.search(said)
+        if marker is not None:
+            named = next((task for task in self._script.tasks if task.name == marker.group(1)), None)
+            self._unknown_marker = marker.group(1) if named is None else None
+            return named
+        if not self._first:
+            return None
+        fitting = [task for task in self._script.tasks if (task.match or task.name) in said]
+        return max(fitting, key=lambda task: len(task.match or task.name), default=None)
+
+    def _reaction_to(self, said: str) -> Reaction | None:
+        own = self._task.reactions if self._task else ()
+        lowered = said.lower()
+        return next((entry for entry in (*own, *self._script.reactions) if entry.on.lower() in lowered), None)
+
+
+def _said(message: Message) -> str:
+    """What a person (or the coordinator) wrote, without tool results and the client's own reminders."""
+    return _REMINDER.sub("", "\n".join(_texts(message.get("content")))).strip()
+
+
+def _told(body: Message) -> Iterator[str]:
+    yield from _texts(body.get("system"))
+    for message in messages_of(body):
+        if message.get("role") in ("user", "system"):
+            yield from _texts(message.get("content"))
+
+
+def messages_of(body: Message) -> list[Message]:
+    """The messages of a request; anything that is no message counts as an empty one."""
+    messages = body.get("messages")
+    return [_table(message) for message in messages] if isinstance(messages, list) else []
+
+
+def _blocks(content: object) -> list[Message]:
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    return [_table(block) for block in content] if isinstance(content, list) else []
+
+
+def _texts(content: object) -> list[str]:
+    return [str(block.get("text", "")) for block in _blocks(content) if block.get("type") == "text"]
+
+
+def _table(value: object) -> Message:
+    return value if isinstance(value, dict) else {}
