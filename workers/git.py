@@ -1,0 +1,214 @@
+"""The one place that runs git.
+
+Everything that wants git holds an object with `run`: here a thin runner over GitPython, later one that runs
+the same commands on another host. The caller's own repository variables never reach git (a coordinator that
+was started from a hook would otherwise work on the wrong repository), output is in English, and nothing ever
+asks a question on a terminal.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+LOCK_PATIENCE_S = 10.0
+_FIRST_PAUSE_S = 0.01
+_LONGEST_PAUSE_S = 0.5
+_STDERR_SHOWN = 2000
+
+# GIT_* variables of the caller that say how to reach a server or who writes; all others choose a repository
+# or a behaviour.
+_KEPT = re.compile(
+    r"GIT_(SSH.*|SSL_.*|HTTP_.*|PROXY_.*|ASKPASS|EXEC_PATH|CONFIG_(GLOBAL|SYSTEM|NOSYSTEM)"
+    r"|(AUTHOR|COMMITTER)_(NAME|EMAIL)|ALLOW_PROTOCOL)"
+)
+# What git says while another git holds a lock, or is half-way through writing a new worktree's entry. A
+# reference that is "at X but expected Y" also says "cannot lock ref", and must not be retried: that is a lost
+# race, not a wait.
+_CONTENDED = re.compile(
+    r"Unable to create '[^']*\.lock': File exists|could not lock config file [^\n]*: File exists"
+    r"|failed to read [^\n]*worktrees/[^\n]*|could not open '[^']*worktrees/[^']*'"
+)
+
+
+class GitError(Exception):
+    """Something about git or a repository is not as it must be; the message says what to do."""
+
+
+class GitMissing(GitError):
+    """There is no git to run."""
+
+    def __init__(self) -> None:
+        super().__init__("git was not found on the PATH: install git 2.34 or newer, then try again")
+
+
+class GitFailed(GitError):
+    """A git command ended with a code other than 0."""
+
+    def __init__(self, command: Sequence[str], directory: Path, code: int, stderr: str) -> None:
+        self.command, self.directory, self.code, self.stderr = tuple(command), directory, code, stderr
+        said = stderr.strip()[-_STDERR_SHOWN:] or "(it said nothing)"
+        super().__init__(f"`git {' '.join(command)}` in {directory} failed with code {code}: {said}")
+
+
+@dataclass(frozen=True)
+class GitResult:
+    """What one command gave. Bytes of `out` that are not UTF-8 are kept as surrogates, so that a path can be
+    handed back."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def ok(self) -> bool:
+        return self.code == 0
+
+    @property
+    def lines(self) -> list[str]:
+        return self.out.splitlines()
+
+    @property
+    def fields(self) -> list[str]:
+        """The parts of an output that was asked for with -z."""
+        return [part for part in self.out.split("\0") if part]
+
+
+class RunsGit(Protocol):
+    """Runs git in one directory, on whichever host that directory is."""
+
+    @property
+    def directory(self) -> Path: ...
+
+    def run(
+        self,
+        *args: str,
+        check: bool = True,
+        stdin: bytes | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> GitResult: ...
+
+
+class Git:
+    """Runs git in one directory of this machine.
+
+    `held_fds` are inherited by every command: a lock held on such a descriptor stays held by a git that
+    outlives us.
+    """
+
+    def __init__(self, directory: Path | str, *, held_fds: tuple[int, ...] = ()) -> None:
+        self.directory = Path(directory).absolute()
+        self._held_fds = held_fds
+
+    def run(
+        self,
+        *args: str,
+        check: bool = True,
+        stdin: bytes | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> GitResult:
+        """Run `git ARGS`; wait for a lock that another git holds, at most `LOCK_PATIENCE_S`.
+
+        Raises GitMissing, and with `check` GitFailed for any code other than 0.
+        """
+        give_up_at = time.monotonic() + LOCK_PATIENCE_S
+        pause = _FIRST_PAUSE_S
+        while True:
+            result = self._once(args, stdin, env or {})
+            contended = not result.ok and _CONTENDED.search(result.err)
+            if not contended or time.monotonic() > give_up_at:
+                break
+            # Jitter keeps ten that collided from colliding again; nothing about a run depends on it.
+            time.sleep(pause * random.uniform(0.5, 1.5))
+            pause = min(pause * 2, _LONGEST_PAUSE_S)
+        if check and not result.ok:
+            raise GitFailed(args, self.directory, result.code, result.err or result.out)
+        return result
+
+    def _once(self, args: Sequence[str], stdin: bytes | None, env: Mapping[str, str]) -> GitResult:
+        try:
+            import git  # a tenth of a second, paid only by those who run git
+        except ImportError as error:
+            raise GitMissing from error
+        with ExitStack() as stack:
+            istream = stack.enter_context(_as_file(stdin)) if stdin is not None else None
+            try:
+                code, out, err = git.Git(self.directory).execute(
+                    # -C as well: GitPython silently runs in its own directory when the one it was given is
+                    # missing.
+                    [*_without_repository_variables(), "git", "-C", str(self.directory), *args],
+                    istream=istream,
+                    with_extended_output=True,
+                    with_exceptions=False,
+                    stdout_as_string=False,
+                    env=_environment(env),
+                    pass_fds=self._held_fds,
+                )
+            except git.GitCommandNotFound as error:
+                raise GitMissing from error
+        return GitResult(code, out.decode("utf-8", "surrogateescape"), err)
+
+    def said(self, *args: str) -> str:
+        """The output of a command that must succeed."""
+        return self.run(*args).out
+
+    def asks(self, *args: str) -> bool:
+        """The answer of a command that answers with its code: 0 yes, 1 no. Raises GitFailed for any other."""
+        result = self.run(*args, check=False)
+        if result.code > 1:
+            raise GitFailed(args, self.directory, result.code, result.err)
+        return result.ok
+
+    def commit_of(self, name: str) -> str | None:
+        """The full id of the commit that `name` means, None when there is none."""
+        found = self.run(
+            "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}", check=False
+        )
+        return found.out if found.ok else None
+
+
+def identity(git: RunsGit) -> dict[str, str]:
+    """Variables that name the writer of a commit where the user's configuration does not, and nothing where
+    it does."""
+    configured = git.run("config", "--get-regexp", r"^(user|author|committer)\.(name|email)$", check=False)
+    keys = {line.split(" ", 1)[0].lower() for line in configured.lines}
+    names = {}
+    for role in ("author", "committer"):
+        for part, stand_in in (("name", "Fleet"), ("email", "fleet@localhost")):
+            variable = f"GIT_{role.upper()}_{part.upper()}"
+            if not {f"user.{part}", f"{role}.{part}"} & keys and not os.environ.get(variable):
+                names[variable] = stand_in
+    return names
+
+
+def scrubbed(environ: Mapping[str, str]) -> dict[str, str]:
+    """An environment without the variables by which a calling git would redirect ours."""
+    return {
+        key: value for key, value in environ.items() if not key.startswith("GIT_") or _KEPT.fullmatch(key)
+    }
+
+
+def _environment(extra: Mapping[str, str]) -> dict[str, str]:
+    fixed = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "GIT_EDITOR": ":", "GIT_PAGER": "cat"}
+    return {**fixed, "LC_ALL": "C", **extra}
+
+
+def _without_repository_variables() -> list[str]:
+    """GitPython can add variables but not take any away, so env(1) does."""
+    unwanted = os.environ.keys() - scrubbed(os.environ).keys()
+    return ["env", *(word for name in sorted(unwanted) for word in ("-u", name))] if unwanted else []
+
+
+def _as_file(content: bytes) -> BinaryIO:
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller's exit stack closes it
+    file.write(content)
+    file.seek(0)
+    return file

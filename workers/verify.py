@@ -1,0 +1,73 @@
+"""The gate: commands that must all succeed in a worktree before its work may land. In doubt it stays shut."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from workers.command import Ended, run_shell
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the gate says. When it is shut, `command` is the one that shut it and `code` how that ended:
+    negative for a signal, None when it never started. `duration_s` is the time of all that ran, in seconds.
+    """
+
+    ok: bool
+    command: str | None
+    code: int | None
+    output_tail: str
+    duration_s: float
+
+
+def verify(
+    commands: Sequence[str],
+    cwd: Path,
+    env: Mapping[str, str],
+    timeout_s: float,
+    log_path: Path | None = None,
+) -> Verdict:
+    """Run the commands one after another, each in `sh -c` with `timeout_s` seconds of its own, until one does
+    not succeed.
+
+    `env` (the marker FLEET_RUN, the ports) is added to this process's environment. No commands: the gate is
+    open. All of the output is appended to `log_path`. Raises OSError when the log cannot be written: then
+    nothing was decided.
+    """
+    duration_s = 0.0
+    tail = ""
+    with log_path.open("ab") if log_path else nullcontext() as log:
+        for command in commands:
+            ended = _run_logged(command, cwd, env, timeout_s, log)
+            duration_s += ended.duration_s
+            tail = _explained(ended, command, timeout_s)
+            if ended.timed_out or ended.code != 0:
+                return Verdict(False, command, ended.code, tail, duration_s)
+    return Verdict(True, None, 0, tail, duration_s)
+
+
+def _run_logged(
+    command: str, cwd: Path, env: Mapping[str, str], timeout_s: float, log: IO[bytes] | None
+) -> Ended:
+    if log is not None:
+        log.write(f"$ {command}\n".encode())
+        log.flush()
+    return run_shell(command, cwd=cwd, env=env, timeout_s=timeout_s, log=log)
+
+
+def _explained(ended: Ended, command: str, timeout_s: float) -> str:
+    """The output, and after it why it counts as a failure when the output alone does not show that."""
+    reason = None
+    if ended.timed_out:
+        reason = f"it was stopped after {timeout_s:g} s"
+    elif ended.code == 127:
+        reason = "a command was not found (127)"
+    elif ended.code is not None and ended.code < 0:
+        reason = f"it was ended by signal {-ended.code}"
+    if reason is None:
+        return ended.tail
+    return f"{ended.tail.rstrip()}\n[{command}: {reason}]".lstrip()
