@@ -1,0 +1,88 @@
+"""The invariants of the fleet, as sentences. The simulator asks for them after every step."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from fleet.core.lifecycles import TASK_ENDS
+from fleet.core.model import Fleet
+
+
+def broken(fleet: Fleet) -> list[str]:
+    """The invariants that do not hold, each as a sentence with what breaks it. Empty when all is well."""
+    return [
+        *_queue(fleet),
+        *_workers(fleet),
+        *_order(fleet),
+        *_landings(fleet),
+        *_worktrees(fleet),
+        *_ends(fleet),
+    ]
+
+
+def _queue(fleet: Fleet) -> Iterator[str]:
+    expected = tuple(sorted(t.rank for t in fleet.tasks.values() if t.state == "queued"))
+    if fleet.queue != expected:
+        yield "the queue holds exactly the queued tasks, in rank order"
+
+
+def _workers(fleet: Fleet) -> Iterator[str]:
+    by_task = Counter(a.task for a in fleet.attempts.values())
+    for task_id, workers in by_task.items():
+        if workers > 1:
+            yield f"no two workers are in one worktree: {task_id} has {workers}"
+    for attempt in fleet.attempts.values():
+        if attempt.state == "ended":
+            yield f"an attempt that has ended leaves the fleet: {attempt.id}"
+        if fleet.tasks[attempt.task].attempt != attempt.id:
+            yield f"a living attempt is its task's own: {attempt.id}"
+    for task in fleet.tasks.values():
+        if task.state == "running" and task.attempt not in fleet.attempts:
+            yield f"a running task has a living attempt: {task.id}"
+    by_account = Counter(a.account for a in fleet.attempts.values())
+    for name, workers in by_account.items():
+        if workers > fleet.accounts[name].concurrency:
+            yield f"no account has more workers than its concurrency: {name} has {workers}"
+
+
+def _order(fleet: Fleet) -> Iterator[str]:
+    for task in fleet.tasks.values():
+        open_ones = [t for t in task.after if fleet.tasks[t].state != "landed"]
+        if open_ones and task.state not in ("waiting", "cancelled", "failed"):
+            yield f"a task starts only when all it waits for has landed: {task.id} is {task.state}, {open_ones} not landed"
+        if not open_ones and task.state == "waiting":
+            yield f"a task whose dependencies have all landed waits no longer: {task.id}"
+
+
+def _landings(fleet: Fleet) -> Iterator[str]:
+    lanes = Counter((t.spec.repo, t.spec.target) for t in fleet.tasks.values() if t.landing_begun)
+    for lane, count in lanes.items():
+        if count > 1:
+            yield f"one landing at a time per target: {lane} has {count}"
+    for task in fleet.tasks.values():
+        if task.landing_begun and task.state != "landing":
+            yield f"only a landing task is being merged: {task.id} is {task.state}"
+        if task.state == "landing" and (task.spec.repo, task.spec.target) not in lanes:
+            yield f"a target with tasks to land has a landing under way: {task.id} waits"
+
+
+def _worktrees(fleet: Fleet) -> Iterator[str]:
+    slots = Counter(w.slot for w in fleet.worktrees.values() if w.state != "removed")
+    for slot, count in slots.items():
+        if count > 1:
+            yield f"every worktree has a block of ports of its own: slot {slot} is shared by {count}"
+    for attempt in fleet.attempts.values():
+        worktree = fleet.worktrees.get(attempt.task)
+        if worktree is None or worktree.state in ("removing", "removed"):
+            yield f"no worktree is removed under a worker: {attempt.id}"
+
+
+def _ends(fleet: Fleet) -> Iterator[str]:
+    for task in fleet.tasks.values():
+        if (task.state in TASK_ENDS) != (task.ended_ms is not None):
+            yield f"a task has an end exactly when it has ended: {task.id} is {task.state}"
+        if task.state == "landed" and not task.landed_commit:
+            yield f"a landed task names its commit: {task.id}"
+        if task.state == "failed" and not task.reason:
+            yield f"a failed task says why: {task.id}"

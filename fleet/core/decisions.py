@@ -1,0 +1,80 @@
+"""What to do about what happened. Each decision carries its id, its cause (the event's id) and whom it is about.
+
+All but `Note` are committed with the state that caused them and performed at least once; every performer
+is idempotent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    id: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartWorker(Decision):
+    """Make the worktree ready, bring the session, start the client under its supervisor."""
+
+    attempt: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TellWorker(Decision):
+    attempt: str
+    word: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopWorker(Decision):
+    """`close`: let it end by itself; `quick`: its turn is over, end it now; `ladder`: interrupt first."""
+
+    attempt: str
+    how: Literal["close", "quick", "ladder"]
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckWork(Decision):
+    """Commit what the worker left, then run the task's verification in its worktree."""
+
+    attempt: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LandWork(Decision):
+    task: str
+    begun_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookAtHeld(Decision):
+    task: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveWorktree(Decision):
+    """Preserve what is not in a commit, then remove the directory."""
+
+    task: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note(Decision):
+    """A line for the log and the task's history."""
+
+    level: Literal["debug", "info", "warning", "error"]
+    text: str
+    task: str | None = None
+    attempt: str | None = None
+    account: str | None = None
+    host: str | None = None
+
+
+Effect = StartWorker | TellWorker | StopWorker | CheckWork | LandWork | LookAtHeld | RemoveWorktree
+AnyDecision = Effect | Note

@@ -1,0 +1,57 @@
+"""One round of dispatch: the placements to make now, in the order of the queue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fleet.core.dispatch import price
+from fleet.core.dispatch.feasible import Placement, backs_off_until, refusal
+from fleet.core.dispatch.room import Room
+from fleet.core.model import Fleet, Task
+
+Class = tuple[tuple[str, ...], str | None]
+"""Queued tasks that agree in this have the same feasible placements: allowed tiers, and the account their
+session is on."""
+
+
+def choose(fleet: Fleet) -> Iterator[Placement]:
+    """Yields the placements to make now, best task first.
+
+    Linear in the queue at worst, and each task that cannot be placed costs one look-up: tasks of a class for which
+    nothing was feasible are passed over, because room only shrinks during a round.
+    """
+    if fleet.draining or not fleet.queue:
+        return
+    room = Room(fleet)
+    host = room.host_for_one_more()
+    hopeless: set[Class] = set()
+    busy_tasks = {a.task for a in fleet.attempts.values()}
+    for *_, task_id in fleet.queue:
+        if host is None:
+            return
+        task = fleet.tasks[task_id]
+        kind: Class = (task.spec.tiers, task.session_account if task.session_id else None)
+        if kind in hopeless or task_id in busy_tasks or backs_off_until(fleet, task) is not None:
+            continue
+        best = _best(fleet, room, task)
+        if best is None:
+            hopeless.add(kind)
+            continue
+        room.take(best[0], host.name)
+        yield Placement(task_id, best[0], best[1], host.name)
+        host = room.host_for_one_more()
+
+
+def _best(fleet: Fleet, room: Room, task: Task) -> tuple[str, str] | None:
+    tiers = task.spec.tiers
+    feasible = [
+        (account, tier)
+        for account in fleet.accounts.values()
+        if account.state != "removed"
+        for tier in tiers
+        if refusal(fleet, room, task, account, tier) is None
+    ]
+    if not feasible:
+        return None
+    account, tier = min(feasible, key=lambda pair: price.order(fleet, room, tiers, *pair))
+    return account.name, tier

@@ -1,0 +1,127 @@
+"""Why a task is where it is: what was considered, what was refused for which reason, when it expects to run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fleet.core import headroom
+from fleet.core.dispatch.feasible import Refusal, backs_off_until, refusal, waits_for
+from fleet.core.dispatch.room import Room
+from fleet.core.model import Fleet, Task
+
+DEAD_ENDS = frozenset({"failed", "cancelled"})
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """`expects_ms` is when it expects to run, None where that depends on other work or is unknown. `stuck`
+    means that nothing will happen until a person acts; `advice` then says what."""
+
+    task: str
+    state: str
+    summary: str
+    refusals: tuple[Refusal, ...] = ()
+    expects_ms: int | None = None
+    stuck: bool = False
+    advice: str = ""
+
+
+def explain(fleet: Fleet, task: Task) -> Explanation:
+    """Explains any task's present state."""
+    if task.state == "queued":
+        return _queued(fleet, task)
+    if task.state == "waiting":
+        return _waiting(fleet, task)
+    return _placed(fleet, task) if task.state in ("running", "checking") else _beyond(task)
+
+
+def _waiting(fleet: Fleet, task: Task) -> Explanation:
+    missing = waits_for(fleet, task)
+    names = ", ".join(f"{t.id} ({t.state})" for t in missing)
+    dead = [t.id for t in missing if t.state in DEAD_ENDS]
+    behind = [t.id for t in missing if t.state == "waiting" and explain(fleet, t).stuck]
+    held = [t.id for t in missing if t.state == "held"]
+    advice = ""
+    if dead:
+        advice = (
+            f"{dead[0]} ended without landing: fleet task retry {dead[0]}, or fleet task cancel {task.id}"
+        )
+    elif behind or held:
+        advice = f"see: fleet why {(behind or held)[0]}"
+    return Explanation(
+        task.id, task.state, f"waits for {names} to land", stuck=bool(dead or behind or held), advice=advice
+    )
+
+
+def _queued(fleet: Fleet, task: Task) -> Explanation:
+    until = backs_off_until(fleet, task)
+    if until is not None:
+        return Explanation(task.id, task.state, f"backs off: {task.reason}", expects_ms=until)
+    if fleet.draining:
+        return Explanation(task.id, task.state, "no new workers are started: the coordinator is stopping")
+    room = Room(fleet)
+    accounts = [a for a in fleet.accounts.values() if a.state != "removed"]
+    if not accounts:
+        advice = "fleet account add NAME --kind subscription --login"
+        return Explanation(task.id, task.state, "there is no account", stuck=True, advice=advice)
+    refusals = tuple(
+        found
+        for account in sorted(accounts, key=lambda a: a.name)
+        for tier in task.spec.tiers
+        if (found := refusal(fleet, room, task, account, tier)) is not None
+    )
+    if len(refusals) < len(accounts) * len(task.spec.tiers):
+        return _placeable(fleet, room, task, refusals)
+    if all(r.lasting for r in refusals):
+        advice = f"add an account with tier {' or '.join(task.spec.tiers)}, or fleet account verify NAME"
+        return Explanation(
+            task.id, task.state, "no account can ever take it", refusals, stuck=True, advice=advice
+        )
+    expects = headroom.earliest(r.until_ms for r in refusals)
+    crowded = any(r.until_ms is None and not r.lasting for r in refusals)
+    summary = "no account has room now" if crowded else "every account it may use is closed until a reset"
+    return Explanation(task.id, task.state, summary, refusals, None if crowded else expects)
+
+
+def _placeable(fleet: Fleet, room: Room, task: Task, refusals: tuple[Refusal, ...]) -> Explanation:
+    """An account would take it: then it is the hosts, or others that are ahead of it."""
+    if not fleet.hosts:
+        return Explanation(task.id, task.state, "the coordinator isn't running: fleet up", refusals)
+    full = {h.name: why for h in fleet.hosts.values() if (why := room.host_refusal(h))}
+    if len(full) == len(fleet.hosts):
+        hosts = "; ".join(f"host {name}: {why}" for name, why in sorted(full.items()))
+        return Explanation(task.id, task.state, hosts, refusals)
+    ahead = fleet.queue.index(task.rank)
+    summary = f"next in the queue, {ahead} ahead of it" if ahead else "next in the queue"
+    return Explanation(task.id, task.state, summary, refusals, fleet.now_ms)
+
+
+def _placed(fleet: Fleet, task: Task) -> Explanation:
+    attempt = fleet.attempts.get(task.attempt or "")
+    if attempt is None:
+        return Explanation(task.id, task.state, task.reason or task.state)
+    doing = {
+        "starting": "is being started",
+        "running": "its work is being verified" if task.state == "checking" else "works",
+        "stopping": f"is being stopped ({attempt.reason})",
+    }.get(attempt.state, attempt.state)
+    account = fleet.accounts.get(attempt.account)
+    left = headroom.headroom(fleet, account, attempt.tier) if account else None
+    known = "headroom unknown" if left is None else f"headroom {left:.0%}"
+    summary = (
+        f"attempt {attempt.id} {doing} on {attempt.account} ({attempt.tier}, {known}), host {attempt.host}"
+    )
+    return Explanation(task.id, task.state, summary)
+
+
+def _beyond(task: Task) -> Explanation:
+    """States behind the workers: landing, held and the ends."""
+    if task.state == "landing":
+        place = "is being merged and verified" if task.landing_begun else "waits for its turn to be merged"
+        return Explanation(task.id, task.state, f"verified; {place} into {task.spec.target}")
+    if task.state == "held":
+        return Explanation(task.id, task.state, "verified, but not landed", stuck=True, advice=task.reason)
+    if task.state == "landed":
+        where = task.spec.target if task.spec.land == "merge" else task.branch
+        return Explanation(task.id, task.state, f"landed on {where} as {(task.landed_commit or '')[:12]}")
+    return Explanation(task.id, task.state, task.reason or task.state, advice=f"fleet task retry {task.id}")

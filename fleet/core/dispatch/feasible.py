@@ -1,0 +1,107 @@
+"""Which placements a task may have now, and for every other one the reason why not.
+
+Why a session cannot flap between accounts: it leaves its account only when that account is *closed* to it, that is
+when every tier it may use there is refused (or full) until a reset, or the account is quarantined or removed
+(`is_closed`). No reading, ranking or momentary crowding moves it. A refusal holds until its reset and outranks
+readings (`headroom`), so an account that was left stays closed until then. Between two departures from one
+account therefore lies a reset of the bucket that refused, or a person's act; and the number of moves is at most
+the number of refusals and quarantines. `tests/sim` holds every seed to that bound.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fleet.core import headroom
+from fleet.core.dispatch.room import Room
+from fleet.core.model import Account, Fleet, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    task: str
+    account: str
+    tier: str
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why one account and tier was not taken. `until_ms` is when that will have changed, None where nobody knows;
+    `lasting` means only a person can change it."""
+
+    account: str
+    tier: str
+    why: str
+    until_ms: int | None = None
+    lasting: bool = False
+
+
+def refusal(fleet: Fleet, room: Room, task: Task, account: Account, tier: str) -> Refusal | None:
+    """The first reason against `task` on `account` with `tier`, None when there is none."""
+    return (
+        closed(fleet, account, tier)
+        or _warm_elsewhere(fleet, task, account, tier)
+        or _crowded(room, account, tier)
+    ) or _busy(fleet, account, tier)
+
+
+def closed(fleet: Fleet, account: Account, tier: str) -> Refusal | None:
+    """Why the account gives nothing to `tier` at all now: its state, its tiers, a bucket that is blocked."""
+    if account.state == "quarantined":
+        return Refusal(account.name, tier, f"quarantined: {account.reason}", lasting=True)
+    if account.model_of(tier) is None:
+        return Refusal(account.name, tier, f"has no tier {tier}", lasting=True)
+    block = headroom.block_of(fleet, account, tier)
+    if block is None:
+        return None
+    why = f"{block.bucket} {'was refused' if block.refused else 'is full'}"
+    return Refusal(account.name, tier, why, block.until_ms)
+
+
+def is_closed(fleet: Fleet, task: Task, account: Account) -> bool:
+    """Whether the account is closed to every tier the task may use: only then may its session move."""
+    return account.state != "ready" or all(closed(fleet, account, t) for t in task.spec.tiers)
+
+
+def warm_account(fleet: Fleet, task: Task) -> Account | None:
+    """The account that the task's session has to stay on: the one its cache is warm on, unless that is closed."""
+    account = fleet.accounts.get(task.session_account or "")
+    if account is None or task.session_id is None or is_closed(fleet, task, account):
+        return None
+    return account
+
+
+def _warm_elsewhere(fleet: Fleet, task: Task, account: Account, tier: str) -> Refusal | None:
+    warm = warm_account(fleet, task)
+    if warm is None or warm.name == account.name:
+        return None
+    return Refusal(account.name, tier, f"its session stays on {warm.name}, where its cache is warm")
+
+
+def _crowded(room: Room, account: Account, tier: str) -> Refusal | None:
+    if not room.account_is_full(account):
+        return None
+    workers, limit = room.workers_on(account), room.limit_of(account)
+    why = f"has {workers} of {limit} workers it may have now"
+    if limit < account.concurrency:
+        why += f" (being tried out: up to {account.concurrency} once it has answered)"
+    return Refusal(account.name, tier, why)
+
+
+def _busy(fleet: Fleet, account: Account, tier: str) -> Refusal | None:
+    if fleet.now_ms >= account.busy_until_ms:
+        return None
+    return Refusal(account.name, tier, "its server is overloaded, trying again", account.busy_until_ms)
+
+
+def waits_for(fleet: Fleet, task: Task) -> list[Task]:
+    """The tasks it waits for that have not landed."""
+    return [fleet.tasks[t] for t in task.after if fleet.tasks[t].state != "landed"]
+
+
+def backs_off_until(fleet: Fleet, task: Task) -> int | None:
+    """When its back-off ends, None when it has none. One further away than any back-off can be was set by a clock
+    that has since been put right, and doesn't count."""
+    left = task.not_before_ms - fleet.now_ms
+    return task.not_before_ms if 0 < left <= fleet.settings.backoff_max_ms else None

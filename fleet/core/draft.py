@@ -1,0 +1,163 @@
+"""The fleet while one event is applied to it: reads see the writes, and `close` gives the next fleet."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Literal, TypeVar
+
+from fleet.core.decisions import AnyDecision, Note
+from fleet.core.lifecycles import check_transition
+from fleet.core.model import Account, Attempt, Bucket, Fleet, Host, Task, Worktree
+
+V = TypeVar("V")
+Level = Literal["debug", "info", "warning", "error"]
+
+
+class Draft:
+    """Writable copies of the maps that change; everything else is shared with the fleet before."""
+
+    def __init__(self, fleet: Fleet, at_ms: int, cause: str) -> None:
+        self.before = fleet
+        self.now_ms = at_ms
+        self.cause = cause
+        self.decisions: list[AnyDecision] = []
+        self.settle = False
+        """Set by whatever may let another task move on; then waiting tasks, landings and dispatch are looked at."""
+        self._changed: dict[str, dict[str, Any]] = {}
+        self._fields: dict[str, Any] = {}
+        self._queue: list[Any] | None = None
+
+    # --- reading ---
+
+    def _map(self, name: str) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self._changed.get(name) or getattr(self.before, name)
+        return found
+
+    @property
+    def tasks(self) -> Mapping[str, Task]:
+        return self._map("tasks")
+
+    @property
+    def attempts(self) -> Mapping[str, Attempt]:
+        return self._map("attempts")
+
+    @property
+    def accounts(self) -> Mapping[str, Account]:
+        return self._map("accounts")
+
+    @property
+    def buckets(self) -> Mapping[str, Bucket]:
+        return self._map("buckets")
+
+    @property
+    def worktrees(self) -> Mapping[str, Worktree]:
+        return self._map("worktrees")
+
+    def value(self, name: str) -> Any:
+        return self._fields.get(name, getattr(self.before, name))
+
+    def live_attempt(self, attempt_id: str) -> tuple[Attempt, Task] | None:
+        """The fence: the attempt and its task, or None when the attempt has ended or another took its place."""
+        attempt = self.attempts.get(attempt_id)
+        if attempt is None:
+            return None
+        return attempt, self.tasks[attempt.task]
+
+    # --- writing ---
+
+    def _write(self, name: str, key: str, value: V) -> V:
+        if name not in self._changed:
+            self._changed[name] = dict(getattr(self.before, name))
+        self._changed[name][key] = value
+        return value
+
+    def set(self, name: str, value: Any) -> None:
+        self._fields[name] = value
+
+    def put_task(self, task: Task) -> Task:
+        before = self.tasks.get(task.id)
+        if before is not None:
+            check_transition("task", task.id, before.state, task.state, self.cause)
+        self._requeue(before, task)
+        return self._write("tasks", task.id, task)
+
+    def _requeue(self, before: Task | None, after: Task) -> None:
+        was = before is not None and before.state == "queued"
+        if was == (after.state == "queued"):
+            return
+        if self._queue is None:
+            self._queue = list(self.before.queue)
+        if was:
+            del self._queue[bisect_left(self._queue, after.rank)]
+        else:
+            insort(self._queue, after.rank)
+
+    def put_attempt(self, attempt: Attempt) -> Attempt:
+        """Writes the attempt; one that has ended leaves the fleet (the store keeps it)."""
+        before = self.attempts.get(attempt.id)
+        if before is not None:
+            check_transition("attempt", attempt.id, before.state, attempt.state, self.cause)
+        return self._write("attempts", attempt.id, attempt)
+
+    def put_account(self, account: Account) -> Account:
+        before = self.accounts.get(account.name)
+        if before is not None:
+            check_transition("account", account.name, before.state, account.state, self.cause)
+        return self._write("accounts", account.name, account)
+
+    def put_bucket(self, key: str, bucket: Bucket) -> Bucket:
+        return self._write("buckets", key, bucket)
+
+    def put_host(self, host: Host) -> Host:
+        return self._write("hosts", host.name, host)
+
+    def put_worktree(self, worktree: Worktree) -> Worktree:
+        before = self.worktrees.get(worktree.task)
+        if before is not None:
+            check_transition("worktree", worktree.task, before.state, worktree.state, self.cause)
+        return self._write("worktrees", worktree.task, worktree)
+
+    # --- deciding ---
+
+    def decide(self, decision: type[AnyDecision], **what: Any) -> None:
+        number = self.value("decisions_made") + 1
+        self.set("decisions_made", number)
+        self.decisions.append(decision(id=f"d{number}", cause=self.cause, **what))
+
+    def note(
+        self,
+        level: Level,
+        text: str,
+        *,
+        task: str | None = None,
+        attempt: Attempt | None = None,
+        account: str | None = None,
+    ) -> None:
+        """A line for the log and the history of the task."""
+        self.decisions.append(
+            Note(
+                id="",
+                cause=self.cause,
+                level=level,
+                text=text,
+                task=attempt.task if attempt else task,
+                attempt=attempt.id if attempt else None,
+                account=attempt.account if attempt else account,
+                host=attempt.host if attempt else None,
+            )
+        )
+
+    def peek(self) -> Fleet:
+        """The fleet as written so far."""
+        changed: dict[str, Any] = {**self._changed, **self._fields}
+        if self._queue is not None:
+            changed["queue"] = tuple(self._queue)
+        return replace(self.before, now_ms=self.now_ms, **changed)
+
+    def close(self) -> tuple[Fleet, tuple[AnyDecision, ...]]:
+        """The next fleet, without the attempts that have ended, and the decisions."""
+        ended = [key for key, a in self._changed.get("attempts", {}).items() if a.state == "ended"]
+        self.set("ended", tuple(self._changed["attempts"].pop(key) for key in ended))
+        return self.peek(), tuple(self.decisions)

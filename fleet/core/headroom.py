@@ -1,0 +1,168 @@
+"""What a bucket can still give: readings, refusals and resets.
+
+Rules, in this order:
+1. a refusal outranks every reading until its reset;
+2. past its reset a reading is unknown, and unknown is not zero: it is spent carefully;
+3. of two readings the later observation of the later window counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from fleet.core.events import WindowReading
+from fleet.core.model import NEVER_MS, Account, Bucket, Fleet, Settings, bucket_key
+
+RESET_JITTER_MS = 5_000
+"""`resets_at` of one and the same window jitters by a second or two (measured)."""
+
+UNKNOWN_HEADROOM = 0.5
+"""How an account without a fresh reading ranks among those that have one: neither free nor spent."""
+
+WORKER_COMMITMENT = 0.02
+"""Share of a bucket that one running worker is taken to need still, until that rate is learned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """A bucket that gives nothing now, until `until_ms`."""
+
+    bucket: str
+    until_ms: int
+    refused: bool
+
+
+def utilization_now(bucket: Bucket, now_ms: int, settings: Settings) -> float | None:
+    """The bucket's utilization, or None where it is unknown: never read, past its reset, or too old."""
+    if bucket.utilization is None:
+        return None
+    if bucket.resets_ms is not None:
+        return bucket.utilization if now_ms < bucket.resets_ms else None
+    fresh = now_ms - bucket.observed_ms < settings.reading_life_ms
+    return bucket.utilization if fresh else None
+
+
+def blocked_until(bucket: Bucket, now_ms: int, settings: Settings) -> Blocked | None:
+    """Whether the bucket gives nothing now: refused and not yet reset, or read as full."""
+    if bucket.refused_until_ms is not None and now_ms < bucket.refused_until_ms:
+        return Blocked(bucket.name, bucket.refused_until_ms, refused=True)
+    utilization = utilization_now(bucket, now_ms, settings)
+    if utilization is not None and utilization >= 1.0:
+        until = bucket.resets_ms or bucket.observed_ms + settings.reading_life_ms
+        return Blocked(bucket.name, until, refused=False)
+    return None
+
+
+def drawn_on(fleet: Fleet, account: Account, tier: str | None) -> list[Bucket]:
+    """The buckets that work of `tier` on `account` draws on, by name: the account-wide ones and the tier's."""
+    found = (b for b in fleet.buckets.values() if b.pool == account.pool and b.scope in (None, tier))
+    return sorted(found, key=lambda bucket: bucket.name)
+
+
+def block_of(fleet: Fleet, account: Account, tier: str) -> Blocked | None:
+    """The block that lasts longest among the buckets that `tier` draws on; None when all of them give."""
+    blocks = [blocked_until(b, fleet.now_ms, fleet.settings) for b in drawn_on(fleet, account, tier)]
+    return max((b for b in blocks if b), key=lambda b: (b.until_ms, b.bucket), default=None)
+
+
+def headroom(fleet: Fleet, account: Account, tier: str) -> float | None:
+    """1 − the highest known utilization among the buckets that `tier` draws on; None when none is known."""
+    known = [
+        used
+        for bucket in drawn_on(fleet, account, tier)
+        if (used := utilization_now(bucket, fleet.now_ms, fleet.settings)) is not None
+    ]
+    return 1.0 - max(known) if known else None
+
+
+def is_proven(fleet: Fleet, account: Account) -> bool:
+    """Whether there is recent evidence that the account gives: a fresh reading or an answer not long ago.
+    Without it one worker at a time is risked."""
+    if account.answered_ms is not None and fleet.now_ms - account.answered_ms < fleet.settings.answer_life_ms:
+        return True
+    return any(
+        utilization_now(b, fleet.now_ms, fleet.settings) is not None for b in drawn_on(fleet, account, None)
+    )
+
+
+def merged(
+    buckets: Mapping[str, Bucket],
+    pool: str,
+    readings: Iterable[WindowReading],
+    *,
+    at_ms: int,
+    now_ms: int,
+    source: str,
+    settings: Settings,
+) -> dict[str, Bucket]:
+    """The buckets that `readings` change. What did not arrive is kept as it was."""
+    changed: dict[str, Bucket] = {}
+    for reading in readings:
+        key = bucket_key(pool, reading.name)
+        before = changed.get(key) or buckets.get(key)
+        after = _read(before, pool, reading, at_ms, source)
+        if reading.refused:
+            after = _refused(after, reading, now_ms, settings)
+        if after != before:
+            changed[key] = after
+    return changed
+
+
+def _read(before: Bucket | None, pool: str, reading: WindowReading, at_ms: int, source: str) -> Bucket:
+    fresh = Bucket(
+        pool=pool,
+        name=reading.name,
+        scope=reading.scope,
+        observed_ms=at_ms,
+        source=source,
+        utilization=reading.utilization,
+        resets_ms=reading.resets_ms,
+        status=reading.status,
+    )
+    if before is None:
+        return fresh
+    if _is_stale(before, reading, at_ms):
+        return before
+    return replace(
+        fresh,
+        utilization=before.utilization if fresh.utilization is None else fresh.utilization,
+        resets_ms=fresh.resets_ms or before.resets_ms,
+        status=fresh.status or before.status,
+        refused_until_ms=before.refused_until_ms,
+        refusals=before.refusals,
+    )
+
+
+def _is_stale(before: Bucket, reading: WindowReading, at_ms: int) -> bool:
+    """An older observation, or one of a window that has since been replaced by a later one."""
+    if at_ms < before.observed_ms:
+        return True
+    if before.resets_ms is None or reading.resets_ms is None or at_ms >= before.resets_ms:
+        return False
+    return reading.resets_ms < before.resets_ms - RESET_JITTER_MS
+
+
+def _refused(bucket: Bucket, reading: WindowReading, now_ms: int, settings: Settings) -> Bucket:
+    """The bucket with the refusal on it. Where the reset is missing or already past (a clock that is off), it is
+    guessed, and doubled with each refusal in a row, so that nothing can be tried in a tight circle."""
+    again = bucket.refused_until_ms is not None and now_ms < bucket.refused_until_ms
+    refusals = bucket.refusals if again else bucket.refusals + 1
+    until = reading.resets_ms
+    if until is None or until <= now_ms:
+        until = now_ms + min(settings.refusal_guess_ms << min(refusals - 1, 4), 3_600_000)
+    until = max(until, bucket.refused_until_ms or 0) if again else until
+    return replace(bucket, refused_until_ms=until, refusals=refusals, status="rejected")
+
+
+def cleared_by_answer(bucket: Bucket, now_ms: int) -> Bucket:
+    """An answer after the refusal's reset ends the row of refusals."""
+    if bucket.refusals and (bucket.refused_until_ms or 0) <= now_ms:
+        return replace(bucket, refusals=0, refused_until_ms=None)
+    return bucket
+
+
+def earliest(until_ms: Iterable[int | None]) -> int | None:
+    """The earliest known of several times, None when none is known."""
+    known = [t for t in until_ms if t is not None and t < NEVER_MS]
+    return min(known) if known else None

@@ -1,0 +1,73 @@
+"""The transition tables of task, attempt, account and worktree. An illegal pair raises with the story."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+TaskState = Literal[
+    "waiting", "queued", "running", "checking", "landing", "held", "landed", "failed", "cancelled"
+]
+AttemptState = Literal["starting", "running", "stopping", "ended"]
+AccountState = Literal["ready", "quarantined", "removed"]
+WorktreeState = Literal["making", "ready", "removing", "removed"]
+
+Table = Mapping[str, frozenset[str]]
+
+
+def _table(**rows: str) -> Table:
+    return {state: frozenset(targets.split()) for state, targets in rows.items()}
+
+
+TASK: Table = _table(
+    waiting="queued cancelled",  # until everything in `after` has landed
+    queued="running cancelled",  # until dispatch finds it a placement
+    running="queued checking failed cancelled",  # an attempt is alive
+    checking="running queued landing landed failed cancelled",  # work committed, verification runs
+    landing="landed held queued failed cancelled",  # verified, in the serial queue of its target
+    held="landed landing cancelled",  # verified; only a person can free its target
+    landed="",
+    failed="queued waiting",
+    cancelled="queued waiting",
+)
+ATTEMPT: Table = _table(
+    starting="running stopping ended",
+    running="stopping ended",
+    stopping="ended",
+    ended="",
+)
+ACCOUNT: Table = _table(
+    ready="quarantined removed",
+    quarantined="ready removed",
+    removed="ready",
+)
+WORKTREE: Table = _table(
+    making="ready removing",
+    ready="removing making",
+    removing="removed",
+    removed="making",
+)
+TABLES: Mapping[str, Table] = {
+    "task": TASK,
+    "attempt": ATTEMPT,
+    "account": ACCOUNT,
+    "worktree": WORKTREE,
+}
+
+TASK_ENDS = frozenset({"landed", "failed", "cancelled"})
+
+
+class IllegalTransition(Exception):
+    """A state change that its table does not have: a bug in the core, with the story to find it by."""
+
+    def __init__(self, what: str, name: str, before: str, after: str, cause: str) -> None:
+        allowed = ", ".join(sorted(TABLES[what][before])) or "nothing: it is final"
+        super().__init__(
+            f"{what} {name} cannot go from {before} to {after} (cause: {cause}); from {before} it may go to {allowed}"
+        )
+
+
+def check_transition(what: str, name: str, before: str, after: str, cause: str) -> None:
+    """Raises IllegalTransition unless `before` → `after` is in the table of `what`, or nothing changes."""
+    if before != after and after not in TABLES[what][before]:
+        raise IllegalTransition(what, name, before, after, cause)

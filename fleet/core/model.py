@@ -1,0 +1,259 @@
+"""The frozen values of the fleet, and `Fleet`, the whole state.
+
+Times are integer milliseconds since the epoch (`_ms`), utilization is a share from 0 to 1. Every value is
+immutable: state changes only in `fleet.core.step`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from fleet.core.lifecycles import AccountState, AttemptState, TaskState, WorktreeState
+
+Kind = Literal["subscription", "api-key", "local"]
+Land = Literal["branch", "merge"]
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """Something to be said to a task's session: a person's words, or the output of a failed check."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Tokens by kind, as the Messages API counts them."""
+
+    input: int = 0
+    output: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+
+    def __add__(self, other: Tokens) -> Tokens:
+        return Tokens(
+            self.input + other.input,
+            self.output + other.output,
+            self.cache_read + other.cache_read,
+            self.cache_write + other.cache_write,
+        )
+
+    @property
+    def total(self) -> int:
+        return self.input + self.output + self.cache_read + self.cache_write
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """What a person asked for. `key` is the name other tasks of the same request may use in `after`."""
+
+    prompt: str
+    repo: str
+    title: str
+    tiers: tuple[str, ...]
+    target: str
+    key: str | None = None
+    priority: int = 0
+    deadline_ms: int | None = None
+    after: tuple[str, ...] = ()
+    verify: tuple[str, ...] = ()
+    land: Land = "branch"
+    allow_tools: tuple[str, ...] = ()
+    max_turns: int | None = None
+    max_budget_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A piece of work and how far it has come.
+
+    `attempt` fences reports: one that names another attempt is refused. `session_account` is the account in
+    whose directory the session's transcript lies. `faults` counts faults of the environment in a row without
+    an answer in between, `repairs` how often a failed check was given back to the session.
+    """
+
+    id: str
+    number: int
+    spec: TaskSpec
+    created_ms: int
+    state: TaskState
+    after: tuple[str, ...] = ()
+    reason: str = ""
+    attempt: str | None = None
+    attempts: int = 0
+    session_id: str | None = None
+    session_account: str | None = None
+    branch: str | None = None
+    base_commit: str | None = None
+    commit: str | None = None
+    landed_commit: str | None = None
+    not_before_ms: int = 0
+    faults: int = 0
+    repairs: int = 0
+    words: tuple[Word, ...] = ()
+    landing_since_ms: int | None = None
+    landing_begun: bool = False
+    ended_ms: int | None = None
+
+    @property
+    def rank(self) -> Rank:
+        """The total order of the queue: priority, then the nearer deadline, then first come."""
+        deadline = self.spec.deadline_ms
+        return (-self.spec.priority, NEVER_MS if deadline is None else deadline, self.number, self.id)
+
+
+Rank = tuple[int, int, int, str]
+NEVER_MS = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One run of a task by one worker. Only attempts that have not ended are in `Fleet.attempts`.
+
+    `offset` is how far its spool has been applied, in bytes. `resumes` is the session it was started to go
+    on with, `carry_from` the account whose directory that session has to be brought from. `told` are the
+    ids of words handed to the worker that it has not taken up yet. While it is `stopping`, `reason` is
+    already what it will have ended for.
+    """
+
+    id: str
+    task: str
+    number: int
+    account: str
+    tier: str
+    model: str
+    host: str
+    session_id: str
+    started_ms: int
+    state: AttemptState = "starting"
+    resumes: bool = False
+    carry_from: str | None = None
+    opening: tuple[Word, ...] = ()
+    told: tuple[str, ...] = ()
+    reason: str = ""
+    detail: str = ""
+    offset: int = 0
+    answers: int = 0
+    answer_id: str | None = None
+    answer_tokens: Tokens = Tokens()
+    tokens: Tokens = Tokens()
+    cost_usd: float | None = None
+    malformed: int = 0
+    checking: bool = False
+    ended_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One way to pay for model work.
+
+    `pool` names whose buckets it draws on: its own, or those of an organisation that several profiles share.
+    `allowance` is how many workers it may have at once now: it starts at one and doubles with each answer
+    up to `concurrency`, so that a fresh account is not stampeded (slow start, as in TCP: RFC 5681).
+    """
+
+    name: str
+    kind: Kind
+    tiers: tuple[tuple[str, str], ...]
+    concurrency: int
+    pool: str
+    added_ms: int
+    base_url: str | None = None
+    login: bool = False
+    secret: bool = True
+    env: tuple[tuple[str, str], ...] = ()
+    state: AccountState = "ready"
+    reason: str = ""
+    allowance: int = 1
+    answered_ms: int | None = None
+    busy_until_ms: int = 0
+    busy_count: int = 0
+
+    def model_of(self, tier: str) -> str | None:
+        return dict(self.tiers).get(tier)
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """One metered window of a pool, as last seen. `scope` is the tier it is for, or None for all of them.
+
+    `refused_until_ms` outranks any reading until it has passed. `refusals` counts refusals in a row.
+    """
+
+    pool: str
+    name: str
+    scope: str | None
+    observed_ms: int
+    source: str
+    utilization: float | None = None
+    resets_ms: int | None = None
+    status: str | None = None
+    refused_until_ms: int | None = None
+    refusals: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A machine that runs workers. Free memory of None is unknown: then only one worker is risked."""
+
+    name: str
+    workers_max: int
+    memory_free_bytes: int | None = None
+    observed_ms: int = 0
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Worktree:
+    """The directory a task's attempts work in. `slot` numbers its block of ports, unique among the living."""
+
+    task: str
+    repo: str
+    slot: int
+    state: WorktreeState = "making"
+    path: str | None = None
+    preserved: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The constants of the policy. Memory of one worker: measured, 182 MB resident when idle; its tools
+    (compilers, tests) need as much again."""
+
+    worker_memory_bytes: int = 400_000_000
+    repairs_max: int = 3
+    faults_max: int = 6
+    backoff_first_ms: int = 2_000
+    backoff_max_ms: int = 600_000
+    refusal_guess_ms: int = 300_000
+    reading_life_ms: int = 5 * 3_600_000
+    answer_life_ms: int = 900_000
+    held_recheck_ms: int = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """The whole state. `queue` is the index of queued tasks in rank order; `check` holds it to that.
+    `ended` are the attempts that the last event ended: the store keeps them, the fleet drops them."""
+
+    now_ms: int = 0
+    home_id: str = ""
+    tasks: Mapping[str, Task] = field(default_factory=dict)
+    attempts: Mapping[str, Attempt] = field(default_factory=dict)
+    accounts: Mapping[str, Account] = field(default_factory=dict)
+    buckets: Mapping[str, Bucket] = field(default_factory=dict)
+    hosts: Mapping[str, Host] = field(default_factory=dict)
+    worktrees: Mapping[str, Worktree] = field(default_factory=dict)
+    queue: tuple[Rank, ...] = ()
+    ended: tuple[Attempt, ...] = ()
+    tasks_made: int = 0
+    decisions_made: int = 0
+    draining: bool = False
+    settings: Settings = Settings()
+
+
+def bucket_key(pool: str, name: str) -> str:
+    return f"{pool}/{name}"

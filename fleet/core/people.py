@@ -1,0 +1,204 @@
+"""What persons ask for, and when it is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fleet.core.decisions import TellWorker
+from fleet.core.draft import Draft
+from fleet.core.events import (
+    AccountAdded,
+    AccountRemoved,
+    AccountVerified,
+    CancelAsked,
+    DrainAsked,
+    PersonSaid,
+    PruneAsked,
+    RetryAsked,
+    TasksAdded,
+)
+from fleet.core.lifecycles import TASK_ENDS, AccountState
+from fleet.core.model import Task, TaskSpec, Word
+from fleet.core.workers import stop
+from fleet.core.worktrees import remove_worktree
+
+
+class Refused(Exception):
+    """The request cannot be done; the message says why and what to do instead."""
+
+
+def tasks_added(draft: Draft, event: TasksAdded) -> None:
+    """Adds the tasks in their order. Raises Refused for an unknown dependency or a cycle, shown."""
+    first = draft.value("tasks_made") + 1
+    ids = {spec.key or f"\0{n}": f"t{first + n}" for n, spec in enumerate(event.specs)}
+    if len(ids) < len(event.specs):
+        raise Refused("two tasks of the request have the same id: give each an id of its own")
+    after = {
+        task_id: tuple(_dependency(draft, ids, spec, name) for name in spec.after)
+        for task_id, spec in zip(ids.values(), event.specs, strict=True)
+    }
+    _refuse_cycle(after)
+    for number, (task_id, spec) in enumerate(zip(ids.values(), event.specs, strict=True), start=first):
+        landed = all(t in draft.tasks and draft.tasks[t].state == "landed" for t in after[task_id])
+        task = Task(
+            id=task_id,
+            number=number,
+            spec=spec,
+            created_ms=draft.now_ms,
+            state="queued" if landed else "waiting",
+            after=after[task_id],
+        )
+        draft.put_task(task)
+        draft.note("info", f"added: {spec.title}", task=task_id)
+    draft.set("tasks_made", first - 1 + len(event.specs))
+    draft.settle = True
+
+
+def _dependency(draft: Draft, ids: dict[str, str], spec: TaskSpec, name: str) -> str:
+    found = ids.get(name) or (name if name in draft.tasks else None)
+    if found is None:
+        raise Refused(f"“{spec.title}” waits for {name}, but there is no such task: see `fleet task list`")
+    return found
+
+
+def _refuse_cycle(after: dict[str, tuple[str, ...]]) -> None:
+    """A depth-first search among the new tasks; old ones cannot wait for new ones."""
+    done: set[str] = set()
+    for root in after:
+        path: list[str] = []
+        stack = [(root, iter(after[root]))]
+        while stack:
+            node, rest = stack[-1]
+            if not path or path[-1] != node:
+                path.append(node)
+            following = next((n for n in rest if n in after and n not in done), None)
+            if following is None:
+                done.add(node)
+                path.pop()
+                stack.pop()
+            elif following in path:
+                circle = [*path[path.index(following) :], following]
+                raise Refused(f"the tasks wait for each other in a circle: {' → '.join(circle)}")
+            else:
+                stack.append((following, iter(after[following])))
+
+
+def _known(draft: Draft, task_id: str) -> Task:
+    task = draft.tasks.get(task_id)
+    if task is None:
+        raise Refused(f"there is no task {task_id}: see `fleet task list`")
+    return task
+
+
+def cancel_asked(draft: Draft, event: CancelAsked) -> None:
+    task = _known(draft, event.task)
+    if task.state == "cancelled":
+        return
+    if task.state in TASK_ENDS:
+        raise Refused(f"{task.id} has already {task.state}: there is nothing to cancel")
+    if task.landing_begun:
+        raise Refused(
+            f"{task.id} is being merged into {task.spec.target} right now: wait until that has ended"
+        )
+    attempt = draft.attempts.get(task.attempt or "")
+    draft.put_task(
+        replace(task, state="cancelled", reason="cancelled by a person", ended_ms=draft.now_ms, words=())
+    )
+    draft.note("info", "cancelled by a person", task=task.id)
+    if attempt is not None:
+        stop(draft, attempt, "cancelled", how="ladder")
+    else:
+        remove_worktree(draft, task.id)
+    draft.settle = True
+
+
+def retry_asked(draft: Draft, event: RetryAsked) -> None:
+    """Puts an ended task back; its session and branch go on where they were."""
+    task = _known(draft, event.task)
+    if task.state not in ("failed", "cancelled"):
+        raise Refused(f"{task.id} is {task.state}: only a failed or cancelled task can be tried again")
+    if task.attempt in draft.attempts:
+        raise Refused(f"its worker {task.attempt} is still being stopped: try again in a moment")
+    landed = all(draft.tasks[t].state == "landed" for t in task.after)
+    draft.put_task(
+        replace(
+            task,
+            state="queued" if landed else "waiting",
+            reason="",
+            faults=0,
+            repairs=0,
+            not_before_ms=0,
+            ended_ms=None,
+        )
+    )
+    draft.note("info", "tried again", task=task.id)
+    draft.settle = True
+
+
+def person_said(draft: Draft, event: PersonSaid) -> None:
+    """Words reach a running worker at once; otherwise the session's next worker is given them."""
+    task = _known(draft, event.task)
+    if task.state in TASK_ENDS:
+        raise Refused(f"{task.id} has {task.state}: use `fleet task retry {task.id}` first, if it may be")
+    word = Word(event.word, event.text)
+    draft.put_task(replace(task, words=(*task.words, word)))
+    draft.note("info", f"a person said: {event.text}", task=task.id)
+    attempt = draft.attempts.get(task.attempt or "")
+    if task.state == "running" and attempt is not None and attempt.state == "running":
+        draft.put_attempt(replace(attempt, told=(*attempt.told, word.id)))
+        draft.decide(TellWorker, attempt=attempt.id, word=word.id, text=word.text)
+
+
+def account_added(draft: Draft, event: AccountAdded) -> None:
+    """Adds an account, or replaces the settings of one that was removed or has to be renewed."""
+    before = draft.accounts.get(event.account.name)
+    if before is not None and before.state == "ready":
+        raise Refused(
+            f"there is an account {before.name} already: remove it first (`fleet account remove {before.name}`)"
+        )
+    draft.put_account(event.account)
+    draft.note("info", f"account added: {event.account.kind}", account=event.account.name)
+    draft.settle = True
+
+
+def account_removed(draft: Draft, event: AccountRemoved) -> None:
+    """No further work goes to it; running work is stopped and goes on elsewhere."""
+    account = draft.accounts.get(event.name)
+    if account is None or account.state == "removed":
+        raise Refused(f"there is no account {event.name}: see `fleet account list`")
+    draft.put_account(replace(account, state="removed", reason="removed by a person"))
+    draft.note("info", "account removed", account=account.name)
+    for attempt in list(draft.attempts.values()):
+        if attempt.account == account.name and attempt.state != "stopping":
+            stop(draft, attempt, "account removed", how="ladder")
+    draft.settle = True
+
+
+def account_verified(draft: Draft, event: AccountVerified) -> None:
+    account = draft.accounts.get(event.name)
+    if account is None or account.state == "removed":
+        raise Refused(f"there is no account {event.name}: see `fleet account list`")
+    state: AccountState = "ready" if event.ok else "quarantined"
+    draft.put_account(replace(account, state=state, reason=event.detail))
+    draft.note("info" if event.ok else "warning", f"verified: {state} {event.detail}", account=account.name)
+    draft.settle = True
+
+
+def prune_asked(draft: Draft, event: PruneAsked) -> None:
+    for task_id in event.tasks:
+        task = _known(draft, task_id)
+        if task.state not in TASK_ENDS:
+            raise Refused(
+                f"{task_id} is {task.state}: only the worktree of a task that has ended can be pruned"
+            )
+        if task.attempt not in draft.attempts:
+            remove_worktree(draft, task_id)
+
+
+def drain_asked(draft: Draft, event: DrainAsked) -> None:
+    draft.set("draining", event.on)
+    if event.on and event.stop_workers:
+        for attempt in list(draft.attempts.values()):
+            if attempt.state != "stopping":
+                stop(draft, attempt, "paused", how="ladder")
+    draft.settle = not event.on

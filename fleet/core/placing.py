@@ -1,0 +1,64 @@
+"""Turning placements into attempts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fleet.core.decisions import StartWorker
+from fleet.core.dispatch import Placement, choose
+from fleet.core.draft import Draft
+from fleet.core.model import Attempt, Task, Worktree
+from fleet.core.wording import fresh_session_id
+
+
+def dispatch(draft: Draft) -> None:
+    """Makes every placement that can be made now."""
+    for placement in choose(draft.peek()):
+        _place(draft, placement)
+
+
+def _place(draft: Draft, placement: Placement) -> None:
+    task = draft.tasks[placement.task]
+    attempt = draft.put_attempt(_attempt(draft, task, placement))
+    draft.put_task(
+        replace(
+            task, state="running", attempt=attempt.id, attempts=attempt.number, reason="", not_before_ms=0
+        )
+    )
+    _claim_worktree(draft, task)
+    draft.decide(StartWorker, attempt=attempt.id)
+    how = "starts"
+    if attempt.resumes:
+        how = f"moves from {attempt.carry_from} to" if attempt.carry_from else "goes on"
+    draft.note("info", f"{task.spec.title}: {how} on {attempt.account}, {attempt.tier}", attempt=attempt)
+
+
+def _attempt(draft: Draft, task: Task, placement: Placement) -> Attempt:
+    number = task.attempts + 1
+    attempt_id = f"{task.id}.{number}"
+    account = draft.accounts[placement.account]
+    resumes = task.session_id is not None
+    moved = resumes and task.session_account != account.name
+    return Attempt(
+        id=attempt_id,
+        task=task.id,
+        number=number,
+        account=account.name,
+        tier=placement.tier,
+        model=account.model_of(placement.tier) or placement.tier,
+        host=placement.host,
+        session_id=task.session_id or fresh_session_id(draft.before.home_id, attempt_id),
+        started_ms=draft.now_ms,
+        resumes=resumes,
+        carry_from=task.session_account if moved else None,
+        opening=task.words,
+    )
+
+
+def _claim_worktree(draft: Draft, task: Task) -> None:
+    before = draft.worktrees.get(task.id)
+    if before is not None and before.state != "removed":
+        return
+    taken = {w.slot for w in draft.worktrees.values() if w.state != "removed"}
+    slot = next(n for n in range(len(taken) + 1) if n not in taken)
+    draft.put_worktree(Worktree(task=task.id, repo=task.spec.repo, slot=slot))

@@ -1,0 +1,69 @@
+"""The one door: `step(fleet, event) -> (fleet, decisions)`. State changes nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fleet.core import events, finishing, people, reports, workers, worktrees
+from fleet.core.decisions import AnyDecision
+from fleet.core.draft import Draft
+from fleet.core.model import Fleet, Host
+from fleet.core.people import Refused
+from fleet.core.placing import dispatch
+
+__all__ = ["Refused", "step"]
+
+
+def step(fleet: Fleet, event: events.Event) -> tuple[Fleet, tuple[AnyDecision, ...]]:
+    """Applies one event. Raises Refused when a person asked for what cannot be done; the fleet is then as before.
+
+    A report that comes too late (of an attempt that has ended, or of spool already applied) changes nothing.
+    """
+    draft = Draft(fleet, event.at_ms, event.id)
+    _RULES[type(event)](draft, event)
+    if draft.settle:
+        dispatch(draft)
+    return draft.close()
+
+
+def _beat(draft: Draft, event: events.Beat) -> None:
+    """Time alone may let tasks move: a reset, the end of a back-off, a target that a person has freed."""
+    finishing.look_at_held(draft)
+    draft.settle = True
+
+
+def _host_seen(draft: Draft, event: events.HostSeen) -> None:
+    draft.put_host(
+        Host(
+            name=event.host,
+            workers_max=event.workers_max,
+            memory_free_bytes=event.memory_free_bytes,
+            observed_ms=draft.now_ms,
+            problem=event.problem,
+        )
+    )
+    draft.settle = True
+
+
+_RULES: dict[type, Callable[[Draft, Any], None]] = {
+    events.TasksAdded: people.tasks_added,
+    events.CancelAsked: people.cancel_asked,
+    events.RetryAsked: people.retry_asked,
+    events.PersonSaid: people.person_said,
+    events.AccountAdded: people.account_added,
+    events.AccountRemoved: people.account_removed,
+    events.AccountVerified: people.account_verified,
+    events.PruneAsked: people.prune_asked,
+    events.DrainAsked: people.drain_asked,
+    events.Beat: _beat,
+    events.HostSeen: _host_seen,
+    events.WorkerStarted: workers.worker_started,
+    events.StartFailed: workers.start_failed,
+    events.WorkerLost: workers.worker_lost,
+    events.Spooled: reports.spooled,
+    events.WorkChecked: finishing.work_checked,
+    events.LandingEnded: finishing.landing_ended,
+    events.HeldSeen: finishing.held_seen,
+    events.WorktreeRemoved: worktrees.worktree_removed,
+}

@@ -1,0 +1,65 @@
+"""What the fleet says to a session, and the ids it says it under."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid5
+
+from fleet.core.model import Attempt, Task, Word
+
+_FLEET = UUID("6f0a1c7e-3d52-5a7b-9d0e-5f1e1ee7f1ee")
+
+GO_ON = "Continue where you left off."
+BEGIN_ANEW = (
+    "You are taking over this task from an earlier session whose conversation was lost. Its work so far is in "
+    "this directory: look at it first (git status, git log), then finish the task."
+)
+
+
+def stable_id(*parts: str) -> str:
+    """A UUID that is the same whenever it is made from the same parts (RFC 4122, version 5)."""
+    return str(uuid5(_FLEET, "/".join(parts)))
+
+
+def opening_id(attempt_id: str) -> str:
+    """The id of the first message that an attempt's worker is given."""
+    return stable_id(attempt_id, "opening")
+
+
+def fresh_session_id(home_id: str, attempt_id: str) -> str:
+    """The session that an attempt begins when it does not resume one."""
+    return stable_id(home_id, attempt_id, "session")
+
+
+def opening_text(task: Task, attempt: Attempt, *, resumed: bool) -> str:
+    """The first message: the prompt for a new session; for one that goes on, what has been said since."""
+    said = [word.text for word in attempt.opening]
+    if resumed:
+        return "\n\n".join(said) or GO_ON
+    again = [BEGIN_ANEW] if attempt.resumes else []
+    return "\n\n".join([*again, task.spec.prompt, *said])
+
+
+def check_failed(cause: str, output: str) -> Word:
+    text = f"Verification failed. Fix the cause, then finish.\n\n{output}"
+    return Word(stable_id(cause, "check"), text)
+
+
+def landing_conflict(task: Task, cause: str, detail: str) -> Word:
+    text = (
+        f"Your branch {task.branch} conflicts with {task.spec.target}, which has moved on. Merge {task.spec.target} into "
+        f"your branch here (git merge {task.spec.target}), resolve the conflicts, commit, then finish.\n\n{detail}"
+    )
+    return Word(stable_id(cause, "conflict"), text)
+
+
+def landing_unverified(task: Task, cause: str, output: str) -> Word:
+    text = (
+        f"Your branch {task.branch} merged into {task.spec.target} as it is now does not pass verification. Merge "
+        f"{task.spec.target} into your branch here (git merge {task.spec.target}), fix the cause, then finish.\n\n{output}"
+    )
+    return Word(stable_id(cause, "unverified"), text)
+
+
+def commit_message(task: Task) -> str:
+    """The message of work that the worker left uncommitted."""
+    return f"{task.spec.title}\n\nFleet-Task: {task.id}\nFleet-Session: {task.session_id}\n"

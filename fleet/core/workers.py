@@ -1,0 +1,182 @@
+"""The life of an attempt: started, stopped, ended, and what its end means for the task.
+
+An environment's fault is never the task's fault: after a limit, an overload, a lost login or host the task keeps its
+place in the queue and nothing is counted against it. A worker that dies without having answered is tried again
+with growing pauses, `faults_max` times in a row; then a person has to look.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+from zlib import crc32
+
+from fleet.core.decisions import StopWorker, TellWorker
+from fleet.core.draft import Draft
+from fleet.core.events import StartFailed, WorkerLost, WorkerStarted
+from fleet.core.model import Attempt, Task, Word
+from fleet.core.wording import opening_id
+from fleet.core.worktrees import remove_worktree
+
+BLAMELESS = frozenset({"limited", "busy", "login", "paused", "account removed", "lost"})
+"""Ends of an attempt that count nothing against its task."""
+
+FINAL = {
+    "turns": "it reached its limit of turns: raise --max-turns, or say what to do and retry",
+    "budget": "it reached its budget: raise --max-budget-usd and retry",
+    "context": "its conversation no longer fits the model's context",
+    "deadline": "it ran longer than one attempt may",
+    "repository": "its repository cannot be used",
+    "setup": "its worktree could not be set up",
+}
+"""Ends of an attempt that end its task too, and why."""
+
+
+def worker_started(draft: Draft, event: WorkerStarted) -> None:
+    live = draft.live_attempt(event.attempt)
+    if live is None:
+        return
+    attempt, task = live
+    began_anew = attempt.resumes and not event.resumed
+    draft.put_attempt(
+        replace(
+            attempt,
+            state="stopping" if attempt.state == "stopping" else "running",
+            session_id=event.session_id,
+            told=(opening_id(attempt.id), *attempt.told),
+        )
+    )
+    task = draft.put_task(
+        replace(
+            task,
+            branch=event.branch,
+            base_commit=event.base_commit,
+            session_id=event.session_id,
+            session_account=attempt.account,
+        )
+    )
+    worktree = draft.worktrees[task.id]
+    if worktree.state in ("making", "ready"):
+        draft.put_worktree(replace(worktree, state="ready", path=event.path))
+    if began_anew:
+        draft.note(
+            "warning",
+            "its session could not be found any more: it begins anew on its work so far",
+            attempt=attempt,
+        )
+    draft.note("info", f"worker runs on branch {event.branch}", attempt=attempt)
+    _tell_what_came_meanwhile(draft, attempt.id)
+
+
+def _tell_what_came_meanwhile(draft: Draft, attempt_id: str) -> None:
+    """Words said while the worker was being started are not in its opening."""
+    attempt = draft.attempts[attempt_id]
+    if attempt.state == "running":
+        opened = {word.id for word in attempt.opening}
+        for word in draft.tasks[attempt.task].words:
+            if word.id not in opened and word.id not in attempt.told:
+                tell(draft, attempt_id, word)
+
+
+def tell(draft: Draft, attempt_id: str, word: Word) -> None:
+    attempt = draft.attempts[attempt_id]
+    draft.put_attempt(replace(attempt, told=(*attempt.told, word.id)))
+    draft.decide(TellWorker, attempt=attempt_id, word=word.id, text=word.text)
+
+
+def stop(
+    draft: Draft,
+    attempt: Attempt,
+    reason: str,
+    *,
+    how: Literal["close", "quick", "ladder"],
+    detail: str = "",
+) -> None:
+    """Stops a worker; what its end means is settled when it is gone (`end`)."""
+    if attempt.state == "stopping":
+        return
+    draft.put_attempt(replace(attempt, state="stopping", reason=reason, detail=detail))
+    draft.decide(StopWorker, attempt=attempt.id, how=how, why=reason)
+
+
+def start_failed(draft: Draft, event: StartFailed) -> None:
+    live = draft.live_attempt(event.attempt)
+    if live is None:
+        return
+    attempt, _ = live
+    draft.note("error", f"could not be started: {event.detail}", attempt=attempt)
+    if attempt.state == "stopping":
+        end(draft, attempt, attempt.reason, attempt.detail)
+    elif event.fault == "credential":
+        account = draft.accounts[attempt.account]
+        if account.state == "ready":
+            draft.put_account(replace(account, state="quarantined", reason=event.detail))
+        end(draft, attempt, "login", event.detail)
+    else:
+        end(draft, attempt, event.fault, event.detail)
+
+
+def worker_lost(draft: Draft, event: WorkerLost) -> None:
+    live = draft.live_attempt(event.attempt)
+    if live is None:
+        return
+    attempt, _ = live
+    stopping = attempt.state == "stopping"
+    end(draft, attempt, attempt.reason if stopping else "lost", event.detail)
+
+
+def end(draft: Draft, attempt: Attempt, reason: str, detail: str) -> None:
+    """Ends the attempt and moves its task on: put back, failed, or what it had become in the meantime."""
+    ended = replace(
+        attempt,
+        state="ended",
+        reason=reason,
+        detail=detail,
+        ended_ms=draft.now_ms,
+        tokens=attempt.tokens + attempt.answer_tokens,
+        answer_tokens=type(attempt.tokens)(),
+    )
+    draft.put_attempt(ended)
+    draft.settle = True
+    task = draft.tasks[attempt.task]
+    if task.state == "running":
+        _put_back(draft, task, ended)
+    elif task.state in ("cancelled", "landed"):
+        remove_worktree(draft, task.id)
+    draft.note("info", f"worker ended: {reason}{': ' + detail if detail else ''}", attempt=ended)
+
+
+def _put_back(draft: Draft, task: Task, attempt: Attempt) -> None:
+    reason = attempt.reason
+    why = f"{reason}: {attempt.detail}" if attempt.detail else reason
+    if reason in FINAL:
+        fail(draft, task, f"{FINAL[reason]} ({attempt.detail})" if attempt.detail else FINAL[reason])
+        return
+    faults = task.faults if reason in BLAMELESS else task.faults + 1
+    if faults >= draft.before.settings.faults_max:
+        fail(draft, task, f"{faults} workers in a row ended without an answer, the last one by {why}")
+        return
+    if reason == "no_session":
+        task = replace(task, session_id=None, session_account=None)
+    pause = 0 if reason in BLAMELESS else backoff_ms(draft, faults, task.id)
+    draft.put_task(
+        replace(
+            task,
+            state="queued",
+            reason=why,
+            faults=faults,
+            not_before_ms=draft.now_ms + pause if pause else 0,
+        )
+    )
+
+
+def fail(draft: Draft, task: Task, reason: str) -> None:
+    draft.put_task(replace(task, state="failed", reason=reason, ended_ms=draft.now_ms, not_before_ms=0))
+    draft.note("error", f"failed: {reason}", task=task.id)
+
+
+def backoff_ms(draft: Draft, faults: int, salt: str) -> int:
+    """Doubles with each fault in a row, up to `backoff_max_ms`, plus up to a quarter that differs from task to task."""
+    settings = draft.before.settings
+    pause = min(settings.backoff_first_ms << min(max(faults, 1) - 1, 20), settings.backoff_max_ms * 4 // 5)
+    return pause + pause * (crc32(f"{salt}{faults}".encode()) % 256) // 1024
