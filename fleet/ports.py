@@ -1,0 +1,52 @@
+"""F1: what the outside does for the coordinator, as protocols. Fakes and real parts pass the same contract tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from fleet.core.decisions import Effect, Note
+from fleet.core.model import Attempt, Fleet
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one commit writes, all of it or nothing: the fleet after, the attempts that ended on the way, the effects
+    decided, the ids of effects that have been performed, and the notes with their times (ms)."""
+
+    before: Fleet
+    after: Fleet
+    ended: Sequence[Attempt] = ()
+    decided: Sequence[Effect] = ()
+    done: Sequence[str] = ()
+    notes: Sequence[tuple[int, Note]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The fleet as last committed, and the effects that were decided but not reported done."""
+
+    fleet: Fleet
+    outstanding: tuple[Effect, ...]
+
+
+class StoreFailed(Exception):
+    """The store could not be written; nothing of the change was kept. The message says why and what to do."""
+
+
+class Store(Protocol):
+    """Durable state. One writer."""
+
+    def load(self) -> Loaded: ...
+
+    def commit(self, change: Change) -> None:
+        """Writes the change in one transaction. Raises StoreFailed, and then nothing has changed."""
+
+    def close(self) -> None: ...
+
+
+class Clock(Protocol):
+    """Wall time. The core never asks for it; it arrives in events."""
+
+    def now_ms(self) -> int: ...
