@@ -1,0 +1,182 @@
+"""This machine as a host of workers: launch a run, give it orders, see that it lives, clean up after it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import re
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+from workers import processes, supervisor
+from workers.orders import Order, RunSpec
+
+LAUNCH_PATIENCE_S = 20.0
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+class LaunchFailed(Exception):
+    """A run could not be given to a supervisor. Nothing of it is running; launching it again is safe."""
+
+
+class RunHeld(Exception):
+    """A run that still has its supervisor may not be swept: the supervisor ends it when told to stop."""
+
+
+class LocalHost:
+    """Runs under `runs`, of the home `home_id`. Calls block shortly and may come from several threads at
+    once."""
+
+    def __init__(self, runs: Path, home_id: str) -> None:
+        self._runs = runs
+        self._home_id = home_id
+
+    def marker(self, attempt: str) -> str:
+        """The value of FLEET_RUN in every process of this attempt."""
+        return f"{attempt}@{self._home_id}"
+
+    def run_dir(self, attempt: str) -> Path:
+        if not NAME.fullmatch(attempt):
+            raise ValueError(
+                f"{attempt!r} is not an attempt's id: it must be usable as the name of a directory"
+            )
+        return self._runs / attempt
+
+    def launch(self, attempt: str, spec: RunSpec, secret: bytes | None) -> None:
+        """Give the run to a supervisor of its own, and return when that one holds it.
+
+        Does nothing when the attempt is held or has ever started: an attempt runs at most once. What a launch
+        that was cut short left behind is completed. Whether the client itself could start stands in the
+        spool. Raises LaunchFailed.
+        """
+        if (secret is None) != (spec.secret_fd is None):
+            raise ValueError(
+                f"{attempt}: a secret and the descriptor to hand it over on (secret_fd) go together"
+            )
+        if self.alive(attempt) or self.has_started(attempt):
+            return
+        try:
+            self._furnish(self.run_dir(attempt), spec.to_json(attempt, self.marker(attempt)))
+        except OSError as refused:
+            raise LaunchFailed(f"the run directory of {attempt} cannot be written: {refused}") from refused
+        self._start_supervisor(attempt, secret)
+
+    def _furnish(self, run: Path, spec: str) -> None:
+        (run / "orders").mkdir(mode=0o700, parents=True, exist_ok=True)
+        run.chmod(0o700)
+        with contextlib.suppress(FileExistsError):
+            os.mkfifo(run / "wake", 0o600)
+        _write_whole(run / "spec.json", spec)
+
+    def _start_supervisor(self, attempt: str, secret: bytes | None) -> None:
+        """The process started here ends as soon as its fork holds the run, so it leaves no zombie."""
+        command = [sys.executable, "-I", "-S", supervisor.__file__, str(self.run_dir(attempt))]
+        try:
+            ended = subprocess.run(
+                command,
+                input=secret or b"",
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                env={},
+                start_new_session=True,
+                timeout=LAUNCH_PATIENCE_S,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as refused:
+            raise LaunchFailed(f"the supervisor of {attempt} could not be started: {refused}") from refused
+        if ended.returncode not in (supervisor.HELD, supervisor.RAN_BEFORE):
+            story = ended.stderr.decode(errors="replace").strip() or "it said nothing"
+            raise LaunchFailed(f"the supervisor of {attempt} ended with {ended.returncode}: {story}")
+
+    def order(self, attempt: str, order: Order) -> None:
+        """Leave an order for the supervisor and wake it. Safe to repeat: an id is obeyed once.
+
+        The answer comes as an `order` record in the spool. Raises FileNotFoundError when there is no such
+        run.
+        """
+        run = self.run_dir(attempt)
+        if not NAME.fullmatch(order.id):
+            raise ValueError(f"{order.id!r} is not an order's id: it must be usable as the name of a file")
+        names = [path.name for path in (run / "orders").iterdir()]
+        if not any(name.partition("-")[2] == f"{order.id}.json" for name in names):
+            _write_whole(run / "orders" / f"{_next_number(names):08d}-{order.id}.json", order.to_json())
+        _wake(run / "wake")
+
+    def alive(self, attempt: str) -> bool:
+        """Whether a supervisor holds the run."""
+        try:
+            fd = os.open(self.run_dir(attempt) / "lock", os.O_RDONLY)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(fd, fcntl.LOCK_UN)  # at once, also in a copy that a fork in another thread has made
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(fd)
+        return False
+
+    def has_started(self, attempt: str) -> bool:
+        """Whether a supervisor has recorded anything: the client's start, or why it could not start."""
+        try:
+            with (self.run_dir(attempt) / "spool").open("rb") as spool:
+                return spool.readline().endswith(b"\n")
+        except FileNotFoundError:
+            return False
+
+    def sweep(self, attempt: str) -> tuple[int, ...]:
+        """End what a dead supervisor left running; returns the pids. Raises RunHeld, ProcessesRemain."""
+        if self.alive(attempt):
+            raise RunHeld(f"{attempt} still has its supervisor; stop it and wait for its exit record")
+        return processes.sweep(self.marker(attempt), spool_path=self.run_dir(attempt) / "spool")
+
+    def memory_free_bytes(self) -> int | None:
+        """What new processes can use without swapping (MemAvailable); None where the system does not say."""
+        try:
+            lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        except FileNotFoundError:
+            return None
+        kib = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
+        return int(kib[0]) * 1024 if kib else None
+
+    def disk_free_bytes(self) -> int:
+        """What an ordinary user may still write to the file system that holds the runs."""
+        place = next(folder for folder in (self._runs, *self._runs.parents) if folder.exists())
+        stat = os.statvfs(place)
+        return stat.f_bavail * stat.f_frsize
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Atomically: a reader sees all of it or none."""
+    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        draft.write_text(text, encoding="utf-8", errors="surrogateescape")
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _next_number(names: list[str]) -> int:
+    numbers = [int(name.split("-")[0]) for name in names if re.match(r"\d+-", name)]
+    return max(numbers, default=0) + 1
+
+
+def _wake(fifo: Path) -> None:
+    """A supervisor that is gone or has unread wakes is not an error: the order is on the disk."""
+    try:
+        fd = os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError as nobody:
+        if nobody.errno not in (errno.ENXIO, errno.ENOENT):
+            raise
+        return
+    try:
+        os.write(fd, b"\n")
+    except (BlockingIOError, BrokenPipeError):
+        return
+    finally:
+        os.close(fd)
