@@ -1,0 +1,154 @@
+"""The environment one account's workers run in: only what is allowed from ours, and nothing of any other account.
+
+An allow list, because the client knows more than seven hundred variables (`ANTHROPIC_*`, `CLAUDE_*`, each cloud's
+own) and many of them choose another credential, another provider or another directory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from profiles.profile import Profile
+
+SECRET_FD = 7
+"""The descriptor on which the supervisor hands the credential over: above the three standard ones and the few that
+shells use. The client closes it before it starts any tool: measured with 2.1.330."""
+
+PLACEHOLDER = "local"
+"""What to hand over for a local server that wants no credential: without any, the client 2.1.330 ends with "Not logged
+in" and never calls the server. It arrives there as `x-api-key: local`."""
+
+ALLOWED: Mapping[str, str] = {
+    "PATH": "to find git and the project's tools",
+    "HOME": "git's identity, caches of package managers; the client's own state is moved by CLAUDE_CONFIG_DIR",
+    "USER": "asked for by tools",
+    "LOGNAME": "asked for by tools",
+    "SHELL": "the client's Bash tool runs in it",
+    "TMPDIR": "scratch space of this host",
+    "TERM": "tools print as the terminal can show",
+    "TZ": "times in output are the person's",
+    "LANG": "text encoding",
+    "LANGUAGE": "text encoding",
+    "HTTP_PROXY": "the way out of this network",
+    "HTTPS_PROXY": "the way out of this network",
+    "ALL_PROXY": "the way out of this network",
+    "NO_PROXY": "the way out of this network",
+    "http_proxy": "the way out of this network",
+    "https_proxy": "the way out of this network",
+    "all_proxy": "the way out of this network",
+    "no_proxy": "the way out of this network",
+    "NODE_EXTRA_CA_CERTS": "certificates of this network",
+    "SSL_CERT_FILE": "certificates of this network",
+    "SSL_CERT_DIR": "certificates of this network",
+    "REQUESTS_CA_BUNDLE": "certificates of this network",
+    "CURL_CA_BUNDLE": "certificates of this network",
+    "GIT_SSL_CAINFO": "certificates of this network",
+    "GIT_AUTHOR_NAME": "identity of commits where no git configuration has it",
+    "GIT_AUTHOR_EMAIL": "identity of commits where no git configuration has it",
+    "GIT_COMMITTER_NAME": "identity of commits where no git configuration has it",
+    "GIT_COMMITTER_EMAIL": "identity of commits where no git configuration has it",
+    "XDG_CONFIG_HOME": "where git and tools keep their settings",
+    "XDG_CACHE_HOME": "caches of package managers",
+    "XDG_DATA_HOME": "tools' data",
+    "XDG_STATE_HOME": "tools' data",
+}
+"""Variables taken over from the coordinator, each with its reason. On purpose not among them: SSH_AUTH_SOCK (an
+unattended worker doesn't act as the person on other machines), XDG_RUNTIME_DIR and DBUS_SESSION_BUS_ADDRESS (the way to
+the keyring with every account's token), other GIT_* (GIT_DIR would point out of the worktree), VIRTUAL_ENV and PYTHON*
+(ours, not the task's). A profile's `pass_env` adds what one account's workers need."""
+
+_ALLOWED_PREFIX = "LC_"
+
+_SWITCHED_OFF: dict[str, str] = {
+    "DISABLE_AUTOUPDATER": "1",
+    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+    "DISABLE_TELEMETRY": "1",
+}
+
+_ALIASES = ("haiku", "sonnet", "opus", "fable")
+
+
+@dataclass(frozen=True, slots=True)
+class Isolation:
+    """What a worker of an account is started with.
+
+    `secret_fd` is the descriptor on which the client will look for its credential, or None when it keeps its own login.
+    """
+
+    env: Mapping[str, str]
+    secret_fd: int | None
+
+
+def worker_environment(
+    profile: Profile,
+    config_dir: Path,
+    parent: Mapping[str, str],
+    *,
+    run_marker: str,
+    extra: Mapping[str, str] | None = None,
+) -> Isolation:
+    """The whole environment of a worker: pass it as it is, add nothing from `os.environ`.
+
+    `run_marker` becomes FLEET_RUN, by which leftovers are found. `extra` is for what belongs to the worktree (its
+    ports). Makes `config_dir` when it is missing. `CLAUDE_CODE_SUBPROCESS_ENV_SCRUB` is not set: client 2.1.330 then
+    refuses to start without bubblewrap, and there is nothing to scrub, as the credential is in no variable.
+
+    Raises `PermissionError` when `config_dir` belongs to somebody else, so that no other user could plant a login.
+    """
+    make_private(config_dir)
+    env = _inherited(parent, profile.pass_env)
+    env |= _models(profile) | profile.extra_env | dict(extra or {}) | _SWITCHED_OFF
+    env |= {"CLAUDE_CONFIG_DIR": str(config_dir.absolute()), "FLEET_RUN": run_marker}
+    if profile.base_url is not None:
+        env["ANTHROPIC_BASE_URL"] = profile.base_url
+        env |= _direct_to_loopback(profile.base_url, env)
+    if profile.login:
+        return Isolation(env, None)
+    env[_descriptor_variable(profile)] = str(SECRET_FD)
+    return Isolation(env, SECRET_FD)
+
+
+def make_private(directory: Path) -> None:
+    """Makes `directory` (and its parents) readable by its owner only: the client may keep a login in it.
+
+    Raises `PermissionError` when it belongs to somebody else, `NotADirectoryError` when something else is there.
+    """
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    directory.chmod(0o700)
+
+
+def _inherited(parent: Mapping[str, str], also: Iterable[str]) -> dict[str, str]:
+    wanted = {*ALLOWED, *also}
+    return {
+        name: value for name, value in parent.items() if name in wanted or name.startswith(_ALLOWED_PREFIX)
+    }
+
+
+def _descriptor_variable(profile: Profile) -> str:
+    kind = "OAUTH_TOKEN" if profile.kind == "subscription" else "API_KEY"
+    return f"CLAUDE_CODE_{kind}_FILE_DESCRIPTOR"
+
+
+def _models(profile: Profile) -> dict[str, str]:
+    """What the client's aliases stand for here, as subagents and background calls name models by alias.
+
+    A local server knows none of the aliases, so there each alias without a tier of its own is the weakest tier.
+    """
+    weakest = next(iter(profile.tiers.values()))
+    other = dict.fromkeys(_ALIASES, weakest) if profile.kind == "local" else {}
+    named = other | {
+        tier: model for tier, model in profile.tiers.items() if tier in _ALIASES and tier != model
+    }
+    return {f"ANTHROPIC_DEFAULT_{alias.upper()}_MODEL": model for alias, model in named.items()}
+
+
+def _direct_to_loopback(base_url: str, env: Mapping[str, str]) -> dict[str, str]:
+    """A proxy can't reach this machine's own loopback: keep such a server out of its way."""
+    host = urlsplit(base_url).hostname or ""
+    if host not in ("localhost", "::1") and not host.startswith("127."):
+        return {}
+    spared = ",".join(filter(None, [env.get("NO_PROXY") or env.get("no_proxy"), host]))
+    return {"NO_PROXY": spared, "no_proxy": spared}

@@ -1,0 +1,124 @@
+"""The client's own login, kept by the client itself in one account's directory.
+
+Fleet starts the client's login and asks the client whether one is there. It never reads, copies or refreshes what the
+client stored: refresh tokens are single-use, and a second copy revokes both (facts: "Credentials").
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from profiles.isolation import worker_environment
+from profiles.profile import InvalidProfile, Profile
+
+_FOR_A_BROWSER = (
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "XAUTHORITY",
+    "XDG_RUNTIME_DIR",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "BROWSER",
+)
+STATUS_SECONDS_MAX = 30.0
+
+
+class LoginUnknown(RuntimeError):
+    """The client couldn't be asked whether it is logged in; the message says what it did instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCommand:
+    """A command for a person at a terminal: run it with exactly this environment."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class LoginState:
+    """What the client says about the login in an account's directory. Whatever it doesn't say is None."""
+
+    logged_in: bool
+    method: str | None = None
+    email: str | None = None
+    organisation: str | None = None
+    plan: str | None = None
+
+
+def login_command(
+    client: Path, profile: Profile, config_dir: Path, parent: Mapping[str, str]
+) -> ClientCommand:
+    """The client's own `auth login` in the account's own directory, for its kind of account.
+
+    Has the variables that open a browser, which workers don't get: here a person sits in front of it.
+    Raises `InvalidProfile` for a local account.
+    """
+    if profile.kind == "local":
+        raise InvalidProfile(f"account {profile.name} is a local server: there is nothing to log in to")
+    kind = "--claudeai" if profile.kind == "subscription" else "--console"
+    return ClientCommand(
+        (str(client), "auth", "login", kind), _environment(profile, config_dir, parent, browser=True)
+    )
+
+
+def login_state(client: Path, profile: Profile, config_dir: Path, parent: Mapping[str, str]) -> LoginState:
+    """Asks the client (about 0.4 s, offline) whether a login is kept in `config_dir`.
+
+    Only that: whether it still works shows at the first request.
+
+    Raises `LoginUnknown` when the client can't be started, hangs, or answers something else than its JSON.
+    """
+    env = _environment(profile, config_dir, parent, browser=False)
+    try:
+        asked = subprocess.run(
+            [str(client), "auth", "status", "--json"],
+            env=env,
+            cwd=config_dir,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=STATUS_SECONDS_MAX,
+        )
+    except OSError as error:
+        raise LoginUnknown(f"the client {client} could not be started: {error.strerror}") from error
+    except subprocess.TimeoutExpired:
+        raise LoginUnknown(f"{client} auth status gave no answer in {STATUS_SECONDS_MAX:.0f} s") from None
+    return _read_status(asked.stdout, f"{client} auth status (exit code {asked.returncode})")
+
+
+def _environment(
+    profile: Profile, config_dir: Path, parent: Mapping[str, str], *, browser: bool
+) -> dict[str, str]:
+    kept = profile.model_copy(update={"login": True})
+    env = dict(worker_environment(kept, config_dir, parent, run_marker=f"login-{profile.name}").env)
+    if browser:
+        env |= {name: parent[name] for name in _FOR_A_BROWSER if name in parent}
+    return env
+
+
+def _read_status(text: str, source: str) -> LoginState:
+    try:
+        said: Any = json.loads(text)
+    except ValueError:
+        said = None
+    if not isinstance(said, dict) or not isinstance(said.get("loggedIn"), bool):
+        raise LoginUnknown(
+            f"{source} did not say whether there is a login: is the client too old? Update it."
+        )
+    return LoginState(
+        logged_in=said["loggedIn"],
+        method=_text(said.get("authMethod")),
+        email=_text(said.get("email")),
+        organisation=_text(said.get("orgName")),
+        plan=_text(said.get("subscriptionType")),
+    )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None

@@ -1,0 +1,163 @@
+"""Where credentials are kept: the operating system's keyring, and nothing else unless the user asks for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from keyring.backend import KeyringBackend
+
+CHOICES = """Choose one:
+  - desktop: start and unlock the Secret Service (gnome-keyring or KWallet); macOS has its own keychain
+  - server or container (Debian: apt install gnome-keyring dbus), then in one session:
+      dbus-run-session -- sh -c 'gnome-keyring-daemon --unlock --components=secrets <PASSPHRASE_FILE; exec fleet up'
+  - an encrypted file, only if you want it: pip install 'fleet-coordinator[file-keyring]', then set
+      FLEET_KEYRING=encrypted-file and FLEET_KEYRING_PASSPHRASE_FILE=PATH (or type the passphrase at a terminal)
+  - a subscription whose login the client keeps itself: fleet account add NAME --kind subscription --login"""
+
+
+class NoUsableKeyring(RuntimeError):
+    """No place for credentials can be used as things are; the message says why and names the choices."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"No usable keyring: {why}.\n{CHOICES}")
+        self.why = why
+
+
+class Secrets(Protocol):
+    """The credentials of one home's accounts, by account name. Every method may raise `NoUsableKeyring`."""
+
+    def get(self, account: str) -> str | None:
+        """The credential, or None when none is kept."""
+
+    def put(self, account: str, secret: str) -> None:
+        """Keeps it, in place of any earlier one."""
+
+    def delete(self, account: str) -> None:
+        """Forgets it. Nothing kept is no error, so that it can be done again."""
+
+
+class MemorySecrets:
+    """Credentials that last as long as the process, for the demo and for tests."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, str] = {}
+
+    def get(self, account: str) -> str | None:
+        return self._kept.get(account)
+
+    def put(self, account: str, secret: str) -> None:
+        self._kept[account] = secret
+
+    def delete(self, account: str) -> None:
+        self._kept.pop(account, None)
+
+
+class KeyringSecrets:
+    """Credentials in the keyring of the operating system, under `fleet:<home id>`: two homes never meet.
+
+    The user's configuration of `keyring` holds (PYTHON_KEYRING_BACKEND, keyringrc.cfg). Without one, only backends that
+    `keyring` itself recommends are used: with `keyrings.alt` installed and no service running it would otherwise
+    quietly write plain text.
+    """
+
+    def __init__(self, home_id: str) -> None:
+        self._service = f"fleet:{home_id}"
+        self._opened: KeyringBackend | None = None
+
+    def get(self, account: str) -> str | None:
+        with _keyring_faults():
+            return self._backend().get_password(self._service, account)
+
+    def put(self, account: str, secret: str) -> None:
+        with _keyring_faults():
+            self._backend().set_password(self._service, account, secret)
+
+    def delete(self, account: str) -> None:
+        from keyring.errors import PasswordDeleteError
+
+        with _keyring_faults():
+            if self._backend().get_password(self._service, account) is None:
+                return
+            try:
+                self._backend().delete_password(self._service, account)
+            except PasswordDeleteError:
+                # Another process may have been first; if it is still there, the keyring refused.
+                if self._backend().get_password(self._service, account) is not None:
+                    raise
+
+    def _backend(self) -> KeyringBackend:
+        if self._opened is None:
+            self._opened = _open_backend()
+        return self._opened
+
+
+def open_secrets(home_id: str, home: Path, environ: Mapping[str, str] | None = None) -> Secrets:
+    """The keyring, or the encrypted file `home/secrets.sealed` when FLEET_KEYRING=encrypted-file asks for it.
+
+    Opens nothing yet: a missing service or passphrase is raised as `NoUsableKeyring` by the first use, so commands
+    that need no credential work without. Raises it at once for a FLEET_KEYRING it doesn't know.
+    """
+    environ = os.environ if environ is None else environ
+    asked = environ.get("FLEET_KEYRING", "")
+    if asked in ("", "system"):
+        return KeyringSecrets(home_id)
+    if asked == "encrypted-file":
+        from profiles.sealed_file import SealedFileSecrets, passphrase_source
+
+        return SealedFileSecrets(home / "secrets.sealed", passphrase_source(environ))
+    raise NoUsableKeyring(f"FLEET_KEYRING is {asked!r}, and only 'system' or 'encrypted-file' is known")
+
+
+def _open_backend() -> KeyringBackend:
+    import keyring.core
+    from keyring.backends import fail, null
+    from keyring.util import platform_
+
+    configured = (
+        "PYTHON_KEYRING_BACKEND" in os.environ or (platform_.config_root() / "keyringrc.cfg").exists()
+    )
+    try:
+        if not configured:
+            keyring.core.init_backend(limit=keyring.core.recommended)
+        backend = keyring.core.get_keyring()
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
+        raise NoUsableKeyring(f"the configured keyring backend can't be loaded ({error})") from error
+    if isinstance(backend, fail.Keyring):
+        raise NoUsableKeyring("no keyring service is running on this machine, or none this session can reach")
+    if isinstance(backend, null.Keyring):
+        raise NoUsableKeyring("keyring is configured to keep nothing (keyring.backends.null)")
+    return backend
+
+
+@contextmanager
+def _keyring_faults() -> Iterator[None]:
+    """Turns what backends raise into `NoUsableKeyring`. Their errors name services and collections, never secrets."""
+    from keyring.errors import KeyringError, KeyringLocked
+
+    try:
+        yield
+    except NoUsableKeyring:
+        raise
+    except KeyringLocked as error:
+        raise NoUsableKeyring(
+            f"the keyring is locked, and there is nobody to unlock it here ({error})"
+        ) from error
+    except (KeyringError, RuntimeError, OSError, EOFError) as error:
+        raise NoUsableKeyring(f"the keyring refused: {error}") from error
+    except _secret_service_faults() as error:
+        raise NoUsableKeyring(f"the Secret Service refused: {error}") from error
+
+
+def _secret_service_faults() -> tuple[type[BaseException], ...]:
+    """The Linux backend lets some errors of its library through; elsewhere that library isn't installed."""
+    try:
+        from jeepney.wrappers import DBusErrorResponse  # type: ignore[import-untyped]
+        from secretstorage.exceptions import SecretStorageException
+    except ImportError:
+        return ()
+    return (SecretStorageException, DBusErrorResponse)
