@@ -33,8 +33,8 @@ class Engine:
     def apply(self, events: Sequence[Event], done: Sequence[str] = ()) -> Applied:
         """Applies the events in order and commits once. `done` are the ids of effects whose report this is.
 
-        Raises Refused (a person's request that cannot be done) or StoreFailed; then nothing has changed, here or in
-        the store, and the same events may be applied again.
+        Raises Refused (a person's request that cannot be done) or StoreFailed; then nothing has changed, here
+        or in the store, and the same events may be applied again.
         """
         before = after = self.fleet
         ended: list[Attempt] = []

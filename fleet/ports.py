@@ -1,4 +1,5 @@
-"""F1: what the outside does for the coordinator, as protocols. Fakes and real parts pass the same contract tests."""
+"""F1: what the outside does for the coordinator, as protocols. Fakes and real parts pass the same contract
+tests."""
 
 from __future__ import annotations
 
@@ -12,8 +13,8 @@ from fleet.core.model import Attempt, Fleet
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What one commit writes, all of it or nothing: the fleet after, the attempts that ended on the way, the effects
-    decided, the ids of effects that have been performed, and the notes with their times (ms)."""
+    """What one commit writes, all of it or nothing: the fleet after, the attempts that ended on the way, the
+    effects decided, the ids of effects that have been performed, and the notes with their times (ms)."""
 
     before: Fleet
     after: Fleet

@@ -1,7 +1,8 @@
-"""What to do about what happened. Each decision carries its id, its cause (the event's id) and whom it is about.
+"""What to do about what happened. Each decision carries its id, its cause (the event's id) and whom it is
+about.
 
-All but `Note` are committed with the state that caused them and performed at least once; every performer
-is idempotent.
+All but `Note` are committed with the state that caused them and performed at least once; every performer is
+idempotent.
 """
 
 from __future__ import annotations

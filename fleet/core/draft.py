@@ -24,7 +24,8 @@ class Draft:
         self.cause = cause
         self.decisions: list[AnyDecision] = []
         self.settle = False
-        """Set by whatever may let another task move on; then waiting tasks, landings and dispatch are looked at."""
+        """Set by whatever may let another task move on; then waiting tasks, landings and dispatch are looked
+        at."""
         self._changed: dict[str, dict[str, Any]] = {}
         self._fields: dict[str, Any] = {}
         self._queue: list[Any] | None = None

@@ -1,4 +1,5 @@
-"""What happened. Each event carries its time (integer milliseconds) and its id; nothing else may change state.
+"""What happened. Each event carries its time (integer milliseconds) and its id; nothing else may change
+state.
 
 Persons' requests can be refused (`step.Refused`); reports of the world cannot: one that comes too late is
 ignored by its fence.
@@ -180,6 +181,7 @@ Outcome = Literal[
     "no_session",
     "no_model",
     "context",
+    "refused",
     "error",
 ]
 

@@ -144,8 +144,8 @@ def _is_stale(before: Bucket, reading: WindowReading, at_ms: int) -> bool:
 
 
 def _refused(bucket: Bucket, reading: WindowReading, now_ms: int, settings: Settings) -> Bucket:
-    """The bucket with the refusal on it. Where the reset is missing or already past (a clock that is off), it is
-    guessed, and doubled with each refusal in a row, so that nothing can be tried in a tight circle."""
+    """The bucket with the refusal on it. Where the reset is missing or already past (a clock that is off), it
+    is guessed, and doubled with each refusal in a row, so that nothing can be tried in a tight circle."""
     again = bucket.refused_until_ms is not None and now_ms < bucket.refused_until_ms
     refusals = bucket.refusals if again else bucket.refusals + 1
     until = reading.resets_ms

@@ -89,7 +89,8 @@ def _(fact: WindowsRead, draft: Draft, attempt: Attempt) -> None:
 def read_windows(
     draft: Draft, attempt: Attempt, readings: tuple[WindowReading, ...], at_ms: int, source: str = "stream"
 ) -> None:
-    """Merges readings into the pool's buckets. A refusal closes them, and shuts the account's allowance to one."""
+    """Merges readings into the pool's buckets. A refusal closes them, and shuts the account's allowance to
+    one."""
     account = draft.accounts[attempt.account]
     changed = headroom.merged(
         draft.buckets,

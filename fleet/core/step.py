@@ -16,7 +16,8 @@ __all__ = ["Refused", "step"]
 
 
 def step(fleet: Fleet, event: events.Event) -> tuple[Fleet, tuple[AnyDecision, ...]]:
-    """Applies one event. Raises Refused when a person asked for what cannot be done; the fleet is then as before.
+    """Applies one event. Raises Refused when a person asked for what cannot be done; the fleet is then as
+    before.
 
     A report that comes too late (of an attempt that has ended, or of spool already applied) changes nothing.
     """

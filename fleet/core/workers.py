@@ -1,8 +1,8 @@
 """The life of an attempt: started, stopped, ended, and what its end means for the task.
 
-An environment's fault is never the task's fault: after a limit, an overload, a lost login or host the task keeps its
-place in the queue and nothing is counted against it. A worker that dies without having answered is tried again
-with growing pauses, `faults_max` times in a row; then a person has to look.
+An environment's fault is never the task's fault: after a limit, an overload, a lost login or host the task
+keeps its place in the queue and nothing is counted against it. A worker that dies without having answered is
+tried again with growing pauses, `faults_max` times in a row; then a person has to look.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ BLAMELESS = frozenset({"limited", "busy", "login", "paused", "account removed", 
 FINAL = {
     "turns": "it reached its limit of turns: raise --max-turns, or say what to do and retry",
     "budget": "it reached its budget: raise --max-budget-usd and retry",
+    "refused": "the model's safeguards refused its content",
     "context": "its conversation no longer fits the model's context",
     "deadline": "it ran longer than one attempt may",
     "repository": "its repository cannot be used",
@@ -176,7 +177,8 @@ def fail(draft: Draft, task: Task, reason: str) -> None:
 
 
 def backoff_ms(draft: Draft, faults: int, salt: str) -> int:
-    """Doubles with each fault in a row, up to `backoff_max_ms`, plus up to a quarter that differs from task to task."""
+    """Doubles with each fault in a row, up to `backoff_max_ms`, plus up to a quarter that differs from task
+    to task."""
     settings = draft.before.settings
     pause = min(settings.backoff_first_ms << min(max(faults, 1) - 1, 20), settings.backoff_max_ms * 4 // 5)
     return pause + pause * (crc32(f"{salt}{faults}".encode()) % 256) // 1024

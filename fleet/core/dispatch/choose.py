@@ -17,8 +17,8 @@ session is on."""
 def choose(fleet: Fleet) -> Iterator[Placement]:
     """Yields the placements to make now, best task first.
 
-    Linear in the queue at worst, and each task that cannot be placed costs one look-up: tasks of a class for which
-    nothing was feasible are passed over, because room only shrinks during a round.
+    Linear in the queue at worst, and each task that cannot be placed costs one look-up: tasks of a class for
+    which nothing was feasible are passed over, because room only shrinks during a round.
     """
     if fleet.draining or not fleet.queue:
         return

@@ -1,11 +1,11 @@
 """Which placements a task may have now, and for every other one the reason why not.
 
-Why a session cannot flap between accounts: it leaves its account only when that account is *closed* to it, that is
-when every tier it may use there is refused (or full) until a reset, or the account is quarantined or removed
-(`is_closed`). No reading, ranking or momentary crowding moves it. A refusal holds until its reset and outranks
-readings (`headroom`), so an account that was left stays closed until then. Between two departures from one
-account therefore lies a reset of the bucket that refused, or a person's act; and the number of moves is at most
-the number of refusals and quarantines. `tests/sim` holds every seed to that bound.
+Why a session cannot flap between accounts: it leaves its account only when that account is *closed* to it,
+that is when every tier it may use there is refused (or full) until a reset, or the account is quarantined or
+removed (`is_closed`). No reading, ranking or momentary crowding moves it. A refusal holds until its reset and
+outranks readings (`headroom`), so an account that was left stays closed until then. Between two departures
+from one account therefore lies a reset of the bucket that refused, or a person's act; and the number of moves
+is at most the number of refusals and quarantines. `tests/sim` holds every seed to that bound.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why one account and tier was not taken. `until_ms` is when that will have changed, None where nobody knows;
-    `lasting` means only a person can change it."""
+    """Why one account and tier was not taken. `until_ms` is when that will have changed, None where nobody
+    knows; `lasting` means only a person can change it."""
 
     account: str
     tier: str
@@ -65,7 +65,8 @@ def is_closed(fleet: Fleet, task: Task, account: Account) -> bool:
 
 
 def warm_account(fleet: Fleet, task: Task) -> Account | None:
-    """The account that the task's session has to stay on: the one its cache is warm on, unless that is closed."""
+    """The account that the task's session has to stay on: the one its cache is warm on, unless that is
+    closed."""
     account = fleet.accounts.get(task.session_account or "")
     if account is None or task.session_id is None or is_closed(fleet, task, account):
         return None
@@ -101,7 +102,7 @@ def waits_for(fleet: Fleet, task: Task) -> list[Task]:
 
 
 def backs_off_until(fleet: Fleet, task: Task) -> int | None:
-    """When its back-off ends, None when it has none. One further away than any back-off can be was set by a clock
-    that has since been put right, and doesn't count."""
+    """When its back-off ends, None when it has none. One further away than any back-off can be was set by a
+    clock that has since been put right, and doesn't count."""
     left = task.not_before_ms - fleet.now_ms
     return task.not_before_ms if 0 < left <= fleet.settings.backoff_max_ms else None

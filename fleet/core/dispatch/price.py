@@ -20,6 +20,7 @@ def headroom_left(fleet: Fleet, room: Room, account: Account, tier: str) -> floa
 def order(
     fleet: Fleet, room: Room, tiers: tuple[str, ...], account: Account, tier: str
 ) -> tuple[object, ...]:
-    """Sort key, best first: the tier that was named first, then merit, then headroom, then the name (a total order)."""
+    """Sort key, best first: the tier that was named first, then merit, then headroom, then the name (a total
+    order)."""
     left = headroom_left(fleet, room, account, tier)
     return (tiers.index(tier), MERIT[account.kind], -left, account.name)
