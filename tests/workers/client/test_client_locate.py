@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from workers.client.locate import (
+    ClientBinary,
+    ClientMissing,
+    ClientTooOld,
+    ClientUnusable,
+    Version,
+    bundled_client,
+    flags,
+    locate,
+    version,
+)
+
+
+def script(folder: Path, body: str) -> ClientBinary:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "claude"
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+    return ClientBinary(path, "setting")
+
+
+def test_the_settings_come_before_the_path(tmp_path: Path) -> None:
+    """A client named in the settings is used, whatever is on the PATH."""
+    named, found = script(tmp_path / "a", ""), script(tmp_path / "b", "")
+    assert locate(named.path, str(found.path.parent)) == named
+    assert locate(None, str(found.path.parent)) == ClientBinary(found.path, "path")
+
+
+def test_the_sdks_copy_is_the_last_resort(tmp_path: Path) -> None:
+    """With no client on the PATH, the one that came with the SDK is used, and the SDK is not imported for it."""
+    found = locate(None, str(tmp_path))
+    assert found.source == "bundled"
+    assert found.path == bundled_client()
+    assert "claude_agent_sdk.types" not in sys.modules
+
+
+def test_a_named_client_that_is_missing_is_not_replaced(tmp_path: Path) -> None:
+    """If the settings name a file that is not there, that is said; no other client is taken."""
+    with pytest.raises(ClientMissing, match="no such file"):
+        locate(tmp_path / "gone", str(script(tmp_path, "").path.parent))
+    plain = tmp_path / "plain"
+    plain.write_text("x")
+    with pytest.raises(ClientMissing, match="chmod"):
+        locate(plain, "")
+
+
+def test_no_client_at_all_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without any client, the error names the ways to install one."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ClientMissing, match=r"npm install.*pip install"):
+        locate(None, str(tmp_path))
+
+
+def test_a_clients_version_is_read(tmp_path: Path) -> None:
+    """`2.1.330 (Claude Code)` is version 2.1.330, newer than 2.1.99 would be."""
+    assert version(script(tmp_path, "echo '2.1.330 (Claude Code)'")) == Version(2, 1, 330)
+    assert Version(2, 1, 330) > Version(2, 1, 99)
+
+
+def test_an_old_client_is_told_to_update(tmp_path: Path) -> None:
+    """A client that is too old is refused with its version and what to run."""
+    with pytest.raises(ClientTooOld, match=r"1\.0\.3.*update"):
+        version(script(tmp_path, "echo '1.0.3 (Claude Code)'"))
+
+
+@pytest.mark.parametrize(
+    ("body", "story"),
+    [
+        ("", "printed nothing"),
+        ("echo hello", "printed 'hello'"),
+        ("echo 'bad library' >&2; exit 127", "exit code 127: bad library"),
+        ("kill -SEGV $$", "signal 11"),
+    ],
+)
+def test_a_client_that_is_none_is_told_with_its_story(tmp_path: Path, body: str, story: str) -> None:
+    """A client that prints nothing, crashes or is something else is refused, with what it did."""
+    with pytest.raises(ClientUnusable, match=story):
+        version(script(tmp_path, body))
+
+
+def test_a_client_that_hangs_does_not_hang_us(tmp_path: Path) -> None:
+    """A client that never answers is given up after the timeout, and said so."""
+    with pytest.raises(ClientUnusable, match=r"within 0\.2 s"):
+        version(script(tmp_path, "exec sleep 30"), timeout=0.2)
+
+
+def test_a_file_that_cannot_run_is_told(tmp_path: Path) -> None:
+    """A binary for another machine is refused with the system's words."""
+    path = tmp_path / "claude"
+    path.write_bytes(b"\x7fELF\x00\x00")
+    path.chmod(0o755)
+    with pytest.raises(ClientUnusable, match="cannot be started"):
+        version(ClientBinary(path, "setting"))
+
+
+def test_the_flags_are_those_of_the_help(tmp_path: Path) -> None:
+    """Flags are asked of the client, and a client that cannot be talked to is refused."""
+    found = flags(script(tmp_path, "echo 'Options: --input-format <x>, --allowedTools, -p, --print  a-b--c'"))
+    assert {"--input-format", "--print"} <= found
+    with pytest.raises(ClientUnusable, match="input-format"):
+        flags(script(tmp_path, "echo nothing"))

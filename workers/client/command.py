@@ -1,0 +1,106 @@
+"""The command line that starts a client which is talked to while it runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Set
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from uuid import UUID
+
+PermissionMode = Literal["acceptEdits", "auto", "bypassPermissions", "default", "dontAsk", "manual", "plan"]
+
+ENVIRONMENT = {
+    # Asks for `session_state_changed` lines: "idle" comes once nothing is running or queued any more.
+    "CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS": "1",
+    "DISABLE_AUTOUPDATER": "1",
+    "DISABLE_TELEMETRY": "1",
+    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+}
+"""Set for every worker, on top of the account's own environment. Measured in docs/client-facts.md,
+"duplex".
+"""
+
+_RULE = re.compile(r"[A-Za-z_][\w*-]*(\(.+\))?", re.DOTALL)
+
+
+class BadLaunch(ValueError):
+    """The client would misread what it is asked to do; the message names the value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How to start a client. `cwd` is where the process is to be started: the client has no flag for it."""
+
+    session_id: str
+    resume: bool
+    model: str
+    cwd: Path
+    allow_tools: tuple[str, ...] = ()
+    permission_mode: PermissionMode = "acceptEdits"
+    max_turns: int | None = None
+    max_budget_usd: float | None = None
+
+    def __post_init__(self) -> None:
+        _check_session(self.session_id)
+        if not self.model or self.model.startswith("-"):
+            raise BadLaunch(f"{self.model!r} is not a model name.")
+        for rule in self.allow_tools:
+            check_rule(rule)
+        if self.max_turns is not None and self.max_turns < 1:
+            raise BadLaunch(f"max_turns is {self.max_turns}; at least 1 turn is needed.")
+        if self.max_budget_usd is not None and not self.max_budget_usd > 0:
+            raise BadLaunch(f"max_budget_usd is {self.max_budget_usd}; it must be above 0.")
+
+
+def command(client: Path, launch: Launch, known_flags: Set[str]) -> list[str]:
+    """The argument list. `known_flags` (`locate.flags`) decides over flags that older clients do not have."""
+    argv = [str(client), "-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose"]
+    argv += ["--resume" if launch.resume else "--session-id", launch.session_id]
+    argv += ["--model", launch.model, "--permission-mode", launch.permission_mode]
+    if "--replay-user-messages" in known_flags:
+        argv.append("--replay-user-messages")
+    if "--permission-prompts" in known_flags:
+        argv += ["--permission-prompts", "none"]
+    if launch.max_turns is not None:
+        argv += ["--max-turns", str(launch.max_turns)]
+    if launch.max_budget_usd is not None:
+        argv += ["--max-budget-usd", f"{launch.max_budget_usd:.6f}".rstrip("0").rstrip(".")]
+    # One `=` argument for each rule: a list flag would swallow whatever came after it.
+    return argv + [f"--allowedTools={rule}" for rule in launch.allow_tools]
+
+
+def check_rule(rule: str) -> None:
+    """Refuse a tool rule that the client would cut into several: it splits at commas and spaces outside
+    parentheses.
+
+    Raises:
+        BadLaunch: with the rule and how to write it.
+    """
+    if not _RULE.fullmatch(rule) or not _balanced(rule) or any(ord(c) < 32 for c in rule):
+        raise BadLaunch(
+            f"{rule!r} is not one tool rule. Write a tool's name, with what it may do in parentheses "
+            "if you like, such as `Edit` or `Bash(git *)`; give several rules one by one."
+        )
+
+
+def _balanced(rule: str) -> bool:
+    """Whether the parenthesis that opens first closes last, and at no time earlier."""
+    if "(" not in rule:
+        return True
+    depth = 0
+    for at, letter in enumerate(rule):
+        depth += (letter == "(") - (letter == ")")
+        if depth == 0 and letter == ")":
+            return at == len(rule) - 1
+    return False
+
+
+def _check_session(session_id: str) -> None:
+    try:
+        ok = str(UUID(session_id)) == session_id
+    except ValueError:
+        ok = False
+    if not ok:
+        raise BadLaunch(f"{session_id!r} is not a session id: the client takes only a UUID in lower case.")

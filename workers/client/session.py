@@ -1,0 +1,150 @@
+"""A session's history on disk: find it, and carry it from one account's directory to another's.
+
+A history is `projects/<where it ran>/<session id>.jsonl` and, beside it, a directory of that name with what
+subagents said and tools returned. Nothing else is ever copied: credentials and settings stay where they are.
+See docs/client-facts.md, "sessions".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """The session can be resumed from `path`, the transcript at the destination.
+
+    `how`: `copied`; `current` (the destination already had all of it); `kept` (the destination had gone on
+    further, and its history was left as it is). `set_aside` is where another history of that session went
+    that was in the way.
+    """
+
+    path: Path
+    how: Literal["copied", "current", "kept"]
+    set_aside: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """There is no history to carry; `reason` says where was looked."""
+
+    reason: str
+
+
+def find_transcript(config_dir: Path, session_id: str) -> Path | None:
+    """The session's transcript below this account's directory, the latest if it ran in several places.
+
+    Raises:
+        ValueError: `session_id` is not a UUID.
+    """
+    name = f"{UUID(session_id)}.jsonl"
+    found = [path for path in (config_dir / "projects").glob(f"*/{name}") if path.is_file()]
+    return max(found, key=lambda path: (path.stat().st_mtime_ns, str(path)), default=None)
+
+
+def carry(session_id: str, from_dir: Path, to_dir: Path) -> Carried | Missing:
+    """Bring the session's history from one account's directory into another's. The source is left as it is.
+
+    The client that wrote it must have ended. Idempotent, and safe to be killed in: the transcript appears
+    whole and last. If both hold a history, the one that goes on further wins, and the other is set aside next
+    to it, never deleted.
+
+    Raises:
+        ValueError: `session_id` is not a UUID.
+        OSError: the disk is full, or a directory cannot be read or written; the destination's history is as
+            it was.
+    """
+    source = find_transcript(from_dir, session_id)
+    whole = _whole_lines(source) if source else b""
+    if source is None or not whole:
+        return _missing(session_id, from_dir, source)
+    target = to_dir / "projects" / source.parent.name / source.name
+    there = find_transcript(to_dir, session_id)
+    if source == there or (target.exists() and target.samefile(source)):
+        return Carried(source, "current")
+    if there is not None and there != target:
+        # It ran elsewhere under that account: one session has one history, and it is judged by content.
+        target = there
+    return _settle(source, whole, target)
+
+
+def _settle(source: Path, whole: bytes, target: Path) -> Carried:
+    here = _whole_lines(target) if target.exists() else b""
+    if here.startswith(whole):
+        _copy_side(source, target)
+        return Carried(target, "current" if here == whole else "kept")
+    set_aside = None
+    if here and not whole.startswith(here):
+        if _newer(target, here, source, whole):
+            set_aside = _write_aside(target, whole)
+            _copy_side(source, target)
+            return Carried(target, "kept", set_aside)
+        set_aside = _write_aside(target, here)
+    _copy_side(source, target)
+    _write(target, whole)
+    shutil.copystat(source, target)
+    return Carried(target, "copied", set_aside)
+
+
+def _newer(target: Path, here: bytes, source: Path, whole: bytes) -> bool:
+    """Whether the destination's history, which has parted from the source's, was written last."""
+    return (target.stat().st_mtime_ns, len(here)) > (source.stat().st_mtime_ns, len(whole))
+
+
+def _missing(session_id: str, from_dir: Path, source: Path | None) -> Missing:
+    if source is not None:
+        return Missing(f"the history of session {session_id} at {source} holds no whole line")
+    return Missing(f"there is no history of session {session_id} below {from_dir / 'projects'}")
+
+
+def _whole_lines(path: Path) -> bytes:
+    """The file up to its last line end: a client that was killed may have left half a line, which none could
+    read.
+    """
+    data = path.read_bytes()
+    return data[: data.rfind(b"\n") + 1]
+
+
+def _copy_side(source: Path, target: Path) -> None:
+    """Copy the session's side directory, file by file. The files are named by unique ids, so what is there
+    already stays.
+    """
+    side = source.with_suffix("")
+    if not side.is_dir():
+        return
+    for path in sorted(side.rglob("*")):
+        if path.is_symlink() or not path.is_file():
+            continue
+        copy = target.with_suffix("") / path.relative_to(side)
+        data = path.read_bytes()
+        if not copy.exists() or copy.stat().st_size < len(data):
+            _write(copy, data)
+
+
+def _write_aside(target: Path, data: bytes) -> Path:
+    """Keep a history that lost, under a name that the client does not look for; the same one is kept once."""
+    aside = target.with_name(f"{target.stem}.{hashlib.sha256(data).hexdigest()[:12]}.aside")
+    if not aside.exists():
+        _write(aside, data)
+    return aside
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".carry-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,397 @@
+"""What the client says, a line of JSON each, as typed values; and the lines that are said to it.
+
+Tolerant by design: the client changes weekly. What is not known becomes `Other`, what cannot be read becomes
+`Malformed`, a field of an unexpected type counts as absent, and nothing here raises. Every shape was recorded
+from the real client (tests/workers/client/recorded).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from pydantic_core import from_json
+
+from workers.client.windows import Windows, read_windows
+
+Json: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Tokens by kind, as the API counts them."""
+
+    input: int = 0
+    output: int = 0
+    cache_read: int = 0
+    cache_creation: int = 0
+
+    def __add__(self, other: Tokens) -> Tokens:
+        return Tokens(
+            self.input + other.input,
+            self.output + other.output,
+            self.cache_read + other.cache_read,
+            self.cache_creation + other.cache_creation,
+        )
+
+    @property
+    def total(self) -> int:
+        return self.input + self.output + self.cache_read + self.cache_creation
+
+
+@dataclass(frozen=True, slots=True)
+class Init:
+    """A turn begins: the client says it again at each turn, not only at the first."""
+
+    session_id: str
+    model: str
+    version: str
+    api_key_source: str
+    """`none` for a subscription."""
+    capabilities: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolUse:
+    id: str
+    name: str
+    input: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A piece of the model's answer. One answer comes as several lines with one `message_id` and the same
+    `tokens`.
+
+    `tokens` is what the API said at the answer's start, so its `output` is not final: `Result` has the full
+    count.
+    """
+
+    message_id: str
+    model: str
+    tokens: Tokens
+    parts: tuple[Text | ToolUse, ...]
+    subagent: bool
+    error: str | None = None
+    """Set when the client wrote this answer itself to report an error: `rate_limit`, `authentication_failed`,
+    `billing_error`, `model_not_found`, `server_error`, `invalid_request`, `max_output_tokens`, `unknown`,
+    …
+    """
+    refused: Windows | None = None
+    """The limit that refused it, when the error is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    id: str
+    is_error: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResults:
+    results: tuple[ToolResult, ...]
+    subagent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """The client waits `delay_ms` milliseconds before it asks the API again. `status` is None when no answer
+    came at all.
+    """
+
+    attempt: int
+    max_retries: int
+    delay_ms: int
+    status: int | None
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelUse:
+    """What one model did since the process started; subagents count too. The cost is the client's
+    estimate.
+    """
+
+    model: str
+    tokens: Tokens
+    cost_usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A turn has ended. `subtype` says success even for an API error: `verdict.judge` reads the rest."""
+
+    session_id: str
+    is_error: bool
+    subtype: str
+    api_error_status: int | None
+    api_error: str | None
+    api_error_type: str | None
+    terminal_reason: str | None
+    stop_reason: str | None
+    num_turns: int
+    text: str
+    errors: tuple[str, ...]
+    models: tuple[ModelUse, ...]
+    """Counted from the start of the process, and over a resume: the last result counts, results do not add
+    up.
+    """
+    cost_usd: float
+    permission_denials: tuple[str, ...]
+    """Names of the tools that were denied."""
+    consumed: tuple[str, ...]
+    """Ids of the user messages that this turn took in."""
+    queued: int | None
+    """Messages told and not taken in yet; None when the client is too old to say."""
+
+    @property
+    def tokens(self) -> Tokens:
+        return sum((use.tokens for use in self.models), Tokens())
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """A user message that was told, said back when a turn took it in."""
+
+    uuid: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lifecycle:
+    """Where a told message is: `queued`, `started` (in a turn), `completed`, `cancelled`, or a newer word."""
+
+    uuid: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionState:
+    """`running`, `idle` (nothing runs and nothing is queued), or `requires_action`."""
+
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class ControlReply:
+    """The answer to a control request of ours; `error` says why it failed."""
+
+    request_id: str
+    ok: bool
+    response: Json
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """A line this program has no use for, such as `system/informational`."""
+
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """Bytes that are no JSON object. Log them and go on: a torn or foreign line says nothing about the
+    work.
+    """
+
+    reason: str
+
+
+Line: TypeAlias = (
+    Init | Answer | ToolResults | Windows | Retry | Result | Replay | Lifecycle | SessionState | ControlReply
+    | Other | Malformed
+)  # fmt: skip
+
+
+def read(payload: bytes) -> Line:
+    """Read one line of the client's standard output. Raises nothing, whatever the bytes."""
+    data = _parse(payload)
+    if isinstance(data, Malformed):
+        return data
+    kind = _str(data.get("type"))
+    if kind == "system":
+        kind = f"system/{_str(data.get('subtype'))}"
+    reader = _READERS.get(kind)
+    return reader(data) if reader else Other(kind)
+
+
+def _parse(payload: bytes) -> Json | Malformed:
+    try:
+        data = from_json(payload)
+    except ValueError as strict:
+        # The client cuts text in mid-emoji; half of one is valid JSON that the strict parser refuses.
+        try:
+            repaired = json.dumps(json.loads(payload), ensure_ascii=False).encode("utf-8", "replace")
+            data = from_json(repaired)
+        except (ValueError, RecursionError):
+            return Malformed(str(strict))
+    return data if isinstance(data, dict) else Malformed(f"a JSON {type(data).__name__}, not an object")
+
+
+def _init(data: Json) -> Init:
+    return Init(
+        session_id=_str(data.get("session_id")),
+        model=_str(data.get("model")),
+        version=_str(data.get("claude_code_version")),
+        api_key_source=_str(data.get("apiKeySource")),
+        capabilities=frozenset(_strings(data.get("capabilities"))),
+    )
+
+
+def _answer(data: Json) -> Answer:
+    message = _dict(data.get("message"))
+    refused = _dict(_dict(data.get("api_error_params")).get("rate_limit_info"))
+    return Answer(
+        message_id=_str(message.get("id")),
+        model=_str(message.get("model")),
+        tokens=_tokens(_dict(message.get("usage"))),
+        parts=tuple(_parts(message.get("content"))),
+        subagent=isinstance(data.get("parent_tool_use_id"), str),
+        error=_optional(data.get("error")),
+        refused=read_windows(refused) if refused else None,
+    )
+
+
+def _parts(content: object) -> Iterable[Text | ToolUse]:
+    for block in _dicts(content):
+        if block.get("type") == "text":
+            yield Text(_str(block.get("text")))
+        elif block.get("type") == "tool_use":
+            yield ToolUse(_str(block.get("id")), _str(block.get("name")), _dict(block.get("input")))
+
+
+def _user(data: Json) -> Replay | ToolResults | Other:
+    content = _dict(data.get("message")).get("content")
+    if data.get("isReplay") is True:
+        return Replay(_str(data.get("uuid")), _plain(content))
+    results = tuple(
+        ToolResult(
+            _str(block.get("tool_use_id")), block.get("is_error") is True, _plain(block.get("content"))
+        )
+        for block in _dicts(content)
+        if block.get("type") == "tool_result"
+    )
+    if results:
+        return ToolResults(results, subagent=isinstance(data.get("parent_tool_use_id"), str))
+    return Other("user")
+
+
+def _retry(data: Json) -> Retry:
+    return Retry(
+        attempt=_int(data.get("attempt")),
+        max_retries=_int(data.get("max_retries")),
+        delay_ms=_int(data.get("retry_delay_ms")),
+        status=_int(data.get("error_status")) or None,
+        error=_str(data.get("error")),
+    )
+
+
+def _result(data: Json) -> Result:
+    queued = data.get("queued_turn_count")
+    return Result(
+        session_id=_str(data.get("session_id")),
+        # A result without the field is no success: unknown is not fine.
+        is_error=data.get("is_error") is not False,
+        subtype=_str(data.get("subtype")),
+        api_error_status=_int(data.get("api_error_status")) or None,
+        api_error=_optional(data.get("api_error")),
+        api_error_type=_optional(data.get("api_error_type")),
+        terminal_reason=_optional(data.get("terminal_reason")),
+        stop_reason=_optional(data.get("stop_reason")),
+        num_turns=_int(data.get("num_turns")),
+        text=_str(data.get("result")),
+        errors=tuple(_strings(data.get("errors"))),
+        models=tuple(_model_use(name, _dict(use)) for name, use in _dict(data.get("modelUsage")).items()),
+        cost_usd=_float(data.get("total_cost_usd")),
+        permission_denials=tuple(
+            _str(one.get("tool_name")) for one in _dicts(data.get("permission_denials"))
+        ),
+        consumed=tuple(_strings(data.get("user_message_uuids"))),
+        queued=_int(queued) if isinstance(queued, int) else None,
+    )
+
+
+def _model_use(model: str, use: Json) -> ModelUse:
+    tokens = Tokens(
+        input=_int(use.get("inputTokens")),
+        output=_int(use.get("outputTokens")),
+        cache_read=_int(use.get("cacheReadInputTokens")),
+        cache_creation=_int(use.get("cacheCreationInputTokens")),
+    )
+    return ModelUse(model, tokens, _float(use.get("costUSD")))
+
+
+def _tokens(usage: Json) -> Tokens:
+    return Tokens(
+        input=_int(usage.get("input_tokens")),
+        output=_int(usage.get("output_tokens")),
+        cache_read=_int(usage.get("cache_read_input_tokens")),
+        cache_creation=_int(usage.get("cache_creation_input_tokens")),
+    )
+
+
+def _control_reply(data: Json) -> ControlReply:
+    reply = _dict(data.get("response"))
+    ok = reply.get("subtype") == "success"
+    error = None if ok else _str(reply.get("error")) or "the client gave no reason"
+    return ControlReply(_str(reply.get("request_id")), ok, _dict(reply.get("response")), error)
+
+
+_READERS: Mapping[str, Callable[[Json], Line]] = {
+    "system/init": _init,
+    "system/api_retry": _retry,
+    "system/session_state_changed": lambda data: SessionState(_str(data.get("state"))),
+    "assistant": _answer,
+    "user": _user,
+    "rate_limit_event": lambda data: read_windows(_dict(data.get("rate_limit_info"))),
+    "result": _result,
+    "control_response": _control_reply,
+    "command_lifecycle": lambda data: Lifecycle(_str(data.get("command_uuid")), _str(data.get("state"))),
+}
+
+
+def _plain(content: object) -> str:
+    """The text of a message's content, which is a string or a list of blocks."""
+    if isinstance(content, str):
+        return content
+    return "\n".join(_str(block.get("text")) for block in _dicts(content) if block.get("type") == "text")
+
+
+def _str(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _optional(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _int(value: object) -> int:
+    """A count: never negative, and small enough for a database column."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63 else 0
+
+
+def _float(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0.0
+    return float(value) if 0 <= value < 1e15 else 0.0
+
+
+def _dict(value: object) -> Json:
+    return value if isinstance(value, dict) else {}
+
+
+def _dicts(value: object) -> Iterable[Json]:
+    return (one for one in value if isinstance(one, dict)) if isinstance(value, list) else ()
+
+
+def _strings(value: object) -> Iterable[str]:
+    return (one for one in value if isinstance(one, str)) if isinstance(value, list) else ()

@@ -1,0 +1,220 @@
+"""How a turn, or the client's life, ended and whose matter that is.
+
+Fields decide. The client's prose is read in two places only, where 2.1.330 gives no field, and both are
+marked. Each kind was recorded from the real client: `tests/workers/client/recorded/<name>.jsonl`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from workers.client.stream import Answer, Init, Line, Result, Retry
+from workers.client.windows import Windows, model_scope
+
+
+class Kind(StrEnum):
+    """What it means for the task, its account and its session."""
+
+    FINISHED = "finished"
+    """The model ended its turn. [finished]"""
+    LIMITED = "limited"
+    """A window of the account is full: this account or this model of it, until the reset. [limited_*]"""
+    BUSY = "busy"
+    """429 without a window, 5xx: the server, not the account's quota. Wait; do not switch. [busy_*,
+    server_500]
+    """
+    LOGIN = "login"
+    """401, 403, or no credential: quarantine the account, keep the task. [login_*, not_logged_in]"""
+    BILLING = "billing"
+    """The account is out of credit: nothing comes back by waiting. [billing_400]"""
+    CUT = "cut"
+    """No whole answer arrived (dropped, refused, timed out): resume the same session. [cut, dropped,
+    unreachable, timeout]
+    """
+    TURNS = "turns"
+    """`--max-turns` is reached. [turns]"""
+    BUDGET = "budget"
+    """`--max-budget-usd` is reached. [budget]"""
+    INTERRUPTED = "interrupted"
+    """We, or a person, interrupted the turn. [interrupted, sigint]"""
+    NO_SESSION = "no_session"
+    """The session to resume is not in this account's directory: carry it there first. [no_session]"""
+    SESSION_TAKEN = "session_taken"
+    """A new session was asked for under the id of one that exists: resume it instead. [session_taken]"""
+    MODEL_MISSING = "model_missing"
+    """The account may not use this model, or there is none of that name. [model_missing_404,
+    model_forbidden_403]
+    """
+    TOO_LONG = "too_long"
+    """The session no longer fits into the model's context, and compacting did not help. [prompt_too_long]"""
+    REFUSED = "refused"
+    """The model's safeguards refused the content: the same words will be refused again. [refused]"""
+    OUTPUT_LIMIT = "output_limit"
+    """One answer was longer than the model may write: go on in the same session. [max_tokens]"""
+    STOPPED = "stopped"
+    """The process was ended by a signal before its turn did: ours, or the host's (out of memory, say).
+    [sigterm, killed]
+    """
+    CRASHED = "crashed"
+    """The process ended by itself with no result. [bad_flag]"""
+    ERROR = "error"
+    """An error that none of the above describes. [invalid_400]"""
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How the process ended; `code` is None when a signal ended it."""
+
+    code: int | None
+    signal: int | None = None
+    stderr_tail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How it ended. `window`, `resets_at_ms` (epoch) and `model_scope` belong to `limited` alone."""
+
+    kind: Kind
+    reason: str
+    """For a person: what happened, in one line."""
+    window: str | None = None
+    resets_at_ms: int | None = None
+    model_scope: str | None = None
+    """The model that the window is about; None: all of the account's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What earlier lines said that a verdict needs. Fold every line of a process into it: `seen =
+    seen.after(line)`.
+    """
+
+    started: bool = False
+    """The client began a turn at least once, so it has a session."""
+    model: str = ""
+    error: str | None = None
+    """The error word of this turn."""
+    refused: Windows | None = None
+    """The limit that refused this turn."""
+
+    def after(self, line: Line) -> Seen:
+        if isinstance(line, Init):
+            return Seen(started=True, model=line.model)
+        if isinstance(line, Windows):
+            return replace(self, refused=line if line.refused_by else None)
+        if isinstance(line, Answer) and not line.subagent:
+            refused = line.refused if line.refused and line.refused.refused_by else self.refused
+            return replace(self, error=line.error, refused=refused if line.error else None)
+        if isinstance(line, Retry):
+            return replace(self, error=None)
+        return self
+
+
+def judge(result: Result | None, seen: Seen, exit: Exit | None) -> Verdict:  # noqa: A002
+    """Judge a turn by its `result`, or a process that ended without one by its exit.
+
+    Args:
+        result: the last result, or None when the process gave none for what it was told.
+        seen: every line up to the result, folded.
+        exit: how the process ended; None while it lives (then there must be a result).
+    """
+    if result is None:
+        return _without_result(exit or Exit(None))
+    if not result.is_error:
+        return Verdict(Kind.FINISHED, "the turn ended")
+    return _by_ending(result, seen) or _by_status(result, seen) or _by_word(result, seen)
+
+
+def _without_result(exit: Exit) -> Verdict:  # noqa: A002
+    last = exit.stderr_tail.strip().rsplit("\n", 1)[-1].strip()[:300]
+    story = f": {last}" if last else ", and said nothing on standard error"
+    if exit.signal is not None or exit.code == 143:
+        name = exit.signal if exit.signal is not None else 15
+        return Verdict(Kind.STOPPED, f"signal {name} ended the client before its turn did")
+    # Prose, for want of a field: this failure writes no line to standard output.
+    if exit.code == 1 and last.startswith("Error: Session ID ") and last.endswith("is already in use."):
+        return Verdict(Kind.SESSION_TAKEN, last)
+    return Verdict(Kind.CRASHED, f"the client ended with exit code {exit.code} and no result{story}")
+
+
+_ENDINGS = {
+    ("subtype", "error_max_turns"): Kind.TURNS,
+    ("subtype", "error_max_budget_usd"): Kind.BUDGET,
+    ("reason", "max_turns"): Kind.TURNS,
+    ("reason", "budget_exhausted"): Kind.BUDGET,
+    ("reason", "aborted_streaming"): Kind.INTERRUPTED,
+    ("reason", "aborted_tools"): Kind.INTERRUPTED,
+    ("reason", "prompt_too_long"): Kind.TOO_LONG,
+    ("stop", "refusal"): Kind.REFUSED,
+    ("api_error", "max_output_tokens"): Kind.OUTPUT_LIMIT,
+    ("api_error", "connection_failed"): Kind.CUT,
+}
+
+
+def _by_ending(result: Result, seen: Seen) -> Verdict | None:
+    said = (
+        ("subtype", result.subtype),
+        ("reason", result.terminal_reason),
+        ("stop", result.stop_reason),
+        ("api_error", result.api_error),
+    )
+    for field, value in said:
+        kind = _ENDINGS.get((field, value or ""))
+        if kind:
+            return Verdict(kind, _story(result))
+    # Prose as a second witness only: no turn began, and none was counted.
+    if not seen.started and result.num_turns == 0 and "No conversation found" in _story(result):
+        return Verdict(Kind.NO_SESSION, _story(result))
+    return None
+
+
+def _by_status(result: Result, seen: Seen) -> Verdict | None:
+    status = result.api_error_status
+    if status == 429:
+        return _limited(result, seen)
+    if status is None:
+        return None
+    if status == 404 or (status == 403 and _names_model(result, seen)):
+        return Verdict(Kind.MODEL_MISSING, _story(result))
+    if status in (401, 403):
+        return Verdict(Kind.LOGIN, _story(result))
+    if status >= 500:
+        return Verdict(Kind.BUSY, _story(result))
+    if status == 413:
+        return Verdict(Kind.TOO_LONG, _story(result))
+    return None
+
+
+def _limited(result: Result, seen: Seen) -> Verdict:
+    window = seen.refused.refused_by if seen.refused else None
+    if window is None:
+        if result.api_error == "usage_limit_reached":
+            return Verdict(Kind.LIMITED, _story(result))
+        return Verdict(Kind.BUSY, _story(result))
+    return Verdict(Kind.LIMITED, _story(result), window.name, window.resets_at_ms, model_scope(window.name))
+
+
+_WORDS = {
+    "rate_limit": Kind.BUSY,
+    "overloaded": Kind.BUSY,
+    "server_error": Kind.CUT,
+    "authentication_failed": Kind.LOGIN,
+    "oauth_org_not_allowed": Kind.LOGIN,
+    "billing_error": Kind.BILLING,
+    "model_not_found": Kind.MODEL_MISSING,
+}
+
+
+def _by_word(result: Result, seen: Seen) -> Verdict:
+    return Verdict(_WORDS.get(seen.error or "", Kind.ERROR), _story(result))
+
+
+def _names_model(result: Result, seen: Seen) -> bool:
+    """A 403 is about the model if it names it; no field tells it from a 403 about the credential."""
+    return bool(seen.model) and seen.model in result.text
+
+
+def _story(result: Result) -> str:
+    text = result.text or "; ".join(result.errors) or result.subtype or "the client gave no reason"
+    return " ".join(text.split())[:300]
