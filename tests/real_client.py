@@ -17,7 +17,7 @@ Line = dict[str, Any]
 
 
 def client_environment(*, base_url: str, token: str, home: Path, api_key: bool = False) -> dict[str, str]:
-    """A clean environment: the account's own directories, its credential, a loopback server, nothing of this machine."""
+    """A clean environment: the account's own directories and credential, and nothing of this machine."""
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
@@ -63,7 +63,8 @@ def run_client(
     ended = subprocess.run(
         [*command, *extra],
         cwd=cwd,
-        env=client_environment(base_url=base_url, token=token, home=home, api_key=api_key) | dict(environment or {}),
+        env=client_environment(base_url=base_url, token=token, home=home, api_key=api_key)
+        | dict(environment or {}),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

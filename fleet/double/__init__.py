@@ -1,6 +1,6 @@
 """A scripted double of the Messages API for the real client: accounts, windows, limits and every other fault.
 
-A script, in TOML (`python -m fleet.double --script FILE`; from Python, build a `Script` or call `parse_script`):
+A script, in TOML (`python -m fleet.double --script FILE`; in Python, build a `Script` or use `parse_script`):
 
     [[account]]
     name = "work"
@@ -31,15 +31,15 @@ A script, in TOML (`python -m fleet.double --script FILE`; from Python, build a 
     text = "Mended."
 
     [[fault]]
-    kind = "limit"                      # limit, throttle, overload, login, cut, delay, hang
+    kind = "limit"                      # limit, throttle, overload, login, cut, cut_late, delay, hang
     account = "work"
     task = "greet"
     step = 1                            # strikes when the second step is due
     window = "five_hour"
     seconds = 3600                      # the window resets an hour later
 
-While it runs: `POST /_double/account/NAME/ORDER` with the order's arguments as a JSON object (orders: fill, refuse,
-reset, expire_login, restore_login, throttle, overload, cut, delay, hang), `GET /_double/requests`,
+While it runs: `POST /_double/account/NAME/ORDER` with the order's arguments as a JSON object (orders: fill,
+refuse, reset, expire_login, restore_login, throttle, overload, cut, delay, hang), `GET /_double/requests`,
 `GET /_double/accounts`.
 """
 

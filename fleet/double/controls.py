@@ -19,7 +19,7 @@ class AccountControl:
         self.name = name
 
     def fill(self, window: str, utilization: float, resets_in_s: float | None = None) -> None:
-        """Set the window's utilization (0 to 1). A window nobody heard of comes into being; one of 1 refuses."""
+        """Set the utilization (0 to 1; 1 refuses). A window nobody heard of comes into being."""
         with self._stage.changed:
             now = self._stage.clock()
             meter = self._state.meter(window, now)
@@ -57,9 +57,10 @@ class AccountControl:
         """Answer the next requests with 529."""
         self._add("overload", times)
 
-    def cut(self, times: int = 1) -> None:
-        """Close the socket in the middle of the next answers."""
-        self._add("cut", times)
+    def cut(self, times: int = 1, *, late: bool = False) -> None:
+        """Close the socket in the middle of the next answers: in the first block, or `late`, after a whole
+        one."""
+        self._add("cut_late" if late else "cut", times)
 
     def delay(self, seconds: float, times: int = 1) -> None:
         """Hold the next answers back."""
@@ -92,8 +93,8 @@ ORDERS = (
 
 
 def obey(stage: Stage, account: str, order: str, arguments: Mapping[str, Any]) -> None:
-    """Carry out `POST /_double/account/ACCOUNT/ORDER`. Raises KeyError (no such account or order) and TypeError
-    (arguments that the order does not take)."""
+    """Carry out `POST /_double/account/ACCOUNT/ORDER`. Raises KeyError (no such account or
+    order) and TypeError (arguments that the order does not take)."""
     control = AccountControl(stage, account)
     if order not in ORDERS:
         raise KeyError(f"no order {order!r}; there are {', '.join(ORDERS)}")

@@ -1,7 +1,7 @@
 """What a request of the client means: whose session, which directory, which task, which step comes next.
 
-Nothing is remembered between requests. The next step follows from the conversation in the request alone, so a session
-that moved to another account, or was resumed, simply goes on.
+Nothing is remembered between requests. The next step follows from the conversation in the request alone, so a
+session that moved to another account, or was resumed, simply goes on.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ _REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>", re.DOTALL)
 _WORKING_DIRECTORY = re.compile(
     r"^[ \t\-*]*(?:primary )?(?:working directory|cwd):[ \t]*(/.*?)[ \t]*$", re.MULTILINE | re.I
 )
+# What the client itself writes in the user's place after a cut stream (2.1.330).
+_CLIENTS_OWN_WORDS = "Your response above was cut off"
 _SIDE_WORK = re.compile(r"\b(title|topic|summari[sz]e|suggest)", re.I)
 
 Message = Mapping[str, Any]
@@ -26,7 +28,7 @@ Message = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Turn:
-    """The answer due: a step, and where in the script it stands (`step` counts from 0; None outside any task)."""
+    """The answer due, and where in the script it stands (`step` counts from 0; None outside any task)."""
 
     task: str | None
     part: str
@@ -64,7 +66,7 @@ def session_of(body: Message, headers: Mapping[str, str]) -> str | None:
 
 
 def working_directory(body: Message) -> str | None:
-    """The directory that the client says it works in. The latest word counts: a resumed session repeats it."""
+    """The directory that the client says it works in; the latest word counts."""
     found = None
     for text in _told(body):
         for match in _WORKING_DIRECTORY.finditer(text):
@@ -120,7 +122,7 @@ class _Reader:
             self._parts.append(_Part(f"on {reaction.on}", reaction.steps))
 
     def heard(self, message: Message) -> None:
-        """Count a step as played only when its whole answer is there: not a cut one, not the client's own words."""
+        """Count a step as played when its whole answer is there: no cut one, no words of the client's own."""
         self._drop_finished()
         if not self._parts:
             return
@@ -139,7 +141,8 @@ class _Reader:
             part = self._parts[-1]
             return Turn(name, part.name, part.played, part.steps[part.played])
         if self._unknown_marker is not None:
-            text = f"The double has no task {self._unknown_marker!r}; it knows {[t.name for t in self._script.tasks]}."
+            known = ", ".join(task.name for task in self._script.tasks)
+            text = f"The double has no task {self._unknown_marker!r}; it knows {known or 'none'}."
             return Turn(None, "unknown", None, Step(text=text))
         if self._task is None:
             return Turn(None, "unknown", None, self._script.unknown_prompt)
@@ -168,7 +171,8 @@ class _Reader:
 
 def _said(message: Message) -> str:
     """What a person (or the coordinator) wrote, without tool results and the client's own reminders."""
-    return _REMINDER.sub("", "\n".join(_texts(message.get("content")))).strip()
+    texts = [text for text in _texts(message.get("content")) if not text.startswith(_CLIENTS_OWN_WORDS)]
+    return _REMINDER.sub("", "\n".join(texts)).strip()
 
 
 def _told(body: Message) -> Iterator[str]:

@@ -14,7 +14,7 @@ from fleet.double.script import Step, Window
 
 UNIFIED = "anthropic-ratelimit-unified-"
 
-# The client (2.1.330) reads these windows by a short name; any other it sees only as the representative claim.
+# The client (2.1.330) reads these windows by a short name; any other only as the representative claim.
 SHORT_NAMES = {
     "five_hour": "5h",
     "seven_day": "7d",
@@ -26,7 +26,7 @@ OTHER_WARNING_THRESHOLDS = (0.75, 0.9)
 
 @dataclass
 class Meter:
-    """One window in motion. `used` is in the window's units; `resets_at` is None while an idle window has not begun."""
+    """One window in motion. `used` is in the window's units; `resets_at` is None until its first use."""
 
     window: Window
     used: float
@@ -54,7 +54,7 @@ class Meter:
 
     @property
     def resets_at_header(self) -> int | None:
-        """Whole epoch seconds, never before the reset itself, so that who waits for it finds the window open."""
+        """Whole epoch seconds, never before the reset itself: who waits for it finds the window open."""
         return None if self.resets_at is None else math.ceil(self.resets_at)
 
     @property
@@ -91,7 +91,7 @@ class Meter:
 
 
 def representative(meters: Sequence[Meter]) -> Meter | None:
-    """The window that limits most: a full one, and of several full ones the last to reset; else the fullest."""
+    """The window that limits most: of the full ones the last to reset, else the fullest."""
     full = [meter for meter in meters if meter.full]
     if full:
         return max(full, key=lambda meter: meter.resets_at or 0.0)
@@ -143,7 +143,7 @@ def api_key_headers(meters: Sequence[Meter], model: str, now: float) -> dict[str
 
 
 def usage_report(meters: Sequence[Meter]) -> dict[str, object]:
-    """The body of `GET /api/oauth/usage`: utilization 0 to 100, resets in ISO 8601, null for a window not begun."""
+    """The body of `GET /api/oauth/usage`: utilization 0 to 100, resets in ISO 8601, null if not begun."""
     report: dict[str, object] = {}
     limits = []
     for meter in meters:

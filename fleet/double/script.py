@@ -1,4 +1,4 @@
-"""What the double plays: accounts and their windows, tasks and their steps, faults. Frozen values, no behaviour."""
+"""What the double plays: accounts and their windows, tasks and their steps, faults. Frozen values."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 AccountKind = Literal["subscription", "api-key"]
-FaultKind = Literal["limit", "throttle", "overload", "login", "cut", "delay", "hang"]
+FaultKind = Literal["limit", "throttle", "overload", "login", "cut", "cut_late", "delay", "hang"]
 
 ACCOUNT_KINDS: tuple[AccountKind, ...] = ("subscription", "api-key")
-FAULT_KINDS: tuple[FaultKind, ...] = ("limit", "throttle", "overload", "login", "cut", "delay", "hang")
+FAULT_KINDS: tuple[FaultKind, ...] = (
+    *("limit", "throttle", "overload", "login"),
+    *("cut", "cut_late", "delay", "hang"),
+)
 
 
 class ScriptError(ValueError):
@@ -21,10 +24,11 @@ class ScriptError(ValueError):
 class Window:
     """One metered window of an account. The set of names is open.
 
-    `capacity` is in units: tokens (in and out) of the answers, or answers times `cost_per_answer` when that is given.
+    `capacity` is in units: tokens (in and out) of the answers, or answers times `cost_per_answer` when given.
     `models` are parts of model names that draw on it (`("opus",)`); None means every model does.
-    A window `starts` at its first use, as a five-hour window does, or is `fixed`: it rolls over on the clock whether
-    used or not. `resets_in_s` is the time left in the window that is open at start; None means the whole `length_s`.
+    A window `starts` at its first use, as a five-hour window does, or is `fixed`: it rolls over on the clock
+    whether used or not. `resets_in_s` is the time left at start in a window already open; None means all of
+    `length_s`.
     """
 
     name: str
@@ -76,8 +80,8 @@ class Reaction:
 
 @dataclass(frozen=True)
 class Task:
-    """The answers of one conversation. It is chosen by `[[double:NAME]]` in a user message, or by `match` (default:
-    the name) standing in the conversation's first user message."""
+    """The answers of one conversation. It is chosen by `[[double:NAME]]` in a user message, or by `match`
+    (default: the name) standing in the conversation's first user message."""
 
     name: str
     steps: tuple[Step, ...]
@@ -87,11 +91,14 @@ class Task:
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that goes wrong for the next `times` requests that fit `account`, `task`, `step` and `model` (None: any),
-    after `after` fitting requests went well.
+    """Something that goes wrong for the next `times` requests that fit `account`, `task`, `step` and `model`
+    (None: any), after `after` fitting requests went well.
 
-    `step` is the index of the step about to be played, 0 being the task's first. A `limit` fills `window` until
-    `seconds` from then; a `delay` lasts `seconds`; a `throttle` or `overload` may send `seconds` as `retry-after`.
+    `step` is the index of the step about to be played, 0 being the task's first. A `limit` fills `window`
+    until `seconds` from then; a `delay` lasts `seconds`; `throttle` and `overload` may send `seconds` as
+    `retry-after`. A `cut` closes the socket within the first content block (the client asks again, as after
+    an overload); a `cut_late` does after a whole block (the client goes on from there three times, then gives
+    up).
     """
 
     kind: FaultKind

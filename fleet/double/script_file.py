@@ -26,7 +26,7 @@ _REQUIRED = object()
 
 
 def read_script(path: Path) -> Script:
-    """The script in the TOML file `path`. Raises ScriptError (what is wrong, where) and OSError (cannot be read)."""
+    """The script in the TOML file `path`. Raises ScriptError (what is wrong, where) and OSError."""
     try:
         return parse_script(path.read_text(encoding="utf-8"))
     except ScriptError as wrong:

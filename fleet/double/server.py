@@ -15,10 +15,14 @@ from urllib.parse import urlsplit
 
 from fleet.double import wire
 from fleet.double.controls import AccountControl, obey
+from fleet.double.request_body import read_body
 from fleet.double.script import Script
 from fleet.double.stage import Reply, Request, Stage, as_table
 
 PING_EVERY_S = 5.0
+# A client told of a block and of the stream's end at once behaves as if it had not heard the block.
+HEARD_AFTER_S = 0.25
+CONTENT = {None: wire.content_events, "early": wire.cut_content, "late": wire.late_cut_content}
 MODELS = ("claude-haiku-4-5", "claude-sonnet-5-5", "claude-opus-4-8", "claude-fable-5")
 
 
@@ -153,7 +157,12 @@ class _Conversation(BaseHTTPRequestHandler):
             self._greet()
 
     def do_POST(self) -> None:
-        raw = self._read()
+        try:
+            raw = read_body(self.rfile, self.headers)
+        except ValueError as wrong:
+            self.close_connection = True  # nobody knows where the next request would begin
+            self._send_json(400, wire.error_body("invalid_request_error", str(wrong), "req_double_framing"))
+            return
         path = urlsplit(self.path).path
         if path.startswith("/_double/"):
             self._control(path, raw)
@@ -161,10 +170,6 @@ class _Conversation(BaseHTTPRequestHandler):
             self._message(path, raw)
         else:
             self._greet()
-
-    def do_PUT(self) -> None:
-        self._read()
-        self._greet()
 
     def _message(self, path: str, raw: bytes) -> None:
         try:
@@ -238,9 +243,11 @@ class _Conversation(BaseHTTPRequestHandler):
         self._send_head(reply.status, reply, framing)
         self._send_chunk(wire.opening_event(answer))
         self._wait(None if reply.hang else reply.delay_s)
-        for event in wire.cut_content(answer) if reply.cut else wire.content_events(answer):
+        for event in CONTENT[reply.cut](answer):
             self._send_chunk(event)
-        if reply.cut or self.server.stopping.is_set():
+        if reply.cut == "late":
+            self._wait(HEARD_AFTER_S)
+        if reply.cut:
             return self._cut()
         self.wfile.write(b"0\r\n\r\n")
         return None
@@ -270,9 +277,6 @@ class _Conversation(BaseHTTPRequestHandler):
         for name, value in framing.items():
             self.send_header(name, value)
         self.end_headers()
-
-    def _read(self) -> bytes:
-        return self.rfile.read(int(self.headers.get("content-length") or 0))
 
     def _lower_headers(self) -> dict[str, str]:
         return {name.lower(): value for name, value in self.headers.items()}

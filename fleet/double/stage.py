@@ -1,4 +1,4 @@
-"""The double's state: accounts, their meters, the faults still due, the log of requests. Everything under one lock."""
+"""The double's state, under one lock: accounts, their meters, the faults still due, the log of requests."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from fleet.double import conversation, meters, wire
 from fleet.double.conversation import Turn
 from fleet.double.meters import Meter
 from fleet.double.script import Account, Fault, Script, Step, Window
 
+CUTS: dict[str, Literal["early", "late"]] = {"cut": "early", "cut_late": "late"}
 _REFUSED_LOGIN = "OAuth token has expired. Please obtain a new token or refresh your existing token."
 
 
@@ -21,9 +22,9 @@ _REFUSED_LOGIN = "OAuth token has expired. Please obtain a new token or refresh 
 class Request:
     """One request as it was understood and answered.
 
-    `at_s` is `time.monotonic()` seconds, `at_ms` epoch milliseconds of its arrival. `part` says which run of steps
-    (the task's name, or `on …` for a reaction), `step` the index in it. `outcome` is `answered`, one of the fault
-    kinds, `unknown token`, `side` (the client's own probe or title), `count`, `usage` or `other`.
+    `at_s` is `time.monotonic()` seconds, `at_ms` epoch milliseconds of its arrival. `part` says which run of
+    steps (the task's name, or `on …` for a reaction), `step` the index in it. `outcome` is `answered`, one of
+    the fault kinds, `unknown token`, `side` (the client's own probe or title), `count`, `usage` or `other`.
     """
 
     at_s: float
@@ -42,7 +43,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """What the server is to send. Exactly one of `answer` and `body` is set, unless the request is to hang."""
+    """What the server is to send: either an `answer` or a `body`."""
 
     status: int
     headers: Mapping[str, str]
@@ -50,7 +51,7 @@ class Reply:
     body: Mapping[str, Any] | None = None
     answer: wire.Answer | None = None
     delay_s: float = 0.0
-    cut: bool = False
+    cut: Literal["early", "late"] | None = None
     hang: bool = False
 
 
@@ -265,7 +266,7 @@ class Stage:
             state.headers(model, now),
             answer=answer,
             delay_s=step.delay_s + slow_s,
-            cut=kind == "cut",
+            cut=CUTS.get(kind),
             hang=kind == "hang",
         )
 

@@ -15,7 +15,7 @@ _TEXT_PIECES = 4
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer ready to be sent. `usage` is the API's: input, cache creation, cache read and output tokens."""
+    """One answer ready to be sent. `usage` is the API's: input, cache and output tokens."""
 
     message_id: str
     model: str
@@ -28,7 +28,7 @@ class Answer:
 
 
 def blocks_of(step: Step, answer_id: str, cwd: str | None) -> tuple[Mapping[str, Any], ...]:
-    """The content blocks of a step, with `{cwd}` filled in (the root directory when the client named none)."""
+    """The content blocks of a step, with `{cwd}` filled in (nothing when the client named none)."""
     blocks: list[Mapping[str, Any]] = []
     if step.text or not step.tools:
         blocks.append({"type": "text", "text": fill_in(step.text or "Done.", cwd)})
@@ -52,7 +52,7 @@ def fill_in(value: Any, cwd: str | None) -> Any:
 
 def usage_of(step: Step, warm_tokens: int) -> dict[str, Any]:
     """How the step's `tokens_in` divide when `warm_tokens` of them are in the account's prompt cache."""
-    read = min(warm_tokens, step.tokens_in)
+    read = min(warm_tokens, step.tokens_in * 9 // 10)
     fresh = min(8, step.tokens_in - read)
     created = step.tokens_in - read - fresh
     return {
@@ -101,7 +101,14 @@ def cut_content(answer: Answer) -> Iterator[bytes]:
     """The first half of the first block: a few deltas, then nothing."""
     opening, *deltas, _stop = _block_events(0, answer.blocks[0])
     yield opening
-    yield from deltas[: max(len(deltas) // 2, 1)] if len(deltas) > 1 else ()
+    yield from deltas[: len(deltas) // 2]
+
+
+def late_cut_content(answer: Answer) -> Iterator[bytes]:
+    """Half of the text as a whole block, and the opening of a next one."""
+    text = str(answer.blocks[0].get("text", "I begin"))
+    yield from _block_events(0, {"type": "text", "text": text[: max(len(text) // 2, 1)]})
+    yield _block_events(1, {"type": "text", "text": ""})[0]
 
 
 def error_body(kind: str, message: str, request_id: str) -> dict[str, Any]:
