@@ -15,7 +15,13 @@ from typing import Any
 from fleet.double.script import Reaction, Script, Step, Task
 
 _MARKER = re.compile(r"\[\[double:([^\]\s]+)\]\]")
-_REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>", re.DOTALL)
+# The client's own notes in a user's message: reminders, and commands run in the session.
+_NOTES = re.compile(r"<(system-reminder|local-command-[a-z]+|command-[a-z]+)>.*?</\1>", re.DOTALL)
+# How the client (2.1.330) hands on what a person says while a turn runs: in a message of role "system".
+_MID_TURN = re.compile(
+    r"The user sent a new message while you were working:\n(.*?)(?:\n\nThis is how Claude Code|\n\nIMPORTANT:|\Z)",
+    re.DOTALL,
+)
 _WORKING_DIRECTORY = re.compile(
     r"^[ \t\-*]*(?:primary )?(?:working directory|cwd):[ \t]*(/.*?)[ \t]*$", re.MULTILINE | re.I
 )
@@ -92,8 +98,8 @@ def next_turn(script: Script, messages: Sequence[Message]) -> Turn:
     for message in messages:
         if message.get("role") == "assistant":
             reader.heard(message)
-        elif message.get("role") == "user":
-            reader.told(message)
+        else:
+            reader.told(_said(message))
     return reader.due()
 
 
@@ -107,8 +113,8 @@ class _Reader:
         self._first = True
         self._unknown_marker: str | None = None
 
-    def told(self, message: Message) -> None:
-        said = _said(message)
+    def told(self, said: str) -> None:
+        """Take up what a person said: a new task, or a reaction on top of what is being played."""
         if not said:
             return
         task = self._task_named_in(said)
@@ -171,8 +177,12 @@ class _Reader:
 
 def _said(message: Message) -> str:
     """What a person (or the coordinator) wrote, without tool results and the client's own reminders."""
-    texts = [text for text in _texts(message.get("content")) if not text.startswith(_CLIENTS_OWN_WORDS)]
-    return _REMINDER.sub("", "\n".join(texts)).strip()
+    texts = _texts(message.get("content"))
+    mid_turn = [found for text in texts for found in _MID_TURN.findall(text)]
+    if mid_turn or message.get("role") != "user":
+        return "\n".join(mid_turn).strip()
+    own = [text for text in texts if not text.startswith(_CLIENTS_OWN_WORDS)]
+    return _NOTES.sub("", "\n".join(own)).strip()
 
 
 def _told(body: Message) -> Iterator[str]:

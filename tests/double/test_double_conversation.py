@@ -127,6 +127,22 @@ def test_a_task_interrupted_by_a_reaction_is_taken_up_again(double: Double) -> N
     assert [*said, go_on(double, messages).text] == ["I mend.", "Mended.", "I look."]
 
 
+def test_what_a_person_says_while_a_turn_runs_is_heard_between_the_steps(double: Double) -> None:
+    messages = [user("[[double:greet]]")]
+    go_on(double, messages)
+    note = "The user sent a new message while you were working:\nIt failed\n\nThis is how Claude Code surfaces it."
+    messages.append({"role": "system", "content": note})
+    assert [go_on(double, messages).text, go_on(double, messages).text] == ["I mend.", "Mended."]
+
+
+def test_the_clients_own_notes_trigger_no_reaction(double: Double) -> None:
+    messages = [user("[[double:greet]]")]
+    go_on(double, messages)
+    notes = "<local-command-stdout>set_model failed</local-command-stdout><system-reminder>failed</system-reminder>"
+    messages += [user(notes), {"role": "system", "content": "3 hooks failed"}]
+    assert go_on(double, messages).text == "I look."
+
+
 def test_a_turn_that_ends_early_is_finished_when_told_to_continue(double: Double) -> None:
     messages = [user("[[double:halves]]")]
     assert go_on(double, messages).text == "First half."
