@@ -165,6 +165,7 @@ class Account:
     login: bool = False
     secret: bool = True
     env: tuple[tuple[str, str], ...] = ()
+    pass_env: tuple[str, ...] = ()
     state: AccountState = "ready"
     reason: str = ""
     allowance: int = 1
