@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import hashlib
 import os
+import py_compile
 import re
 import subprocess
 import sys
@@ -57,9 +59,9 @@ class LocalHost:
             raise ValueError(
                 f"{attempt}: a secret and the descriptor to hand it over on (secret_fd) go together"
             )
-        if self.alive(attempt) or self.has_started(attempt):
-            return
         try:
+            if self.alive(attempt) or self.has_started(attempt):
+                return
             self._furnish(self.run_dir(attempt), spec.to_json(attempt, self.marker(attempt)))
         except OSError as refused:
             raise LaunchFailed(f"the run directory of {attempt} cannot be written: {refused}") from refused
@@ -74,8 +76,8 @@ class LocalHost:
 
     def _start_supervisor(self, attempt: str, secret: bytes | None) -> None:
         """The process started here ends as soon as its fork holds the run, so it leaves no zombie."""
-        command = [sys.executable, "-I", "-S", supervisor.__file__, str(self.run_dir(attempt))]
         try:
+            command = [sys.executable, "-I", "-S", str(self._program()), str(self.run_dir(attempt))]
             ended = subprocess.run(
                 command,
                 input=secret or b"",
@@ -91,6 +93,16 @@ class LocalHost:
         if ended.returncode not in (supervisor.HELD, supervisor.RAN_BEFORE):
             story = ended.stderr.decode(errors="replace").strip() or "it said nothing"
             raise LaunchFailed(f"the supervisor of {attempt} ended with {ended.returncode}: {story}")
+
+    def _program(self) -> Path:
+        """The supervisor, compiled once: a script is compiled at each start, which takes longer than its
+        imports."""
+        source = Path(supervisor.__file__)
+        digest = hashlib.sha256(source.read_bytes()).hexdigest()[:16]
+        compiled = self._runs / f".supervisor-{digest}-{sys.implementation.cache_tag}.pyc"
+        if not compiled.exists():
+            py_compile.compile(str(source), cfile=str(compiled), doraise=True)
+        return compiled
 
     def order(self, attempt: str, order: Order) -> None:
         """Leave an order for the supervisor and wake it. Safe to repeat: an id is obeyed once.

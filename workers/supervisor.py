@@ -356,7 +356,11 @@ def _prctl(option: int, value: int) -> None:
 
 
 def _log(sentence: str) -> None:
-    os.write(2, ("supervisor: %s\n" % sentence).encode("utf-8", "replace"))
+    """To `supervisor.log`, which is on the disk that may be full: then the sentence is lost, not the run."""
+    try:
+        os.write(2, ("supervisor: %s\n" % sentence).encode("utf-8", "replace"))
+    except OSError:
+        return
 
 
 class CannotStart(Exception):
