@@ -14,7 +14,7 @@ from typing import Any
 
 from fleet.double.script import Reaction, Script, Step, Task
 
-_MARKER = re.compile(r"\[\[double:([^\]\s]+)\]\]")
+_MARKER = re.compile(r"\[\[double:([^\]\s@]+)(?:@(\d+))?\]\]")
 # The client's own notes in a user's message: reminders, and commands run in the session.
 _NOTES = re.compile(r"<(system-reminder|local-command-[a-z]+|command-[a-z]+)>.*?</\1>", re.DOTALL)
 # How the client (2.1.330) hands on what a person says while a turn runs: in a message of role "system".
@@ -23,10 +23,17 @@ _MID_TURN = re.compile(
     re.DOTALL,
 )
 _WORKING_DIRECTORY = re.compile(
-    r"^[ \t\-*]*(?:primary )?(?:working directory|cwd):[ \t]*(/.*?)[ \t]*$", re.MULTILINE | re.I
+    r"^[ \t\-*]*(?:primary )?(?:working directory|cwd):[ \t]*(/.*?)(?: \(was .*\))?[ \t]*$",
+    re.MULTILINE | re.I,
 )
 # What the client itself writes in the user's place after a cut stream (2.1.330).
 _CLIENTS_OWN_WORDS = "Your response above was cut off"
+# How the client tells of tool calls that the end of its process, or an interrupt, broke off.
+_BROKEN_OFF = ("[Tool call interrupted", "The user doesn't want to proceed with this tool use")
+_KILLED = ("Exit code 137", "Exit code 143")
+# What it puts in the assistant's place when a session is resumed whose last turn had no end.
+_UNENDED_TURN = "No response requested."
+_COMPACTION = "CRITICAL: Respond with TEXT ONLY. Do NOT call any tools."
 _SIDE_WORK = re.compile(r"\b(title|topic|summari[sz]e|suggest)", re.I)
 
 Message = Mapping[str, Any]
@@ -99,6 +106,7 @@ def next_turn(script: Script, messages: Sequence[Message]) -> Turn:
         if message.get("role") == "assistant":
             reader.heard(message)
         else:
+            reader.reported(message)
             reader.told(_said(message))
     return reader.due()
 
@@ -110,18 +118,31 @@ class _Reader:
         self._script = script
         self._task: Task | None = None
         self._parts: list[_Part] = []
+        self._counted: _Part | None = None
+        self._killed = False
         self._first = True
         self._unknown_marker: str | None = None
+        self._compacting = False
+
+    def reported(self, message: Message) -> None:
+        """Take a step back when its tool calls were broken off: it is to be played again."""
+        outcomes = [_outcome(block) for block in _blocks(message.get("content"))]
+        self._killed = any(outcome.startswith(_KILLED) for outcome in outcomes)
+        if any(outcome.startswith(_BROKEN_OFF) for outcome in outcomes):
+            self._step_back()
 
     def told(self, said: str) -> None:
         """Take up what a person said: a new task, or a reaction on top of what is being played."""
         if not said:
             return
-        task = self._task_named_in(said)
+        self._compacting = said.startswith(_COMPACTION)
+        if self._compacting:
+            return
+        task, played = self._task_named_in(said)
         self._first = False
         if task is not None and task is not self._task:
             self._task = task
-            self._parts = [_Part(task.name, task.steps)]
+            self._parts = [_Part(task.name, task.steps, played)]
             return
         reaction = self._reaction_to(said)
         if reaction is not None:
@@ -129,22 +150,25 @@ class _Reader:
 
     def heard(self, message: Message) -> None:
         """Count a step as played when its whole answer is there: no cut one, no words of the client's own."""
-        self._drop_finished()
-        if not self._parts:
-            return
-        part = self._parts[-1]
+        said = "".join(_texts(message.get("content"))).strip()
+        if self._killed and said == _UNENDED_TURN:
+            return self._step_back()
+        part = next((part for part in reversed(self._parts) if part.left), None)
+        if part is None:
+            return None
         step = part.steps[part.played]
-        blocks = _blocks(message.get("content"))
-        if step.tools:
-            part.played += any(block.get("type") == "tool_use" for block in blocks)
-        else:
-            part.played += step.text.strip() in "".join(_texts(blocks))
+        calls = any(block.get("type") == "tool_use" for block in _blocks(message.get("content")))
+        if calls if step.tools else step.text.strip() in said:
+            part.played += 1
+            self._counted = part
+        return None
 
     def due(self) -> Turn:
         name = self._task.name if self._task else None
-        self._drop_finished()
-        if self._parts:
-            part = self._parts[-1]
+        if self._compacting:
+            return Turn(name, "compaction", None, Step(text=self._summary()))
+        part = next((part for part in reversed(self._parts) if part.left), None)
+        if part is not None:
             return Turn(name, part.name, part.played, part.steps[part.played])
         if self._unknown_marker is not None:
             known = ", ".join(task.name for task in self._script.tasks)
@@ -154,20 +178,27 @@ class _Reader:
             return Turn(None, "unknown", None, self._script.unknown_prompt)
         return Turn(name, "done", None, Step(text="Done.", tokens_out=5))
 
-    def _drop_finished(self) -> None:
-        while self._parts and not self._parts[-1].left:
-            self._parts.pop()
+    def _step_back(self) -> None:
+        if self._counted is not None:
+            self._counted.played -= 1
+            self._counted = None
+        self._killed = False
 
-    def _task_named_in(self, said: str) -> Task | None:
+    def _summary(self) -> str:
+        """What stands in the place of the conversation from then on: the task and how far it went."""
+        place = f"[[double:{self._task.name}@{self._parts[0].played}]]" if self._task else "nothing yet"
+        return f"<summary>The work so far: {place}</summary>"
+
+    def _task_named_in(self, said: str) -> tuple[Task | None, int]:
         marker = _MARKER.search(said)
         if marker is not None:
             named = next((task for task in self._script.tasks if task.name == marker.group(1)), None)
             self._unknown_marker = marker.group(1) if named is None else None
-            return named
+            return named, int(marker.group(2) or 0)
         if not self._first:
-            return None
+            return None, 0
         fitting = [task for task in self._script.tasks if (task.match or task.name) in said]
-        return max(fitting, key=lambda task: len(task.match or task.name), default=None)
+        return max(fitting, key=lambda task: len(task.match or task.name), default=None), 0
 
     def _reaction_to(self, said: str) -> Reaction | None:
         own = self._task.reactions if self._task else ()
@@ -183,6 +214,12 @@ def _said(message: Message) -> str:
         return "\n".join(mid_turn).strip()
     own = [text for text in texts if not text.startswith(_CLIENTS_OWN_WORDS)]
     return _NOTES.sub("", "\n".join(own)).strip()
+
+
+def _outcome(block: Message) -> str:
+    """The text of a failed tool call; nothing for any other block."""
+    failed = block.get("type") == "tool_result" and block.get("is_error")
+    return "".join(_texts(block.get("content"))) if failed else ""
 
 
 def _told(body: Message) -> Iterator[str]:

@@ -61,7 +61,7 @@ def test_the_working_directory_that_the_client_names_fills_the_tools_arguments(d
 def test_a_directory_named_later_in_the_conversation_counts_more(double: Double) -> None:
     later: Message = {
         "role": "system",
-        "content": "# Environment\n - Primary working directory: /moved here/x\n",
+        "content": "# Environment\n - Primary working directory: /moved here/x (was /work)\n",
     }
     [_, call] = ask(double, "tok-a", [user("[[double:greet]]"), later]).blocks
     assert call["input"]["file_path"] == "/moved here/x/a.txt"
@@ -141,6 +141,33 @@ def test_the_clients_own_notes_trigger_no_reaction(double: Double) -> None:
     notes = "<local-command-stdout>set_model failed</local-command-stdout><system-reminder>failed</system-reminder>"
     messages += [user(notes), {"role": "system", "content": "3 hooks failed"}]
     assert go_on(double, messages).text == "I look."
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ("[Tool call interrupted: the session ended before this call's result was recorded", "I write."),
+        ("The user doesn't want to proceed with this tool use.", "I write."),
+        ("Exit code 137", "I write."),
+        ("Exit code 1: the file is there already", "I look."),
+    ],
+)
+def test_a_step_whose_tools_were_broken_off_is_played_again(double: Double, told: str, said: str) -> None:
+    messages = [user("[[double:greet]]")]
+    go_on(double, messages)
+    messages[-1]["content"][0] |= {"content": told, "is_error": True}
+    messages += [{"role": "assistant", "content": "No response requested."}, user("Continue.")]
+    assert go_on(double, messages).text == said
+    assert go_on(double, messages).text != said
+
+
+def test_a_compacted_conversation_goes_on_with_the_next_step(double: Double) -> None:
+    messages = [user("[[double:greet]]")]
+    go_on(double, messages)
+    summary = ask(
+        double, "tok-a", [*messages, user("CRITICAL: Respond with TEXT ONLY. Do NOT call any tools.")]
+    )
+    assert ask(double, "tok-a", [user(f"This session goes on. {summary.text}")]).text == "I look."
 
 
 def test_a_turn_that_ends_early_is_finished_when_told_to_continue(double: Double) -> None:
