@@ -21,7 +21,7 @@ from fleet.double.stage import Reply, Request, Stage, as_table
 
 PING_EVERY_S = 5.0
 # A client told of a block and of the stream's end at once behaves as if it had not heard the block.
-HEARD_AFTER_S = 0.25
+HEARD_AFTER_S = 0.4
 CONTENT = {None: wire.content_events, "early": wire.cut_content, "late": wire.late_cut_content}
 MODELS = ("claude-haiku-4-5", "claude-sonnet-5-5", "claude-opus-4-8", "claude-fable-5")
 
