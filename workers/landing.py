@@ -1,0 +1,260 @@
+"""Bring a branch into its target: merged and verified in a worktree of its own, then one compare-and-swap.
+
+The target moves only after the gate opened on exactly what it will hold, only if nobody moved it meanwhile, and never
+while anybody has it checked out. Merging the same two commits gives the same commit every time (its dates are theirs),
+so a landing that was cut short at any instant can simply be called again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from workers.git import Git, GitFailed, identity
+from workers.verify import Verdict
+from workers.worktree.branch import key_of
+from workers.worktree.entry import admin_dir, entries
+from workers.worktree.lock import held
+from workers.worktree.make import SETUP_TIMEOUT_S, SetupFailed, Site, equip, make_detached, port_variables
+from workers.worktree.preserve import preserve
+from workers.worktree.repository import NoTarget, locate
+from workers.worktree.settings import read_settings
+
+_QUIET_MERGE = (
+    "-c",
+    "rerere.enabled=false",
+    "-c",
+    "merge.verifySignatures=false",
+    "-c",
+    "submodule.recurse=false",
+)
+
+
+@dataclass(frozen=True)
+class Landed:
+    """The target has the branch's work, at the latest as of `commit`."""
+
+    commit: str
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """The branch does not merge. `files` are the unmerged ones; none when the histories have nothing in common."""
+
+    files: tuple[str, ...]
+    output: str
+
+
+@dataclass(frozen=True)
+class VerifyFailed:
+    """The gate stayed shut on the merged work: a command, a setup command, or a hook of the repository."""
+
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Held:
+    """Verified, but `where` has the target checked out, and a checkout is never moved under anybody.
+
+    `commit` is the result, kept under the verified reference; `advice` the commands that take it in.
+    """
+
+    where: Path
+    commit: str
+    advice: str
+
+
+@dataclass(frozen=True)
+class Moved:
+    """Somebody moved the target meanwhile: land again."""
+
+
+Outcome = Landed | Conflict | VerifyFailed | Held | Moved
+
+
+@dataclass(frozen=True)
+class _Errand:
+    """One landing: the branch's commit `tip` into `target`, which is at `old`."""
+
+    site: Site
+    target: str
+    branch: str
+    old: str
+    tip: str
+    message: str
+
+    @property
+    def here(self) -> Git:
+        return Git(self.site.path, held_fds=(self.site.lock_fd,))
+
+
+def land(
+    repo: Path,
+    *,
+    branch: str,
+    target: str,
+    landing_path: Path,
+    message: str,
+    verify: Callable[[Path], Verdict],
+    verified_ref: str,
+    marker_env: Mapping[str, str],
+    ports: range | None = None,
+    setup_timeout_s: float = SETUP_TIMEOUT_S,
+) -> Outcome:
+    """Land `branch` in `target` by way of the worktree at `landing_path`, which is reused from landing to landing.
+
+    `verify` is called with that worktree, merged and equipped. Call again after Moved, and after any crash.
+    Raises NoTarget when a branch is missing, PreserveFailed, WorktreeBusy, SettingsWrong and other GitErrors.
+    """
+    place = locate(repo)
+    with held(landing_path.absolute()) as lock_fd:
+        site = Site(place, landing_path.absolute(), lock_fd)
+        errand = _Errand(site, target, branch, _tip(site, target), _tip(site, branch), message)
+        if site.repository.asks("merge-base", "--is-ancestor", errand.tip, errand.old):
+            return Landed(errand.old)
+        merged = _prepare_and_merge(errand)
+        if not isinstance(merged, str):
+            return merged
+        verdict = _equip_and_verify(errand, {**marker_env, **port_variables(ports)}, setup_timeout_s, verify)
+        _clean(errand.here)
+        if not verdict.ok:
+            return VerifyFailed(verdict)
+        return _move_target(errand, merged, verified_ref)
+
+
+def is_landed(repo: Path, commit: str, target: str) -> bool:
+    """Whether `target` has `commit`, whoever brought it there."""
+    git = Git(locate(repo).root)
+    tip = git.commit_of(f"refs/heads/{target}")
+    return (
+        tip is not None
+        and git.commit_of(commit) is not None
+        and git.asks("merge-base", "--is-ancestor", commit, tip)
+    )
+
+
+def _tip(site: Site, branch: str) -> str:
+    commit = site.repository.commit_of(f"refs/heads/{branch}")
+    if commit is None:
+        raise NoTarget(
+            f"{site.place.root} has no branch {branch!r} (any more): nothing can be landed from it or in it"
+        )
+    return commit
+
+
+def _prepare_and_merge(errand: _Errand) -> str | Conflict | VerifyFailed:
+    make_detached(errand.site, errand.old)
+    _reset(errand)
+    if errand.site.repository.asks("merge-base", "--is-ancestor", errand.old, errand.tip):
+        errand.here.run("reset", "--quiet", "--hard", errand.tip)
+        return errand.tip
+    return _merge(errand)
+
+
+def _reset(errand: _Errand) -> None:
+    """Back to the target. A landing that was cut short, or a person, may have left something: that is kept."""
+    admin = admin_dir(errand.site.place.common_dir, errand.site.path)
+    if admin is not None:
+        (admin / "index.lock").unlink(missing_ok=True)
+    preserve(errand.site.path, f"refs/fleet/preserved/{key_of(errand.site.path)}/landing")
+    # On a branch (somebody's doing) a reset would move that branch.
+    errand.here.run("update-ref", "--no-deref", "-m", "fleet: landing", "HEAD", errand.old)
+    errand.here.run("reset", "--quiet", "--hard", errand.old)
+    _clean(errand.here)
+
+
+def _clean(here: Git) -> None:
+    """Take away what verifying left. Ignored files stay: they are the caches that make the next landing quick."""
+    here.run("reset", "--quiet", "--hard")
+    here.run("clean", "--quiet", "-ffd")
+
+
+def _merge(errand: _Errand) -> str | Conflict | VerifyFailed:
+    here = errand.here
+    words = (
+        *_QUIET_MERGE,
+        "merge",
+        "--no-ff",
+        "--no-edit",
+        "--no-gpg-sign",
+        "--no-autostash",
+        "-m",
+        errand.message,
+    )
+    result = here.run(*words, errand.tip, check=False, env={**identity(here), **_dates(errand)})
+    if result.ok:
+        return here.said("rev-parse", "HEAD")
+    output = f"{result.out}\n{result.err}".strip()
+    unmerged = here.run("diff", "--name-only", "--diff-filter=U", "-z").fields
+    here.run("reset", "--quiet", "--hard", errand.old)
+    if unmerged or "unrelated histories" in result.err:
+        return Conflict(tuple(sorted(set(unmerged))), output)
+    if result.code == 1:
+        command = f"git merge {errand.branch} (a hook of the repository refused)"
+        return VerifyFailed(Verdict(False, command, result.code, output, 0.0))
+    raise GitFailed(("merge", errand.tip), here.directory, result.code, output)
+
+
+def _dates(errand: _Errand) -> dict[str, str]:
+    """The later of the two commits' dates, so that the same merge is the same commit."""
+    stamps = errand.here.run("show", "--no-patch", "--format=%ct", errand.old, errand.tip).lines
+    latest = max(int(stamp) for stamp in stamps)
+    return {"GIT_AUTHOR_DATE": f"@{latest} +0000", "GIT_COMMITTER_DATE": f"@{latest} +0000"}
+
+
+def _equip_and_verify(
+    errand: _Errand, env: Mapping[str, str], setup_timeout_s: float, verify: Callable[[Path], Verdict]
+) -> Verdict:
+    """Set up for the merged work (its dependencies may differ) by the target's settings (a branch may not change them)."""
+    settings = read_settings(errand.site.repository, errand.old).worktree
+    try:
+        equip(errand.site, settings, env, setup_timeout_s)
+    except SetupFailed as failed:
+        return Verdict(False, failed.command, failed.code, failed.tail, 0.0)
+    return verify(errand.site.path)
+
+
+def _move_target(errand: _Errand, merged: str, verified_ref: str) -> Landed | Held | Moved | VerifyFailed:
+    git, ref = errand.site.repository, f"refs/heads/{errand.target}"
+    git.run("update-ref", "-m", "fleet: verified", verified_ref, merged)
+    if git.commit_of(ref) != errand.old:
+        return Moved()
+    where = _checkout_of(errand)
+    if where is not None:
+        return Held(where, merged, _advice(errand, where, merged))
+    result = git.run("update-ref", "-m", f"fleet: land {errand.branch}", ref, merged, errand.old, check=False)
+    if result.ok:
+        return Landed(merged)
+    if git.commit_of(ref) != errand.old:
+        return Moved()
+    if "hook" in result.err:
+        return VerifyFailed(
+            Verdict(False, "git update-ref (a hook of the repository refused)", 1, result.err, 0.0)
+        )
+    raise GitFailed(("update-ref", ref, merged, errand.old), git.directory, result.code, result.err)
+
+
+def _advice(errand: _Errand, where: Path, merged: str) -> str:
+    return (
+        f"{errand.branch} is verified, but {where} has {errand.target} checked out and it was not moved under you. "
+        f"To take the work in, run: git -C {where} merge --ff-only {merged}"
+    )
+
+
+def _checkout_of(errand: _Errand) -> Path | None:
+    """A worktree that has the target checked out, or would come back to it when its rebase or bisect ends."""
+    git = errand.site.repository
+    for entry in entries(git):
+        if entry.branch == errand.target and not entry.bare:
+            return entry.path
+        if not entry.bare and not entry.missing and errand.target in _comes_back_to(entry.path):
+            return entry.path
+    return None
+
+
+def _comes_back_to(worktree: Path) -> set[str]:
+    admin = Path(Git(worktree).said("rev-parse", "--absolute-git-dir"))
+    names = ("rebase-merge/head-name", "rebase-apply/head-name", "BISECT_START")
+    files = [admin / name for name in names if (admin / name).is_file()]
+    return {file.read_text().strip().removeprefix("refs/heads/") for file in files}

@@ -1,0 +1,1 @@
+"""Worktrees: made, made ready, preserved, removed. Nothing is ever deleted that is not in a commit."""

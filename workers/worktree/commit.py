@@ -1,0 +1,132 @@
+"""Commit what a worker left uncommitted, with the repository's hooks, on the task's branch and no other."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from workers.git import Git, GitError, GitFailed, identity
+from workers.worktree.entry import git_dir
+from workers.worktree.ready import read_ready
+from workers.worktree.repository import locate
+from workers.worktree.submodules import Sources, share
+
+_LOCK_WAIT_S = 2.0
+
+
+class HookRefused(GitError):
+    """A hook of the repository refused the commit. `output` is what it said."""
+
+    def __init__(self, output: str) -> None:
+        self.output = output
+        super().__init__(
+            f"a hook of the repository refused the commit; it said:\n{output.strip() or '(nothing)'}"
+        )
+
+
+class WorkUnfinished(GitError):
+    """The worker stopped in the middle of something that only it (or a person) can finish. Nothing was lost."""
+
+
+def commit_work(worktree_path: Path, message: str, *, branch: str | None = None) -> str | None:
+    """Commit all that is not committed and not ignored; None when there is nothing.
+
+    Afterwards the worktree is on `branch` (default: the one it was made with), and that branch has everything the
+    worker committed, wherever it did so. The commit is not signed: nobody is there to answer for it with a key.
+    Raises HookRefused, WorkUnfinished, GitFailed.
+    """
+    git = Git(worktree_path)
+    admin = git_dir(worktree_path)
+    branch = branch or _branch_made_with(admin, worktree_path)
+    _wait_for_dead_lock(admin / "index.lock")
+    _refuse_unfinished(git, admin, branch)
+    current = git.run("symbolic-ref", "--quiet", "--short", "HEAD", check=False).out
+    if current != branch:
+        # Never onto a branch that is not ours: the worker may have checked out the target itself.
+        git.run("checkout", "--quiet", "--detach", check=False)
+        if git.asks("symbolic-ref", "--quiet", "HEAD"):
+            raise WorkUnfinished(
+                f"{worktree_path} is on {current!r} and could not be taken off it: switch to {branch!r}"
+            )
+    commit = _commit_all(git, admin, message)
+    if current != branch:
+        _return_to(git, branch)
+    _share_submodules(worktree_path)
+    return commit
+
+
+def _branch_made_with(admin: Path, worktree_path: Path) -> str:
+    ready = read_ready(admin)
+    if ready is None or ready.branch is None:
+        raise WorkUnfinished(f"{worktree_path} has no record of the branch it was made for: name the branch")
+    return ready.branch
+
+
+def _wait_for_dead_lock(lock: Path) -> None:
+    """A git that was killed leaves its lock for ever. The worker has ended, so after a moment it is nobody's."""
+    until = time.monotonic() + _LOCK_WAIT_S
+    while lock.exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    if lock.exists():
+        lock.replace(lock.with_name("index.lock.left-behind"))
+
+
+def _refuse_unfinished(git: Git, admin: Path, branch: str) -> None:
+    for operation, file in (("rebase", "rebase-merge"), ("rebase or am", "rebase-apply")):
+        if (admin / file).exists():
+            raise WorkUnfinished(
+                f"a {operation} is in progress in {git.directory}: finish it with `git rebase --continue`, or give it "
+                f"up with `git rebase --abort`, so that the work is on {branch!r}"
+            )
+    unmerged = git.run("diff", "--name-only", "--diff-filter=U", "-z").fields
+    if unmerged:
+        raise WorkUnfinished(
+            f"a merge is in progress in {git.directory} with conflicts in {', '.join(sorted(set(unmerged)))}: resolve "
+            "them and `git add` them, or give it up with `git merge --abort`"
+        )
+
+
+def _commit_all(git: Git, admin: Path, message: str) -> str | None:
+    git.run("-c", "advice.addEmbeddedRepo=false", "add", "--all", "--sparse", *_without_strangers(git))
+    if git.asks("diff", "--cached", "--quiet") and not (admin / "MERGE_HEAD").exists():
+        return None
+    words = ("commit", "--quiet", "--no-gpg-sign", "--cleanup=whitespace", "--file=-")
+    result = git.run(*words, check=False, stdin=message.encode(), env=identity(git))
+    if result.code == 1:
+        raise HookRefused(f"{result.out}\n{result.err}")
+    if not result.ok:
+        raise GitFailed(words, git.directory, result.code, result.err)
+    return git.said("rev-parse", "HEAD")
+
+
+def _without_strangers(git: Git) -> list[str]:
+    """A repository that is no submodule would be committed as the mere id of a commit nobody else has: leave it out."""
+    others = git.run(
+        "ls-files", "--others", "--exclude-standard", "--directory", "--no-empty-directory", "-z"
+    ).fields
+    inside = [path for path in others if path.endswith("/") and (git.directory / path / ".git").exists()]
+    return ["--", ":/", *(f":(top,exclude,literal){path.rstrip('/')}" for path in inside)] if inside else []
+
+
+def _return_to(git: Git, branch: str) -> None:
+    """Bring the task's branch to HEAD, when that only adds to it, and check it out without touching a file."""
+    head, tip = git.said("rev-parse", "HEAD"), git.commit_of(f"refs/heads/{branch}")
+    if tip is not None and git.asks("merge-base", "--is-ancestor", head, tip):
+        git.run("checkout", "--quiet", branch, check=False)
+        if git.run("symbolic-ref", "--quiet", "--short", "HEAD", check=False).out != branch:
+            raise WorkUnfinished(
+                f"{git.directory} could not be switched back to {branch!r}: do that, then go on"
+            )
+        return
+    if tip is not None and not git.asks("merge-base", "--is-ancestor", tip, head):
+        raise WorkUnfinished(
+            f"the work in {git.directory} is at {head[:12]}, beside the task's branch {branch!r} at {tip[:12]}: run "
+            f"`git checkout {branch} && git merge {head[:12]}` there, so that the branch has both"
+        )
+    git.run("update-ref", "-m", "fleet: work done elsewhere", f"refs/heads/{branch}", head, tip or "0" * 40)
+    git.run("symbolic-ref", "-m", "fleet: back on the task's branch", "HEAD", f"refs/heads/{branch}")
+
+
+def _share_submodules(worktree_path: Path) -> None:
+    if (worktree_path / ".gitmodules").is_file():
+        share(worktree_path, Sources(locate(worktree_path).common_dir / "modules", None))

@@ -1,0 +1,206 @@
+"""Make a worktree ready: added from the target's commit, with submodules, seeded files, and its setup commands run.
+
+Safe to repeat after a crash at any instant: what was finished is found again, what was not is made again, and whatever
+lay there with work in it is preserved, or moved aside, first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from workers.command import run_shell
+from workers.git import Git, GitError, GitFailed
+from workers.worktree.branch import claim, key_of
+from workers.worktree.entry import Entry, admin_dir, entry_at
+from workers.worktree.lock import held
+from workers.worktree.preserve import preserve, preserve_remains
+from workers.worktree.ready import Ready, read_ready, write_ready
+from workers.worktree.repository import Place, locate
+from workers.worktree.seed import seed
+from workers.worktree.settings import WorktreeSettings, read_settings
+from workers.worktree.submodules import Sources, populate
+
+SETUP_TIMEOUT_S = 1800.0
+
+
+class WorktreeRefused(GitError):
+    """Something lies where the worktree must be that may neither be used nor be moved."""
+
+
+class SetupFailed(GitError):
+    """A setup command of the repository did not succeed. `tail` is the end of what it said."""
+
+    def __init__(self, command: str, code: int | None, tail: str, timed_out: bool) -> None:
+        self.command, self.code, self.tail = command, code, tail
+        how = "ran out of time" if timed_out else f"failed with code {code}"
+        super().__init__(f"setup command {command!r} of .fleet.toml {how}; the end of its output:\n{tail}")
+
+
+@dataclass(frozen=True)
+class Made:
+    """A worktree in which work can begin. `base_commit` is what its branch started from."""
+
+    branch: str
+    base_commit: str
+    setup_output: str
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a worktree is, or will be, of which repository, under a lock that is held on `lock_fd`."""
+
+    place: Place
+    path: Path
+    lock_fd: int
+
+    @property
+    def repository(self) -> Git:
+        return Git(self.place.root, held_fds=(self.lock_fd,))
+
+    @property
+    def sources(self) -> Sources:
+        return Sources(self.place.common_dir / "modules", None if self.place.bare else self.place.root)
+
+
+def make_ready(
+    repo_path: Path,
+    worktree_path: Path,
+    *,
+    branch: str,
+    base: str,
+    ports: range | None = None,
+    marker_env: Mapping[str, str],
+    setup_timeout_s: float = SETUP_TIMEOUT_S,
+) -> Made:
+    """Make the worktree at `worktree_path` on a branch named `branch` (or nearly so: see `claim`) from commit `base`.
+
+    Setup commands run with `marker_env`, FLEET_PORT (the first of `ports`) and FLEET_PORTS, each for at most
+    `setup_timeout_s` seconds. Raises GitError: NotARepository, SettingsWrong, SetupFailed, WorktreeRefused,
+    PreserveFailed, BranchTaken, SubmoduleMissing, WorktreeBusy, GitFailed. Nothing is lost when it does.
+    """
+    place = locate(repo_path)
+    worktree_path = worktree_path.absolute()
+    env = {**marker_env, **port_variables(ports)}
+    with held(worktree_path) as lock_fd:
+        site = Site(place, worktree_path, lock_fd)
+        entry = entry_at(site.repository, worktree_path)
+        ready = _finished(site, entry)
+        if ready is not None and ready.branch is not None:
+            return Made(ready.branch, ready.base_commit, ready.setup_output)
+        base_commit = _commit(site, base)
+        settings = read_settings(site.repository, base_commit).worktree
+        clear(site, entry)
+        claimed = claim(site.repository, worktree_path, branch, base_commit)
+        notes = add(site, claimed.branch)
+        output = notes + equip(site, settings, env, setup_timeout_s)
+        _finish(site, Ready(branch=claimed.branch, base_commit=claimed.base_commit, setup_output=output))
+    return Made(claimed.branch, claimed.base_commit, output)
+
+
+def make_detached(site: Site, commit: str) -> str:
+    """Make, or find, a worktree that is on no branch; gives what hooks said. Raises as `make_ready` does."""
+    entry = entry_at(site.repository, site.path)
+    if _finished(site, entry) is not None:
+        return ""
+    clear(site, entry)
+    notes = add(site, "--detach", commit)
+    _finish(site, Ready(branch=None, base_commit=commit))
+    return notes
+
+
+def port_variables(ports: range | None) -> dict[str, str]:
+    """FLEET_PORT, the first port, and FLEET_PORTS, like `20000-20009`; nothing for no ports."""
+    return {"FLEET_PORT": str(ports[0]), "FLEET_PORTS": f"{ports[0]}-{ports[-1]}"} if ports else {}
+
+
+def _commit(site: Site, base: str) -> str:
+    commit = site.repository.commit_of(base)
+    if commit is None:
+        raise WorktreeRefused(f"{site.place.root} has no commit {base!r} to start from")
+    return commit
+
+
+def _finished(site: Site, entry: Entry | None) -> Ready | None:
+    admin = admin_dir(site.place.common_dir, site.path) if entry and not entry.missing else None
+    return read_ready(admin) if admin else None
+
+
+def _finish(site: Site, ready: Ready) -> None:
+    admin = admin_dir(site.place.common_dir, site.path)
+    if admin is None:
+        raise WorktreeRefused(
+            f"git no longer knows the worktree {site.path}, which was just made: make it again"
+        )
+    write_ready(admin, ready)
+
+
+def clear(site: Site, entry: Entry | None) -> None:
+    """Make room for the worktree. What was not finished, or has lost its directory, is preserved and removed."""
+    if entry is None:
+        _move_aside(site)
+        return
+    if entry.main or entry.bare:
+        raise WorktreeRefused(
+            f"{site.path} is the repository itself: a worktree needs a directory of its own"
+        )
+    if entry.lock_reason is not None and not entry.half_made:
+        raise WorktreeRefused(
+            f"{site.path} is locked ({entry.lock_reason or 'no reason given'}): if nobody needs the lock, run "
+            f"`git -C {site.place.root} worktree unlock {site.path}`"
+        )
+    ref = f"refs/fleet/preserved/{key_of(site.path)}/remade"
+    if not entry.missing:
+        preserve(site.path, ref)
+    else:
+        admin = admin_dir(site.place.common_dir, site.path)
+        if admin is not None:
+            preserve_remains(admin, ref)
+        _move_aside(site)
+    site.repository.run("worktree", "remove", "--force", "--force", str(site.path))
+
+
+def _move_aside(site: Site) -> None:
+    """A directory that is no worktree of this repository may be anything: keep it, under another name."""
+    if not site.path.is_dir() or not any(site.path.iterdir()):
+        if site.path.is_dir():
+            site.path.rmdir()
+        return
+    if Git(site.path).run("rev-parse", "--git-dir", check=False).ok and (site.path / ".git").exists():
+        raise WorktreeRefused(f"{site.path} belongs to another git repository: move it away, then try again")
+    names = (site.path.with_name(f"{site.path.name}.kept-{number}") for number in count(1))
+    site.path.rename(next(name for name in names if not name.exists()))
+
+
+def add(site: Site, *what: str) -> str:
+    """`git worktree add`. A post-checkout hook that fails does not undo the worktree: what it said is given back."""
+    words = (
+        "worktree",
+        "add",
+        "--quiet",
+        *(what[:1] if what[0].startswith("-") else ()),
+        str(site.path),
+        what[-1],
+    )
+    result = site.repository.run(*words, check=False)
+    if result.ok:
+        return ""
+    admin = admin_dir(site.place.common_dir, site.path)
+    complete = admin is not None and (admin / "index").exists() and not (admin / "locked").exists()
+    if not complete:
+        raise GitFailed(words, site.place.root, result.code, result.err)
+    return f"the post-checkout hook failed with code {result.code}: {result.err.strip()}\n"
+
+
+def equip(site: Site, settings: WorktreeSettings, env: Mapping[str, str], timeout_s: float) -> str:
+    """Submodules, seeded files and setup commands; gives what they said. Raises SetupFailed and others."""
+    populate(site.path, site.sources, (site.lock_fd,))
+    said = [f"{note}\n" for note in seed(settings, site.sources.checkout, site.path)]
+    for command in settings.setup:
+        ended = run_shell(command, cwd=site.path, env=env, timeout_s=timeout_s, held_fds=(site.lock_fd,))
+        if ended.timed_out or ended.code != 0:
+            raise SetupFailed(command, ended.code, ended.tail, ended.timed_out)
+        said.append(ended.tail)
+    return "".join(said)

@@ -1,0 +1,250 @@
+"""Keep everything of a worktree that is in no commit yet, without touching its files, its index or its
+branch.
+
+What was found becomes one commit under the reference the caller names. Its tree is the files as they lie
+there (without ignored ones). Its parents are what they were based on and what would otherwise be reachable
+from nowhere: HEAD, the index where it holds something else than the files, the other side of an unfinished
+merge, the commits of submodules and of repositories inside the worktree. Only plumbing runs, so no hook can
+get in the way.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from workers.git import Git, GitError, GitFailed, GitResult, RunsGit, identity
+from workers.worktree.entry import git_dir
+
+_ZERO = "0" * 40
+_OPERATION_FILES = (
+    *("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "REBASE_HEAD", "MERGE_AUTOSTASH"),
+    *("rebase-merge/onto", "rebase-merge/orig-head", "rebase-merge/autostash", "rebase-apply/orig-head"),
+)
+# What is kept must be on the disk before what it is kept from is deleted. Line endings are no reason to
+# refuse.
+_SAFE = ("-c", "core.fsync=committed,loose-object", "-c", "core.safecrlf=false", "-c", "core.fsmonitor=false")
+_AS_COMMIT = "160000"
+_EMPTY_TREE = ("hash-object", "-t", "tree", "-w", "/dev/null")
+
+
+class PreserveFailed(GitError):
+    """Something could not be kept, so nothing may be removed, reset or moved."""
+
+
+@dataclass(frozen=True)
+class _Snapshot:
+    """What a preserving commit will hold. `lonely`: HEAD has commits that no branch has; `loose`: there is
+    more than HEAD to keep."""
+
+    tree: str
+    parents: tuple[str, ...]
+    head: str | None
+    lonely: bool
+    loose: bool
+
+
+def preserve(worktree_path: Path, ref: str) -> str | None:
+    """Put everything of the worktree that is in no commit of a branch under `ref` of its repository.
+
+    The commit is returned; None when there is nothing to keep. What `ref` held before stays reachable from
+    it. Raises PreserveFailed, and then the caller must not go on.
+    """
+    try:
+        if not (worktree_path / ".git").exists():
+            raise PreserveFailed(
+                f"{worktree_path} is not a worktree of git: look at what is in it, then move it away"
+            )
+        return _keep(Git(worktree_path), ref, with_files=True)
+    except (GitFailed, OSError) as error:
+        raise PreserveFailed(
+            f"the work in {worktree_path} could not be preserved, so it was left alone: {error}"
+        ) from error
+
+
+def preserve_remains(admin: Path, ref: str) -> str | None:
+    """Like `preserve`, for a worktree whose directory is gone: what its HEAD and its index still hold."""
+    try:
+        return _keep(Git(admin), ref, with_files=False)
+    except (GitFailed, OSError) as error:
+        raise PreserveFailed(
+            f"what is left of the worktree in {admin} could not be preserved: {error}"
+        ) from error
+
+
+def _keep(git: Git, ref: str, *, with_files: bool) -> str | None:
+    snapshot = _snapshot(git, with_files=with_files, outer=git)
+    if not snapshot.loose and not snapshot.lonely:
+        return None
+    earlier = git.commit_of(ref)
+    if earlier is not None and _holds(git, earlier, snapshot):
+        return earlier
+    commit = snapshot.head
+    if snapshot.loose or earlier or commit is None:
+        parents = (*snapshot.parents, *([earlier] if earlier else []))
+        commit = _commit(git, snapshot.tree, parents, f"Work preserved from {git.directory}")
+    git.run("update-ref", "-m", "fleet: preserve", ref, commit, earlier or _ZERO)
+    return commit
+
+
+def _holds(git: RunsGit, commit: str, snapshot: _Snapshot) -> bool:
+    tree, *parents = git.run("log", "-1", "--no-show-signature", "--format=%T %P", commit).out.split()
+    return tree == snapshot.tree and set(snapshot.parents) <= {commit, *parents}
+
+
+def _snapshot(git: Git, *, with_files: bool, outer: Git) -> _Snapshot:
+    """Everything of one repository, and of those inside it. `outer` is where a nested repository's commits
+    must go."""
+    admin = git_dir(git.directory)
+    head = git.commit_of("HEAD")
+    head_tree = (
+        git.said("rev-parse", f"{head}^{{tree}}")
+        if head
+        else git.said("hash-object", "-t", "tree", "-w", "/dev/null")
+    )
+    with tempfile.TemporaryDirectory(prefix="fleet-preserve-", dir=admin) as scratch:
+        index = _Index(git, admin, Path(scratch) / "index", head_tree)
+        staged_tree, unmerged = index.staged_tree()
+        inner = index.add_files(outer) if with_files else []
+        tree = index.tree() if with_files or not unmerged else staged_tree
+    base = (head,) if head else ()
+    extra = [commit for commit in _operation_commits(git, admin) if commit not in base]
+    if unmerged or staged_tree not in (tree, head_tree):
+        extra.append(_commit(git, staged_tree, base, f"The index of {git.directory}"))
+    extra += [commit for commit in inner if commit not in (*base, *extra)]
+    lonely = head is not None and not _on_a_branch(git, head)
+    return _Snapshot(tree, (*base, *extra), head, lonely, tree != head_tree or bool(extra))
+
+
+def _operation_commits(git: Git, admin: Path) -> Iterator[str]:
+    """The commits that an unfinished merge, rebase, cherry-pick or revert hangs on."""
+    for name in _OPERATION_FILES:
+        file = admin / name
+        for line in file.read_text().split() if file.is_file() else []:
+            commit = git.commit_of(line)
+            if commit is not None:
+                yield commit
+
+
+def _on_a_branch(git: Git, head: str) -> bool:
+    if git.asks("symbolic-ref", "--quiet", "HEAD"):
+        return True
+    return not git.said("rev-list", "-1", head, "--not", "--branches", "--remotes", "--tags")
+
+
+def _commit(git: Git, tree: str, parents: Iterable[str], message: str) -> str:
+    named = [word for parent in dict.fromkeys(parents) for word in ("-p", parent)]
+    words = (*_SAFE, "commit-tree", "--no-gpg-sign", *named, tree)
+    return git.run(*words, stdin=message.encode("utf-8", "replace"), env=identity(git)).out
+
+
+class _Index:
+    """A copy of the worktree's index, so that the real one is only read."""
+
+    def __init__(self, git: Git, admin: Path, copy: Path, head_tree: str) -> None:
+        self._git = git
+        self._env = {"GIT_INDEX_FILE": str(copy)}
+        # A checkout that was cut short has no index: what is not there was never there.
+        self._cut_short = not (admin / "index").exists()
+        if self._cut_short:
+            self._run("read-tree", head_tree)
+            self._run("update-index", "-q", "--refresh", check=False)
+        else:
+            # With its time: git compares that with the files' to know which ones it must read again.
+            shutil.copy2(admin / "index", copy)
+
+    def staged_tree(self) -> tuple[str, bool]:
+        """The tree of what is staged, and whether some of it is unmerged.
+
+        The stages of an unmerged file have no place in a tree, so they are kept below
+        `.fleet-unmerged/<stage>/`.
+        """
+        if not self._run("ls-files", "--unmerged", "-z").out:
+            return self.tree(), False
+        lines = "".join(f"{_without_stage(line)}\0" for line in self._run("ls-files", "--stage", "-z").fields)
+        env = {"GIT_INDEX_FILE": self._env["GIT_INDEX_FILE"] + ".stages"}
+        self._git.run(
+            "update-index", "-z", "--index-info", stdin=lines.encode("utf-8", "surrogateescape"), env=env
+        )
+        return self._git.run(*_SAFE, "write-tree", env=env).out, True
+
+    def tree(self) -> str:
+        return self._run("write-tree").out
+
+    def add_files(self, outer: Git) -> list[str]:
+        """Take in all files that are tracked or not ignored, as they lie there; gives the commits of nested
+        repositories.
+
+        A repository that is no submodule is taken in as the files it has: git itself would only note its
+        commit.
+        """
+        others = self._run("ls-files", "--others", "--exclude-standard", "-z").fields
+        strangers = [path.rstrip("/") for path in others if path.endswith("/")]
+        if not (self._cut_short and self._nothing_came(others)):
+            skipped = [f":(top,exclude,literal){path}" for path in strangers]
+            self._run("add", "--all", "--sparse", "--", *skipped)
+        kept: list[str] = []
+        for path in strangers:
+            snapshot, commits = _nested(Git(self._git.directory / path), outer)
+            kept += commits
+            self._run("read-tree", f"--prefix={path}/", snapshot.tree)
+        for path in self._submodules():
+            kept += _nested(Git(self._git.directory / path), outer)[1]
+        return kept
+
+    def _nothing_came(self, others: list[str]) -> bool:
+        kinds = self._run("diff-files", "--name-status", "-z").fields[::2]
+        return not others and set(kinds) <= {"D"}
+
+    def _submodules(self) -> list[str]:
+        listed = self._run("ls-files", "--stage", "-z").fields
+        paths = [line.partition("\t")[2] for line in listed if line.startswith(_AS_COMMIT)]
+        return [path for path in paths if (self._git.directory / path / ".git").exists()]
+
+    def _run(self, *args: str, check: bool = True) -> GitResult:
+        return self._git.run(*_SAFE, *args, env=self._env, check=check)
+
+
+def _without_stage(line: str) -> str:
+    mode, oid, rest = line.split(" ", 2)
+    stage, _, path = rest.partition("\t")
+    place = path if stage == "0" else f".fleet-unmerged/{stage}/{path}"
+    return f"{mode} {oid} 0\t{place}"
+
+
+def _nested(inner: Git, outer: Git) -> tuple[_Snapshot, list[str]]:
+    """What a repository inside the worktree has that exists nowhere else, brought over into the outer one."""
+    snapshot = _snapshot(inner, with_files=True, outer=outer)
+    commits = _unpushed_tips(inner, snapshot.head)
+    if snapshot.loose:
+        commits.append(
+            _commit(inner, snapshot.tree, snapshot.parents, f"Work preserved from {inner.directory}")
+        )
+    _bring(inner, outer, [*commits, *([snapshot.tree] if snapshot.loose else [])])
+    return snapshot, commits
+
+
+def _unpushed_tips(inner: Git, head: str | None) -> list[str]:
+    """The ends of the nested repository's branches, stashes and HEAD that neither its remote nor its start
+    has."""
+    branches = inner.run("for-each-ref", "--format=%(objectname)", "refs/heads").lines
+    stashes = inner.run("reflog", "show", "--format=%H", "refs/stash", check=False)
+    tips = dict.fromkeys([*([head] if head else []), *branches, *(stashes.lines if stashes.ok else [])])
+    known = ("--not", "--remotes", "--glob=refs/fleet/base*")
+    return [tip for tip in tips if inner.said("rev-list", "-1", tip, *known)]
+
+
+def _bring(inner: Git, outer: Git, objects: list[str]) -> None:
+    missing = [name for name in objects if not outer.asks("cat-file", "-e", name)]
+    if missing:
+        quiet = (
+            "--quiet",
+            "--no-tags",
+            "--no-write-fetch-head",
+            "--no-recurse-submodules",
+            "--no-auto-maintenance",
+        )
+        outer.run("-c", "protocol.file.allow=always", "fetch", *quiet, str(inner.directory), *missing)

@@ -1,0 +1,147 @@
+"""Submodules of a worktree, taken from the repository's own copies, so that nothing is fetched that is already there.
+
+git keeps one clone per submodule below `modules/` of the repository, and another one for each worktree. The second is
+cloned from the first (hard links, no network), with its remote then set to what the first has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from workers.git import Git, GitError, GitFailed
+
+BASE_REF = "refs/fleet/base"
+_WORK_REFS = "refs/fleet/work"
+
+
+class SubmoduleMissing(GitError):
+    """A submodule could neither be taken from the repository nor be fetched."""
+
+
+@dataclass(frozen=True)
+class _Submodule:
+    name: str
+    path: str
+    url: str
+    commit: str
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where clones may be taken from: `modules` of a git directory, and the user's checkout (None for a bare one)."""
+
+    modules: Path
+    checkout: Path | None
+
+    def of(self, submodule: _Submodule) -> Path | None:
+        """A local repository that has the submodule's commit."""
+        places = [] if ".." in Path(submodule.name).parts else [self.modules / submodule.name]
+        places += [self.checkout / submodule.path / ".git"] if self.checkout else []
+        return next((place for place in places if _has(place, submodule.commit)), None)
+
+    def inside(self, submodule: _Submodule) -> Sources:
+        checkout = self.checkout / submodule.path if self.checkout else None
+        return Sources(self.modules / submodule.name / "modules", checkout)
+
+
+def populate(worktree: Path, sources: Sources, held_fds: tuple[int, ...] = ()) -> None:
+    """Check out all submodules of the worktree, also nested ones. Raises SubmoduleMissing."""
+    git = Git(worktree, held_fds=held_fds)
+    for submodule in _submodules(git):
+        _check_out(git, submodule, sources)
+        inside = worktree / submodule.path
+        if (inside / ".git").exists():
+            populate(inside, sources.inside(submodule), held_fds)
+
+
+def share(worktree: Path, sources: Sources) -> None:
+    """Bring the commits that the worktree's submodules stand at into the repository's own copies of them.
+
+    Otherwise a commit that names them could be checked out nowhere else, not even to land it. Raises GitFailed.
+    """
+    for submodule in _submodules(Git(worktree)):
+        inside = worktree / submodule.path
+        if not (inside / ".git").exists():
+            continue
+        share(inside, sources.inside(submodule))
+        home = sources.modules / submodule.name
+        if (home / "HEAD").is_file() and not _has(home, submodule.commit):
+            words = ("fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-auto-maintenance")
+            wanted = f"{submodule.commit}:{_WORK_REFS}/{submodule.commit}"
+            Git(home).run(
+                "-c", "protocol.file.allow=always", *words, "--no-write-fetch-head", str(inside), wanted
+            )
+
+
+def _has(repository: Path, commit: str) -> bool:
+    if not (repository / "HEAD").is_file():
+        return False
+    return Git(repository).run("cat-file", "-e", f"{commit}^{{commit}}", check=False).ok
+
+
+def _submodules(git: Git) -> Iterator[_Submodule]:
+    """Those that are both described in .gitmodules and present in the index."""
+    if not (git.directory / ".gitmodules").is_file():
+        return
+    words = ("config", "-z", "--file", ".gitmodules", "--get-regexp", r"^submodule\..*\.(path|url)$")
+    said = dict(field.partition("\n")[::2] for field in git.run(*words, check=False).fields)
+    commits = _gitlinks(git)
+    for key, path in said.items():
+        name = key.removeprefix("submodule.").removesuffix(".path")
+        if key.endswith(".path") and path in commits:
+            yield _Submodule(name, path, said.get(f"submodule.{name}.url", ""), commits[path])
+
+
+def _gitlinks(git: Git) -> dict[str, str]:
+    listed = (line.partition("\t") for line in git.run("ls-files", "--stage", "-z").fields)
+    return {path: about.split()[1] for about, _, path in listed if about.startswith("160000")}
+
+
+def _check_out(git: Git, submodule: _Submodule, sources: Sources) -> None:
+    local = sources.of(submodule)
+    url = str(local) if local else _absolute_url(git, submodule.url)
+    settings = {f"submodule.{submodule.name}.url": url, f"submodule.{submodule.name}.active": "true"}
+    if local:
+        settings["protocol.file.allow"] = "always"
+    try:
+        # Not --init: that would write into the configuration of the user's repository.
+        git.run("submodule", "--quiet", "update", "--", submodule.path, env=_as_config(settings))
+    except GitFailed as error:
+        raise SubmoduleMissing(
+            f"submodule {submodule.name} ({submodule.path}) at {submodule.commit[:12]} is not in the repository's own "
+            f"copy and could not be had from {url}: run `git submodule update --init {submodule.path}` in your "
+            f"checkout, then try again. git said: {error.stderr.strip()}"
+        ) from error
+    inside = git.directory / submodule.path
+    if (inside / ".git").exists():
+        _remember_origin(Git(inside), local)
+
+
+def _remember_origin(inside: Git, local: Path | None) -> None:
+    inside.run("update-ref", BASE_REF, "HEAD")
+    origin = Git(local).run("config", "remote.origin.url", check=False) if local else None
+    if origin is not None and origin.ok:
+        inside.run("remote", "set-url", "origin", origin.out)
+
+
+def _as_config(settings: dict[str, str]) -> dict[str, str]:
+    """Settings for one command. Unlike `-c` this takes names with any character in them."""
+    pairs = {"GIT_CONFIG_COUNT": str(len(settings))}
+    for number, (key, value) in enumerate(settings.items()):
+        pairs |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return pairs
+
+
+def _absolute_url(git: Git, url: str) -> str:
+    """A relative address counts from the repository's own remote, or from its checkout when it has none."""
+    if not url.startswith(("./", "../")):
+        return url
+    origin = git.run("config", "remote.origin.url", check=False)
+    common = git.said("rev-parse", "--path-format=absolute", "--git-common-dir")
+    start = origin.out if origin.ok else str(Path(common).parent)
+    while url.startswith(("./", "../")):
+        head, _, url = url.partition("/")
+        start = start.rstrip("/").rpartition("/")[0] if head == ".." else start
+    return f"{start.rstrip('/')}/{url}"
