@@ -7,7 +7,7 @@ import os
 import signal
 import time
 
-from tests.workers.supervision.yard import Yard, is_gone, until
+from tests.workers.supervision.yard import SHORT, Yard, is_gone, until
 from workers.orders import Close, Say, Stop
 
 ECHO = """if True:
@@ -93,7 +93,7 @@ def test_a_client_that_does_not_read_blocks_nobody_and_its_line_is_answered_as_n
         print('still heard')
         time.sleep(60)
     """
-    yard.launch(yard.python(code))
+    yard.launch(yard.python(code, grace=SHORT))
     yard.wait_said(b"ready")
     yard.host.order("t1.1", Say("big", "x" * 3_000_000))
     yard.host.order("t1.1", Say("small", "y"))
@@ -117,7 +117,9 @@ def test_a_megabyte_for_a_slow_reader_arrives_whole(yard: Yard) -> None:
 
 def test_say_after_close_is_refused_with_the_reason(yard: Yard) -> None:
     yard.launch(
-        yard.python("import os, sys; sys.stdin.read(); print('eof')\nwhile not os.path.exists('go'): pass")
+        yard.python(
+            "import os, sys, time; sys.stdin.read(); print('eof')\nwhile not os.path.exists('go'): time.sleep(0.01)"
+        )
     )
     yard.host.order("t1.1", Close("o1"))
     yard.wait_said(b"eof")

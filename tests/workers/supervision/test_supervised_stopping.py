@@ -6,8 +6,8 @@ import os
 import signal
 from pathlib import Path
 
-from tests.workers.supervision.yard import Yard, is_gone, until
-from workers.orders import Close, Grace, Stop
+from tests.workers.supervision.yard import SHORT, Yard, is_gone, until
+from workers.orders import Close, Stop
 
 STUBBORN = """if True:
     import os, signal, time
@@ -25,7 +25,7 @@ OBEDIENT = """if True:
 
 
 def test_stop_first_interrupts_over_the_clients_input_and_then_closes_it(yard: Yard) -> None:
-    yard.launch(yard.python(OBEDIENT, grace=Grace(30, 30)))
+    yard.launch(yard.python(OBEDIENT))
     yard.wait_said(b"ready")
     yard.host.order("t1.1", Stop("o1", "cancelled"))
     ended = yard.exit()
@@ -36,7 +36,7 @@ def test_stop_first_interrupts_over_the_clients_input_and_then_closes_it(yard: Y
 
 
 def test_a_client_that_ignores_everything_is_killed_on_the_last_rung(yard: Yard) -> None:
-    yard.launch(yard.python(STUBBORN))
+    yard.launch(yard.python(STUBBORN, grace=SHORT))
     yard.wait_said(b"deaf")
     yard.host.order("t1.1", Stop("o1", "cancelled"))
     ended = yard.exit()
@@ -45,7 +45,7 @@ def test_a_client_that_ignores_everything_is_killed_on_the_last_rung(yard: Yard)
 
 
 def test_a_quick_stop_begins_with_terminate(yard: Yard) -> None:
-    yard.launch(yard.python("print('ready'); input()", grace=Grace(30, 30)))
+    yard.launch(yard.python("print('ready'); input()"))
     yard.wait_said(b"ready")
     yard.host.order("t1.1", Stop("o1", "switch", quick=True))
     assert yard.exit()["signal"] == signal.SIGTERM
@@ -53,7 +53,7 @@ def test_a_quick_stop_begins_with_terminate(yard: Yard) -> None:
 
 
 def test_a_quick_stop_hurries_a_slow_one_and_the_first_cause_stays(yard: Yard) -> None:
-    yard.launch(yard.python(STUBBORN, grace=Grace(30, 30)))
+    yard.launch(yard.python(STUBBORN))
     yard.wait_said(b"deaf")
     yard.host.order("t1.1", Stop("o1", "cancelled"))
     yard.answer("o1")
@@ -69,7 +69,7 @@ def test_when_the_input_is_closed_already_stop_interrupts_by_signal(yard: Yard) 
         print('ready', sys.stdin.read())
         while True: time.sleep(60)
     """
-    yard.launch(yard.python(code, grace=Grace(30, 30)))
+    yard.launch(yard.python(code))
     yard.host.order("t1.1", Close("o1"))
     yard.wait_said(b"ready ")
     yard.host.order("t1.1", Stop("o2", "cancelled"))
@@ -78,7 +78,7 @@ def test_when_the_input_is_closed_already_stop_interrupts_by_signal(yard: Yard) 
 
 
 def test_close_lets_the_client_end_by_itself(yard: Yard) -> None:
-    yard.launch(yard.python(OBEDIENT, grace=Grace(30, 30)))
+    yard.launch(yard.python(OBEDIENT))
     yard.host.order("t1.1", Close("o1"))
     ended = yard.exit()
     assert (ended["cause"], ended["code"], yard.rungs()) == ("exited", 0, [])
@@ -86,7 +86,7 @@ def test_close_lets_the_client_end_by_itself(yard: Yard) -> None:
 
 
 def test_close_is_followed_by_terminate_and_kill_when_the_client_stays(yard: Yard) -> None:
-    yard.launch(yard.python(STUBBORN))
+    yard.launch(yard.python(STUBBORN, grace=SHORT))
     yard.wait_said(b"deaf")
     yard.host.order("t1.1", Close("o1"))
     assert yard.exit()["cause"] == "stopped"
@@ -94,7 +94,7 @@ def test_close_is_followed_by_terminate_and_kill_when_the_client_stays(yard: Yar
 
 
 def test_terminating_the_supervisor_stops_the_client_in_order(yard: Yard) -> None:
-    yard.launch(yard.python(OBEDIENT, grace=Grace(30, 30)))
+    yard.launch(yard.python(OBEDIENT))
     yard.wait_said(b"ready")
     os.kill(yard.started()["supervisor_pid"], signal.SIGTERM)
     assert yard.exit()["cause"] == "stopped"
@@ -102,7 +102,7 @@ def test_terminating_the_supervisor_stops_the_client_in_order(yard: Yard) -> Non
 
 
 def test_a_client_that_says_nothing_at_all_is_stopped_with_cause_start_timeout(yard: Yard) -> None:
-    yard.launch(yard.python("input()\ninput()", start_s=0.2))
+    yard.launch(yard.python("input()\ninput()", start_s=0.2, grace=SHORT))
     assert yard.exit()["cause"] == "start_timeout"
 
 
@@ -113,13 +113,15 @@ def test_a_client_that_falls_silent_is_stopped_with_cause_stalled(yard: Yard) ->
         print('hello')
         while True: print('.', file=sys.stderr); time.sleep(0.05)
     """
-    yard.launch(yard.python(code, stall_s=0.4))
+    yard.launch(yard.python(code, stall_s=0.4, grace=SHORT))
     assert yard.exit()["cause"] == "stalled"
     assert yard.events("stalled")[0]["quiet_s"] >= 0.4
 
 
 def test_a_client_past_its_deadline_is_stopped_however_lively_it_is(yard: Yard) -> None:
-    yard.launch(yard.python("import time\nwhile True: print('.'); time.sleep(0.02)", deadline_s=0.5))
+    yard.launch(
+        yard.python("import time\nwhile True: print('.'); time.sleep(0.02)", deadline_s=0.5, grace=SHORT)
+    )
     assert yard.exit()["cause"] == "deadline"
     assert yard.events("deadline")[0]["ran_s"] >= 0.5
 

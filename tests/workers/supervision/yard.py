@@ -20,6 +20,8 @@ from workers.spool import Record, parse_lines
 from workers.supervisor import read_process
 
 PATIENCE_S = 30.0
+PATIENT = Grace(20.0, 20.0)
+SHORT = Grace(0.2, 0.2)
 T = TypeVar("T")
 
 
@@ -46,9 +48,9 @@ class Yard:
         self.host = LocalHost(self.runs, uuid.uuid4().hex)  # other tests run at the same time
 
     def python(self, code: str, **wanted: Any) -> RunSpec:
-        """A client that is a Python program; short graces unless `wanted` says otherwise."""
+        """A client that is a Python program, with patient graces unless `wanted` says otherwise."""
         argv = (sys.executable, "-I", "-S", "-u", "-c", code)
-        spec = RunSpec(argv, str(self.folder), {"PATH": os.environ["PATH"]}, grace=Grace(0.2, 0.2))
+        spec = RunSpec(argv, str(self.folder), {"PATH": os.environ["PATH"]}, grace=PATIENT)
         return replace(spec, **wanted)
 
     def shell(self, code: str, **wanted: Any) -> RunSpec:
