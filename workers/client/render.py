@@ -9,6 +9,7 @@ from typing import Any
 
 from workers.client.stream import (
     Answer,
+    Line,
     Malformed,
     Replay,
     Result,
@@ -47,7 +48,11 @@ def render(payload: bytes, colour: bool = False) -> str | None:
     What the worker or a tool said can hold terminal escapes: they are taken out, so that a log cannot steer
     the terminal.
     """
-    line = read(payload)
+    return render_line(read(payload), colour)
+
+
+def render_line(line: Line, colour: bool = False) -> str | None:
+    """The same for a line that has been read already."""
     show = _SHOWN.get(type(line))
     if show is None:
         return None

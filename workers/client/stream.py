@@ -116,9 +116,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class ModelUse:
-    """What one model did since the process started; subagents count too. The cost is the client's
-    estimate.
-    """
+    """What one model did; subagents count too. The cost is the client's estimate at list prices."""
 
     model: str
     tokens: Tokens
@@ -141,16 +139,16 @@ class Result:
     text: str
     errors: tuple[str, ...]
     models: tuple[ModelUse, ...]
-    """Counted from the start of the process, and over a resume: the last result counts, results do not add
-    up.
+    """Counted from the session's start if the client that held it before ended by itself, else from this
+    process's start: a SIGKILL loses the sum. So add up `turn` instead, if it is there.
     """
+    turn: tuple[ModelUse, ...] | None
+    """Counted since the result before this one. None when the client is too old to say."""
     cost_usd: float
     permission_denials: tuple[str, ...]
     """Names of the tools that were denied."""
     consumed: tuple[str, ...]
     """Ids of the user messages that this turn took in."""
-    queued: int | None
-    """Messages told and not taken in yet; None when the client is too old to say."""
 
     @property
     def tokens(self) -> Tokens:
@@ -167,7 +165,9 @@ class Replay:
 
 @dataclass(frozen=True, slots=True)
 class Lifecycle:
-    """Where a told message is: `queued`, `started` (in a turn), `completed`, `cancelled`, or a newer word."""
+    """Where a told message is: `queued`, `started` (in a turn), then `completed`, `cancelled` (its turn was
+    interrupted), `discarded`, `refused`, or a newer word.
+    """
 
     uuid: str
     state: str
@@ -178,6 +178,15 @@ class SessionState:
     """`running`, `idle` (nothing runs and nothing is queued), or `requires_action`."""
 
     state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """How many commands and agents now run in the background. When one ends, the client begins a turn by
+    itself.
+    """
+
+    running: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,8 +216,8 @@ class Malformed:
 
 
 Line: TypeAlias = (
-    Init | Answer | ToolResults | Windows | Retry | Result | Replay | Lifecycle | SessionState | ControlReply
-    | Other | Malformed
+    Init | Answer | ToolResults | Windows | Retry | Result | Replay | Lifecycle | SessionState | Background
+    | ControlReply | Other | Malformed
 )  # fmt: skip
 
 
@@ -296,7 +305,7 @@ def _retry(data: Json) -> Retry:
 
 
 def _result(data: Json) -> Result:
-    queued = data.get("queued_turn_count")
+    since = data.get("model_usage_since_last_result")
     return Result(
         session_id=_str(data.get("session_id")),
         # A result without the field is no success: unknown is not fine.
@@ -310,14 +319,18 @@ def _result(data: Json) -> Result:
         num_turns=_int(data.get("num_turns")),
         text=_str(data.get("result")),
         errors=tuple(_strings(data.get("errors"))),
-        models=tuple(_model_use(name, _dict(use)) for name, use in _dict(data.get("modelUsage")).items()),
+        models=_models(data.get("modelUsage")),
+        turn=_models(since) if isinstance(since, dict) else None,
         cost_usd=_float(data.get("total_cost_usd")),
         permission_denials=tuple(
             _str(one.get("tool_name")) for one in _dicts(data.get("permission_denials"))
         ),
         consumed=tuple(_strings(data.get("user_message_uuids"))),
-        queued=_int(queued) if isinstance(queued, int) else None,
     )
+
+
+def _models(value: object) -> tuple[ModelUse, ...]:
+    return tuple(_model_use(name, _dict(use)) for name, use in _dict(value).items())
 
 
 def _model_use(model: str, use: Json) -> ModelUse:
@@ -339,6 +352,10 @@ def _tokens(usage: Json) -> Tokens:
     )
 
 
+def _background(data: Json) -> Background:
+    return Background(sum(1 for _ in _dicts(data.get("tasks"))))
+
+
 def _control_reply(data: Json) -> ControlReply:
     reply = _dict(data.get("response"))
     ok = reply.get("subtype") == "success"
@@ -350,6 +367,7 @@ _READERS: Mapping[str, Callable[[Json], Line]] = {
     "system/init": _init,
     "system/api_retry": _retry,
     "system/session_state_changed": lambda data: SessionState(_str(data.get("state"))),
+    "system/background_tasks_changed": _background,
     "assistant": _answer,
     "user": _user,
     "rate_limit_event": lambda data: read_windows(_dict(data.get("rate_limit_info"))),

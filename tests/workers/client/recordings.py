@@ -1,4 +1,4 @@
-"""What the real client said in each situation; `record.py` made the files, the double made the situations."""
+"""What the real client said in each situation; docs/client-facts.md says how."""
 
 from __future__ import annotations
 

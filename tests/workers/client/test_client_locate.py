@@ -34,7 +34,9 @@ def test_the_settings_come_before_the_path(tmp_path: Path) -> None:
 
 
 def test_the_sdks_copy_is_the_last_resort(tmp_path: Path) -> None:
-    """With no client on the PATH, the one that came with the SDK is used, and the SDK is not imported for it."""
+    """With no client on the PATH, the one that came with the SDK is used, and the SDK is not imported for
+    it.
+    """
     found = locate(None, str(tmp_path))
     assert found.source == "bundled"
     assert found.path == bundled_client()

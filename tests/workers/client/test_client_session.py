@@ -95,12 +95,14 @@ def test_of_two_histories_the_newer_wins_and_the_other_is_kept(
         carried = carry(SESSION, tmp_path / "a", tmp_path / "b")
         assert isinstance(carried, Carried)
         assert carried.path.read_text() == wins
+        assert find_transcript(tmp_path / "b", SESSION) == carried.path
     assert sorted(files(tmp_path / "b").values()) == ["1\nhere\n", "1\nthere\n"]
-    assert find_transcript(tmp_path / "b", SESSION) == carried.path
 
 
 def test_half_a_line_is_left_behind(tmp_path: Path) -> None:
-    """A transcript torn by a kill ends at its last whole line at the destination; the source keeps its bytes."""
+    """A transcript torn by a kill ends at its last whole line at the destination; the source keeps its
+    bytes.
+    """
     path = history(tmp_path / "a", '1\n{"half')
     carried = carry(SESSION, tmp_path / "a", tmp_path / "b")
     assert isinstance(carried, Carried)

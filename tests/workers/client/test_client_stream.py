@@ -109,7 +109,7 @@ def test_a_finished_turn_is_read_whole() -> None:
     assert any(isinstance(line, ToolResults) and not line.results[0].is_error for line in found)
     result = recordings.result("finished")
     assert result is not None
-    assert (result.text, result.num_turns, result.consumed, result.queued) == ("Done.", 2, (TOLD,), 0)
+    assert (result.text, result.num_turns, result.consumed) == ("Done.", 2, (TOLD,))
     assert result.tokens == Tokens(input=2400, output=84, cache_read=10000, cache_creation=600)
     assert result.cost_usd == pytest.approx(0.00814)
 

@@ -11,6 +11,11 @@ RESET_MS = 1_795_400_000_000
 KINDS = {
     "finished": Kind.FINISHED,
     "warning": Kind.FINISHED,
+    "told_during_tool": Kind.FINISHED,
+    "told_during_answer": Kind.FINISHED,
+    "told_then_interrupted": Kind.FINISHED,
+    "background": Kind.FINISHED,
+    "model_changed": Kind.FINISHED,
     "limited_five_hour": Kind.LIMITED,
     "limited_seven_day": Kind.LIMITED,
     "limited_opus": Kind.LIMITED,

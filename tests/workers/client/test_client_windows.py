@@ -66,7 +66,9 @@ def test_a_rejection_outranks_the_listed_status() -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -0.1, 93, "0.9", True, None, [], 10**400])
 def test_an_absurd_utilization_is_unknown(value: Any) -> None:
-    """Unknown is not zero: what cannot be a share is None. 93 would be a percentage, of which nobody told us."""
+    """Unknown is not zero: what cannot be a share is None. 93 would be a percentage, of which nobody told
+    us.
+    """
     assert only(utilization=value).utilization is None
 
 
