@@ -29,12 +29,13 @@ class Draft:
         self._changed: dict[str, dict[str, Any]] = {}
         self._fields: dict[str, Any] = {}
         self._queue: list[Any] | None = None
+        self._ended: list[Attempt] = []
 
     # --- reading ---
 
     def _map(self, name: str) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self._changed.get(name) or getattr(self.before, name)
-        return found
+        changed = self._changed.get(name)
+        return getattr(self.before, name) if changed is None else changed
 
     @property
     def tasks(self) -> Mapping[str, Task]:
@@ -96,11 +97,15 @@ class Draft:
             insort(self._queue, after.rank)
 
     def put_attempt(self, attempt: Attempt) -> Attempt:
-        """Writes the attempt; one that has ended leaves the fleet (the store keeps it)."""
+        """Writes the attempt; one that has ended leaves the fleet at once (the store keeps it), so that the same
+        step can place its task again."""
         before = self.attempts.get(attempt.id)
         if before is not None:
             check_transition("attempt", attempt.id, before.state, attempt.state, self.cause)
-        return self._write("attempts", attempt.id, attempt)
+        self._write("attempts", attempt.id, attempt)
+        if attempt.state == "ended":
+            self._ended.append(self._changed["attempts"].pop(attempt.id))
+        return attempt
 
     def put_account(self, account: Account) -> Account:
         before = self.accounts.get(account.name)
@@ -159,6 +164,5 @@ class Draft:
 
     def close(self) -> tuple[Fleet, tuple[AnyDecision, ...]]:
         """The next fleet, without the attempts that have ended, and the decisions."""
-        ended = [key for key, a in self._changed.get("attempts", {}).items() if a.state == "ended"]
-        self.set("ended", tuple(self._changed["attempts"].pop(key) for key in ended))
+        self.set("ended", tuple(self._ended))
         return self.peek(), tuple(self.decisions)
