@@ -1,0 +1,85 @@
+"""People at their keyboards: they add, cancel, retry and say at any moment, and come and go with accounts."""
+
+from __future__ import annotations
+
+from random import Random
+
+from fleet.core import events
+from fleet.core.model import Fleet, TaskSpec
+from fleet.sim.client import Work
+from fleet.sim.world import TIERS, World
+
+TASKS_MAX = 24
+
+
+class People:
+    def __init__(self, world: World, rng: Random) -> None:
+        self._world = world
+        self._rng = rng
+        self._words = 0
+
+    def tasks(self, fleet: Fleet, at_ms: int, name: str) -> events.TasksAdded:
+        """A request for a few tasks, some of which wait for others. Their work is laid out with them."""
+        keys: list[str] = []
+        specs: list[TaskSpec] = []
+        for n in range(self._rng.randint(1, 5)):
+            specs.append(self._spec(fleet, keys, at_ms, n))
+            keys.append(f"k{n}")
+            task_id = f"t{fleet.tasks_made + n + 1}"
+            bugs = self._rng.choice([0, 0, 0, 1, 2, 9])
+            self._world.work[task_id] = Work(task_id, self._rng.randint(1, 10), bugs)
+        return events.TasksAdded(at_ms=at_ms, id=name, specs=tuple(specs))
+
+    def _spec(self, fleet: Fleet, keys: list[str], at_ms: int, n: int) -> TaskSpec:
+        rng = self._rng
+        known = [*keys, *fleet.tasks]
+        after = tuple(rng.sample(known, min(len(known), rng.choice([0, 0, 0, 1, 2]))))
+        return TaskSpec(
+            prompt="do it",
+            repo=rng.choice(["/r1", "/r1", "/r2"]),
+            title=f"task {n}",
+            tiers=tuple(rng.sample(TIERS, rng.randint(1, 3))),
+            target="main",
+            key=f"k{n}",
+            priority=rng.choice([0, 0, 1, 5]),
+            deadline_ms=at_ms + rng.randint(1, 10**8) if rng.random() < 0.3 else None,
+            after=after,
+            verify=("make test",),
+            land=rng.choice(["branch", "merge", "merge"]),
+        )
+
+    def act(self, fleet: Fleet, at_ms: int, name: str) -> events.Event:
+        """Something a person may ask for now, sensible or not."""
+        rng = self._rng
+        if not fleet.tasks or (len(fleet.tasks) < TASKS_MAX and rng.random() < 0.25):
+            return self.tasks(fleet, at_ms, name)
+        task = rng.choice(sorted(fleet.tasks))
+        ask = rng.choices(
+            ["say", "cancel", "retry", "prune", "remove", "verify", "add", "drain", "free"],
+            weights=[8, 3, 4, 2, 1, 3, 3, 1, 3],
+        )[0]
+        if ask == "say":
+            self._words += 1
+            return events.PersonSaid(at_ms=at_ms, id=name, task=task, word=f"w{self._words}", text="also this")
+        if ask == "cancel":
+            return events.CancelAsked(at_ms=at_ms, id=name, task=task)
+        if ask == "retry":
+            return events.RetryAsked(at_ms=at_ms, id=name, task=task)
+        if ask == "prune":
+            return events.PruneAsked(at_ms=at_ms, id=name, tasks=(task,))
+        if ask == "drain":
+            return events.DrainAsked(at_ms=at_ms, id=name, on=not fleet.draining, stop_workers=rng.random() < 0.5)
+        if ask == "free":
+            self._world.repos.checked_out.clear()
+            return events.Beat(at_ms=at_ms, id=name)
+        return self._account(ask, at_ms, name)
+
+    def _account(self, ask: str, at_ms: int, name: str) -> events.Event:
+        account = self._rng.choice(self._world.accounts)
+        if ask == "remove":
+            return events.AccountRemoved(at_ms=at_ms, id=name, name=account.name)
+        self._world.credentials[account.name].good = True
+        if ask == "verify":
+            ok = self._rng.random() < 0.9
+            return events.AccountVerified(at_ms=at_ms, id=name, name=account.name, ok=ok, detail="" if ok else "401")
+        return events.AccountAdded(at_ms=at_ms, id=name, account=account)

@@ -1,0 +1,143 @@
+"""Performs decisions in the fake world, idempotently: what has been done already is only reported again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import singledispatchmethod
+
+from fleet.core import decisions, events
+from fleet.core.events import StartFault
+from fleet.core.model import Fleet
+from fleet.sim.client import Message
+from fleet.sim.safety import Violation
+from fleet.sim.world import World, lane_of
+
+Report = Callable[[int, str], events.Event]
+"""Makes the event from the time and the id it is reported with."""
+
+_START_FAULTS: tuple[StartFault, ...] = ("repository", "setup", "client", "credential", "disk", "launch")
+
+
+class Performers:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    @singledispatchmethod
+    def perform(self, effect: decisions.Effect, fleet: Fleet) -> list[Report]:
+        raise TypeError(f"no performer for {type(effect).__name__}")
+
+    @perform.register
+    def _(self, effect: decisions.StartWorker, fleet: Fleet) -> list[Report]:
+        attempt, world = fleet.attempts.get(effect.attempt), self._world
+        if attempt is None:
+            return []
+        task = fleet.tasks[attempt.task]
+        if attempt.id not in world.runs and world.rng.random() < world.rates.start_fails:
+            fault = world.rng.choices(_START_FAULTS, weights=(1, 1, 4, 4, 6, 6))[0]
+            return [_start_failed(attempt.id, fault)]
+        run = world.launch(fleet, task, attempt)
+        base = f"base-{len(world.repos.worktrees[task.id].base)}"
+        return [
+            lambda at_ms, name: events.WorkerStarted(
+                at_ms=at_ms,
+                id=name,
+                attempt=run.attempt,
+                branch=f"fleet/{task.id}",
+                base_commit=base,
+                path=f"/worktrees/{task.id}",
+                session_id=run.session,
+                resumed=run.resumed,
+            )
+        ]
+
+    @perform.register
+    def _(self, effect: decisions.TellWorker, fleet: Fleet) -> list[Report]:
+        run = self._world.runs.get(effect.attempt)
+        if run is not None:
+            run.tell(effect.word, Message(effect.word, (effect.word,)))
+        return []
+
+    @perform.register
+    def _(self, effect: decisions.StopWorker, fleet: Fleet) -> list[Report]:
+        run = self._world.runs.get(effect.attempt)
+        if run is not None:
+            run.stop(effect.id, effect.how)
+            return []
+        if effect.attempt not in fleet.attempts:
+            return []
+        return [
+            lambda at_ms, name: events.WorkerLost(
+                at_ms=at_ms, id=name, attempt=effect.attempt, detail="it had not been started yet"
+            )
+        ]
+
+    @perform.register
+    def _(self, effect: decisions.CheckWork, fleet: Fleet) -> list[Report]:
+        task = fleet.tasks[effect.attempt.rpartition(".")[0]]
+        if task.attempt != effect.attempt or task.state != "checking":
+            return []
+        work = self._world.work[task.id]
+        if work.dirty:
+            work.dirty, work.commits = False, work.commits + 1
+        ok, commit = work.bugs == 0, f"{task.id}-c{work.commits}"
+        return [
+            lambda at_ms, name: events.WorkChecked(
+                at_ms=at_ms,
+                id=name,
+                task=task.id,
+                attempt=effect.attempt,
+                ok=ok,
+                commit=commit,
+                output="" if ok else "1 test failed",
+            )
+        ]
+
+    @perform.register
+    def _(self, effect: decisions.LandWork, fleet: Fleet) -> list[Report]:
+        task = fleet.tasks[effect.task]
+        if task.state != "landing":
+            return []
+        outcome = self._world.repos.merge(task.id, lane_of(task), self._world.rates)
+        return [
+            lambda at_ms, name: events.LandingEnded(
+                at_ms=at_ms,
+                id=name,
+                task=task.id,
+                begun_ms=effect.begun_ms,
+                outcome=outcome,
+                commit=f"merge-{task.id}" if outcome in ("landed", "held") else None,
+                detail=f"simulated {outcome}",
+            )
+        ]
+
+    @perform.register
+    def _(self, effect: decisions.LookAtHeld, fleet: Fleet) -> list[Report]:
+        task = fleet.tasks[effect.task]
+        lane, repos = lane_of(task), self._world.repos
+        if task.state == "held" and task.id not in repos.history(lane) and self._world.rng.random() < 0.1:
+            repos.history(lane).append(task.id)  # a person merges it by hand
+        landed, free = task.id in repos.history(lane), lane not in repos.checked_out
+        return [
+            lambda at_ms, name: events.HeldSeen(at_ms=at_ms, id=name, task=task.id, landed=landed, free=free)
+        ]
+
+    @perform.register
+    def _(self, effect: decisions.RemoveWorktree, fleet: Fleet) -> list[Report]:
+        world = self._world
+        if world.live_runs(effect.task):
+            raise Violation(f"the worktree of {effect.task} is removed under its worker")
+        worktree = world.repos.worktrees.get(effect.task)
+        if worktree is not None:
+            worktree.exists = False
+        preserved = f"refs/fleet/kept/{effect.task}" if world.work[effect.task].dirty else None
+        return [
+            lambda at_ms, name: events.WorktreeRemoved(
+                at_ms=at_ms, id=name, task=effect.task, preserved=preserved
+            )
+        ]
+
+
+def _start_failed(attempt: str, fault: StartFault) -> Report:
+    return lambda at_ms, name: events.StartFailed(
+        at_ms=at_ms, id=name, attempt=attempt, fault=fault, detail=f"simulated {fault}"
+    )

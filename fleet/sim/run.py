@@ -1,0 +1,176 @@
+"""One seed from its first event to its last: faults and safety first, then healing and liveness."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from random import Random
+
+from fleet.core import events
+from fleet.core.dispatch import explain
+from fleet.core.lifecycles import TASK_ENDS
+from fleet.core.model import Fleet
+from fleet.engine import Engine
+from fleet.ports import Store
+from fleet.sim.agenda import Agenda
+from fleet.sim.coordinator import Coordinator
+from fleet.sim.failing_store import FailingStore
+from fleet.sim.memory_store import MemoryStore
+from fleet.sim.people import People
+from fleet.sim.safety import Violation
+from fleet.sim.verdict import unfinished
+from fleet.sim.world import World
+
+FAULTS_MS = 12 * 3_600_000
+COMMITS_MAX = 900
+HEALED_MS = 120 * 24 * 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a seed came to: a digest of everything that happened, and how much that was."""
+
+    seed: int
+    digest: str
+    commits: int
+    kills: int
+    moves: int
+    landed: int
+    tasks: int
+
+
+class Trace:
+    """Every event and effect in words: a digest of all, the last ones for the person who reads the failure."""
+
+    def __init__(self, show: Callable[[str], None] | None) -> None:
+        self.last: deque[str] = deque(maxlen=40)
+        self._hash = sha256()
+        self._show = show
+
+    def line(self, text: str) -> None:
+        self._hash.update(text.encode())
+        self.last.append(text)
+        if self._show is not None:
+            self._show(text)
+
+    @property
+    def digest(self) -> str:
+        return self._hash.hexdigest()
+
+
+def simulate(
+    seed: int, open_store: Callable[[], Store] | None = None, show: Callable[[str], None] | None = None
+) -> Outcome:
+    """Runs one seed. Raises Violation with the command that runs it again, and its last events."""
+    trace = Trace(show)
+    try:
+        return _Simulation(seed, open_store, trace).run()
+    except Exception as broke:
+        broke.add_note(f"run it again: python -m fleet.sim --seed {seed} --trace")
+        broke.add_note("the last events:\n" + "\n".join(list(trace.last)[-15:]))
+        raise
+
+
+class _Simulation:
+    def __init__(self, seed: int, open_store: Callable[[], Store] | None, trace: Trace) -> None:
+        self.seed = seed
+        self.rng = Random(seed)
+        self.agenda = Agenda()
+        self.world = World(self.rng, self.agenda, lambda attempt: self.coordinator.spool_grew(attempt))
+        self.people = People(self.world, self.rng)
+        self.healing = False
+        self.store = FailingStore(open_store or MemoryStore.opener(), self.rng, lambda: self.world.rates)
+        self.coordinator = Coordinator(self.world, self.store, self.rng, trace.line)
+        self.trace = trace
+
+    def run(self) -> Outcome:
+        self.coordinator.up()
+        self._found()
+        self.agenda.after(self.rng.randint(1_000, 60_000), self._person)
+        self.agenda.after(self.rng.randint(1_000, 600_000), self._misfortune)
+        self._go_on(self.agenda.now_ms + FAULTS_MS, lambda: self.coordinator.commits >= COMMITS_MAX)
+        self._heal()
+        self._go_on(self.agenda.now_ms + HEALED_MS, self._all_over)
+        self._judge()
+        return self._outcome()
+
+    def _go_on(self, until_ms: int, enough: Callable[[], bool]) -> None:
+        while self.agenda.now_ms < until_ms and not enough() and self.agenda.next():
+            pass
+
+    def _found(self) -> None:
+        for account in self.world.accounts:
+            self.coordinator.ask(lambda at, name, a=account: events.AccountAdded(at_ms=at, id=name, account=a))
+        for _ in range(self.rng.randint(1, 3)):
+            self.coordinator.ask(lambda at, name: self.people.tasks(self._fleet(), at, name))
+
+    def _fleet(self) -> Fleet:
+        return self.coordinator.fleet
+
+    def _person(self) -> None:
+        if self.healing:
+            return
+        if self.rng.random() < self.world.rates.person_acts:
+            self.coordinator.ask(lambda at, name: self.people.act(self._fleet(), at, name))
+        self.agenda.after(self.rng.randint(10_000, 1_200_000), self._person)
+
+    def _misfortune(self) -> None:
+        """Now and then the coordinator is killed, or the clock on the wall jumps."""
+        if self.healing:
+            return
+        if self.rng.random() < self.world.rates.killed_any_time * 4:
+            self.coordinator.kill()
+        if self.rng.random() < self.world.rates.clock_jumps * 2:
+            reach_ms = self.rng.choice([1_000, 60_000, 3_600_000, 3 * 86_400_000])
+            self.agenda.skew_ms += self.rng.randint(-reach_ms, reach_ms)
+            self.trace.line(f"the clock is off by {self.agenda.skew_ms} ms now")
+        self.agenda.after(self.rng.randint(1_000, 1_200_000), self._misfortune)
+
+    def _heal(self) -> None:
+        self.trace.line("healed")
+        self.healing = True
+        self.world.heal()
+        self.coordinator.wake()
+        for account in self.world.accounts:
+            state = self._fleet().accounts[account.name].state if account.name in self._fleet().accounts else "none"
+            if state in ("none", "removed"):
+                self.coordinator.ask(lambda at, name, a=account: events.AccountAdded(at_ms=at, id=name, account=a))
+            elif state == "quarantined":
+                self.coordinator.ask(
+                    lambda at, name, a=account: events.AccountVerified(at_ms=at, id=name, name=a.name, ok=True)
+                )
+        self.coordinator.ask(lambda at, name: events.DrainAsked(at_ms=at, id=name, on=False))
+
+    def _all_over(self) -> bool:
+        return self.coordinator.quiet() and all(_is_over(self._fleet(), t) for t in self._fleet().tasks)
+
+    def _judge(self) -> None:
+        wrong = unfinished(self._fleet(), self.world, self.coordinator.watch)
+        if wrong:
+            raise Violation("; ".join(wrong))
+        self.coordinator.kill()
+        self.store.reopen()
+        loaded = Engine(self.store)
+        if loaded.outstanding:
+            raise Violation(f"effects are never done: {loaded.outstanding}")
+        self.store.close()
+
+    def _outcome(self) -> Outcome:
+        watch, tasks = self.coordinator.watch, self._fleet().tasks
+        return Outcome(
+            seed=self.seed,
+            digest=self.trace.digest,
+            commits=self.coordinator.commits,
+            kills=self.coordinator.kills,
+            moves=sum(watch.moves.values()),
+            landed=sum(1 for t in tasks.values() if t.state == "landed"),
+            tasks=len(tasks),
+        )
+
+
+def _is_over(fleet: Fleet, task_id: str) -> bool:
+    task = fleet.tasks[task_id]
+    return task.state in TASK_ENDS or (task.state == "waiting" and explain(fleet, task).stuck)
+

@@ -1,0 +1,111 @@
+"""What must hold whatever happens, judged from outside the core: from the events and the world alone."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+from fleet.core import events
+from fleet.core.check import broken
+from fleet.core.decisions import Effect, StartWorker
+from fleet.core.model import Account, Attempt, Fleet
+
+CLOCK_SLACK_MS = 10 * 60_000
+
+
+class Violation(Exception):
+    """Something that must never happen has happened; the message says what."""
+
+
+class Watch:
+    """Sees every commit. Keeps its own books of refusals, ramps, moves and words."""
+
+    def __init__(self) -> None:
+        self.closings: Counter[str] = Counter()
+        """Times that an account's pool refused or was full, or the account was shut, by pool or account."""
+        self.moves: Counter[tuple[str, str]] = Counter()
+        self.ramp: dict[str, int] = defaultdict(lambda: 1)
+        self.refused_until: dict[tuple[str, str, str | None], int] = {}
+        self.owed: dict[str, set[str]] = defaultdict(set)
+        self._full: set[tuple[str, str]] = set()
+        self._answers: set[tuple[str, str]] = set()
+        self._at_ms = 0
+
+    def saw(self, happened: Sequence[events.Event], before: Fleet, after: Fleet, effects: Sequence[Effect]) -> None:
+        """Raises Violation when what was committed breaks a rule."""
+        wrong = broken(after)
+        if wrong:
+            raise Violation("; ".join(wrong))
+        attempts = {**before.attempts, **{a.id: a for a in after.ended}, **after.attempts}
+        ramp_before = dict(self.ramp)
+        for event in happened:
+            self._forget_when_the_clock_went_back(event.at_ms)
+            self._event(event, attempts, before)
+        for effect in effects:
+            if isinstance(effect, StartWorker) and effect.attempt in after.attempts:
+                self._placed(after.attempts[effect.attempt], after, ramp_before)
+
+    def _forget_when_the_clock_went_back(self, at_ms: int) -> None:
+        if at_ms < self._at_ms - CLOCK_SLACK_MS:
+            self.refused_until.clear()
+        self._at_ms = at_ms
+
+    def _event(self, event: events.Event, attempts: dict[str, Attempt], before: Fleet) -> None:
+        if isinstance(event, events.Spooled):
+            attempt = attempts.get(event.attempt)
+            known = before.attempts.get(event.attempt)
+            if attempt is not None and (known is None or known.offset <= event.start):
+                self._facts(event, attempt, before.accounts[attempt.account])
+        elif isinstance(event, events.PersonSaid):
+            self.owed[event.task].add(event.word)
+        elif isinstance(event, events.CancelAsked):
+            self.owed[event.task].clear()
+        elif isinstance(event, events.AccountRemoved):
+            self.closings[event.name] += 1
+        elif isinstance(event, events.AccountAdded):
+            self.ramp[event.account.name] = 1
+        elif isinstance(event, events.AccountVerified) and not event.ok:
+            self.closings[event.name] += 1
+        elif isinstance(event, events.StartFailed) and event.fault == "credential":
+            attempt = attempts.get(event.attempt)
+            if attempt is not None:
+                self.closings[attempt.account] += 1
+
+    def _facts(self, event: events.Spooled, attempt: Attempt, account: Account) -> None:
+        for fact in event.facts:
+            if isinstance(fact, events.WindowsRead):
+                for reading in fact.readings:
+                    self._reading(reading, event.at_ms, account)
+            elif isinstance(fact, events.Answered) and (attempt.id, fact.message_id) not in self._answers:
+                self._answers.add((attempt.id, fact.message_id))
+                self.ramp[account.name] = min(account.concurrency, self.ramp[account.name] * 2)
+            elif isinstance(fact, events.TurnEnded) and fact.outcome in ("login", "no_model", "limited"):
+                self.closings[account.name] += 1
+
+    def _reading(self, reading: events.WindowReading, at_ms: int, account: Account) -> None:
+        bucket = (account.pool, reading.name)
+        full = reading.utilization is not None and reading.utilization >= 1.0
+        if reading.refused or (full and bucket not in self._full):
+            self.closings[account.pool] += 1
+        (self._full.add if full else self._full.discard)(bucket)
+        if reading.refused:
+            self.ramp[account.name] = 1
+            if reading.resets_ms is not None and reading.resets_ms > at_ms:
+                key = (account.pool, reading.name, reading.scope)
+                self.refused_until[key] = max(self.refused_until.get(key, 0), reading.resets_ms)
+
+    def _placed(self, attempt: Attempt, after: Fleet, ramp_before: dict[str, int]) -> None:
+        account = after.accounts[attempt.account]
+        for (pool, name, scope), until_ms in self.refused_until.items():
+            if pool == account.pool and scope in (None, attempt.tier) and attempt.started_ms < until_ms:
+                raise Violation(f"{attempt.id} was placed on {account.name} though {name} refuses until {until_ms}")
+        workers = sum(1 for a in after.attempts.values() if a.account == account.name)
+        ramp = max(ramp_before.get(account.name, 1), self.ramp[account.name])
+        if workers > max(1, ramp):
+            raise Violation(f"{account.name} was given {workers} workers while it may be tried with {ramp}")
+        if attempt.carry_from is not None:
+            left = after.accounts[attempt.carry_from]
+            self.moves[attempt.task, left.name] += 1
+            closings = self.closings[left.name] + (self.closings[left.pool] if left.pool != left.name else 0)
+            if self.moves[attempt.task, left.name] > closings:
+                raise Violation(f"{attempt.task} left {left.name} more often than that was closed: {closings}")
