@@ -1,0 +1,39 @@
+"""`fleet`, `fleet --version`, `fleet doctor`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from fleet.cli.show import as_json
+
+
+def version_or_help(args: argparse.Namespace) -> int:
+    if getattr(args, "version", False):
+        from importlib.metadata import version
+
+        print(f"fleet {version('fleet-coordinator')}")
+        return 0
+    from fleet.cli.parser import build
+
+    getattr(args, "group", build()).print_help()
+    return 2
+
+
+def doctor(args: argparse.Namespace) -> int:
+    """1 when something is an error."""
+    from dataclasses import asdict
+
+    from fleet.home import find_home
+    from fleet.service.doctor import examine
+
+    findings = examine(find_home(os.environ), os.environ)
+    if args.json:
+        as_json([asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            mark = {"ok": "✓", "warning": "!", "error": "✗"}[finding.grade]
+            print(f"{mark} {finding.what}: {finding.story}")
+            if finding.advice:
+                print(f"    → {finding.advice}")
+    return int(any(finding.grade == "error" for finding in findings))

@@ -1,0 +1,88 @@
+"""`fleet account …`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from fleet.cli.run import Failed
+from fleet.cli.show import as_json, clock, say, table
+from fleet.home import find_home
+from fleet.service import reading
+
+
+def add(args: argparse.Namespace) -> int:
+    from fleet.service import accounts
+    from profiles.profile import make_profile, parse_tier_map
+
+    if args.kind != "local" and not (args.login or args.token_stdin):
+        raise Failed(
+            "say how it is paid for: --login for the client's own login, or --token-stdin for a token"
+        )
+    profile = make_profile(
+        name=args.name,
+        kind=args.kind,
+        base_url=args.base_url,
+        tiers=parse_tier_map(args.tier_map) if args.tier_map else None,
+        concurrency=args.concurrency,
+        organisation=args.organisation,
+        login=args.login,
+        extra_env=accounts.parse_env(args.env),
+        pass_env=tuple(args.pass_env),
+    )
+    token = sys.stdin.read() if args.token_stdin else None
+    warning = accounts.add(find_home(os.environ), profile, token)
+    if warning:
+        say(f"note: {warning}")
+    if args.json:
+        return as_json(reading.account(find_home(os.environ).root, args.name))
+    say(f"added {args.name}; check it with: fleet account verify {args.name}")
+    return 0
+
+
+def listing(args: argparse.Namespace) -> int:
+    found = reading.accounts(find_home(os.environ).root)
+    if args.json:
+        return as_json(found)
+    if not found:
+        say("no accounts: fleet account add NAME --kind subscription --login")
+        return 0
+    rows = [(a["name"], a["kind"], a["state"], ",".join(a["tiers"]), a["reason"] or "") for a in found]
+    table(("NAME", "KIND", "STATE", "TIERS", "REASON"), rows)
+    return 0
+
+
+def show(args: argparse.Namespace) -> int:
+    found = reading.account(find_home(os.environ).root, args.name)
+    if args.json:
+        return as_json(found)
+    for key, value in found.items():
+        if key != "buckets":
+            print(f"{key}: {value}")
+    for bucket in found["buckets"]:
+        used = "unknown" if bucket["utilization"] is None else f"{bucket['utilization']:.0%} used"
+        scope = f" ({bucket['scope']} only)" if bucket["scope"] else ""
+        print(f"  {bucket['name']}{scope}: {used}, {bucket['status']}, resets {clock(bucket['resets_at'])}")
+    return 0
+
+
+def verify(args: argparse.Namespace) -> int:
+    from fleet.service import accounts
+
+    verified = accounts.verify(find_home(os.environ), args.name)
+    if args.json:
+        as_json({"name": args.name, "ok": verified.ok, "story": verified.story})
+    else:
+        say(f"{args.name}: {'works' if verified.ok else 'does not work'}: {verified.story}")
+    return 0 if verified.ok else 1
+
+
+def remove(args: argparse.Namespace) -> int:
+    from fleet.service import accounts
+
+    accounts.remove(find_home(os.environ), args.name)
+    if args.json:
+        return as_json({"name": args.name, "state": "removed"})
+    say(f"removed {args.name}; work it was doing goes on elsewhere")
+    return 0

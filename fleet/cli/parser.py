@@ -1,0 +1,201 @@
+"""The words of the command line. Each command names the function that runs it, imported only then."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+Parser = argparse.ArgumentParser
+Build = Callable[[Parser], None]
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    """Exits with 2 and the usage when the words are off."""
+    return build().parse_args(argv)
+
+
+def build() -> Parser:
+    parser = Parser(
+        prog="fleet",
+        description="Runs Claude Code workers in git worktrees on several accounts, so that no limit stops the work.",
+        epilog="FLEET_HOME names the directory of all state. Start with: fleet up --demo",
+    )
+    parser.add_argument("--version", action="store_true", help="print the version")
+    parser.set_defaults(run="fleet.cli.about:version_or_help")
+    commands = parser.add_subparsers(metavar="COMMAND", title="commands")
+    _add(commands, "up", "run the coordinator in the foreground", "fleet.cli.up:up", _up)
+    _add(
+        commands,
+        "down",
+        "stop the coordinator; workers go on unless told otherwise",
+        "fleet.cli.up:down",
+        _down,
+    )
+    _add(commands, "status", "accounts, buckets, tasks, workers", "fleet.cli.status:status", _json)
+    _add(commands, "why", "why a task is where it is", "fleet.cli.task:why", _task_id, _json)
+    _add(commands, "doctor", "look for what is missing on this machine", "fleet.cli.about:doctor", _json)
+    _group(commands, "account", "who pays", _accounts)
+    _group(commands, "task", "the work", _tasks)
+    _group(commands, "worktree", "where the work lies", _worktrees)
+    return parser
+
+
+def _add(
+    commands: argparse._SubParsersAction[Parser], name: str, about: str, run: str, *builds: Build
+) -> None:
+    parser = commands.add_parser(name, help=about, description=about[0].upper() + about[1:] + ".")
+    parser.set_defaults(run=run)
+    for build_part in builds:
+        build_part(parser)
+
+
+def _group(
+    commands: argparse._SubParsersAction[Parser],
+    name: str,
+    about: str,
+    fill: Callable[[argparse._SubParsersAction[Parser]], None],
+) -> None:
+    parser = commands.add_parser(name, help=about)
+    parser.set_defaults(run="fleet.cli.about:version_or_help", group=parser)
+    fill(parser.add_subparsers(metavar="COMMAND", title="commands"))
+
+
+def _json(parser: Parser) -> None:
+    parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
+
+
+def _task_id(parser: Parser) -> None:
+    parser.add_argument("id", metavar="ID", help="a task, such as t7")
+
+
+def _name(parser: Parser) -> None:
+    parser.add_argument("name", metavar="NAME")
+
+
+def _up(parser: Parser) -> None:
+    parser.add_argument(
+        "--demo", action="store_true", help="show the main job on a scripted server; no account needed"
+    )
+    parser.add_argument(
+        "--until-idle", action="store_true", help="end when nothing is left to do: 0 all well, 1 not"
+    )
+    parser.add_argument(
+        "--workers", type=_positive, default=8, metavar="N", help="workers at once (default 8)"
+    )
+    parser.add_argument(
+        "--log-format", choices=("console", "json"), help="default: console on a terminal, else json"
+    )
+    parser.add_argument(
+        "--stall-timeout", default="15m", metavar="SPAN", help="a worker silent for so long is stopped"
+    )
+    parser.add_argument(
+        "--attempt-timeout", default="6h", metavar="SPAN", help="a worker is stopped after so long"
+    )
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def _down(parser: Parser) -> None:
+    parser.add_argument(
+        "--stop-workers",
+        action="store_true",
+        help="interrupt the workers too; their tasks go on with the next up",
+    )
+
+
+def _accounts(commands: argparse._SubParsersAction[Parser]) -> None:
+    _add(commands, "add", "add an account that is yours to use", "fleet.cli.account:add", _account_add)
+    _add(commands, "list", "list the accounts", "fleet.cli.account:listing", _json)
+    _add(commands, "show", "show one account", "fleet.cli.account:show", _name, _json)
+    _add(commands, "verify", "send it one small request", "fleet.cli.account:verify", _name, _json)
+    _add(
+        commands, "remove", "remove it; its work goes on elsewhere", "fleet.cli.account:remove", _name, _json
+    )
+
+
+def _account_add(parser: Parser) -> None:
+    _name(parser)
+    parser.add_argument("--kind", required=True, choices=("subscription", "api-key", "local"))
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument(
+        "--login", action="store_true", help="the client's own login, kept in the account's directory"
+    )
+    how.add_argument(
+        "--token-stdin", action="store_true", help="read the token from standard input into the keyring"
+    )
+    parser.add_argument("--base-url", metavar="URL", help="where the Messages API is spoken")
+    parser.add_argument("--tier-map", metavar="TIER=MODEL,…", help="which model serves which tier")
+    parser.add_argument("--concurrency", type=_positive, metavar="N", help="workers at once on this account")
+    parser.add_argument(
+        "--organisation", metavar="NAME", help="accounts of one organisation share their buckets"
+    )
+    parser.add_argument(
+        "--env", action="append", default=[], metavar="NAME=VALUE", help="for its workers; no secrets"
+    )
+    parser.add_argument(
+        "--pass-env", action="append", default=[], metavar="NAME", help="taken over from this shell"
+    )
+    _json(parser)
+
+
+def _tasks(commands: argparse._SubParsersAction[Parser]) -> None:
+    _add(commands, "add", "add a task, or many from a file; prints the ids", "fleet.cli.task:add", _task_add)
+    _add(commands, "list", "list the tasks", "fleet.cli.task:listing", _task_list, _json)
+    _add(commands, "show", "show one task and its attempts", "fleet.cli.task:show", _task_id, _json)
+    _add(commands, "cancel", "stop it; its work is kept", "fleet.cli.task:cancel", _task_id, _json)
+    _add(commands, "retry", "put a failed or cancelled task back", "fleet.cli.task:retry", _task_id, _json)
+    _add(commands, "logs", "what its workers say", "fleet.cli.task:logs", _task_id, _logs)
+    _add(commands, "say", "say something to its session", "fleet.cli.task:say_to", _task_id, _say)
+
+
+def _task_list(parser: Parser) -> None:
+    parser.add_argument("--state", help="only tasks in this state")
+
+
+def _logs(parser: Parser) -> None:
+    parser.add_argument("-f", "--follow", action="store_true", help="go on until the task ends")
+
+
+def _say(parser: Parser) -> None:
+    parser.add_argument("message", metavar="MESSAGE")
+    _json(parser)
+
+
+def _task_add(parser: Parser) -> None:
+    parser.add_argument(
+        "prompt", nargs="?", metavar="PROMPT", help="what to do; - reads it from standard input"
+    )
+    parser.add_argument("--file", metavar="TASKS.toml", help="many tasks at once")
+    parser.add_argument("--repo", metavar="PATH", help="the git repository (default: the one you stand in)")
+    parser.add_argument("--title", metavar="T")
+    parser.add_argument("--tier", metavar="TIER[,TIER]", help="tiers it may use, the preferred one first")
+    parser.add_argument("--priority", type=int, metavar="N", help="higher runs first (default 0)")
+    parser.add_argument("--deadline", metavar="WHEN", help="2h, 18:30, 2026-11-30T18:30")
+    parser.add_argument("--after", action="append", metavar="ID", help="start only when that task has landed")
+    parser.add_argument("--verify", action="append", metavar="CMD", help="must succeed before it lands")
+    parser.add_argument(
+        "--land", choices=("branch", "merge"), help="leave the branch, or merge it into the target"
+    )
+    parser.add_argument(
+        "--target", metavar="BRANCH", help="start from and land in (default: the current branch)"
+    )
+    parser.add_argument("--allow-tool", action="append", metavar="RULE", help="such as 'Bash(npm test *)'")
+    parser.add_argument("--max-turns", type=int, metavar="N")
+    parser.add_argument("--max-budget-usd", type=float, metavar="X")
+    _json(parser)
+
+
+def _worktrees(commands: argparse._SubParsersAction[Parser]) -> None:
+    _add(commands, "list", "list the worktrees", "fleet.cli.worktree:listing", _json)
+    _add(
+        commands,
+        "prune",
+        "remove those of ended tasks; uncommitted work is kept",
+        "fleet.cli.worktree:prune",
+        _json,
+    )

@@ -1,0 +1,35 @@
+"""How commands print: one JSON document, or aligned columns for people."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+
+def as_json(document: Any) -> int:
+    json.dump(document, sys.stdout, indent=2, ensure_ascii=False)
+    print()
+    return 0
+
+
+def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """Columns as wide as their widest cell."""
+    widths = [max(len(cell) for cell in column) for column in zip(head, *rows, strict=True)]
+    for row in (head, *rows):
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def say(text: str) -> None:
+    """A remark for the person, out of the way of scripts."""
+    print(text, file=sys.stderr)
+
+
+def clock(iso: str | None) -> str:
+    """An ISO time as the person's own clock shows it; a dash where it is unknown."""
+    if iso is None:
+        return "-"
+    from datetime import datetime
+
+    at = datetime.fromisoformat(iso).astimezone()
+    return at.strftime("%H:%M" if at.date() == datetime.now().astimezone().date() else "%a %d %b %H:%M")

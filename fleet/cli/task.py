@@ -1,0 +1,128 @@
+"""`fleet task …` and `fleet why`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import Any
+
+from fleet.cli.run import Failed
+from fleet.cli.show import as_json, clock, say, table
+from fleet.home import find_home
+from fleet.service import reading
+
+_FIELDS = (
+    *("id", "repo", "title", "tier", "priority", "deadline", "after", "verify", "land", "target"),
+    *("allow_tool", "max_turns", "max_budget_usd"),
+)
+
+
+def add(args: argparse.Namespace) -> int:
+    from datetime import datetime
+    from pathlib import Path
+
+    from fleet.service import tasks
+
+    if (args.prompt is None) == (args.file is None):
+        raise Failed("give a prompt or --file, one of them")
+    if args.file:
+        requests = tasks.read_file(Path(args.file))
+    else:
+        values = {name: getattr(args, name, None) for name in _FIELDS}
+        values = {name: value for name, value in values.items() if value is not None}
+        prompt = sys.stdin.read() if args.prompt == "-" else args.prompt
+        requests = [tasks.make_request({"repo": ".", **values, "prompt": prompt}, "fleet task add")]
+    added = tasks.add(find_home(os.environ), requests, datetime.now().astimezone())
+    for warning in added.warnings:
+        say(f"note: {warning}")
+    if args.json:
+        return as_json({"ids": list(added.ids)})
+    for task_id in added.ids:
+        print(task_id)
+    return 0
+
+
+def listing(args: argparse.Namespace) -> int:
+    found = reading.tasks(find_home(os.environ).root, args.state)
+    if args.json:
+        return as_json(found)
+    if not found:
+        say('no tasks: fleet task add "PROMPT" --repo PATH')
+        return 0
+    rows = [(t["id"], t["state"], str(t["priority"]), t["branch"] or "", t["title"]) for t in found]
+    table(("ID", "STATE", "PRIORITY", "BRANCH", "TITLE"), rows)
+    return 0
+
+
+def show(args: argparse.Namespace) -> int:
+    task = reading.task(find_home(os.environ).root, args.id)
+    if args.json:
+        return as_json(task)
+    print(f"{task['id']} {task['title']}: {task['state']}{' — ' + task['reason'] if task['reason'] else ''}")
+    print(f"  repository {task['repo']}, target {task['target']}, branch {task['branch'] or '-'}")
+    if task["landed_commit"]:
+        print(f"  landed as {task['landed_commit']}")
+    for attempt in task["attempts"]:
+        print(f"  {_attempt(attempt)}")
+    for line in task["history"]:
+        print(f"    {clock(line['at'])}  {line['text']}")
+    return 0
+
+
+def _attempt(attempt: dict[str, Any]) -> str:
+    tokens = sum(attempt["tokens"].values())
+    cost = "" if attempt["cost_usd"] is None else f", ${attempt['cost_usd']:.2f}"
+    ended = f" ({attempt['reason']})" if attempt["reason"] else ""
+    return (
+        f"attempt {attempt['id']} on {attempt['account']}, {attempt['tier']}: {attempt['state']}{ended}, "
+        f"{clock(attempt['started_at'])} to {clock(attempt['ended_at'])}, {tokens} tokens{cost}"
+    )
+
+
+def cancel(args: argparse.Namespace) -> int:
+    from fleet.service import talk
+
+    talk.cancel(find_home(os.environ), args.id)
+    return _changed(args, "cancelled; what its worker had not committed is kept under refs/fleet/")
+
+
+def retry(args: argparse.Namespace) -> int:
+    from fleet.service import talk
+
+    talk.retry(find_home(os.environ), args.id)
+    return _changed(args, "put back")
+
+
+def say_to(args: argparse.Namespace) -> int:
+    from fleet.service import talk
+
+    talk.say(find_home(os.environ), args.id, args.message)
+    return _changed(args, "said")
+
+
+def _changed(args: argparse.Namespace, what: str) -> int:
+    if args.json:
+        return as_json(reading.task(find_home(os.environ).root, args.id))
+    say(f"{args.id}: {what}")
+    return 0
+
+
+def logs(args: argparse.Namespace) -> int:
+    from fleet.service import talk
+
+    colour = sys.stdout.isatty()
+    for line in talk.logs(find_home(os.environ), args.id, follow=args.follow, colour=colour):
+        print(line, flush=args.follow)
+    return 0
+
+
+def why(args: argparse.Namespace) -> int:
+    from fleet.service.why import as_data, as_words
+    from fleet.service.why import why as explain
+
+    explained = explain(find_home(os.environ), args.id)
+    if args.json:
+        return as_json(as_data(explained))
+    print(as_words(explained))
+    return 0

@@ -1,0 +1,41 @@
+"""`fleet up` and `fleet down`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from fleet.cli.run import Failed
+from fleet.cli.show import say
+from fleet.home import find_home
+from fleet.service.requests import stop
+from fleet.service.up import UpOptions, ended_well, summary
+from fleet.service.up import up as run_up
+from fleet.service.when import UnknownTime, parse_span_s
+from fleet.shell.starting import Limits
+
+
+def up(args: argparse.Namespace) -> int:
+    """With --until-idle 0 when every task ended well, 1 when some did not; otherwise 0 once it was stopped."""
+    try:
+        limits = Limits(
+            stall_s=parse_span_s(args.stall_timeout), deadline_s=parse_span_s(args.attempt_timeout)
+        )
+    except UnknownTime as failed:
+        raise Failed(str(failed)) from failed
+    options = UpOptions(args.workers, args.until_idle or args.demo, args.log_format, limits)
+    if args.demo:
+        from fleet.service.demo import demo
+
+        return demo(options, os.environ)
+    fleet = run_up(find_home(os.environ), options, os.environ)
+    if not args.until_idle:
+        return 0
+    print(summary(fleet))
+    return 0 if ended_well(fleet) else 1
+
+
+def down(args: argparse.Namespace) -> int:
+    workers = stop(find_home(os.environ), stop_workers=args.stop_workers)
+    say(f"stopped; {workers} workers go on, the next `fleet up` adopts them" if workers else "stopped")
+    return 0

@@ -1,0 +1,36 @@
+"""`fleet worktree …`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from fleet.cli.show import as_json, say, table
+from fleet.home import find_home
+from fleet.service import reading
+
+
+def listing(args: argparse.Namespace) -> int:
+    found = reading.worktrees(find_home(os.environ).root)
+    if args.json:
+        return as_json(found)
+    rows = [(w["task"], w["task_state"], w["state"], w["path"] or "-", w["preserved"] or "") for w in found]
+    table(("TASK", "TASK STATE", "STATE", "PATH", "PRESERVED"), rows)
+    return 0
+
+
+def prune(args: argparse.Namespace) -> int:
+    from fleet.service.worktrees import prune as ask
+
+    home = find_home(os.environ)
+    tasks = ask(home)
+    if args.json:
+        return as_json({"tasks": tasks})
+    running = reading.status(home.root)["coordinator"] is not None
+    done = "being removed" if running else "removed by the next `fleet up`"
+    say(
+        f"{len(tasks)} worktrees {done}; what was in no commit is kept under refs/fleet/"
+        if tasks
+        else "nothing to prune"
+    )
+    return 0

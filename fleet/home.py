@@ -1,0 +1,52 @@
+"""The directory of all state, and where in it everything lies. Two homes never touch each other."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    root: Path
+
+    @property
+    def database(self) -> Path:
+        return self.root / "fleet.db"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "coordinator.lock"
+
+    @property
+    def runs(self) -> Path:
+        return self.root / "runs"
+
+    @property
+    def checks(self) -> Path:
+        """The full output of verifications and landings, a file each."""
+        return self.root / "checks"
+
+    def config_dir(self, account: str) -> Path:
+        """The account's own CLAUDE_CONFIG_DIR."""
+        return self.root / "accounts" / account
+
+    @property
+    def worktrees(self) -> Path:
+        return self.root / "worktrees"
+
+    def make(self) -> None:
+        """Makes the directory, readable by its owner only."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def find_home(environ: Mapping[str, str]) -> Home:
+    """`FLEET_HOME`, or the platform's directory for a user's state."""
+    named = environ.get("FLEET_HOME")
+    if named:
+        return Home(Path(os.path.abspath(os.path.expanduser(named))))  # noqa: PTH100, PTH111 (the light way, before start)
+    from platformdirs import user_state_path
+
+    return Home(user_state_path("fleet", appauthor=False))

@@ -1,0 +1,190 @@
+"""Adds, verifies and removes accounts."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from fleet.core.events import AccountAdded, AccountRemoved, AccountVerified
+from fleet.core.model import Account
+from fleet.home import Home
+from fleet.service.clients import find_client
+from fleet.service.requests import NotDone, stamp, submit
+from fleet.service.snapshot import home_id, snapshot
+from fleet.shell.starting import profile_of
+from profiles.isolation import PLACEHOLDER, worker_environment
+from profiles.login import LoginUnknown, login_command, login_state
+from profiles.profile import InvalidProfile, Profile
+from profiles.secrets import NoUsableKeyring, open_secrets
+from profiles.token import InvalidToken, read_token
+from workers.client import stream, verdict
+
+VERIFY_TIMEOUT_S = 120.0
+VERIFY_PROMPT = "Reply with the single word OK."
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    ok: bool
+    story: str
+
+
+def add(home: Home, profile: Profile, raw_token: str | None) -> str | None:
+    """Adds the account; its token, if it has one, goes to the keyring first. Returns a warning. Raises NotDone."""
+    warning = None
+    existing = snapshot(home).accounts.get(profile.name)
+    if existing is not None and existing.state == "ready":
+        raise NotDone(
+            f"there is an account {profile.name} already: remove it first (fleet account remove {profile.name})"
+        )
+    try:
+        if raw_token is not None:
+            token = read_token(raw_token, profile.kind)
+            warning = token.warning
+            home.make()
+            open_secrets(home_id(home), home.root).put(profile.name, token.text)
+        elif profile.login:
+            _log_in(home, profile)
+    except (InvalidToken, NoUsableKeyring, InvalidProfile) as failed:
+        raise NotDone(str(failed)) from failed
+    submit(home, AccountAdded(**stamp(), account=_account(profile, secret=raw_token is not None)))
+    return warning
+
+
+def _account(profile: Profile, *, secret: bool) -> Account:
+    return Account(
+        name=profile.name,
+        kind=profile.kind,
+        tiers=tuple(profile.tiers.items()),
+        concurrency=profile.concurrency,
+        pool=profile.pool,
+        added_ms=int(stamp()["at_ms"]),
+        base_url=profile.base_url,
+        login=profile.login,
+        secret=secret,
+        env=tuple(profile.extra_env.items()),
+        pass_env=profile.pass_env,
+    )
+
+
+def _log_in(home: Home, profile: Profile) -> None:
+    """The client's own login, at this terminal, in the account's own directory. Its credential never passes through
+    our hands."""
+    client = find_client(os.environ)
+    config_dir = home.config_dir(profile.name)
+    command = login_command(client.path, profile, config_dir, os.environ)
+    ended = subprocess.run(command.argv, env=dict(command.env), check=False)
+    try:
+        state = login_state(client.path, profile, config_dir, os.environ)
+    except LoginUnknown as failed:
+        raise NotDone(str(failed)) from failed
+    if ended.returncode != 0 or not state.logged_in:
+        raise NotDone(f"the client's login for {profile.name} did not succeed; nothing was added")
+
+
+def remove(home: Home, name: str) -> None:
+    """Its work goes on elsewhere; its token is forgotten. Its directory stays: sessions in it may still be needed."""
+    submit(home, AccountRemoved(**stamp(), name=name))
+    account = snapshot(home).accounts.get(name)
+    if account is not None and account.secret:
+        try:
+            open_secrets(home_id(home), home.root).delete(name)
+        except NoUsableKeyring as failed:
+            raise NotDone(
+                f"{name} is removed, but its token could not be taken out of the keyring: {failed}"
+            ) from failed
+
+
+def verify(home: Home, name: str) -> Verified:
+    """Sends one small real request with the account's credential (it costs a few tokens) and records what came of it.
+    A quarantined account that answers is ready again. Raises NotDone."""
+    account = snapshot(home).accounts.get(name)
+    if account is None or account.state == "removed":
+        raise NotDone(f"there is no account {name}: see `fleet account list`")
+    verified = _ask(home, account)
+    submit(
+        home,
+        AccountVerified(**stamp(), name=name, ok=verified.ok, detail="" if verified.ok else verified.story),
+    )
+    return verified
+
+
+def _ask(home: Home, account: Account) -> Verified:
+    client = find_client(os.environ)
+    profile = profile_of(account)
+    try:
+        isolation = worker_environment(
+            profile, home.config_dir(account.name), os.environ, run_marker=f"verify-{account.name}"
+        )
+        secret = _secret(home, account) if isolation.secret_fd is not None else None
+    except (NoUsableKeyring, OSError) as failed:
+        raise NotDone(str(failed)) from failed
+    model = account.tiers[0][1]
+    argv = [
+        str(client.path),
+        "-p",
+        VERIFY_PROMPT,
+        "--output-format",
+        "stream-json",
+        "--verbose",
+        "--model",
+        model,
+    ]
+    argv += ["--max-turns", "1", "--no-session-persistence"]
+    with TemporaryDirectory(prefix="fleet-verify-") as empty:
+        return _judge(argv, isolation.env, isolation.secret_fd, secret, Path(empty))
+
+
+def _secret(home: Home, account: Account) -> str:
+    if not account.secret:
+        return PLACEHOLDER
+    token = open_secrets(home_id(home), home.root).get(account.name)
+    if token is None:
+        raise NotDone(f"the keyring has no token for {account.name}: remove the account and add it again")
+    return token
+
+
+def _judge(
+    argv: list[str], env: Mapping[str, str], secret_fd: int | None, secret: str | None, cwd: Path
+) -> Verified:
+    """Runs the client once; the secret goes to it through a pipe."""
+    command = argv
+    if secret is not None and secret_fd is not None:
+        # The shell only moves the pipe from standard input to the descriptor the client reads.
+        command = ["sh", "-c", f'exec {secret_fd}<&0 </dev/null; exec "$@"', "sh", *argv]
+    try:
+        ended = subprocess.run(
+            command,
+            input=secret or "",
+            env=dict(env),
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=VERIFY_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return Verified(False, f"no answer within {VERIFY_TIMEOUT_S:.0f} s")
+    seen, result = verdict.Seen(), None
+    for text in ended.stdout.splitlines():
+        line = stream.read(text.encode())
+        seen = seen.after(line)
+        result = line if isinstance(line, stream.Result) else result
+    judged = verdict.judge(result, seen, verdict.Exit(ended.returncode, None, ended.stderr))
+    # A limit shows that the credential works, as an answer does.
+    ok = judged.kind in (verdict.Kind.FINISHED, verdict.Kind.LIMITED, verdict.Kind.TURNS, verdict.Kind.BUSY)
+    return Verified(ok, judged.reason)
+
+
+def parse_env(pairs: list[str]) -> dict[str, str]:
+    """`NAME=VALUE` each. Raises NotDone."""
+    env = dict(pair.partition("=")[::2] for pair in pairs)
+    if any("=" not in pair for pair in pairs):
+        raise NotDone(f"write --env NAME=VALUE, not {json.dumps(pairs)}")
+    return env

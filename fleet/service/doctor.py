@@ -1,0 +1,150 @@
+"""Looks at everything a fleet needs on this machine, and says what to do about what is missing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+from uuid import uuid4
+
+from fleet.core.model import Fleet
+from fleet.home import Home
+from fleet.service.clients import find_client
+from fleet.service.requests import NotDone
+from fleet.service.snapshot import snapshot
+from fleet.shell import homelock
+from fleet.shell.starting import profile_of
+from fleet.store.errors import StoreUnusable
+from profiles.login import LoginUnknown, login_state
+from profiles.secrets import NoUsableKeyring, open_secrets
+from workers.host import LocalHost
+
+Grade = Literal["ok", "warning", "error"]
+DISK_LOW_BYTES = 2_000_000_000
+MEMORY_LOW_BYTES = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: how it is, and what to do now where it is not well."""
+
+    what: str
+    grade: Grade
+    story: str
+    advice: str = ""
+
+
+def examine(home: Home, environ: Mapping[str, str]) -> list[Finding]:
+    """Every check on its own: one that cannot be made is a finding too."""
+    looks: list[Callable[[], list[Finding]]] = [
+        lambda: [_git()],
+        lambda: [_client(environ)],
+        lambda: [_home(home)],
+        lambda: [_space(home)],
+        lambda: [_memory(home)],
+        lambda: [_coordinator(home)],
+        lambda: _state(home, environ),
+    ]
+    return [finding for look in looks for finding in look()]
+
+
+def _git() -> Finding:
+    path = shutil.which("git")
+    if path is None:
+        return Finding("git", "error", "there is no git on the PATH", "install it, e.g. apt install git")
+    said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout.strip()
+    return Finding("git", "ok", f"{said} ({path})")
+
+
+def _client(environ: Mapping[str, str]) -> Finding:
+    try:
+        client = find_client(environ)
+    except NotDone as failed:
+        return Finding("client", "error", str(failed))
+    return Finding("client", "ok", f"Claude Code {client.version} ({client.path})")
+
+
+def _home(home: Home) -> Finding:
+    try:
+        home.make()
+        probe = home.root / f".probe-{uuid4().hex}"
+        probe.write_text("probe")
+        probe.unlink()
+    except OSError as failed:
+        return Finding(
+            "home", "error", f"{home.root} cannot be written: {failed.strerror}", "name another FLEET_HOME"
+        )
+    mode = home.root.stat().st_mode & 0o077
+    if mode:
+        return Finding("home", "warning", f"{home.root} can be read by others", f"chmod 700 {home.root}")
+    return Finding("home", "ok", str(home.root))
+
+
+def _space(home: Home) -> Finding:
+    free = LocalHost(home.runs, "").disk_free_bytes()
+    if free < DISK_LOW_BYTES:
+        return Finding("disk", "warning", f"{free / 1e9:.1f} GB free below {home.root}", "free some space")
+    return Finding("disk", "ok", f"{free / 1e9:.0f} GB free")
+
+
+def _memory(home: Home) -> Finding:
+    free = LocalHost(home.runs, "").memory_free_bytes()
+    if free is None:
+        return Finding("memory", "warning", "free memory is unknown here, so workers run one at a time")
+    if free < MEMORY_LOW_BYTES:
+        return Finding(
+            "memory", "warning", f"{free / 1e9:.1f} GB free: room for {free // 400_000_000} workers"
+        )
+    return Finding("memory", "ok", f"{free / 1e9:.1f} GB free")
+
+
+def _coordinator(home: Home) -> Finding:
+    holder = homelock.holder(home)
+    if holder is None or not holder.socket:
+        return Finding("coordinator", "ok", "not running (fleet up)")
+    return Finding("coordinator", "ok", f"process {holder.pid}")
+
+
+def _state(home: Home, environ: Mapping[str, str]) -> list[Finding]:
+    if not home.database.exists():
+        return [Finding("database", "ok", "none yet"), *_keyring(home, "new", needed=False)]
+    try:
+        fleet = snapshot(home)
+    except StoreUnusable as failed:
+        return [Finding("database", "error", str(failed))]
+    found = [Finding("database", "ok", f"{len(fleet.tasks)} tasks, {len(fleet.accounts)} accounts")]
+    accounts = [a for a in fleet.accounts.values() if a.state != "removed"]
+    found += _keyring(home, fleet.home_id, needed=any(a.secret for a in accounts))
+    if not accounts:
+        advice = "fleet account add NAME --kind subscription --login"
+        found.append(Finding("accounts", "warning", "there is none", advice))
+    return found + [_account(home, fleet, name, environ) for name in sorted(a.name for a in accounts)]
+
+
+def _keyring(home: Home, home_id: str, *, needed: bool) -> list[Finding]:
+    try:
+        open_secrets(home_id, home.root).get("doctor")
+    except NoUsableKeyring as failed:
+        return [Finding("keyring", "error" if needed else "warning", str(failed))]
+    return [Finding("keyring", "ok", "usable")]
+
+
+def _account(home: Home, fleet: Fleet, name: str, environ: Mapping[str, str]) -> Finding:
+    account = fleet.accounts[name]
+    what = f"account {name}"
+    if account.state == "quarantined":
+        advice = f"renew its credential, then fleet account verify {name}"
+        return Finding(what, "error", f"quarantined: {account.reason}", advice)
+    if not account.login:
+        return Finding(what, "ok", account.kind)
+    try:
+        state = login_state(find_client(environ).path, profile_of(account), home.config_dir(name), os.environ)
+    except (LoginUnknown, NotDone) as failed:
+        return Finding(what, "warning", str(failed))
+    if not state.logged_in:
+        advice = f"fleet account remove {name}, then add it again with --login"
+        return Finding(what, "error", "its directory holds no login any more", advice)
+    return Finding(what, "ok", f"{account.kind}, logged in")

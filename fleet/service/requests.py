@@ -1,0 +1,100 @@
+"""Hands a person's request to whoever may change the state: the running coordinator, or the engine here and now."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from fleet.core import events
+from fleet.core.people import Refused
+from fleet.engine import Engine
+from fleet.home import Home
+from fleet.ports import StoreFailed
+from fleet.shell import control, homelock, wire
+from fleet.store.sqlite import SqliteStore
+
+PATIENCE_S = 10.0
+
+
+class NotDone(Exception):
+    """The request was refused, or could not be carried out; nothing has changed. The message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """`tasks` are the ids of the tasks that were added."""
+
+    tasks: tuple[str, ...] = ()
+
+
+def stamp() -> dict[str, Any]:
+    """Time and id of an event that begins here."""
+    return {"at_ms": time.time_ns() // 1_000_000, "id": uuid4().hex}
+
+
+def submit(home: Home, event: events.Person) -> Done:
+    """Carries out the request, at once if a coordinator runs. Raises NotDone."""
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        holder = homelock.holder(home)
+        try:
+            if holder is not None and holder.socket:
+                return _done(control.ask(holder.socket, wire.encode(event)))
+            return _alone(home, event)
+        except (control.NobodyAnswers, homelock.HomeHeld) as failed:
+            # A coordinator that is just starting or stopping: it will be the one or the other in a moment.
+            if time.monotonic() > until:
+                raise NotDone(str(failed)) from failed
+            time.sleep(0.05)
+
+
+def _done(reply: control.Reply) -> Done:
+    if not reply.get("ok"):
+        raise NotDone(str(reply.get("error") or "the coordinator refused without a reason"))
+    return Done(tuple(reply.get("tasks") or ()))
+
+
+def _alone(home: Home, event: events.Person) -> Done:
+    """Without a coordinator: the state changes, and what follows from it is done by the next `fleet up`."""
+    with homelock.hold(home, patience_s=PATIENCE_S):
+        store = SqliteStore(home.database)
+        try:
+            engine = Engine(store)
+            made = engine.fleet.tasks_made
+            engine.apply((_nobody_runs(), event))
+            return Done(tuple(f"t{n}" for n in range(made + 1, engine.fleet.tasks_made + 1)))
+        except (Refused, StoreFailed) as failed:
+            raise NotDone(str(failed)) from failed
+        finally:
+            store.close()
+
+
+def _nobody_runs() -> events.HostSeen:
+    """Keeps dispatch from placing anything: this process ends before a worker could be started."""
+    return events.HostSeen(
+        **stamp(),
+        host="local",
+        workers_max=0,
+        memory_free_bytes=None,
+        problem="no coordinator runs: fleet up",
+    )
+
+
+def stop(home: Home, *, stop_workers: bool) -> int:
+    """Asks the coordinator to stop; returns how many workers live on. Raises NotDone when none runs."""
+    holder = homelock.holder(home)
+    if holder is None or not holder.socket:
+        raise NotDone(f"no coordinator runs on {home.root}")
+    try:
+        reply = control.ask(holder.socket, {"kind": "stop", "stop_workers": stop_workers})
+    except control.NobodyAnswers as failed:
+        raise NotDone(str(failed)) from failed
+    _done(reply)
+    until = time.monotonic() + (120.0 if stop_workers else 30.0)
+    while homelock.holder(home) is not None:
+        if time.monotonic() > until:
+            raise NotDone(f"the coordinator (process {holder.pid}) was asked to stop but still runs")
+        time.sleep(0.02)
+    return int(reply.get("workers") or 0)

@@ -1,0 +1,71 @@
+"""What a task's workers say, as a person would read it, from their spools."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from uuid import UUID
+
+from fleet.core.events import CancelAsked, PersonSaid, RetryAsked
+from fleet.home import Home
+from fleet.service import reading
+from fleet.service.requests import Done, stamp, submit
+from workers.client.render import render
+from workers.spool import Follower, Record
+
+POLL_S = 0.1
+
+
+def say(home: Home, task_id: str, text: str) -> Done:
+    """Raises NotDone."""
+    event = stamp()
+    # With its dashes: the client gives it back when it takes the words up.
+
+    word = str(UUID(event["id"]))
+    return submit(home, PersonSaid(**event, task=task_id, word=word, text=text))
+
+
+def cancel(home: Home, task_id: str) -> Done:
+    return submit(home, CancelAsked(**stamp(), task=task_id))
+
+
+def retry(home: Home, task_id: str) -> Done:
+    return submit(home, RetryAsked(**stamp(), task=task_id))
+
+
+def logs(home: Home, task_id: str, *, follow: bool, colour: bool) -> Iterator[str]:
+    """The lines of all attempts so far, in order; with `follow`, further ones until the task ends."""
+    shown: set[str] = set()
+    with Follower(home.runs) as spools:
+        while True:
+            task = reading.task(home.root, task_id)
+            for attempt in task["attempts"]:
+                if attempt["id"] not in shown:
+                    shown.add(attempt["id"])
+                    spools.watch(attempt["id"], 0)
+                    yield f"── attempt {attempt['id']}: {attempt['account']}, {attempt['tier']} ──"
+                yield from _read_up(spools, colour)
+            if not follow or task["state"] in ("landed", "failed", "cancelled"):
+                yield f"── {task_id} is {task['state']}{': ' + task['reason'] if task['reason'] else ''} ──"
+                return
+            time.sleep(POLL_S)
+
+
+def _read_up(spools: Follower, colour: bool) -> Iterator[str]:
+    while True:
+        batches = [b for b in spools.poll() if b.records]
+        if not batches:
+            return
+        for batch in batches:
+            for record in batch.records:
+                text = _line(record, colour)
+                if text:
+                    yield text
+
+
+def _line(record: Record, colour: bool) -> str | None:
+    if record.kind == "o":
+        return render(record.payload, colour)
+    if record.kind == "e":
+        return f"stderr: {record.payload.decode(errors='replace')}"
+    return None

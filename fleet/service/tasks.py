@@ -1,0 +1,168 @@
+"""Adds tasks: from a command line, or many at once from a TOML file."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from fleet.core.events import TasksAdded
+from fleet.core.model import TaskSpec
+from fleet.home import Home
+from fleet.service.requests import NotDone, stamp, submit
+from fleet.service.when import UnknownTime, parse_when
+from workers.client.command import BadLaunch, check_rule
+from workers.git import GitError
+from workers.landing import checked_out_at
+from workers.worktree.repository import inspect, resolve_target
+
+TITLE_CHARS = 60
+
+
+class TaskRequest(BaseModel):
+    """One task as it is asked for. The names are those of `fleet task add` and of `[[task]]` in a file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    prompt: str
+    repo: str
+    id: str | None = None
+    title: str | None = None
+    tier: tuple[str, ...] = ("sonnet",)
+    priority: int = 0
+    deadline: str | None = None
+    after: tuple[str, ...] = ()
+    verify: tuple[str, ...] = ()
+    land: Literal["branch", "merge"] = "branch"
+    target: str | None = None
+    allow_tool: tuple[str, ...] = ()
+    max_turns: int | None = Field(default=None, ge=1)
+    max_budget_usd: float | None = Field(default=None, gt=0)
+
+    @field_validator("tier", mode="before")
+    @classmethod
+    def _tiers(cls, value: object) -> object:
+        return tuple(t.strip() for t in value.split(",") if t.strip()) if isinstance(value, str) else value
+
+    @field_validator("after", "verify", "allow_tool", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("prompt")
+    @classmethod
+    def _not_blank(cls, value: str) -> str:
+        if not value.strip():
+            raise ValueError("must not be empty")
+        return value
+
+    @field_validator("tier")
+    @classmethod
+    def _some_tier(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("must name a tier, such as sonnet or sonnet,opus")
+        return tuple(dict.fromkeys(value))
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """The ids, in the order asked for, and what the person should know about them."""
+
+    ids: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def add(home: Home, requests: list[TaskRequest], now: datetime) -> Added:
+    """Raises NotDone when any of them cannot be added; then none is."""
+    specs: list[TaskSpec] = []
+    warnings: list[str] = []
+    for request in requests:
+        spec, said = _spec(request, now)
+        specs.append(spec)
+        warnings += said
+    done = submit(home, TasksAdded(**stamp(), specs=tuple(specs)))
+    return Added(done.tasks, tuple(dict.fromkeys(warnings)))
+
+
+def _spec(request: TaskRequest, now: datetime) -> tuple[TaskSpec, list[str]]:
+    try:
+        for rule in request.allow_tool:
+            check_rule(rule)
+        repository = inspect(Path(request.repo).expanduser())
+        target = resolve_target(repository, request.target)
+        deadline = parse_when(request.deadline, now) if request.deadline else None
+        held = checked_out_at(repository.root, target.branch) if request.land == "merge" else None
+    except (GitError, UnknownTime, BadLaunch) as failed:
+        raise NotDone(str(failed)) from failed
+    warnings = []
+    if repository.dirty:
+        warnings.append(
+            f"{repository.root} has uncommitted changes; workers start from {target.branch} as committed"
+        )
+    if held is not None:
+        warnings.append(
+            f"{target.branch} is checked out at {held} and is never moved under you: the verified merge will wait until "
+            f"you check out something else there, or merge it yourself"
+        )
+    spec = TaskSpec(
+        prompt=request.prompt,
+        repo=str(repository.root),
+        title=request.title or _title(request.prompt),
+        tiers=request.tier,
+        target=target.branch,
+        key=request.id,
+        priority=request.priority,
+        deadline_ms=deadline,
+        after=request.after,
+        verify=request.verify,
+        land=request.land,
+        allow_tools=request.allow_tool,
+        max_turns=request.max_turns,
+        max_budget_usd=request.max_budget_usd,
+    )
+    return spec, warnings
+
+
+def _title(prompt: str) -> str:
+    first = prompt.strip().splitlines()[0].strip()
+    return first if len(first) <= TITLE_CHARS else first[: TITLE_CHARS - 1].rstrip() + "…"
+
+
+def read_file(path: Path) -> list[TaskRequest]:
+    """The tasks of a TOML file: `[[task]]` tables, with what they share in `[defaults]`. A relative `repo` is relative
+    to the file. Raises NotDone naming the table and key."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as failed:
+        raise NotDone(f"{path} cannot be read: {failed.strerror}") from failed
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as failed:
+        raise NotDone(f"{path} is not valid TOML: {failed}") from failed
+    unknown = sorted(set(table) - {"defaults", "task"})
+    if unknown or not isinstance(table.get("task"), list):
+        what = f"unknown key {unknown[0]!r}" if unknown else "there is no [[task]]"
+        raise NotDone(f"{path}: {what}; a file of tasks has [[task]] tables and at most one [defaults]")
+    return [_request(path, n, table.get("defaults", {}), one) for n, one in enumerate(table["task"], start=1)]
+
+
+def _request(path: Path, number: int, defaults: Mapping[str, Any], one: Mapping[str, Any]) -> TaskRequest:
+    merged: dict[str, Any] = {"repo": ".", **defaults, **one}
+    if isinstance(merged["repo"], str):
+        merged["repo"] = str((path.parent / Path(merged["repo"]).expanduser()).resolve())
+    return make_request(merged, f"{path}: task {number}")
+
+
+def make_request(values: Mapping[str, Any], named: str) -> TaskRequest:
+    """Raises NotDone beginning with `named`."""
+    try:
+        return TaskRequest.model_validate(dict(values))
+    except ValidationError as failed:
+        problems = "; ".join(
+            f"{'.'.join(map(str, p['loc']))}: {p['msg'].removeprefix('Value error, ')}"
+            for p in failed.errors()
+        )
+        raise NotDone(f"{named}: {problems}") from failed

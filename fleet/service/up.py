@@ -1,0 +1,140 @@
+"""Puts a coordinator together and runs it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import anyio
+
+from fleet.core.idle import stuck
+from fleet.core.lifecycles import TASK_ENDS
+from fleet.core.model import Fleet
+from fleet.engine import Engine
+from fleet.home import Home
+from fleet.service.clients import find_client
+from fleet.service.requests import NotDone
+from fleet.shell import control, homelock
+from fleet.shell.coordinator import Coordinator
+from fleet.shell.finishing import Finisher
+from fleet.shell.logs import Format, Veil, open_log
+from fleet.shell.performing import Performer
+from fleet.shell.starting import Limits, Starter
+from fleet.store.sqlite import SqliteStore
+from profiles.secrets import Secrets, open_secrets
+from workers.host import LocalHost
+
+
+@dataclass(frozen=True, slots=True)
+class UpOptions:
+    workers_max: int = 8
+    until_idle: bool = False
+    log_format: Format | None = None
+    limits: Limits = field(default_factory=Limits)
+
+
+class WallClock:
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+
+class VeiledSecrets:
+    """Secrets that tell the log's veil what it has to hide before anybody else sees them."""
+
+    def __init__(self, secrets: Secrets, veil: Veil) -> None:
+        self._secrets = secrets
+        self._veil = veil
+
+    def get(self, account: str) -> str | None:
+        secret = self._secrets.get(account)
+        if secret:
+            self._veil.learn(secret)
+        return secret
+
+    def put(self, account: str, secret: str) -> None:
+        self._veil.learn(secret)
+        self._secrets.put(account, secret)
+
+    def delete(self, account: str) -> None:
+        self._secrets.delete(account)
+
+
+def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secrets | None = None) -> Fleet:
+    """Runs the coordinator until it is stopped (or idle, when asked); returns the fleet as it was left.
+
+    Raises NotDone when it cannot be started: the home is held, there is no client, the database cannot be used.
+    """
+    client = find_client(environ)
+    try:
+        with homelock.hold(home, str(control.socket_path(home)), patience_s=1.0), _store(home) as store:
+            engine = Engine(store)
+            veil = Veil()
+            log = open_log(options.log_format, veil)
+            opened = secrets or open_secrets(engine.fleet.home_id, home.root, environ)
+            host = LocalHost(home.runs, engine.fleet.home_id)
+            starter = Starter(
+                home, engine.fleet.home_id, host, client, VeiledSecrets(opened, veil), environ, options.limits
+            )
+            finisher = Finisher(home, engine.fleet.home_id)
+            coordinator = Coordinator(
+                engine=engine,
+                performer=Performer(starter, finisher, WallClock()),
+                host=host,
+                runs=home.runs,
+                socket=control.socket_path(home),
+                clock=WallClock(),
+                log=log,
+                workers_max=options.workers_max,
+                until_idle=options.until_idle,
+            )
+            log.info(f"coordinator {os.getpid()} on {home.root}, client {client.version}")
+            home.runs.mkdir(mode=0o700, exist_ok=True)
+            anyio.run(coordinator.run)
+            _end_checks(finisher, engine.fleet)
+            living = len(engine.fleet.attempts)
+            log.info(
+                f"coordinator stopped{f'; {living} workers go on, the next `fleet up` adopts them' if living else ''}"
+            )
+            return engine.fleet
+    except homelock.HomeHeld as failed:
+        raise NotDone(str(failed)) from failed
+
+
+@contextmanager
+def _store(home: Home) -> Iterator[SqliteStore]:
+    store = SqliteStore(home.database)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def _end_checks(finisher: Finisher, fleet: Fleet) -> None:
+    """Verifications do not outlive the coordinator: the next one runs them again."""
+    for task in fleet.tasks.values():
+        if task.state in ("checking", "landing"):
+            finisher.sweep(task)
+
+
+def ended_well(fleet: Fleet) -> bool:
+    """Whether every task has landed, or was cancelled by a person."""
+    return all(task.state in ("landed", "cancelled") for task in fleet.tasks.values())
+
+
+def summary(fleet: Fleet) -> str:
+    """What came of the tasks, and what a person has to do about those that did not end well."""
+    counts = Counter(task.state for task in fleet.tasks.values())
+    head = ", ".join(f"{count} {state}" for state, count in sorted(counts.items())) or "no tasks"
+    lines = [f"{len(fleet.tasks)} tasks: {head}"]
+    lines += [f"  {t.id} failed: {t.reason}" for t in fleet.tasks.values() if t.state == "failed"]
+    lines += [
+        f"  {e.task} {e.state}: {e.summary}{f' — {e.advice}' if e.advice else ''}" for e in stuck(fleet)
+    ]
+    open_ones = sum(1 for t in fleet.tasks.values() if t.state not in TASK_ENDS)
+    if open_ones and not lines[1:]:
+        lines.append(f"  {open_ones} are still open: fleet up goes on with them")
+    return "\n".join(lines)

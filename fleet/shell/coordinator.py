@@ -1,0 +1,251 @@
+"""The coordinator's life: it follows its workers, performs what the core decides, and answers commands."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import anyio
+import structlog
+from anyio import to_thread
+from anyio.abc import TaskGroup
+
+from fleet.core import decisions, events, idle
+from fleet.core.people import Refused
+from fleet.engine import Applied, Engine
+from fleet.ports import Clock, StoreFailed
+from fleet.shell import control, wire
+from fleet.shell.chatter import Chatter
+from fleet.shell.following import Following
+from fleet.shell.performing import Performer
+from workers.host import LocalHost
+
+POLL_S = 0.02
+BEAT_S = 1.0
+HOST_SEEN_S = 5.0
+MEMORY_GRAIN_BYTES = 64_000_000
+"""Free memory is told to the core in steps of this, so that its jitter is not a change worth a write."""
+RETRY_S_MAX = 30.0
+
+
+@dataclass
+class Coordinator:
+    """One for a home, which its caller holds. `run` returns when it was asked to stop, or is idle and may end then."""
+
+    engine: Engine
+    performer: Performer
+    host: LocalHost
+    runs: Path
+    socket: Path
+    clock: Clock
+    log: structlog.stdlib.BoundLogger
+    workers_max: int
+    until_idle: bool = False
+    _performing: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._door = anyio.Lock()
+        self._stop = anyio.Event()
+        self._chatter = Chatter(self.log)
+        self._following = Following(self.runs, self._said, self._spool_lost)
+        self._unwell: dict[str, str] = {}
+        self._host_seen_at = 0.0
+        self._draining_to_stop = False
+
+    async def run(self) -> None:
+        """Runs until stopped. Workers live on: the next coordinator adopts them."""
+        try:
+            async with anyio.create_task_group() as group:
+                self._group: TaskGroup = group
+                group.start_soon(self._obey_signals)
+                group.start_soon(control.serve, self.socket, self._answer)
+                await self._adopt()
+                group.start_soon(self._follow)
+                group.start_soon(self._beat)
+                await self._stop.wait()
+                group.cancel_scope.cancel()
+        finally:
+            self._following.close()
+            self.socket.unlink(missing_ok=True)
+
+    async def _adopt(self) -> None:
+        """Takes up what an earlier coordinator left: living workers, and decisions not reported done."""
+        fleet = self.engine.fleet
+        if fleet.attempts or self.engine.outstanding:
+            self.log.info(
+                f"going on with {len(fleet.attempts)} workers and {len(self.engine.outstanding)} decisions of before"
+            )
+        await self.apply(events.DrainAsked(**self._stamp(), on=False), self._host_event())
+        for effect in self.engine.outstanding:
+            self._begin(effect)
+
+    def _stamp(self) -> dict[str, Any]:
+        return {"at_ms": self.clock.now_ms(), "id": uuid4().hex}
+
+    # --- the door ---
+
+    async def apply(self, *happened: events.Event, done: Sequence[str] = ()) -> None:
+        """Applies events, in the order of the calls. While the store cannot be written (a full disk), nothing moves
+        and nothing is lost: the workers go on, and the same events are tried again."""
+        async with self._door:
+            while True:
+                try:
+                    applied = self.engine.apply(happened, done)
+                    break
+                except StoreFailed as failed:
+                    self._complain("store", str(failed))
+                    await anyio.sleep(1.0)
+            self._recovered("store")
+            self._hand_out(applied)
+
+    def _hand_out(self, applied: Applied) -> None:
+        for note in applied.notes:
+            self._log_note(note)
+        for effect in applied.effects:
+            self._begin(effect)
+
+    def _log_note(self, note: decisions.Note) -> None:
+        bound = {"task": note.task, "attempt": note.attempt, "account": note.account, "host": note.host}
+        bound = {key: value for key, value in bound.items() if value is not None}
+        getattr(self.log, note.level)(note.text, **bound)
+
+    def _complain(self, what: str, story: str, **bound: object) -> None:
+        """Logs a trouble once, not at each try."""
+        if self._unwell.get(what) != story:
+            self._unwell[what] = story
+            self.log.error(story, **bound)
+
+    def _recovered(self, what: str) -> None:
+        if self._unwell.pop(what, None) is not None:
+            self.log.info(f"{what}: works again")
+
+    # --- performing ---
+
+    def _begin(self, effect: decisions.Effect) -> None:
+        self._performing.add(effect.id)
+        self._group.start_soon(self._perform, effect)
+
+    async def _perform(self, effect: decisions.Effect) -> None:
+        pause = 0.5
+        about = {"task": getattr(effect, "task", None), "attempt": getattr(effect, "attempt", None)}
+        about = {key: value for key, value in about.items() if value is not None}
+        while True:
+            try:
+                happened = await self.performer.perform(effect, self.engine.fleet)
+                break
+            # The border between the coordinator and everything it performs: whatever fails in one performer (a full
+            # disk, a bug) must not end the others, and the decision stays outstanding until it has been performed.
+            except Exception as failed:  # noqa: BLE001
+                story = (
+                    f"{type(effect).__name__} failed and is tried again: {failed or type(failed).__name__}"
+                )
+                self._complain(effect.id, story, **about)
+                await anyio.sleep(pause)
+                pause = min(pause * 2, RETRY_S_MAX)
+        self._recovered(effect.id)
+        await self.apply(*happened, done=(effect.id,))
+        self._performing.discard(effect.id)
+
+    # --- following ---
+
+    async def _follow(self) -> None:
+        while True:
+            self._following.sync(self.engine.fleet)
+            due = self._following.poll(self.clock.now_ms())
+            if due:
+                await self.apply(*due)
+            await anyio.sleep(POLL_S)
+
+    def _said(self, attempt_id: str, line: Any) -> None:
+        attempt = self.engine.fleet.attempts.get(attempt_id)
+        if attempt is not None:
+            self._chatter.say(attempt, line, time.monotonic())
+
+    def _spool_lost(self, attempt_id: str, error: Exception) -> None:
+        self._complain(attempt_id, f"its spool cannot be read: {error}", attempt=attempt_id)
+
+    async def _look_for_lost(self) -> None:
+        """A worker whose supervisor is gone, and whose spool has been read to its end, is lost."""
+        quiet = [a for a in list(self._following.followed) if self._following.is_read_up(a)]
+        for attempt in quiet:
+            if await to_thread.run_sync(self.host.alive, attempt):
+                continue
+            for event in self._following.poll(self.clock.now_ms()):
+                await self.apply(event)
+            if attempt in self.engine.fleet.attempts and self._following.is_read_up(attempt):
+                await self._report_lost(attempt)
+
+    async def _report_lost(self, attempt: str) -> None:
+        ended = await to_thread.run_sync(self.host.sweep, attempt)
+        left = f"; {len(ended)} processes it had left were ended" if ended else ""
+        detail = f"its supervisor is gone without a word{left}"
+        await self.apply(events.WorkerLost(**self._stamp(), attempt=attempt, detail=detail))
+
+    # --- the beat ---
+
+    async def _beat(self) -> None:
+        while True:
+            await anyio.sleep(BEAT_S)
+            due: list[events.Event] = [events.Beat(**self._stamp())]
+            if time.monotonic() - self._host_seen_at >= HOST_SEEN_S:
+                due.insert(0, self._host_event())
+            await self.apply(*due)
+            await self._look_for_lost()
+            self._chatter.flush(time.monotonic())
+            if self._may_end():
+                self._stop.set()
+
+    def _host_event(self) -> events.HostSeen:
+        self._host_seen_at = time.monotonic()
+        free = self.host.memory_free_bytes()
+        grained = None if free is None else free // MEMORY_GRAIN_BYTES * MEMORY_GRAIN_BYTES
+        return events.HostSeen(
+            **self._stamp(), host="local", workers_max=self.workers_max, memory_free_bytes=grained
+        )
+
+    def _may_end(self) -> bool:
+        if self._performing:
+            return False
+        if self._draining_to_stop:
+            return not self.engine.fleet.attempts
+        return self.until_idle and idle.is_idle(self.engine.fleet)
+
+    # --- commands and signals ---
+
+    async def _answer(self, request: dict[str, Any]) -> control.Reply:
+        """One request of a command. Refusals come back as words for the person who asked."""
+        if request.get("kind") == "stop":
+            return await self._asked_to_stop(stop_workers=request.get("stop_workers") is True)
+        try:
+            event = wire.decode(request)
+        except ValueError as failed:
+            return {"ok": False, "error": str(failed)}
+        async with self._door:
+            made = self.engine.fleet.tasks_made
+            try:
+                applied = self.engine.apply((event,))
+            except (Refused, StoreFailed) as failed:
+                return {"ok": False, "error": str(failed)}
+            self._hand_out(applied)
+            added = range(made + 1, self.engine.fleet.tasks_made + 1)
+        return {"ok": True, "tasks": [f"t{n}" for n in added]}
+
+    async def _asked_to_stop(self, stop_workers: bool) -> control.Reply:
+        workers = len(self.engine.fleet.attempts)
+        if not stop_workers:
+            self._stop.set()
+            return {"ok": True, "workers": workers}
+        self._draining_to_stop = True
+        await self.apply(events.DrainAsked(**self._stamp(), on=True, stop_workers=True))
+        return {"ok": True, "workers": 0}
+
+    async def _obey_signals(self) -> None:
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+            async for _ in signals:
+                self._stop.set()
+                return

@@ -1,0 +1,90 @@
+"""Who holds a home: one coordinator (or one short command) at a time, by an flock that dies with its holder."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, Any
+
+from fleet.home import Home
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """What the holder wrote of itself. `socket` is where a coordinator takes requests; None for a short command."""
+
+    pid: int
+    since: float
+    socket: str | None
+
+
+class HomeHeld(Exception):
+    """Somebody else holds the home; the message says who."""
+
+    def __init__(self, home: Home, holder: Holder | None) -> None:
+        self.holder = holder
+        who = "another process" if holder is None else f"process {holder.pid}, since {_when(holder.since)}"
+        super().__init__(
+            f"{home.root} is held by {who}. One coordinator at a time: use `fleet status` to look, `fleet down` to stop it, "
+            "or name another FLEET_HOME"
+        )
+
+
+def _when(epoch_s: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(epoch_s))
+
+
+@contextmanager
+def hold(home: Home, socket: str | None = None, patience_s: float = 0.0) -> Iterator[None]:
+    """Holds the home. Raises HomeHeld when somebody else does, after `patience_s` if that is no coordinator."""
+    home.make()
+    with home.lock.open("a+", encoding="utf-8") as file:
+        _acquire(home, file, patience_s)
+        file.seek(0)
+        file.truncate()
+        json.dump({"pid": os.getpid(), "since": time.time(), "socket": socket}, file)
+        file.flush()
+        try:
+            yield
+        finally:
+            file.truncate(0)
+
+
+def _acquire(home: Home, file: IO[Any], patience_s: float) -> None:
+    until = time.monotonic() + patience_s
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            found = holder(home)
+            if (found is not None and found.socket) or time.monotonic() > until:
+                raise HomeHeld(home, found) from None
+            time.sleep(0.01)
+
+
+def holder(home: Home) -> Holder | None:
+    """Who holds the home now, None when nobody does (or has not said yet who it is)."""
+    try:
+        file = home.lock.open("r", encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _said(file)
+        return None
+
+
+def _said(file: IO[str]) -> Holder | None:
+    try:
+        said = json.loads(file.read())
+        return Holder(int(said["pid"]), float(said["since"]), said.get("socket"))
+    except (ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,73 @@
+"""Structured logs: lines for people on a terminal, JSON otherwise; secrets cannot appear in either."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Callable, MutableMapping
+from typing import Any, Literal, TextIO
+
+import structlog
+
+Format = Literal["console", "json"]
+
+_CREDENTIAL = re.compile(
+    r"sk-[A-Za-z0-9_-]{12,}|(?i:bearer\s+)[A-Za-z0-9._~+/=-]{12,}|gh[pousr]_[A-Za-z0-9]{20,}|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]+"
+)
+HIDDEN = "[hidden]"
+
+
+class Veil:
+    """Hides credentials in whatever is logged: everything of their shape, and every secret it was told of."""
+
+    def __init__(self) -> None:
+        self._secrets: set[str] = set()
+
+    def learn(self, secret: str) -> None:
+        self._secrets.add(secret)
+
+    def hide(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, HIDDEN)
+        return _CREDENTIAL.sub(HIDDEN, text)
+
+    def __call__(
+        self, logger: object, name: str, event: MutableMapping[str, Any]
+    ) -> MutableMapping[str, Any]:
+        """A structlog processor: every value of the line, however deep."""
+        return {str(self._veiled(key)): self._veiled(value) for key, value in event.items()}
+
+    def _veiled(self, value: object) -> object:
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        if isinstance(value, dict):
+            return {self._veiled(k): self._veiled(v) for k, v in value.items()}
+        if isinstance(value, list | tuple | set | frozenset):
+            return [self._veiled(item) for item in value]
+        return self.hide(value if isinstance(value, str) else str(value))
+
+
+def open_log(form: Format | None, veil: Veil, out: TextIO | None = None) -> structlog.stdlib.BoundLogger:
+    """A logger that writes to standard error; the form follows whether that is a terminal, unless named."""
+    out = out or sys.stderr
+    form = form or ("console" if out.isatty() else "json")
+    renderer: Callable[..., Any]
+    if form == "console":
+        renderer = structlog.dev.ConsoleRenderer(colors=out.isatty(), pad_event_to=0, sort_keys=False)
+        stamp = structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False)
+    else:
+        renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
+        stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
+    logger: structlog.stdlib.BoundLogger = structlog.wrap_logger(
+        structlog.WriteLogger(out),
+        processors=[
+            structlog.processors.add_log_level,
+            stamp,
+            structlog.processors.format_exc_info,
+            veil,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+    )
+    return logger

@@ -1,0 +1,166 @@
+"""Performs decisions and says what came of them as events. At least once each, so every performer is idempotent."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+from uuid import uuid4
+
+import anyio
+from anyio import CapacityLimiter, to_thread
+
+from fleet.core import decisions, events
+from fleet.core.model import Fleet
+from fleet.ports import Clock
+from fleet.shell.finishing import Finisher
+from fleet.shell.starting import CannotStart, Starter
+from workers.client.say import user_message
+from workers.orders import Close, Order, Say, Stop
+
+T = TypeVar("T")
+
+
+@dataclass
+class Performer:
+    """One for a coordinator. Blocking work runs in threads: starts, and checks and landings, each bounded."""
+
+    starter: Starter
+    finisher: Finisher
+    clock: Clock
+    starts_at_once: int = 4
+    checks_at_once: int = 8
+    _locks: dict[str, anyio.Lock] = field(default_factory=lambda: defaultdict(anyio.Lock))
+
+    def __post_init__(self) -> None:
+        self._starting = CapacityLimiter(self.starts_at_once)
+        self._checking = CapacityLimiter(self.checks_at_once)
+
+    async def perform(self, effect: decisions.Effect, fleet: Fleet) -> list[events.Event]:
+        """Raises OSError, GitError and the like where the environment is at fault; then perform it again later."""
+        if isinstance(effect, decisions.StartWorker):
+            return await self._start(effect, fleet)
+        if isinstance(effect, decisions.TellWorker):
+            line = user_message(effect.text, effect.word).decode()
+            return await self._order(effect.attempt, Say(effect.word, line), fleet)
+        if isinstance(effect, decisions.StopWorker):
+            return await self._stop(effect, fleet)
+        if isinstance(effect, decisions.CheckWork):
+            return await self._check(effect, fleet)
+        if isinstance(effect, decisions.LandWork):
+            return await self._land(effect, fleet)
+        if isinstance(effect, decisions.LookAtHeld):
+            return await self._look(effect, fleet)
+        return await self._remove(effect, fleet)
+
+    def _stamp(self) -> tuple[int, str]:
+        return self.clock.now_ms(), uuid4().hex
+
+    async def _in_thread(self, limiter: CapacityLimiter | None, call: Callable[[], T]) -> T:
+        # Abandoned when the coordinator stops: the decision is then performed again by the next one.
+        return await to_thread.run_sync(call, limiter=limiter, abandon_on_cancel=True)
+
+    async def _start(self, effect: decisions.StartWorker, fleet: Fleet) -> list[events.Event]:
+        attempt = fleet.attempts.get(effect.attempt)
+        if attempt is None:
+            return []
+        task, account = fleet.tasks[attempt.task], fleet.accounts[attempt.account]
+        worktree = fleet.worktrees[task.id]
+        async with self._locks[attempt.id]:
+            try:
+                started = await self._in_thread(
+                    self._starting, lambda: self.starter.start(task, attempt, account, worktree)
+                )
+            except CannotStart as failed:
+                at_ms, event_id = self._stamp()
+                return [
+                    events.StartFailed(
+                        at_ms=at_ms, id=event_id, attempt=attempt.id, fault=failed.fault, detail=str(failed)
+                    )
+                ]
+        at_ms, event_id = self._stamp()
+        return [
+            events.WorkerStarted(
+                at_ms=at_ms,
+                id=event_id,
+                attempt=attempt.id,
+                branch=started.made.branch,
+                base_commit=started.made.base_commit,
+                path=str(started.path),
+                session_id=started.session_id,
+                resumed=started.resumed,
+            )
+        ]
+
+    async def _stop(self, effect: decisions.StopWorker, fleet: Fleet) -> list[events.Event]:
+        if effect.how == "close":
+            return await self._order(effect.attempt, Close(effect.id), fleet)
+        return await self._order(
+            effect.attempt, Stop(effect.id, effect.why, quick=effect.how == "quick"), fleet
+        )
+
+    async def _order(self, attempt_id: str, order: Order, fleet: Fleet) -> list[events.Event]:
+        """Leaves the order once the worker's start is through; a worker that never started has nothing to obey."""
+        if attempt_id not in fleet.attempts:
+            return []
+        async with self._locks[attempt_id]:
+            try:
+                await self._in_thread(None, lambda: self.starter.host.order(attempt_id, order))
+            except FileNotFoundError:
+                at_ms, event_id = self._stamp()
+                lost = "it had not been started yet"
+                return [events.WorkerLost(at_ms=at_ms, id=event_id, attempt=attempt_id, detail=lost)]
+        return []
+
+    async def _check(self, effect: decisions.CheckWork, fleet: Fleet) -> list[events.Event]:
+        task = fleet.tasks[effect.attempt.rpartition(".")[0]]
+        if task.attempt != effect.attempt or task.state != "checking":
+            return []
+        worktree = fleet.worktrees[task.id]
+        checked = await self._in_thread(self._checking, lambda: self.finisher.check(task, worktree))
+        at_ms, event_id = self._stamp()
+        return [
+            events.WorkChecked(
+                at_ms=at_ms,
+                id=event_id,
+                task=task.id,
+                attempt=effect.attempt,
+                ok=checked.ok,
+                commit=checked.commit,
+                output=checked.output,
+            )
+        ]
+
+    async def _land(self, effect: decisions.LandWork, fleet: Fleet) -> list[events.Event]:
+        task = fleet.tasks[effect.task]
+        if task.state != "landing":
+            return []
+        worktree = fleet.worktrees[task.id]
+        ended = await self._in_thread(self._checking, lambda: self.finisher.land(task, worktree))
+        at_ms, event_id = self._stamp()
+        return [
+            events.LandingEnded(
+                at_ms=at_ms,
+                id=event_id,
+                task=task.id,
+                begun_ms=effect.begun_ms,
+                outcome=ended.outcome,
+                commit=ended.commit,
+                detail=ended.detail,
+            )
+        ]
+
+    async def _look(self, effect: decisions.LookAtHeld, fleet: Fleet) -> list[events.Event]:
+        task = fleet.tasks[effect.task]
+        if task.state != "held":
+            return []
+        landed, free = await self._in_thread(None, lambda: self.finisher.look(task))
+        at_ms, event_id = self._stamp()
+        return [events.HeldSeen(at_ms=at_ms, id=event_id, task=task.id, landed=landed, free=free)]
+
+    async def _remove(self, effect: decisions.RemoveWorktree, fleet: Fleet) -> list[events.Event]:
+        task = fleet.tasks[effect.task]
+        preserved = await self._in_thread(self._checking, lambda: self.finisher.remove(task))
+        at_ms, event_id = self._stamp()
+        return [events.WorktreeRemoved(at_ms=at_ms, id=event_id, task=task.id, preserved=preserved)]

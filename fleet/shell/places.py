@@ -1,0 +1,55 @@
+"""Where a task's work lies: its worktree, its branch's name, its ports, the marker of its processes."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+from fleet.core.model import Task, Worktree
+from fleet.home import Home
+
+PORTS_FIRST = 20_000
+PORTS_PER_WORKTREE = 20
+PORTS_END = 60_000
+
+
+def repository_directory(home: Home, repo: str) -> Path:
+    """One directory for the worktrees of a repository: its name for people, a digest of its path for uniqueness."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(repo).name).strip("-.") or "repository"
+    return home.worktrees / f"{name}-{hashlib.sha256(repo.encode()).hexdigest()[:8]}"
+
+
+def worktree_path(home: Home, task: Task) -> Path:
+    return repository_directory(home, task.spec.repo) / task.id
+
+
+def landing_path(home: Home, task: Task) -> Path:
+    """The worktree in which merges into the task's target are made and verified."""
+    digest = hashlib.sha256(task.spec.target.encode()).hexdigest()[:8]
+    return repository_directory(home, task.spec.repo) / f"landing-{digest}"
+
+
+def branch_name(task: Task) -> str:
+    """The branch it has, or `fleet/<task>-<slug>` for one that has none yet."""
+    slug = re.sub(r"[^a-z0-9]+", "-", task.spec.title.lower()).strip("-")[:40].strip("-")
+    return task.branch or (f"fleet/{task.id}-{slug}" if slug else f"fleet/{task.id}")
+
+
+def ports(worktree: Worktree) -> range | None:
+    """The block of ports of its slot; None when there are more worktrees than blocks."""
+    first = PORTS_FIRST + worktree.slot * PORTS_PER_WORKTREE
+    return range(first, first + PORTS_PER_WORKTREE) if first + PORTS_PER_WORKTREE <= PORTS_END else None
+
+
+def preserve_ref(task: Task) -> str:
+    return f"refs/fleet/preserved/{task.id}.{task.attempts}"
+
+
+def verified_ref(task: Task) -> str:
+    return f"refs/fleet/verified/{task.id}"
+
+
+def check_marker(task: Task, home_id: str) -> str:
+    """FLEET_RUN of a task's verification, which is not a worker's."""
+    return f"check-{task.id}@{home_id}"
