@@ -871,9 +871,8 @@ def _read_all(fd: int) -> bytes:
         chunks.append(chunk)
 
 
-def detach(run_dir: str) -> bool:
+def detach(log: int) -> bool:
     """Go on in the background, out of reach of terminal and asker. False in the process to be left."""
-    log = os.open(os.path.join(run_dir, "supervisor.log"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     if os.fork():
         return False
     os.setsid()
@@ -895,11 +894,12 @@ def main(run_dir: str) -> int:
         if spool.has_begun():
             return RAN_BEFORE
         spec = read_spec(run_dir)
+        log = os.open(os.path.join(run_dir, "supervisor.log"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         secret = b"" if spec.secret_fd is None else _read_all(0)
     except (OSError, BadRun) as why:
         _log("%s cannot be supervised: %s" % (run_dir, why))
         return BAD_RUN
-    if detach(run_dir):
+    if detach(log):
         supervise(run_dir, spec, spool, secret)
     return HELD
 

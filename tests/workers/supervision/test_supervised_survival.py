@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -99,6 +100,43 @@ def test_an_attempt_that_has_started_never_runs_again(yard: Yard) -> None:
     assert again.returncode == supervisor.RAN_BEFORE
     assert yard.spool() == before
     assert not yard.host.alive("t1.1")
+
+
+def _end_supervisors_of(run: Path) -> None:
+    """SIGKILL, twice over: the first look may come just before the fork."""
+    for _ in range(2):
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                words = (process / "cmdline").read_bytes().split(b"\0")
+                if os.fsencode(run) in words and os.fsencode(supervisor.__file__) in words:
+                    os.kill(int(process.name), signal.SIGKILL)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the supervisor's fork in /proc")
+def test_kill_9_of_the_supervisor_at_any_instant_of_its_start_never_makes_a_client_run_twice(
+    yard: Yard,
+) -> None:
+    """Launched again, a client that never ran runs, and one whose start is recorded does not."""
+    for number in range(12):
+        attempt, ran = f"t1.{number}", yard.folder / f"ran{number}"
+        run = yard.runs / attempt
+        (run / "orders").mkdir(parents=True)
+        spec = yard.shell(f"echo ran >> {ran}; echo hi; read x")
+        (run / "spec.json").write_text(spec.to_json(attempt, yard.host.marker(attempt)))
+        command = [sys.executable, "-I", "-S", supervisor.__file__, str(run)]
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as starting:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                starting.wait(0.024 + 0.003 * number)
+            _end_supervisors_of(run)
+        until("the run is let go", lambda name=attempt: not yard.host.alive(name))  # type: ignore[misc]
+        yard.host.sweep(attempt)
+        had_started, had_run = yard.host.has_started(attempt), ran.exists()
+        assert had_started or not had_run, "the start is recorded before it happens"
+        yard.launch(spec, attempt)
+        if not had_started:
+            yard.wait_said(b"hi", attempt)
+        assert ran.exists() == (had_run or not had_started)
+        assert not ran.exists() or ran.read_text() == "ran\n"
 
 
 def test_a_supervisor_that_finds_the_run_held_leaves_silently(yard: Yard) -> None:
