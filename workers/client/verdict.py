@@ -73,7 +73,9 @@ class Exit:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How it ended. `window`, `resets_at_ms` (epoch) and `model_scope` belong to `limited` alone."""
+    """How it ended. `window`, `resets_at_ms` (epoch) and `model_scope` belong to `limited` alone; each may be
+    unknown.
+    """
 
     kind: Kind
     reason: str
@@ -96,15 +98,15 @@ class Seen:
     error: str | None = None
     """The error word of this turn."""
     refused: Windows | None = None
-    """The limit that refused this turn."""
+    """The `rejected` event of this turn, which names a window if it is about the account's quota."""
 
     def after(self, line: Line) -> Seen:
         if isinstance(line, Init):
             return Seen(started=True, model=line.model)
         if isinstance(line, Windows):
-            return replace(self, refused=line if line.refused_by else None)
+            return replace(self, refused=line if line.status == "rejected" else None)
         if isinstance(line, Answer) and not line.subagent:
-            refused = line.refused if line.refused and line.refused.refused_by else self.refused
+            refused = line.refused or self.refused
             return replace(self, error=line.error, refused=refused if line.error else None)
         if isinstance(line, Retry):
             return replace(self, error=None)
@@ -171,7 +173,7 @@ def _by_ending(result: Result, seen: Seen) -> Verdict | None:
 
 def _by_status(result: Result, seen: Seen) -> Verdict | None:
     status = result.api_error_status
-    if status == 429:
+    if status == 429 or result.api_error == "usage_limit_reached":
         return _limited(result, seen)
     if status is None:
         return None
@@ -187,12 +189,14 @@ def _by_status(result: Result, seen: Seen) -> Verdict | None:
 
 
 def _limited(result: Result, seen: Seen) -> Verdict:
-    window = seen.refused.refused_by if seen.refused else None
-    if window is None:
-        if result.api_error == "usage_limit_reached":
-            return Verdict(Kind.LIMITED, _story(result))
-        return Verdict(Kind.BUSY, _story(result))
-    return Verdict(Kind.LIMITED, _story(result), window.name, window.resets_at_ms, model_scope(window.name))
+    refused = seen.refused
+    window = refused.refused_by if refused else None
+    if refused and window:
+        scope = model_scope(window.name)
+        return Verdict(Kind.LIMITED, _story(result), window.name, window.resets_at_ms, scope)
+    if result.api_error == "usage_limit_reached":
+        return Verdict(Kind.LIMITED, _story(result), None, refused.resets_at_ms if refused else None)
+    return Verdict(Kind.BUSY, _story(result))
 
 
 _WORDS = {

@@ -121,3 +121,12 @@ def test_a_result_without_the_error_field_is_no_success() -> None:
     line = read(b'{"type":"result","subtype":"success"}')
     assert isinstance(line, Result)
     assert judge(line, Seen(), None).kind is Kind.ERROR
+
+
+def test_a_limit_whose_window_is_not_named_is_still_a_limit() -> None:
+    """The client's own word `usage_limit_reached` makes it a limit, and the event's reset is kept."""
+    event = b'{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":1795400000}}'
+    line = read(b'{"type":"result","is_error":true,"api_error_status":429,"api_error":"usage_limit_reached"}')
+    assert isinstance(line, Result)
+    verdict = judge(line, Seen().after(read(event)), None)
+    assert (verdict.kind, verdict.window, verdict.resets_at_ms) == (Kind.LIMITED, None, RESET_MS)
