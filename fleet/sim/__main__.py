@@ -10,7 +10,9 @@ from fleet.sim import simulate
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m fleet.sim", description="Run the fleet through a seed's faults.")
+    parser = argparse.ArgumentParser(
+        prog="python -m fleet.sim", description="Run the fleet through a seed's faults."
+    )
     parser.add_argument("--seed", type=int, help="the seed to run")
     parser.add_argument("--seeds", type=int, nargs=2, metavar=("FROM", "TO"), help="all of them, up to TO")
     parser.add_argument("--trace", action="store_true", help="print every event and effect")

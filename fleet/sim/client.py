@@ -153,7 +153,9 @@ class Run:
         refusing = self.pool.draw(self.tier, self.agenda.now_ms)
         if refusing is not None:
             jitter_ms = self._jitter_ms()
-            self.write(WindowsRead((refusing.reading(refused=True, jitter_ms=jitter_ms),), self.agenda.wall_ms))
+            self.write(
+                WindowsRead((refusing.reading(refused=True, jitter_ms=jitter_ms),), self.agenda.wall_ms)
+            )
             self._end_turn("limited", f"You've hit your {refusing.name} limit")
             return
         self.answers += 1
@@ -171,7 +173,9 @@ class Run:
 
     def _end_turn(self, outcome: Outcome, detail: str) -> None:
         self.turn = False
-        self.write(TurnEnded(outcome, detail, Tokens(10 * self.answers, 20 * self.answers), 0.01 * self.answers))
+        self.write(
+            TurnEnded(outcome, detail, Tokens(10 * self.answers, 20 * self.answers), 0.01 * self.answers)
+        )
         if self.inbox or self.ending == "close":
             self._soon(self.rng.randint(10, 1_000))
 

@@ -200,8 +200,11 @@ class Coordinator:
         self._events += 1
         name = f"e{self._events}"
         at_ms = self._agenda.wall_ms
-        if self._apply([events.Spooled(at_ms=at_ms, id=name, attempt=attempt, start=start, end=end, facts=facts)]):
-            self._cursor[attempt] = end
+        if self._apply(
+            [events.Spooled(at_ms=at_ms, id=name, attempt=attempt, start=start, end=end, facts=facts)]
+        ):
+            live = self.fleet.attempts.get(attempt)
+            self._cursor[attempt] = end if live is None else live.offset
         self.spool_grew(attempt)
 
     def _lost(self, attempt: str) -> None:
@@ -258,7 +261,14 @@ class Coordinator:
                     self._begin(chain[0])
 
 
-_REPORTS = (events.WorkerStarted, events.StartFailed, events.WorkerLost, events.Spooled, events.WorkChecked, events.LandingEnded)
+_REPORTS = (
+    events.WorkerStarted,
+    events.StartFailed,
+    events.WorkerLost,
+    events.Spooled,
+    events.WorkChecked,
+    events.LandingEnded,
+)
 
 
 def _is_fenced(fleet: Fleet, report: Event) -> bool:

@@ -6,7 +6,6 @@ from random import Random
 
 from fleet.core import events
 from fleet.core.model import Fleet, TaskSpec
-from fleet.sim.client import Work
 from fleet.sim.world import TIERS, World
 
 TASKS_MAX = 24
@@ -19,15 +18,12 @@ class People:
         self._words = 0
 
     def tasks(self, fleet: Fleet, at_ms: int, name: str) -> events.TasksAdded:
-        """A request for a few tasks, some of which wait for others. Their work is laid out with them."""
+        """A request for a few tasks, some of which wait for others."""
         keys: list[str] = []
         specs: list[TaskSpec] = []
         for n in range(self._rng.randint(1, 5)):
             specs.append(self._spec(fleet, keys, at_ms, n))
             keys.append(f"k{n}")
-            task_id = f"t{fleet.tasks_made + n + 1}"
-            bugs = self._rng.choice([0, 0, 0, 1, 2, 9])
-            self._world.work[task_id] = Work(task_id, self._rng.randint(1, 10), bugs)
         return events.TasksAdded(at_ms=at_ms, id=name, specs=tuple(specs))
 
     def _spec(self, fleet: Fleet, keys: list[str], at_ms: int, n: int) -> TaskSpec:
@@ -60,7 +56,9 @@ class People:
         )[0]
         if ask == "say":
             self._words += 1
-            return events.PersonSaid(at_ms=at_ms, id=name, task=task, word=f"w{self._words}", text="also this")
+            return events.PersonSaid(
+                at_ms=at_ms, id=name, task=task, word=f"w{self._words}", text="also this"
+            )
         if ask == "cancel":
             return events.CancelAsked(at_ms=at_ms, id=name, task=task)
         if ask == "retry":
@@ -68,7 +66,9 @@ class People:
         if ask == "prune":
             return events.PruneAsked(at_ms=at_ms, id=name, tasks=(task,))
         if ask == "drain":
-            return events.DrainAsked(at_ms=at_ms, id=name, on=not fleet.draining, stop_workers=rng.random() < 0.5)
+            return events.DrainAsked(
+                at_ms=at_ms, id=name, on=not fleet.draining, stop_workers=rng.random() < 0.5
+            )
         if ask == "free":
             self._world.repos.checked_out.clear()
             return events.Beat(at_ms=at_ms, id=name)
@@ -81,5 +81,7 @@ class People:
         self._world.credentials[account.name].good = True
         if ask == "verify":
             ok = self._rng.random() < 0.9
-            return events.AccountVerified(at_ms=at_ms, id=name, name=account.name, ok=ok, detail="" if ok else "401")
+            return events.AccountVerified(
+                at_ms=at_ms, id=name, name=account.name, ok=ok, detail="" if ok else "401"
+            )
         return events.AccountAdded(at_ms=at_ms, id=name, account=account)

@@ -76,7 +76,7 @@ class Performers:
         task = fleet.tasks[effect.attempt.rpartition(".")[0]]
         if task.attempt != effect.attempt or task.state != "checking":
             return []
-        work = self._world.work[task.id]
+        work = self._world.work_of(task.id)
         if work.dirty:
             work.dirty, work.commits = False, work.commits + 1
         ok, commit = work.bugs == 0, f"{task.id}-c{work.commits}"
@@ -129,7 +129,7 @@ class Performers:
         worktree = world.repos.worktrees.get(effect.task)
         if worktree is not None:
             worktree.exists = False
-        preserved = f"refs/fleet/kept/{effect.task}" if world.work[effect.task].dirty else None
+        preserved = f"refs/fleet/kept/{effect.task}" if world.work_of(effect.task).dirty else None
         return [
             lambda at_ms, name: events.WorktreeRemoved(
                 at_ms=at_ms, id=name, task=effect.task, preserved=preserved

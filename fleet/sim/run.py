@@ -102,7 +102,9 @@ class _Simulation:
 
     def _found(self) -> None:
         for account in self.world.accounts:
-            self.coordinator.ask(lambda at, name, a=account: events.AccountAdded(at_ms=at, id=name, account=a))
+            self.coordinator.ask(
+                lambda at, name, a=account: events.AccountAdded(at_ms=at, id=name, account=a)
+            )
         for _ in range(self.rng.randint(1, 3)):
             self.coordinator.ask(lambda at, name: self.people.tasks(self._fleet(), at, name))
 
@@ -133,15 +135,28 @@ class _Simulation:
         self.healing = True
         self.world.heal()
         self.coordinator.wake()
+        self.coordinator.ask(lambda at, name: events.DrainAsked(at_ms=at, id=name, on=False))
+        self._renew_accounts()
+
+    def _renew_accounts(self) -> None:
+        """A refusal from before the healing may be read only now, so a person looks again every hour."""
+        self.agenda.after(3_600_000, self._renew_accounts)
         for account in self.world.accounts:
-            state = self._fleet().accounts[account.name].state if account.name in self._fleet().accounts else "none"
+            state = (
+                self._fleet().accounts[account.name].state
+                if account.name in self._fleet().accounts
+                else "none"
+            )
             if state in ("none", "removed"):
-                self.coordinator.ask(lambda at, name, a=account: events.AccountAdded(at_ms=at, id=name, account=a))
+                self.coordinator.ask(
+                    lambda at, name, a=account: events.AccountAdded(at_ms=at, id=name, account=a)
+                )
             elif state == "quarantined":
                 self.coordinator.ask(
-                    lambda at, name, a=account: events.AccountVerified(at_ms=at, id=name, name=a.name, ok=True)
+                    lambda at, name, a=account: events.AccountVerified(
+                        at_ms=at, id=name, name=a.name, ok=True
+                    )
                 )
-        self.coordinator.ask(lambda at, name: events.DrainAsked(at_ms=at, id=name, on=False))
 
     def _all_over(self) -> bool:
         return self.coordinator.quiet() and all(_is_over(self._fleet(), t) for t in self._fleet().tasks)
@@ -173,4 +188,3 @@ class _Simulation:
 def _is_over(fleet: Fleet, task_id: str) -> bool:
     task = fleet.tasks[task_id]
     return task.state in TASK_ENDS or (task.state == "waiting" and explain(fleet, task).stuck)
-

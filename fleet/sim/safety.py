@@ -31,7 +31,9 @@ class Watch:
         self._answers: set[tuple[str, str]] = set()
         self._at_ms = 0
 
-    def saw(self, happened: Sequence[events.Event], before: Fleet, after: Fleet, effects: Sequence[Effect]) -> None:
+    def saw(
+        self, happened: Sequence[events.Event], before: Fleet, after: Fleet, effects: Sequence[Effect]
+    ) -> None:
         """Raises Violation when what was committed breaks a rule."""
         wrong = broken(after)
         if wrong:
@@ -56,6 +58,10 @@ class Watch:
             known = before.attempts.get(event.attempt)
             if attempt is not None and (known is None or known.offset <= event.start):
                 self._facts(event, attempt, before.accounts[attempt.account])
+        elif isinstance(event, events.WorkerStarted):
+            started = before.attempts.get(event.attempt)
+            if started is not None and started.state == "starting":
+                self._moved(started, before)
         elif isinstance(event, events.PersonSaid):
             self.owed[event.task].add(event.word)
         elif isinstance(event, events.CancelAsked):
@@ -98,14 +104,21 @@ class Watch:
         account = after.accounts[attempt.account]
         for (pool, name, scope), until_ms in self.refused_until.items():
             if pool == account.pool and scope in (None, attempt.tier) and attempt.started_ms < until_ms:
-                raise Violation(f"{attempt.id} was placed on {account.name} though {name} refuses until {until_ms}")
+                raise Violation(
+                    f"{attempt.id} was placed on {account.name} though {name} refuses until {until_ms}"
+                )
         workers = sum(1 for a in after.attempts.values() if a.account == account.name)
         ramp = max(ramp_before.get(account.name, 1), self.ramp[account.name])
         if workers > max(1, ramp):
             raise Violation(f"{account.name} was given {workers} workers while it may be tried with {ramp}")
+
+    def _moved(self, attempt: Attempt, fleet: Fleet) -> None:
+        """A session has moved when it runs elsewhere; a start that failed on the way moved nothing."""
         if attempt.carry_from is not None:
-            left = after.accounts[attempt.carry_from]
+            left = fleet.accounts[attempt.carry_from]
             self.moves[attempt.task, left.name] += 1
             closings = self.closings[left.name] + (self.closings[left.pool] if left.pool != left.name else 0)
             if self.moves[attempt.task, left.name] > closings:
-                raise Violation(f"{attempt.task} left {left.name} more often than that was closed: {closings}")
+                raise Violation(
+                    f"{attempt.task} left {left.name} more often than that was closed: {closings}"
+                )

@@ -48,7 +48,7 @@ def _workers(fleet: Fleet, world: World) -> Iterator[str]:
 
 def _words(fleet: Fleet, world: World, watch: Watch) -> Iterator[str]:
     for task in fleet.tasks.values():
-        heard = world.work[task.id].heard
+        heard = world.work_of(task.id).heard
         for word, times in heard.items():
             if times > 1:
                 yield f"no word is heard twice: {task.id} heard {word} {times} times"

@@ -70,6 +70,12 @@ class World:
             windows.append(Window("lunar_cycle", None, 28 * HOUR_MS, self.rng.randint(20, 60)))
         return windows
 
+    def work_of(self, task: str) -> Work:
+        """What the task will take: drawn when somebody first looks."""
+        if task not in self.work:
+            self.work[task] = Work(task, self.rng.randint(1, 10), self.rng.choice([0, 0, 0, 1, 2, 9]))
+        return self.work[task]
+
     # --- workers ---
 
     def live_runs(self, task: str) -> list[Run]:
@@ -81,7 +87,9 @@ class World:
             return self.runs[attempt.id]
         for other in self.runs.values():
             if other.alive and (other.task == task.id or other.session == attempt.session_id):
-                raise Violation(f"{attempt.id} is started while {other.attempt} works in its worktree or session")
+                raise Violation(
+                    f"{attempt.id} is started while {other.attempt} works in its worktree or session"
+                )
         self._check_base(fleet, task)
         vanished = attempt.resumes and self.rng.random() < self.rates.transcript_vanishes
         told_late = vanished and self.rng.random() < 0.5
@@ -93,7 +101,7 @@ class World:
             tier=attempt.tier,
             session=attempt.session_id if resumed or not attempt.resumes else self.fresh(fleet, attempt),
             resumed=resumed,
-            work=self.work[task.id],
+            work=self.work_of(task.id),
             pool=self.pools[fleet.accounts[attempt.account].pool],
             credential=self.credentials[attempt.account],
             agenda=self.agenda,
