@@ -1,0 +1,36 @@
+"""Why a database cannot be used, for the person who reads it. Failed writes are `ports.StoreFailed`."""
+
+from __future__ import annotations
+
+
+class StoreUnreadable(Exception):
+    """The database cannot be used as it is. Nothing in it has been changed."""
+
+
+class StoreCorrupt(StoreUnreadable):
+    """The file is damaged, or a row of it does not say what it should."""
+
+
+class StoreNewer(StoreUnreadable):
+    """The database was written by a newer version of fleet."""
+
+
+def corrupt_file(path: object, detail: object) -> StoreCorrupt:
+    return StoreCorrupt(
+        f"{path} cannot be read as fleet's database ({detail}). Stop fleet, keep a copy of the file with its -wal and "
+        f"-shm neighbours, then try `sqlite3 {path} .recover | sqlite3 recovered.db` and put the result in its place"
+    )
+
+
+def corrupt_row(path: object, table: str, row: str, detail: str) -> StoreCorrupt:
+    return StoreCorrupt(
+        f"{path}: the row {row} of table {table} cannot be read: {detail}. Every other row is untouched. Keep a copy "
+        f"of the file, then correct or delete that row with `sqlite3 {path}`, or put a backup in its place"
+    )
+
+
+def newer_database(path: object, found: int, known: int) -> StoreNewer:
+    return StoreNewer(
+        f"{path} was written by a newer version of fleet (its schema is {found}, this version knows {known}): "
+        f"upgrade fleet, or use another FLEET_HOME"
+    )

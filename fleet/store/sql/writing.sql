@@ -1,0 +1,59 @@
+-- name: put_tasks
+INSERT INTO tasks (id, state, body) VALUES (:id, :state, :body)
+ON CONFLICT (id) DO UPDATE SET state = excluded.state, body = excluded.body;
+
+-- name: put_accounts
+INSERT INTO accounts (name, state, pool, body) VALUES (:id, :state, :pool, :body)
+ON CONFLICT (name) DO UPDATE SET state = excluded.state, pool = excluded.pool, body = excluded.body;
+
+-- name: put_attempts
+INSERT INTO attempts (id, task, account, host, state, body)
+VALUES (:id, :task, :account, :host, :state, :body)
+ON CONFLICT (id) DO UPDATE SET state = excluded.state, body = excluded.body;
+
+-- name: put_buckets
+INSERT INTO buckets (id, pool, body) VALUES (:id, :pool, :body)
+ON CONFLICT (id) DO UPDATE SET body = excluded.body;
+
+-- name: put_hosts
+INSERT INTO hosts (name, body) VALUES (:id, :body)
+ON CONFLICT (name) DO UPDATE SET body = excluded.body;
+
+-- name: put_worktrees
+INSERT INTO worktrees (task, state, body) VALUES (:id, :state, :body)
+ON CONFLICT (task) DO UPDATE SET state = excluded.state, body = excluded.body;
+
+-- name: drop_tasks
+DELETE FROM tasks WHERE id = :id;
+
+-- name: drop_accounts
+DELETE FROM accounts WHERE name = :id;
+
+-- name: drop_attempts
+DELETE FROM attempts WHERE id = :id;
+
+-- name: drop_buckets
+DELETE FROM buckets WHERE id = :id;
+
+-- name: drop_hosts
+DELETE FROM hosts WHERE name = :id;
+
+-- name: drop_worktrees
+DELETE FROM worktrees WHERE task = :id;
+
+-- name: add_effect
+INSERT INTO outbox (id, kind, attempt, task, body) VALUES (:id, :kind, :attempt, :task, :body);
+
+-- name: effect_done
+DELETE FROM outbox WHERE id = :id;
+
+-- name: add_note
+INSERT INTO journal (at_ms, level, task, attempt, account, host, text)
+VALUES (:at_ms, :level, :task, :attempt, :account, :host, :text);
+
+-- name: found_home
+INSERT INTO meta (only, home_id) VALUES (1, :home_id) ON CONFLICT (only) DO NOTHING;
+
+-- name: put_meta
+UPDATE meta SET home_id = :home_id, now_ms = :now_ms, tasks_made = :tasks_made,
+    decisions_made = :decisions_made, draining = :draining;

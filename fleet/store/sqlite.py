@@ -1,0 +1,142 @@
+"""The fleet's state in one SQLite file.
+
+In WAL mode readers never wait for the writer, nor it for them. `synchronous=FULL` syncs the log with each commit: what
+has been committed survives a loss of power, and an effect is never performed whose decision could be forgotten.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+from uuid import uuid4
+
+from fleet.core.decisions import Effect
+from fleet.core.model import Fleet
+from fleet.ports import Change, Loaded, StoreFailed
+from fleet.store import codec
+from fleet.store.errors import corrupt_file, corrupt_row
+from fleet.store.failures import is_damage, why
+from fleet.store.migrate import migrate
+from fleet.store.rows import Row, effect_row, meta_row, note_row, value_row
+from fleet.store.statements import statements
+
+BUSY_TIMEOUT_MS = 5_000
+"""How long to wait for another writer (a migration, a person with the sqlite3 shell) before giving up."""
+
+
+class SqliteStore:
+    """Implements `ports.Store`. It may move between threads, but is for one caller at a time."""
+
+    def __init__(self, path: Path | Literal[":memory:"]) -> None:
+        """Opens the database, and makes or migrates it. Raises StoreUnreadable (StoreCorrupt, StoreNewer) for a file
+        that cannot be used, StoreFailed when it cannot be written."""
+        self.path = path
+        self._write = statements("writing.sql")
+        self._load = statements("loading.sql")
+        with self._explained("open"):
+            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        try:
+            with self._explained("open"):
+                self._prepare()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _prepare(self) -> None:
+        self._connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = FULL")
+        self._connection.execute("PRAGMA foreign_keys = ON")
+        migrate(self._connection, self.path)
+        self._connection.execute(self._write["found_home"], {"home_id": uuid4().hex})
+
+    def load(self) -> Loaded:
+        """The fleet as last committed. Raises StoreCorrupt, naming the row that cannot be read."""
+        with self._explained("read"):
+            maps: dict[str, Any] = {
+                name: dict(self._values(name, kind)) for name, kind in codec.VALUES.items()
+            }
+            home_id, now_ms, tasks_made, decisions_made, draining = self._connection.execute(
+                self._load["meta"]
+            ).fetchone()
+            outstanding = tuple(self._effects())
+        fleet = Fleet(
+            **maps,
+            queue=tuple(sorted(task.rank for task in maps["tasks"].values() if task.state == "queued")),
+            home_id=home_id,
+            now_ms=now_ms,
+            tasks_made=tasks_made,
+            decisions_made=decisions_made,
+            draining=bool(draining),
+        )
+        return Loaded(fleet, outstanding)
+
+    def _values(self, table: str, kind: type[Any]) -> Iterator[tuple[str, Any]]:
+        for key, body in self._connection.execute(self._load[table]):
+            yield key, self._decoded(table, key, kind, body)
+
+    def _effects(self) -> Iterator[Effect]:
+        for key, kind, body in self._connection.execute(self._load["outbox"]):
+            if kind not in codec.EFFECTS:
+                raise corrupt_row(self.path, "outbox", key, f"this version of fleet knows no effect {kind}")
+            yield self._decoded("outbox", key, codec.EFFECTS[kind], body)
+
+    def _decoded(self, table: str, key: str, kind: type[Any], body: str) -> Any:
+        try:
+            return codec.decode(kind, body)
+        except codec.Undecodable as error:
+            raise corrupt_row(self.path, table, key, str(error)) from None
+
+    def commit(self, change: Change) -> None:
+        """Writes what differs, in one transaction. Raises StoreFailed, and then nothing has changed."""
+        with self._explained("write"), self._transaction():
+            for name in codec.VALUES:
+                self._write_map(name, getattr(change.before, name), getattr(change.after, name), change)
+            self._each("add_effect", map(effect_row, change.decided))
+            self._each("effect_done", ({"id": done} for done in change.done))
+            self._each("add_note", (note_row(at_ms, note) for at_ms, note in change.notes))
+            self._each("put_meta", [meta_row(change.after)])
+
+    def _write_map(
+        self, name: str, before: Mapping[str, Any], after: Mapping[str, Any], change: Change
+    ) -> None:
+        """Values are frozen and shared from one fleet to the next, so what is the same object has not changed."""
+        ended = {attempt.id: attempt for attempt in change.ended} if name == "attempts" else {}
+        self._each(f"put_{name}", (value_row(key, value) for key, value in ended.items()))
+        if before is after:
+            return
+        differing = ((key, value) for key, value in after.items() if before.get(key) is not value)
+        self._each(f"put_{name}", (value_row(key, value) for key, value in differing))
+        gone = (key for key in before if key not in after and key not in ended)
+        self._each(f"drop_{name}", ({"id": key} for key in gone))
+
+    def _each(self, statement: str, rows: Iterator[Row] | list[Row]) -> None:
+        self._connection.executemany(self._write[statement], rows)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        finally:
+            # SQLite itself has rolled back after some errors (a full disk), not after others.
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+
+    @contextmanager
+    def _explained(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            if is_damage(error):
+                raise corrupt_file(self.path, error) from error
+            if isinstance(error, sqlite3.OperationalError):
+                raise StoreFailed(why(self.path, what, error)) from error
+            raise
