@@ -41,6 +41,15 @@ def test_a_client_is_at_rest_only_at_the_end(name: str, told: set[str], results:
     assert rests(lines, frozenset(told)) == [len(lines)]
 
 
+def test_the_oldest_client_is_read_as_well() -> None:
+    """2.1.197 says neither lifecycle nor uuids in results: five told messages, four turns, one rest at the end."""
+    lines = recordings.lines("older_client")
+    assert not any(isinstance(line, Lifecycle) for line in lines)
+    assert sum(isinstance(line, Result) for line in lines) == 4
+    told = frozenset(f"{n * 8}-{n * 4}-4{n * 3}-8{n * 3}-{n * 12}" for n in "12345")
+    assert rests(lines, told) == [len(lines)]
+
+
 @pytest.mark.parametrize("name", ["finished", "told_during_tool", "told_during_answer"])
 def test_an_older_client_rests_after_the_result_that_took_in_all(name: str) -> None:
     """Without state and lifecycle lines, the result of the turn that took in the last message is the end."""

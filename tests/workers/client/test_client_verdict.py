@@ -19,6 +19,7 @@ KINDS = {
     "limited_five_hour": Kind.LIMITED,
     "limited_seven_day": Kind.LIMITED,
     "limited_opus": Kind.LIMITED,
+    "older_client": Kind.LIMITED,
     "limited_sonnet": Kind.LIMITED,
     "limited_unknown_window": Kind.LIMITED,
     "limited_overage": Kind.LIMITED,
