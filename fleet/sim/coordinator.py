@@ -123,9 +123,9 @@ class Coordinator:
             self._say("the store failed")
             self._later(self._rng.randint(500, 5_000), lambda: self._again(happened, done))
             return False
-        except Killed:
-            # What was committed is known to the store alone now.
-            self._watch_what_was_committed(before, happened)
+        except Killed as killed:
+            if killed.committed:
+                self._watch_what_was_committed(before, happened)
             self.kill()
             return False
         self._committed(before, engine.fleet, happened, applied.effects)
@@ -138,10 +138,10 @@ class Coordinator:
             self._done(done)
 
     def _watch_what_was_committed(self, before: Fleet, happened: Sequence[Event]) -> None:
+        """Only the store knows it now."""
         loaded = self._store.load()
-        outstanding = [e for e in loaded.outstanding if e.cause in {h.id for h in happened}]
-        if loaded.fleet.decisions_made != before.decisions_made or loaded.fleet != before:
-            self._committed(before, loaded.fleet, happened, outstanding)
+        causes = {event.id for event in happened}
+        self._committed(before, loaded.fleet, happened, [e for e in loaded.outstanding if e.cause in causes])
 
     def _committed(
         self, before: Fleet, after: Fleet, happened: Sequence[Event], effects: Sequence[decisions.Effect]

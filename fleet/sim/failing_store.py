@@ -15,6 +15,10 @@ from fleet.sim.safety import Violation
 class Killed(Exception):
     """The coordinator is gone, as after SIGKILL."""
 
+    def __init__(self, *, committed: bool) -> None:
+        super().__init__()
+        self.committed = committed
+
 
 class FailingStore:
     def __init__(self, open_store: Callable[[], Store], rng: Random, rates: Callable[[], Rates]) -> None:
@@ -41,11 +45,11 @@ class FailingStore:
         if self._rng.random() < rates.store_fails:
             raise StoreFailed("simulated: no space left on device")
         if self._rng.random() < rates.killed_before_commit:
-            raise Killed
+            raise Killed(committed=False)
         self._store.commit(change)
         self._committed = change.after
         if self._rng.random() < rates.killed_after_commit:
-            raise Killed
+            raise Killed(committed=True)
 
     def close(self) -> None:
         self._store.close()

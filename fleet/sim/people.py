@@ -49,7 +49,8 @@ class People:
         rng = self._rng
         if not fleet.tasks or (len(fleet.tasks) < TASKS_MAX and rng.random() < 0.25):
             return self.tasks(fleet, at_ms, name)
-        task = rng.choice(sorted(fleet.tasks))
+        lively = sorted(t.id for t in fleet.tasks.values() if t.state not in ("landed", "waiting", "queued"))
+        task = rng.choice(lively if lively and rng.random() < 0.7 else sorted(fleet.tasks))
         ask = rng.choices(
             ["say", "cancel", "retry", "prune", "remove", "verify", "add", "drain", "free"],
             weights=[8, 3, 4, 2, 1, 3, 3, 1, 3],

@@ -24,7 +24,7 @@ from fleet.sim.verdict import unfinished
 from fleet.sim.world import World
 
 FAULTS_MS = 12 * 3_600_000
-COMMITS_MAX = 900
+COMMITS_MAX = 600
 HEALED_MS = 120 * 24 * 3_600_000
 
 
@@ -116,7 +116,7 @@ class _Simulation:
             return
         if self.rng.random() < self.world.rates.person_acts:
             self.coordinator.ask(lambda at, name: self.people.act(self._fleet(), at, name))
-        self.agenda.after(self.rng.randint(10_000, 1_200_000), self._person)
+        self.agenda.after(self.rng.randint(5_000, 300_000), self._person)
 
     def _misfortune(self) -> None:
         """Now and then the coordinator is killed, or the clock on the wall jumps."""
