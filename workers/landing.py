@@ -14,7 +14,8 @@ from pathlib import Path
 from workers.git import Git, GitFailed, identity
 from workers.verify import Verdict
 from workers.worktree.branch import key_of
-from workers.worktree.entry import admin_dir, entries
+from workers.worktree.checkouts import checked_out_at
+from workers.worktree.entry import admin_dir
 from workers.worktree.lock import held
 from workers.worktree.make import SETUP_TIMEOUT_S, SetupFailed, Site, equip, make_detached, port_variables
 from workers.worktree.preserve import preserve
@@ -206,7 +207,7 @@ def _dates(errand: _Errand) -> dict[str, str]:
 def _equip_and_verify(
     errand: _Errand, env: Mapping[str, str], setup_timeout_s: float, verify: Callable[[Path], Verdict]
 ) -> Verdict:
-    """Set up for the merged work (its dependencies may differ) by the target's settings (a branch may not change them)."""
+    """Set up for the merged work (its dependencies may differ) by the target's settings (not the branch's)."""
     settings = read_settings(errand.site.repository, errand.old).worktree
     try:
         equip(errand.site, settings, env, setup_timeout_s)
@@ -220,7 +221,7 @@ def _move_target(errand: _Errand, merged: str, verified_ref: str) -> Landed | He
     git.run("update-ref", "-m", "fleet: verified", verified_ref, merged)
     if git.commit_of(ref) != errand.old:
         return Moved()
-    where = _checkout_of(errand)
+    where = checked_out_at(git, errand.target)
     if where is not None:
         return Held(where, merged, _advice(errand, where, merged))
     result = git.run("update-ref", "-m", f"fleet: land {errand.branch}", ref, merged, errand.old, check=False)
@@ -240,21 +241,3 @@ def _advice(errand: _Errand, where: Path, merged: str) -> str:
         f"{errand.branch} is verified, but {where} has {errand.target} checked out and it was not moved under you. "
         f"To take the work in, run: git -C {where} merge --ff-only {merged}"
     )
-
-
-def _checkout_of(errand: _Errand) -> Path | None:
-    """A worktree that has the target checked out, or would come back to it when its rebase or bisect ends."""
-    git = errand.site.repository
-    for entry in entries(git):
-        if entry.branch == errand.target and not entry.bare:
-            return entry.path
-        if not entry.bare and not entry.missing and errand.target in _comes_back_to(entry.path):
-            return entry.path
-    return None
-
-
-def _comes_back_to(worktree: Path) -> set[str]:
-    admin = Path(Git(worktree).said("rev-parse", "--absolute-git-dir"))
-    names = ("rebase-merge/head-name", "rebase-apply/head-name", "BISECT_START")
-    files = [admin / name for name in names if (admin / name).is_file()]
-    return {file.read_text().strip().removeprefix("refs/heads/") for file in files}

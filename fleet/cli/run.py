@@ -40,7 +40,7 @@ def _is_for_people(failed: Exception) -> bool:
     from fleet.ports import StoreFailed
     from fleet.service.reading import NotFound
     from fleet.service.requests import NotDone
-    from fleet.store.errors import StoreUnusable
+    from fleet.store.errors import StoreUnreadable
     from profiles.profile import InvalidProfile
 
-    return isinstance(failed, NotDone | NotFound | StoreFailed | StoreUnusable | InvalidProfile)
+    return isinstance(failed, NotDone | NotFound | StoreFailed | StoreUnreadable | InvalidProfile)

@@ -25,13 +25,21 @@ def up(args: argparse.Namespace) -> int:
         raise Failed(str(failed)) from failed
     options = UpOptions(args.workers, args.until_idle or args.demo, args.log_format, limits)
     if args.demo:
-        from fleet.service.demo import demo
-
-        return demo(options, os.environ)
+        return _demo(options)
     fleet = run_up(find_home(os.environ), options, os.environ)
     if not args.until_idle:
         return 0
     print(summary(fleet))
+    return 0 if ended_well(fleet) else 1
+
+
+def _demo(options: UpOptions) -> int:
+    from fleet.service import demo
+
+    laid_out = demo.lay_out()
+    print(f"The demo's fleet and its sample repository are in {laid_out.place}\n", flush=True)
+    fleet = demo.run(laid_out, options, os.environ)
+    print(f"\n{demo.report(laid_out, fleet)}")
     return 0 if ended_well(fleet) else 1
 
 

@@ -50,7 +50,7 @@ def _order(fleet: Fleet) -> Iterator[str]:
     for task in fleet.tasks.values():
         open_ones = [t for t in task.after if fleet.tasks[t].state != "landed"]
         if open_ones and task.state not in ("waiting", "cancelled", "failed"):
-            yield f"a task starts only when all it waits for has landed: {task.id} is {task.state}, {open_ones} not landed"
+            yield f"a task starts only when all it waits for has landed: {task.id} is {task.state} before {open_ones}"
         if not open_ones and task.state == "waiting":
             yield f"a task whose dependencies have all landed waits no longer: {task.id}"
 

@@ -169,6 +169,26 @@ class WordTaken:
     word: str
 
 
+@dataclass(frozen=True, slots=True)
+class WordLost:
+    """The client threw the words of this id away: they have to be told again."""
+
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """The exact count since the last one, subagents included; it replaces what the answers since then said."""
+
+    tokens: Tokens
+    cost_usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitsBackground:
+    """The turn ended well, but commands or agents still run in the background; their end begins another turn."""
+
+
 Outcome = Literal[
     "finished",
     "limited",
@@ -188,12 +208,10 @@ Outcome = Literal[
 
 @dataclass(frozen=True, slots=True)
 class TurnEnded:
-    """A `result` line, judged. `tokens` and `cost_usd` are the process's totals so far, where known."""
+    """A `result` line, judged: a good one once the client is at rest, any other at once."""
 
     outcome: Outcome
     detail: str
-    tokens: Tokens | None = None
-    cost_usd: float | None = None
     readings: tuple[WindowReading, ...] = ()
     denials: int = 0
 
@@ -214,7 +232,18 @@ class Garbled:
     count: int
 
 
-Fact = Began | Answered | WindowsRead | WordTaken | TurnEnded | Exited | Garbled
+Fact = (
+    Began
+    | Answered
+    | WindowsRead
+    | WordTaken
+    | WordLost
+    | Used
+    | AwaitsBackground
+    | TurnEnded
+    | Exited
+    | Garbled
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,6 +41,14 @@ class Tokens:
             self.cache_write + other.cache_write,
         )
 
+    def __sub__(self, other: Tokens) -> Tokens:
+        return Tokens(
+            self.input - other.input,
+            self.output - other.output,
+            self.cache_read - other.cache_read,
+            self.cache_write - other.cache_write,
+        )
+
     @property
     def total(self) -> int:
         return self.input + self.output + self.cache_read + self.cache_write
@@ -113,10 +121,11 @@ NEVER_MS = 1 << 62
 class Attempt:
     """One run of a task by one worker. Only attempts that have not ended are in `Fleet.attempts`.
 
-    `offset` is how far its spool has been applied, in bytes. `resumes` is the session it was started to go
-    on with, `carry_from` the account whose directory that session has to be brought from. `told` are the
-    ids of words handed to the worker that it has not taken up yet. While it is `stopping`, `reason` is
-    already what it will have ended for.
+    `offset` is how far its spool has been applied, in bytes. `resumes`: it was started to go on with a session;
+    `carry_from` is the account whose directory that session has to be brought from. `told` are the ids of words
+    handed to the worker that it has not taken up yet. `tokens` are those of turns that have ended, `running_tokens`
+    and `answer_tokens` those of the running one, whose latest answer may still grow. While it is `stopping`,
+    `reason` is already what it will have ended for.
     """
 
     id: str
@@ -139,10 +148,11 @@ class Attempt:
     answers: int = 0
     answer_id: str | None = None
     answer_tokens: Tokens = Tokens()
+    running_tokens: Tokens = Tokens()
     tokens: Tokens = Tokens()
     cost_usd: float | None = None
     malformed: int = 0
-    checking: bool = False
+    awaits_background: bool = False
     ended_ms: int | None = None
 
 

@@ -136,10 +136,16 @@ def retry_asked(draft: Draft, event: RetryAsked) -> None:
 
 
 def person_said(draft: Draft, event: PersonSaid) -> None:
-    """Words reach a running worker at once; otherwise the session's next worker is given them."""
+    """Words reach a running worker at once; otherwise the session's next worker is given them. Verified work
+    whose merge has not begun goes back to its session for them."""
     task = _known(draft, event.task)
     if task.state in TASK_ENDS:
         raise Refused(f"{task.id} has {task.state}: use `fleet task retry {task.id}` first, if it may be")
+    if task.landing_begun:
+        raise Refused(
+            f"{task.id} is being merged into {task.spec.target} right now: say it to a new task, or try again if "
+            "the merge fails"
+        )
     word = Word(event.word, event.text)
     draft.put_task(replace(task, words=(*task.words, word)))
     draft.note("info", f"a person said: {event.text}", task=task.id)
@@ -147,6 +153,16 @@ def person_said(draft: Draft, event: PersonSaid) -> None:
     if task.state == "running" and attempt is not None and attempt.state == "running":
         draft.put_attempt(replace(attempt, told=(*attempt.told, word.id)))
         draft.decide(TellWorker, attempt=attempt.id, word=word.id, text=word.text)
+    elif task.state in ("landing", "held"):
+        _take_back(draft, task.id)
+
+
+def _take_back(draft: Draft, task_id: str) -> None:
+    """There is more for its session to do before it may land."""
+    draft.put_task(
+        replace(draft.tasks[task_id], state="queued", reason="a person has said more", not_before_ms=0)
+    )
+    draft.settle = True
 
 
 def account_added(draft: Draft, event: AccountAdded) -> None:

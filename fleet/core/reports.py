@@ -11,19 +11,22 @@ from fleet.core.decisions import CheckWork
 from fleet.core.draft import Draft
 from fleet.core.events import (
     Answered,
+    AwaitsBackground,
     Began,
     Exited,
     Fact,
     Garbled,
     Spooled,
     TurnEnded,
+    Used,
     WindowReading,
     WindowsRead,
+    WordLost,
     WordTaken,
 )
-from fleet.core.model import Attempt
+from fleet.core.model import Attempt, Tokens
 from fleet.core.wording import opening_id
-from fleet.core.workers import backoff_ms, end, stop
+from fleet.core.workers import backoff_ms, end, stop, tell
 
 
 def spooled(draft: Draft, event: Spooled) -> None:
@@ -59,8 +62,9 @@ def _(fact: Answered, draft: Draft, attempt: Attempt) -> None:
             attempt,
             answers=attempt.answers + new,
             answer_id=fact.message_id,
-            tokens=attempt.tokens + attempt.answer_tokens if new else attempt.tokens,
+            running_tokens=attempt.running_tokens + attempt.answer_tokens if new else attempt.running_tokens,
             answer_tokens=fact.tokens,
+            awaits_background=False,
         )
     )
     task = draft.tasks[attempt.task]
@@ -136,8 +140,33 @@ def _(fact: Garbled, draft: Draft, attempt: Attempt) -> None:
 
 
 @apply.register
+def _(fact: WordLost, draft: Draft, attempt: Attempt) -> None:
+    draft.put_attempt(replace(attempt, told=tuple(w for w in attempt.told if w != fact.word)))
+
+
+@apply.register
+def _(fact: Used, draft: Draft, attempt: Attempt) -> None:
+    cost = attempt.cost_usd if fact.cost_usd is None else (attempt.cost_usd or 0.0) + fact.cost_usd
+    draft.put_attempt(
+        replace(
+            attempt,
+            tokens=attempt.tokens + fact.tokens,
+            running_tokens=Tokens(),
+            answer_tokens=Tokens(),
+            answer_id=None,
+            cost_usd=cost,
+        )
+    )
+
+
+@apply.register
+def _(fact: AwaitsBackground, draft: Draft, attempt: Attempt) -> None:
+    draft.put_attempt(replace(attempt, awaits_background=True))
+    draft.note("info", "turn finished; it still has something running in the background", attempt=attempt)
+
+
+@apply.register
 def _(fact: TurnEnded, draft: Draft, attempt: Attempt) -> None:
-    attempt = draft.put_attempt(_with_totals(attempt, fact))
     read_windows(draft, attempt, fact.readings, draft.now_ms)
     if fact.denials:
         draft.note("warning", f"{fact.denials} tool calls were denied: see --allow-tool", attempt=attempt)
@@ -146,23 +175,19 @@ def _(fact: TurnEnded, draft: Draft, attempt: Attempt) -> None:
         rule(draft, attempt, fact)
 
 
-def _with_totals(attempt: Attempt, fact: TurnEnded) -> Attempt:
-    """The process's own totals count subagents too, so they replace the sum of answers when they are larger."""
-    counted = attempt.tokens + attempt.answer_tokens
-    if fact.tokens is not None and fact.tokens.total >= counted.total:
-        counted = fact.tokens
-    cost = attempt.cost_usd if fact.cost_usd is None else fact.cost_usd
-    return replace(attempt, tokens=counted, answer_tokens=type(counted)(), answer_id=None, cost_usd=cost)
-
-
 def _finished(draft: Draft, attempt: Attempt, fact: TurnEnded) -> None:
-    """The worker is done when its turn has ended and it has taken up everything it was told."""
-    if attempt.told:
-        return
+    """The worker is done when it is at rest and has taken up everything it was told."""
     task = draft.tasks[attempt.task]
-    if task.state != "running":
+    if attempt.told or task.state != "running":
         return
-    draft.put_task(replace(task, state="checking"))
+    for word in task.words:
+        tell(draft, attempt.id, word)
+    if not task.words:
+        _check(draft, attempt)
+
+
+def _check(draft: Draft, attempt: Attempt) -> None:
+    draft.put_task(replace(draft.tasks[attempt.task], state="checking"))
     draft.decide(CheckWork, attempt=attempt.id)
     draft.note("info", "turn finished; its work is committed and verified", attempt=attempt)
 
@@ -222,6 +247,9 @@ def _(fact: Exited, draft: Draft, attempt: Attempt) -> None:
     if attempt.state == "stopping":
         end(draft, attempt, attempt.reason, attempt.detail)
         return
+    if fact.cause == "stalled" and attempt.awaits_background and draft.tasks[attempt.task].state == "running":
+        # Only what it left in the background was still running (a server, say): its own work is done.
+        _check(draft, attempt)
     reason = "crashed" if fact.cause == "exited" else fact.cause
     detail = fact.detail or (f"exit code {fact.code}" if fact.code is not None else "")
     if draft.tasks[attempt.task].state == "checking":

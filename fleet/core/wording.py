@@ -45,17 +45,19 @@ def check_failed(cause: str, output: str) -> Word:
 
 
 def landing_conflict(task: Task, cause: str, detail: str) -> Word:
+    target = task.spec.target
     text = (
-        f"Your branch {task.branch} conflicts with {task.spec.target}, which has moved on. Merge {task.spec.target} into "
-        f"your branch here (git merge {task.spec.target}), resolve the conflicts, commit, then finish.\n\n{detail}"
+        f"Your branch {task.branch} conflicts with {target}, which has moved on. Merge {target} into your branch here "
+        f"(git merge {target}), resolve the conflicts, commit, then finish.\n\n{detail}"
     )
     return Word(stable_id(cause, "conflict"), text)
 
 
 def landing_unverified(task: Task, cause: str, output: str) -> Word:
+    target = task.spec.target
     text = (
-        f"Your branch {task.branch} merged into {task.spec.target} as it is now does not pass verification. Merge "
-        f"{task.spec.target} into your branch here (git merge {task.spec.target}), fix the cause, then finish.\n\n{output}"
+        f"Your branch {task.branch}, merged into {target} as it is now, does not pass verification. Merge {target} into "
+        f"your branch here (git merge {target}), fix the cause, then finish.\n\n{output}"
     )
     return Word(stable_id(cause, "unverified"), text)
 

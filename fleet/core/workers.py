@@ -14,7 +14,7 @@ from zlib import crc32
 from fleet.core.decisions import StopWorker, TellWorker
 from fleet.core.draft import Draft
 from fleet.core.events import StartFailed, WorkerLost, WorkerStarted
-from fleet.core.model import Attempt, Task, Word
+from fleet.core.model import Attempt, Task, Tokens, Word
 from fleet.core.wording import opening_id
 from fleet.core.worktrees import remove_worktree
 
@@ -134,8 +134,9 @@ def end(draft: Draft, attempt: Attempt, reason: str, detail: str) -> None:
         reason=reason,
         detail=detail,
         ended_ms=draft.now_ms,
-        tokens=attempt.tokens + attempt.answer_tokens,
-        answer_tokens=type(attempt.tokens)(),
+        tokens=attempt.tokens + attempt.running_tokens + attempt.answer_tokens,
+        running_tokens=Tokens(),
+        answer_tokens=Tokens(),
     )
     draft.put_attempt(ended)
     draft.settle = True

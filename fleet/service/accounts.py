@@ -22,7 +22,7 @@ from profiles.login import LoginUnknown, login_command, login_state
 from profiles.profile import InvalidProfile, Profile
 from profiles.secrets import NoUsableKeyring, open_secrets
 from profiles.token import InvalidToken, read_token
-from workers.client import stream, verdict
+from workers.client import lines, stream, verdict
 
 VERIFY_TIMEOUT_S = 120.0
 VERIFY_PROMPT = "Reply with the single word OK."
@@ -175,7 +175,7 @@ def _judge(
     for text in ended.stdout.splitlines():
         line = stream.read(text.encode())
         seen = seen.after(line)
-        result = line if isinstance(line, stream.Result) else result
+        result = line if isinstance(line, lines.Result) else result
     judged = verdict.judge(result, seen, verdict.Exit(ended.returncode, None, ended.stderr))
     # A limit shows that the credential works, as an answer does.
     ok = judged.kind in (verdict.Kind.FINISHED, verdict.Kind.LIMITED, verdict.Kind.TURNS, verdict.Kind.BUSY)

@@ -17,7 +17,7 @@ from fleet.service.requests import NotDone
 from fleet.service.snapshot import snapshot
 from fleet.shell import homelock
 from fleet.shell.starting import profile_of
-from fleet.store.errors import StoreUnusable
+from fleet.store.errors import StoreUnreadable
 from profiles.login import LoginUnknown, login_state
 from profiles.secrets import NoUsableKeyring, open_secrets
 from workers.host import LocalHost
@@ -113,7 +113,7 @@ def _state(home: Home, environ: Mapping[str, str]) -> list[Finding]:
         return [Finding("database", "ok", "none yet"), *_keyring(home, "new", needed=False)]
     try:
         fleet = snapshot(home)
-    except StoreUnusable as failed:
+    except StoreUnreadable as failed:
         return [Finding("database", "error", str(failed))]
     found = [Finding("database", "ok", f"{len(fleet.tasks)} tasks, {len(fleet.accounts)} accounts")]
     accounts = [a for a in fleet.accounts.values() if a.state != "removed"]

@@ -15,7 +15,7 @@ def snapshot(home: Home) -> Fleet:
     """As of now: what has reset since the last commit counts as reset."""
     if not home.database.exists():
         return Fleet()
-    store = SqliteStore(home.database, read_only=True)
+    store = SqliteStore(home.database)
     try:
         return replace(store.load().fleet, now_ms=time.time_ns() // 1_000_000)
     finally:

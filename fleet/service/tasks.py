@@ -17,8 +17,8 @@ from fleet.home import Home
 from fleet.service.requests import NotDone, stamp, submit
 from fleet.service.when import UnknownTime, parse_when
 from workers.client.command import BadLaunch, check_rule
-from workers.git import GitError
-from workers.landing import checked_out_at
+from workers.git import Git, GitError
+from workers.worktree.checkouts import checked_out_at
 from workers.worktree.repository import inspect, resolve_target
 
 TITLE_CHARS = 60
@@ -96,7 +96,7 @@ def _spec(request: TaskRequest, now: datetime) -> tuple[TaskSpec, list[str]]:
         repository = inspect(Path(request.repo).expanduser())
         target = resolve_target(repository, request.target)
         deadline = parse_when(request.deadline, now) if request.deadline else None
-        held = checked_out_at(repository.root, target.branch) if request.land == "merge" else None
+        held = checked_out_at(Git(repository.root), target.branch) if request.land == "merge" else None
     except (GitError, UnknownTime, BadLaunch) as failed:
         raise NotDone(str(failed)) from failed
     warnings = []
@@ -106,8 +106,8 @@ def _spec(request: TaskRequest, now: datetime) -> tuple[TaskSpec, list[str]]:
         )
     if held is not None:
         warnings.append(
-            f"{target.branch} is checked out at {held} and is never moved under you: the verified merge will wait until "
-            f"you check out something else there, or merge it yourself"
+            f"{target.branch} is checked out at {held} and is never moved under you: the verified merge will "
+            f"wait until you check out something else there, or merge it yourself"
         )
     spec = TaskSpec(
         prompt=request.prompt,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import structlog
 
 from fleet.core.model import Attempt
-from workers.client import stream
+from workers.client import lines
 from workers.client.render import render_line
 
 LINES_PER_S = 3.0
@@ -30,7 +30,7 @@ class Chatter:
         self._log = log
         self._voices: dict[str, _Voice] = {}
 
-    def say(self, attempt: Attempt, line: stream.Line, now_s: float) -> None:
+    def say(self, attempt: Attempt, line: lines.Line, now_s: float) -> None:
         voice = self._voices.setdefault(attempt.id, _Voice(BURST_LINES, now_s))
         voice.left = min(BURST_LINES, voice.left + (now_s - voice.seen_at) * LINES_PER_S)
         voice.seen_at = now_s

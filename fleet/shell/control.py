@@ -40,7 +40,7 @@ def socket_path(home: Home) -> Path:
 
 async def serve(path: Path, answer: Answer) -> None:
     """Answers requests until cancelled. Only the user may connect."""
-    path.unlink(missing_ok=True)
+    await anyio.Path(path).unlink(missing_ok=True)
     listener = await anyio.create_unix_listener(path, mode=0o600)
     async with listener:
         await listener.serve(lambda stream: _converse(stream, answer))

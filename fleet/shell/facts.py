@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from fleet.core import events
 from fleet.core.model import Tokens
 from profiles.windows import is_informative, scope_of
-from workers.client import stream, verdict
+from workers.client import lines, stream, verdict
+from workers.client.activity import Activity
 from workers.client.windows import Windows
 from workers.spool import Record
 
@@ -34,11 +35,17 @@ _OUTCOMES: Mapping[verdict.Kind, events.Outcome] = {
 
 
 @dataclass(frozen=True, slots=True)
+class _Total:
+    tokens: Tokens
+    cost_usd: float
+
+
+@dataclass(frozen=True, slots=True)
 class Heard:
     """The facts for the core, and the lines of the client that tell a person something."""
 
     facts: list[events.Fact]
-    lines: list[stream.Line]
+    lines: list[lines.Line]
 
 
 class Listener:
@@ -48,7 +55,10 @@ class Listener:
     def __init__(self, tiers: Mapping[str, str]) -> None:
         self._tiers = tiers
         self._seen = verdict.Seen()
+        self._activity = Activity()
         self._turn_judged = False
+        self._good_end: events.TurnEnded | None = None
+        self._counted = _Total(Tokens(), 0.0)
         self._stderr = ""
 
     def hear(self, records: Iterable[Record]) -> Heard:
@@ -62,11 +72,11 @@ class Listener:
                     heard.facts.append(fact)
         return heard
 
-    def _record(self, record: Record, lines: list[stream.Line]) -> Iterable[events.Fact]:
+    def _record(self, record: Record, telling: list[lines.Line]) -> Iterable[events.Fact]:
         if record.kind == "o":
             line = stream.read(record.payload)
-            if isinstance(line, stream.Answer | stream.Retry | stream.Result):
-                lines.append(line)
+            if isinstance(line, lines.Answer | lines.Retry | lines.Result):
+                telling.append(line)
             return self._said(line, record.at_ms)
         if record.kind == "e":
             text = record.payload.decode(errors="replace")
@@ -76,47 +86,56 @@ class Listener:
             return self._supervised(record.payload)
         return (events.Garbled(1),)
 
-    def _said(self, line: stream.Line, at_ms: int) -> Iterable[events.Fact]:
+    def _said(self, line: lines.Line, at_ms: int) -> Iterable[events.Fact]:
         self._seen = self._seen.after(line)
-        if isinstance(line, stream.Init):
+        before, self._activity = self._activity, self._activity.after(line)
+        yield from (events.WordTaken(word) for word in sorted(self._activity.taken - before.taken))
+        yield from (events.WordLost(word) for word in sorted(self._activity.lost - before.lost))
+        if isinstance(line, lines.Init):
             self._turn_judged = False
-            return (events.Began(line.version),)
-        if isinstance(line, stream.Answer):
-            return self._answered(line, at_ms)
-        if isinstance(line, Windows):
-            return (events.WindowsRead(self._readings(line), at_ms),)
-        if isinstance(line, stream.Replay):
-            return (events.WordTaken(line.uuid),)
-        if isinstance(line, stream.Lifecycle):
-            return (events.WordTaken(line.uuid),) if line.state in ("started", "completed") else ()
-        if isinstance(line, stream.Result):
-            return self._ended(line)
-        return (events.Garbled(1),) if isinstance(line, stream.Malformed) else ()
+            yield events.Began(line.version)
+        elif isinstance(line, lines.Answer):
+            yield from self._answered(line, at_ms)
+        elif isinstance(line, Windows):
+            yield events.WindowsRead(self._readings(line), at_ms)
+        elif isinstance(line, lines.Result):
+            yield from self._ended(line)
+        elif isinstance(line, lines.Malformed):
+            yield events.Garbled(1)
+        if self._good_end is not None and self._activity.idle:
+            yield self._good_end
+            self._good_end = None
 
-    def _answered(self, line: stream.Answer, at_ms: int) -> Iterable[events.Fact]:
+    def _answered(self, line: lines.Answer, at_ms: int) -> Iterable[events.Fact]:
         if line.error is not None:
             return (events.WindowsRead(self._readings(line.refused), at_ms),) if line.refused else ()
         return (events.Answered(line.message_id, _tokens(line.tokens)),)
 
-    def _ended(self, result: stream.Result) -> Iterable[events.Fact]:
+    def _ended(self, result: lines.Result) -> Iterable[events.Fact]:
+        """A good end waits until the client is at rest: words told in the meantime get a turn of their own."""
         judged = verdict.judge(result, self._seen, None)
         self._turn_judged = True
-        taken = [events.WordTaken(uuid) for uuid in result.consumed]
         outcome = _OUTCOMES.get(judged.kind, "error")
-        if outcome == "finished" and result.queued:
-            return taken
+        denials = len(result.permission_denials)
+        yield self._used(result)
+        if outcome == "finished":
+            self._good_end = events.TurnEnded(outcome, "", denials=denials)
+            if self._activity.background:
+                yield events.AwaitsBackground()
+            return
+        self._good_end = None
         readings: tuple[events.WindowReading, ...] = ()
         if outcome == "limited" and judged.window is None:
             readings = (events.WindowReading("unnamed", None, None, None, "rejected", refused=True),)
-        ended = events.TurnEnded(
-            outcome,
-            judged.reason if outcome != "finished" else "",
-            _tokens(result.tokens),
-            result.cost_usd,
-            readings,
-            len(result.permission_denials),
-        )
-        return [*taken, ended]
+        yield events.TurnEnded(outcome, judged.reason, readings, denials)
+
+    def _used(self, result: lines.Result) -> events.Used:
+        """What was used since the last result. An older client gives only the process's totals."""
+        if result.turn is not None:
+            return events.Used(_sum(result.turn), sum(use.cost_usd for use in result.turn))
+        total, before = _Total(_sum(result.models), result.cost_usd), self._counted
+        self._counted = total
+        return events.Used(total.tokens - before.tokens, total.cost_usd - before.cost_usd)
 
     def _supervised(self, payload: bytes) -> Iterable[events.Fact]:
         try:
@@ -172,5 +191,9 @@ def is_urgent(fact: events.Fact) -> bool:
     return isinstance(fact, events.TurnEnded | events.Exited)
 
 
-def _tokens(tokens: stream.Tokens) -> Tokens:
+def _sum(models: Iterable[lines.ModelUse]) -> Tokens:
+    return sum((_tokens(use.tokens) for use in models), Tokens())
+
+
+def _tokens(tokens: lines.Tokens) -> Tokens:
     return Tokens(tokens.input, tokens.output, tokens.cache_read, tokens.cache_creation)

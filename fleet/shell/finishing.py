@@ -14,7 +14,8 @@ from fleet.shell import places
 from workers import landing, processes
 from workers.git import Git, GitError
 from workers.verify import Verdict, verify
-from workers.worktree.commit import HookRefused, commit_work
+from workers.worktree.checkouts import checked_out_at
+from workers.worktree.commit import HookRefused, WorkUnfinished, commit_work
 from workers.worktree.make import SetupFailed
 from workers.worktree.remove import remove
 from workers.worktree.settings import read_settings
@@ -51,9 +52,11 @@ class Finisher:
         path = Path(worktree.path or places.worktree_path(self.home, task))
         self.sweep(task)
         try:
-            commit_work(path, commit_message(task))
+            commit_work(path, commit_message(task), branch=task.branch)
         except HookRefused as refused:
             return Checked(False, None, f"the repository's hook refused the commit of your work:\n{refused}")
+        except WorkUnfinished as unfinished:
+            return Checked(False, None, str(unfinished))
         verdict = self._verify(task, worktree, path)
         return Checked(verdict.ok, Git(path).commit_of("HEAD"), "" if verdict.ok else told(verdict))
 
@@ -83,18 +86,20 @@ class Finisher:
         """Of a held task: whether a person has landed it, and whether its target is free now."""
         repo = Path(task.spec.repo)
         landed = landing.is_landed(repo, task.commit or "", task.spec.target)
-        return landed, landing.checked_out_at(repo, task.spec.target) is None
+        return landed, checked_out_at(Git(repo), task.spec.target) is None
 
     def remove(self, task: Task) -> str | None:
-        """Removes the worktree; returns the ref that what was in no commit is kept in. Raises GitError, OSError: then it
-        is still there."""
+        """Removes the worktree; returns the ref that what was in no commit is kept in.
+
+        Raises GitError, OSError: then it is still there.
+        """
         ref = places.preserve_ref(task)
-        kept = remove(Path(task.spec.repo), places.worktree_path(self.home, task), ref)
-        return ref if kept else None
+        removed = remove(Path(task.spec.repo), places.worktree_path(self.home, task), ref)
+        return ref if removed.preserved else None
 
     def sweep(self, task: Task) -> None:
         """Ends what an earlier verification, cut short, has left running."""
-        processes.sweep(places.check_marker(task, self.home_id), spool_path=None)
+        processes.sweep(places.check_marker(task, self.home_id), spool_path=self.home.runs / "none")
 
     def _verification(self, task: Task, worktree: Worktree) -> Callable[[Path], Verdict]:
         return lambda path: self._verify(task, worktree, path)
@@ -128,5 +133,5 @@ def _as_ended(ended: landing.Outcome) -> Ended:
     if isinstance(ended, landing.VerifyFailed):
         return Ended("unverified", None, told(ended.verdict))
     if isinstance(ended, landing.Held):
-        return Ended("held", ended.commit, f"{ended.where}: {ended.advice}")
+        return Ended("held", ended.commit, ended.advice)
     return Ended("moved", None, "")

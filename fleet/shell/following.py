@@ -11,7 +11,7 @@ from uuid import uuid4
 from fleet.core import events
 from fleet.core.model import Attempt, Fleet
 from fleet.shell.facts import Listener, is_urgent
-from workers.client import stream
+from workers.client import lines
 from workers.spool import Batch, Follower
 
 GATHER_S = 0.2
@@ -27,7 +27,7 @@ class _Pending:
     facts: list[events.Fact] = field(default_factory=list)
 
 
-Said = Callable[[str, stream.Line], None]
+Said = Callable[[str, lines.Line], None]
 
 
 class Following:
@@ -84,7 +84,7 @@ class Following:
                 heard = batch.end
                 listener.hear(batch.records)
 
-    def poll(self, at_ms: int) -> list[events.Event]:
+    def poll(self, at_ms: int) -> list[events.Spooled]:
         """The events that are due: at once when something waits for them, else gathered for `GATHER_S`."""
         for batch in self._follower.poll():
             self._take(batch)

@@ -30,8 +30,8 @@ class HomeHeld(Exception):
         self.holder = holder
         who = "another process" if holder is None else f"process {holder.pid}, since {_when(holder.since)}"
         super().__init__(
-            f"{home.root} is held by {who}. One coordinator at a time: use `fleet status` to look, `fleet down` to stop it, "
-            "or name another FLEET_HOME"
+            f"{home.root} is held by {who}. One coordinator at a time: `fleet status` to look, `fleet down` to "
+            "stop it, or name another FLEET_HOME"
         )
 
 

@@ -147,7 +147,7 @@ class Starter:
         if token is None:
             raise CannotStart(
                 "credential",
-                f"the keyring has no token for {account.name}: `fleet account remove {account.name}`, then add it again",
+                f"the keyring has no token for {account.name}: remove the account and add it again",
             )
         return token.encode()
 
