@@ -1,0 +1,63 @@
+"""A real Secret Service (gnome-keyring on a session bus of its own) for as long as a test needs it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+PROGRAMS = ("dbus-run-session", "gnome-keyring-daemon")
+
+
+@contextmanager
+def keyring_service(home: Path, passphrase: str | None) -> Iterator[dict[str, str]]:
+    """The environment in which a started service is reached; unlocked with `passphrase`, or locked when that is None.
+
+    Skips the test where the programs aren't installed, unless FLEET_TEST_KEYRING=required (as in CI).
+    """
+    missing = [program for program in PROGRAMS if shutil.which(program) is None]
+    if missing and os.environ.get("FLEET_TEST_KEYRING") == "required":
+        pytest.fail(f"not installed: {', '.join(missing)} (apt install gnome-keyring dbus)")
+    if missing:
+        pytest.skip(f"not installed: {', '.join(missing)} (apt install gnome-keyring dbus)")
+    home.mkdir(parents=True, exist_ok=True)
+    env = {"PATH": os.environ["PATH"], "HOME": str(home), "XDG_RUNTIME_DIR": str(home)}
+    unlock = "--unlock" if passphrase is not None else ""
+    script = f'echo "$DBUS_SESSION_BUS_ADDRESS"; exec gnome-keyring-daemon --foreground {unlock} --components=secrets'
+    with subprocess.Popen(
+        ["dbus-run-session", "--", "sh", "-c", script],
+        env=env,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    ) as session:
+        try:
+            assert session.stdin is not None and session.stdout is not None
+            address = session.stdout.readline().strip()
+            session.stdin.write(f"{passphrase or ''}\n")
+            session.stdin.close()
+            env["DBUS_SESSION_BUS_ADDRESS"] = address
+            _wait_for_its_name(env)
+            yield env
+        finally:
+            os.killpg(session.pid, signal.SIGTERM)
+
+
+def _wait_for_its_name(env: dict[str, str]) -> None:
+    ask = ["dbus-send", "--session", "--print-reply", "--dest=org.freedesktop.DBus", "/"]
+    ask += ["org.freedesktop.DBus.NameHasOwner", "string:org.freedesktop.secrets"]
+    deadline = time.monotonic() + 20
+    while "true" not in subprocess.run(ask, env=env, capture_output=True, text=True, timeout=20).stdout:
+        assert time.monotonic() < deadline, (
+            "gnome-keyring-daemon did not take its name on the bus within 20 s"
+        )
+        time.sleep(0.02)
