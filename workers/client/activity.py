@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import dataclass, replace
 
-from workers.client.stream import Background, Init, Lifecycle, Line, Replay, Result, SessionState
+from workers.client.lines import Background, Init, Lifecycle, Line, Replay, Result, SessionState
 
 _LOST = frozenset({"discarded", "refused"})
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from workers.client.stream import (
+from workers.client.lines import (
     Answer,
     Line,
     Malformed,
@@ -17,8 +17,8 @@ from workers.client.stream import (
     Text,
     ToolResults,
     ToolUse,
-    read,
 )
+from workers.client.stream import read
 from workers.client.windows import Windows
 
 _WIDTH = 160

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from workers.client.stream import Answer, Init, Line, Result, Retry
+from workers.client.lines import Answer, Init, Line, Result, Retry
 from workers.client.windows import Windows, model_scope
 
 

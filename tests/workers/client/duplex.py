@@ -17,8 +17,9 @@ from uuid import uuid4
 from workers.client import say
 from workers.client.activity import Activity
 from workers.client.command import ENVIRONMENT, Launch, command
+from workers.client.lines import Line, Result
 from workers.client.locate import bundled_client
-from workers.client.stream import Line, Result, read
+from workers.client.stream import read
 from workers.client.verdict import Exit, Seen, Verdict, judge
 
 FLAGS = frozenset({"--replay-user-messages", "--permission-prompts"})

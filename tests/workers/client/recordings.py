@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from workers.client.stream import Line, Result, read
+from workers.client.lines import Line, Result
+from workers.client.stream import read
 from workers.client.verdict import Exit, Seen, Verdict, judge
 
 FOLDER = Path(__file__).parent / "recorded"

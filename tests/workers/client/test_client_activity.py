@@ -4,7 +4,8 @@ import pytest
 
 from tests.workers.client import recordings
 from workers.client.activity import Activity
-from workers.client.stream import Lifecycle, Line, ModelUse, Result, SessionState, read
+from workers.client.lines import Lifecycle, Line, ModelUse, Result, SessionState
+from workers.client.stream import read
 
 FIRST, SECOND = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
 BOTH = frozenset({FIRST, SECOND})

@@ -15,9 +15,9 @@ from fleet.double import Account, Double, Fault, Script, Step, Task, ToolCall, W
 from tests.workers.client.duplex import FLAGS, Duplex
 from workers.client import say
 from workers.client.command import Launch
+from workers.client.lines import ControlReply, Init, Result, ToolResults
 from workers.client.locate import flags, locate, version
 from workers.client.session import Carried, Missing, carry, find_transcript
-from workers.client.stream import ControlReply, Init, Result, ToolResults
 from workers.client.verdict import Kind, judge
 
 pytestmark = pytest.mark.client
@@ -110,11 +110,11 @@ def test_words_told_during_a_tool_join_the_turn(start: Start) -> None:
     assert [set(result.consumed) for result in results] == [client.told]
 
 
-def test_an_interrupted_client_takes_in_what_came_next(start: Start) -> None:
+def test_an_interrupted_client_takes_in_what_came_next(start: Start, double: Double) -> None:
     """An interrupt ends the turn, not the session: the next message is answered."""
     client = start()
     client.say("[[double:slow_answer]] Take your time.")
-    client.until(lambda line: isinstance(line, Init))
+    double.wait_for(lambda requests: bool(requests))
     client.send(say.interrupt("i1"))
     reply = client.until(lambda line: isinstance(line, ControlReply))
     assert isinstance(reply, ControlReply)

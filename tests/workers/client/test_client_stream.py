@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from tests.workers.client import recordings
 from workers.client import say
-from workers.client.render import render
-from workers.client.stream import (
+from workers.client.lines import (
     Answer,
     ControlReply,
     Init,
@@ -24,8 +23,9 @@ from workers.client.stream import (
     Tokens,
     ToolResults,
     ToolUse,
-    read,
 )
+from workers.client.render import render
+from workers.client.stream import read
 from workers.client.verdict import Seen, judge
 from workers.client.windows import Windows
 

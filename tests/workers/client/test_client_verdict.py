@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from tests.workers.client import recordings
-from workers.client.stream import Answer, Init, Result, read
+from workers.client.lines import Answer, Init, Result
+from workers.client.stream import read
 from workers.client.verdict import Exit, Kind, Seen, judge
 
 RESET_MS = 1_795_400_000_000
