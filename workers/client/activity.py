@@ -25,7 +25,9 @@ class Activity:
     idle: bool = False
     """No turn runs, none is queued, and nothing that would begin one runs in the background."""
     background: int = 0
-    """Commands and agents that run in the background."""
+    """Commands and agents that run in the background. A server that a worker left running never ends: with
+    all told settled, give it a time of grace and then end the client.
+    """
     taken: frozenset[str] = frozenset()
     """Messages that are in the session's history. They need not be told again, not even on another
     account.
@@ -58,9 +60,13 @@ class Activity:
         """
         return frozenset(told) - self.taken
 
+    def settled_all(self, told: Set[str]) -> bool:
+        """Whether no told message is waited for any more, whatever still runs in the background."""
+        return frozenset(told) <= self.settled | self.lost
+
     def at_rest(self, told: Set[str]) -> bool:
         """Whether the client waits for words, having settled all it was told."""
-        return self.idle and frozenset(told) <= self.settled | self.lost
+        return self.idle and self.settled_all(told)
 
     def _message(self, uuid: str, state: str) -> Activity:
         if state == "queued":

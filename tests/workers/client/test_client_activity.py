@@ -99,3 +99,11 @@ def test_an_older_clients_turn_is_unknown() -> None:
     assert line.turn is None
     assert [(use.model, use.tokens.output) for use in line.models] == [("m", 7)]
     assert isinstance(line.models[0], ModelUse)
+
+
+def test_a_command_left_in_the_background_is_known_to_run() -> None:
+    """With all words settled and a command still running, the client is not at rest, and one can tell why."""
+    lines = recordings.lines("background")
+    first = next(at for at, line in enumerate(lines, 1) if line == SessionState("idle"))
+    found = activity(lines[:first])
+    assert (found.at_rest({FIRST}), found.settled_all({FIRST}), found.background) == (False, True, 1)
