@@ -42,15 +42,15 @@ def _accept(draft: Draft, task: Task) -> None:
 def _give_back(draft: Draft, task: Task, word: Word, why: str) -> None:
     """A failed check goes back to the same session, a bounded number of times."""
     repairs = task.repairs + 1
-    first_line = next(iter(word.text.split("\n\n", 1)[-1].strip().splitlines()), "")
+    last_line = next(iter(reversed(word.text.strip().splitlines())), "")
     if repairs > draft.before.settings.repairs_max:
         attempt = draft.attempts.get(task.attempt or "")
-        fail(draft, task, f"{why} {repairs} times; the last output began: {first_line}")
+        fail(draft, task, f"{why} {repairs} times; the last output ended: {last_line}")
         if attempt is not None:
             stop(draft, attempt, "unverified", how="close")
         return
     draft.note(
-        "warning", f"{why} ({repairs} of {draft.before.settings.repairs_max}): {first_line}", task=task.id
+        "warning", f"{why} ({repairs} of {draft.before.settings.repairs_max}): {last_line}", task=task.id
     )
     _go_on_with_words(draft, replace(task, repairs=repairs, words=(*task.words, word)))
 

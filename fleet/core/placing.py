@@ -27,10 +27,12 @@ def _place(draft: Draft, placement: Placement) -> None:
     )
     _claim_worktree(draft, task)
     draft.decide(StartWorker, attempt=attempt.id)
-    how = "starts"
+    how = f"starts on {attempt.account}"
     if attempt.resumes:
-        how = f"moves from {attempt.carry_from} to" if attempt.carry_from else "goes on"
-    draft.note("info", f"{task.spec.title}: {how} on {attempt.account}, {attempt.tier}", attempt=attempt)
+        how = f"goes on on {attempt.account}"
+    if attempt.carry_from:
+        how = f"moves from {attempt.carry_from} to {attempt.account}, with its session"
+    draft.note("info", f"{task.spec.title}: {how} ({attempt.tier})", attempt=attempt)
 
 
 def _attempt(draft: Draft, task: Task, placement: Placement) -> Attempt:

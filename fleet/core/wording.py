@@ -56,8 +56,8 @@ def landing_conflict(task: Task, cause: str, detail: str) -> Word:
 def landing_unverified(task: Task, cause: str, output: str) -> Word:
     target = task.spec.target
     text = (
-        f"Your branch {task.branch}, merged into {target} as it is now, does not pass verification. Merge {target} into "
-        f"your branch here (git merge {target}), fix the cause, then finish.\n\n{output}"
+        f"Your branch {task.branch}, merged into {target} as it is now, does not pass verification. Merge {target} "
+        f"into your branch here (git merge {target}), fix the cause, then finish.\n\n{output}"
     )
     return Word(stable_id(cause, "unverified"), text)
 

@@ -30,7 +30,8 @@ class Chatter:
         self._log = log
         self._voices: dict[str, _Voice] = {}
 
-    def say(self, attempt: Attempt, line: lines.Line, now_s: float) -> None:
+    def say(self, attempt: Attempt, worktree: str | None, line: lines.Line, now_s: float) -> None:
+        """Shows a line, with paths as they are seen from `worktree`."""
         voice = self._voices.setdefault(attempt.id, _Voice(BURST_LINES, now_s))
         voice.left = min(BURST_LINES, voice.left + (now_s - voice.seen_at) * LINES_PER_S)
         voice.seen_at = now_s
@@ -41,6 +42,8 @@ class Chatter:
         if text is None:
             return
         voice.left -= 1
+        if worktree:
+            text = text.replace(f"{worktree}/", "")
         log = self._log.bind(
             task=attempt.task, attempt=attempt.id, account=attempt.account, host=attempt.host
         )

@@ -164,7 +164,8 @@ class Coordinator:
     def _said(self, attempt_id: str, line: Any) -> None:
         attempt = self.engine.fleet.attempts.get(attempt_id)
         if attempt is not None:
-            self._chatter.say(attempt, line, time.monotonic())
+            worktree = self.engine.fleet.worktrees[attempt.task].path
+            self._chatter.say(attempt, worktree, line, time.monotonic())
 
     def _spool_lost(self, attempt_id: str, error: Exception) -> None:
         self._complain(attempt_id, f"its spool cannot be read: {error}", attempt=attempt_id)

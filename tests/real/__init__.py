@@ -1,0 +1,1 @@
+"""The whole program with the real client, against the loopback double."""

@@ -1,0 +1,188 @@
+"""A home, a repository and a double for one test, and the real `fleet` command to use on them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fleet.double import Double
+from tests.real_client import CLIENT
+
+PATIENCE_S = 90.0
+
+
+@dataclass
+class Household:
+    """Everything lies below `root`, which is the tests' own HOME too: nothing of this machine's user is touched."""
+
+    root: Path
+    double: Double
+    extra_env: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def home(self) -> Path:
+        return self.root / "home"
+
+    @property
+    def repo(self) -> Path:
+        return self.root / "repo"
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {
+            "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
+            "HOME": str(self.root),
+            "LANG": "C.UTF-8",
+            "FLEET_HOME": str(self.home),
+            "FLEET_CLIENT": str(CLIENT),
+            # A real backend of a public library: plain text, in this test's own directory.
+            "PYTHON_KEYRING_BACKEND": "keyrings.alt.file.PlaintextKeyring",
+            "XDG_DATA_HOME": str(self.root / "data"),
+            **self.extra_env,
+        }
+
+    def fleet(self, *words: str, stdin: str = "", code: int | None = 0, cwd: Path | None = None) -> str:
+        """Runs a command, checks its exit code (None: any), and returns its standard output."""
+        ended = self.run(*words, stdin=stdin, cwd=cwd)
+        story = f"fleet {' '.join(words)} ended with {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
+        assert code is None or ended.returncode == code, story
+        return ended.stdout
+
+    def run(self, *words: str, stdin: str = "", cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "fleet.cli", *words],
+            input=stdin,
+            env=self.env,
+            cwd=cwd or self.root,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+
+    def json(self, *words: str) -> Any:
+        return json.loads(self.fleet(*words, "--json"))
+
+    def task(self, task_id: str) -> dict[str, Any]:
+        shown: dict[str, Any] = self.json("task", "show", task_id)
+        return shown
+
+    def make_repo(self, files: Mapping[str, str] | None = None, checked_out: str = "elsewhere") -> Path:
+        """A repository with `main`, and (by default) another branch checked out, so that merges may land on main."""
+        self.repo.mkdir(parents=True)
+        self.git("init", "--quiet", "--initial-branch=main")
+        self.git("config", "user.name", "Test")
+        self.git("config", "user.email", "test@localhost")
+        for name, text in (files or {"README.md": "A sample.\n"}).items():
+            path = self.repo / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "-m", "Begin")
+        if checked_out != "main":
+            self.git("switch", "--quiet", "--create", checked_out)
+        return self.repo
+
+    def git(self, *words: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(self.repo), *words], env=self.env, capture_output=True, text=True, check=True
+        ).stdout
+
+    def add_account(
+        self, name: str, *more: str, kind: str = "subscription", token: str | None = None
+    ) -> None:
+        """The double knows an account by the token `tok-NAME`, unless another is given."""
+        words = (
+            "account",
+            "add",
+            name,
+            "--kind",
+            kind,
+            "--token-stdin",
+            "--base-url",
+            self.double.base_url,
+            *more,
+        )
+        self.fleet(*words, stdin=token or f"tok-{name}")
+
+    def add_task(self, prompt: str, *more: str) -> str:
+        return self.fleet("task", "add", prompt, "--repo", str(self.repo), *more).strip()
+
+    def up_until_idle(self, *more: str, code: int | None = 0) -> list[dict[str, Any]]:
+        """Runs the coordinator to its end and returns its log."""
+        ended = self.run("up", "--until-idle", "--log-format", "json", *more)
+        assert code is None or ended.returncode == code, f"{ended.returncode}\n{ended.stdout}\n{ended.stderr}"
+        return [json.loads(line) for line in ended.stderr.splitlines() if line.startswith("{")]
+
+    @contextmanager
+    def coordinator(self, *more: str) -> Iterator[subprocess.Popen[bytes]]:
+        """A coordinator in the background; its log goes to `root/up.log`. Its workers are stopped at the end."""
+        with (self.root / "up.log").open("ab") as log:
+            process = self.start_coordinator(log, *more)
+            try:
+                yield process
+            finally:
+                if process.poll() is None:
+                    self.run("down", "--stop-workers")
+                    if process.poll() is None:
+                        process.send_signal(signal.SIGTERM)
+                    process.wait(30)
+
+    def start_coordinator(self, log: Any, *more: str) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "fleet.cli", "up", "--log-format", "json", *more],
+            env=self.env,
+            cwd=self.root,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+        self.wait_for(
+            lambda: self.json("status")["coordinator"] is not None or process.poll() is not None,
+            "no coordinator",
+        )
+        return process
+
+    def wait_for(self, holds: Callable[[], object], story: str, timeout_s: float = 60.0) -> None:
+        """Polls until `holds`; fails with `story` and the coordinator's log when it never does."""
+        until = time.monotonic() + timeout_s
+        while not holds():
+            if time.monotonic() > until:
+                log = self.root / "up.log"
+                raise AssertionError(f"{story}\n{log.read_text() if log.exists() else ''}")
+            time.sleep(0.05)
+
+    def wait_for_state(self, task_id: str, *states: str, timeout_s: float = 60.0) -> dict[str, Any]:
+        self.wait_for(
+            lambda: self.task(task_id)["state"] in states, f"{task_id} never became {states}", timeout_s
+        )
+        return self.task(task_id)
+
+    def leftovers(self) -> list[int]:
+        """Living processes of this home's runs: after everything has ended there must be none."""
+        home_id = self.home_id()
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit() and int(entry.name) != os.getpid():
+                try:
+                    environ = (entry / "environ").read_bytes()
+                except OSError:
+                    continue
+                if f"@{home_id}".encode() in environ:
+                    found.append(int(entry.name))
+        return found
+
+    def home_id(self) -> str:
+        import sqlite3
+
+        with sqlite3.connect(self.home / "fleet.db") as database:
+            return str(database.execute("SELECT home_id FROM meta").fetchone()[0])
