@@ -15,6 +15,10 @@ class StoreNewer(StoreUnreadable):
     """The database was written by a newer version of fleet."""
 
 
+class StoreOlder(StoreUnreadable):
+    """The database has not been brought to this version yet, and reading alone may not do it."""
+
+
 def corrupt_file(path: object, detail: object) -> StoreCorrupt:
     return StoreCorrupt(
         f"{path} cannot be read as fleet's database ({detail}). Stop fleet, keep a copy of the file with its -wal and "
@@ -22,7 +26,7 @@ def corrupt_file(path: object, detail: object) -> StoreCorrupt:
     )
 
 
-def corrupt_row(path: object, table: str, row: str, detail: str) -> StoreCorrupt:
+def corrupt_row(path: object, table: str, row: str, detail: object) -> StoreCorrupt:
     return StoreCorrupt(
         f"{path}: the row {row} of table {table} cannot be read: {detail}. Every other row is untouched. Keep a copy "
         f"of the file, then correct or delete that row with `sqlite3 {path}`, or put a backup in its place"
@@ -33,4 +37,11 @@ def newer_database(path: object, found: int, known: int) -> StoreNewer:
     return StoreNewer(
         f"{path} was written by a newer version of fleet (its schema is {found}, this version knows {known}): "
         f"upgrade fleet, or use another FLEET_HOME"
+    )
+
+
+def older_database(path: object, found: int, known: int) -> StoreOlder:
+    return StoreOlder(
+        f"{path} was written by an older version of fleet (its schema is {found}, this version's is {known}): "
+        f"`fleet up` brings it up to date"
     )

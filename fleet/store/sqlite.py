@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
-from uuid import uuid4
 
 from fleet.core.decisions import Effect
 from fleet.core.model import Fleet
@@ -20,6 +19,7 @@ from fleet.store import codec
 from fleet.store.errors import corrupt_file, corrupt_row
 from fleet.store.failures import is_damage, why
 from fleet.store.migrate import migrate
+from fleet.store.reader import open_reader
 from fleet.store.rows import Row, effect_row, meta_row, note_row, value_row
 from fleet.store.statements import statements
 
@@ -30,28 +30,32 @@ BUSY_TIMEOUT_MS = 5_000
 class SqliteStore:
     """Implements `ports.Store`. It may move between threads, but is for one caller at a time."""
 
-    def __init__(self, path: Path | Literal[":memory:"]) -> None:
-        """Opens the database, and makes or migrates it. Raises StoreUnreadable (StoreCorrupt, StoreNewer) for a file
-        that cannot be used, StoreFailed when it cannot be written."""
+    def __init__(self, path: Path | Literal[":memory:"], *, read_only: bool = False) -> None:
+        """Opens the database, and makes or migrates it unless `read_only` (then it can only `load`, and shows the
+        moment of its opening). Raises StoreUnreadable (StoreCorrupt, StoreNewer, StoreOlder) for a file that cannot
+        be used as it is, StoreFailed when it cannot be written."""
         self.path = path
         self._write = statements("writing.sql")
         self._load = statements("loading.sql")
+        self._connection = open_reader(str(path)) if read_only else self._open()
+
+    def _open(self) -> sqlite3.Connection:
         with self._explained("open"):
-            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
         try:
             with self._explained("open"):
-                self._prepare()
+                self._prepare(connection)
         except BaseException:
-            self._connection.close()
+            connection.close()
             raise
+        return connection
 
-    def _prepare(self) -> None:
-        self._connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = FULL")
-        self._connection.execute("PRAGMA foreign_keys = ON")
-        migrate(self._connection, self.path)
-        self._connection.execute(self._write["found_home"], {"home_id": uuid4().hex})
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        migrate(connection, self.path)
 
     def load(self) -> Loaded:
         """The fleet as last committed. Raises StoreCorrupt, naming the row that cannot be read."""
@@ -59,10 +63,11 @@ class SqliteStore:
             maps: dict[str, Any] = {
                 name: dict(self._values(name, kind)) for name, kind in codec.VALUES.items()
             }
-            home_id, now_ms, tasks_made, decisions_made, draining = self._connection.execute(
-                self._load["meta"]
-            ).fetchone()
+            meta = self._connection.execute(self._load["meta"]).fetchone()
             outstanding = tuple(self._effects())
+        if meta is None:
+            raise corrupt_row(self.path, "meta", "1", "it is missing")
+        home_id, now_ms, tasks_made, decisions_made, draining = meta
         fleet = Fleet(
             **maps,
             queue=tuple(sorted(task.rank for task in maps["tasks"].values() if task.state == "queued")),

@@ -10,6 +10,9 @@ CREATE TABLE meta (
     draining        INTEGER NOT NULL DEFAULT 0
 );
 
+-- A home is named once: its secrets and processes go by that name.
+INSERT INTO meta (only, home_id) VALUES (1, lower(hex(randomblob(16))));
+
 CREATE TABLE tasks (
     seq    INTEGER PRIMARY KEY,
     id     TEXT    NOT NULL UNIQUE,

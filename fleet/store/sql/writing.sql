@@ -51,9 +51,6 @@ DELETE FROM outbox WHERE id = :id;
 INSERT INTO journal (at_ms, level, task, attempt, account, host, text)
 VALUES (:at_ms, :level, :task, :attempt, :account, :host, :text);
 
--- name: found_home
-INSERT INTO meta (only, home_id) VALUES (1, :home_id) ON CONFLICT (only) DO NOTHING;
-
 -- name: put_meta
 UPDATE meta SET home_id = :home_id, now_ms = :now_ms, tasks_made = :tasks_made,
     decisions_made = :decisions_made, draining = :draining;

@@ -1,0 +1,109 @@
+"""What the faces show: plain dicts and lists, ready for JSON, from the database as last committed.
+
+Works while a coordinator runs and when none does; a home without a database is an empty one. Times are ISO 8601 in
+UTC; what is unknown is None. Every function raises `fleet.store.errors.StoreUnreadable` for a database that cannot be
+read. Only light modules are imported, as `fleet status` must start about as fast as the interpreter does.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from fleet.service import shapes
+from fleet.service.rows import Rows
+from fleet.service.running import coordinator
+
+Home = str | os.PathLike[str]
+Record = dict[str, Any]
+
+
+class NotFound(KeyError):
+    """There is nothing of that name; the message says what to look at."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+def status(home: Home, now_ms: int | None = None) -> Record:
+    """The fleet at a glance. `coordinator` is None when none runs."""
+    now_ms = _now_ms(now_ms)
+    with Rows(home) as rows:
+        buckets = _buckets_by_pool(rows, now_ms)
+        workers = [shapes.worker(body) for body in rows.bodies("attempts", "workers")]
+        return {
+            "accounts": [
+                shapes.account_brief(body, buckets.get(body["pool"], []))
+                for body in rows.bodies("accounts", "accounts")
+            ],
+            "tasks": dict(rows.plain("task_states")),
+            "workers": workers,
+            "hosts": [shapes.host(body, workers) for body in rows.bodies("hosts", "hosts")],
+            "coordinator": coordinator(home),
+        }
+
+
+def tasks(home: Home, state: str | None = None) -> list[Record]:
+    """All tasks in the order they were added, or those in one state."""
+    statement = "tasks_in_state" if state else "tasks"
+    with Rows(home) as rows:
+        return [shapes.task_brief(body) for body in rows.bodies("tasks", statement, state=state)]
+
+
+def task(home: Home, task_id: str) -> Record:
+    """Everything about one task, with its attempts and its history. Raises NotFound."""
+    with Rows(home) as rows:
+        found = rows.bodies("tasks", "task", id=task_id)
+        if not found:
+            raise NotFound(f"there is no task {task_id}: see `fleet task list`")
+        worktree = rows.bodies("worktrees", "worktree", task=task_id)
+        return {
+            **shapes.task_full(found[0]),
+            "worktree": shapes.worktree_brief(worktree[0]) if worktree else None,
+            "attempts": [
+                shapes.attempt(body) for body in rows.bodies("attempts", "attempts_of", task=task_id)
+            ],
+            "history": [shapes.history_line(*line) for line in rows.plain("history", task=task_id)],
+        }
+
+
+def accounts(home: Home, now_ms: int | None = None) -> list[Record]:
+    """All accounts but the removed ones, by name."""
+    now_ms = _now_ms(now_ms)
+    with Rows(home) as rows:
+        return _accounts(rows, rows.bodies("accounts", "accounts"), now_ms)
+
+
+def account(home: Home, name: str, now_ms: int | None = None) -> Record:
+    """One account. Raises NotFound, also for a removed one."""
+    now_ms = _now_ms(now_ms)
+    with Rows(home) as rows:
+        found = rows.bodies("accounts", "account", name=name)
+        if not found:
+            raise NotFound(f"there is no account {name}: see `fleet account list`")
+        return _accounts(rows, found, now_ms)[0]
+
+
+def worktrees(home: Home) -> list[Record]:
+    """The worktrees that exist, and of the removed ones those with work preserved in a ref."""
+    with Rows(home) as rows:
+        found = [shapes.worktree(body, state) for body, state in rows.bodies_and("worktrees", "worktrees")]
+    return [one for one in found if one["state"] != "removed" or one["preserved"]]
+
+
+def _accounts(rows: Rows, bodies: list[Record], now_ms: int) -> list[Record]:
+    buckets = _buckets_by_pool(rows, now_ms)
+    workers = [shapes.worker(body) for body in rows.bodies("attempts", "workers")]
+    return [shapes.account(body, buckets.get(body["pool"], []), workers) for body in bodies]
+
+
+def _buckets_by_pool(rows: Rows, now_ms: int) -> dict[str, list[Record]]:
+    by_pool: dict[str, list[Record]] = {}
+    for body in rows.bodies("buckets", "buckets"):
+        by_pool.setdefault(body["pool"], []).append(shapes.bucket(body, now_ms))
+    return by_pool
+
+
+def _now_ms(now_ms: int | None) -> int:
+    return time.time_ns() // 1_000_000 if now_ms is None else now_ms

@@ -1,0 +1,36 @@
+"""Which coordinator runs on a home: what the holder of its lock says of itself. Light: see `reading`."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from typing import Any
+
+from fleet.service.shapes import iso
+
+_LOCK = "coordinator.lock"
+"""`Home.lock`'s name; `fleet.shell.homelock` writes it."""
+
+
+def coordinator(home: str | os.PathLike[str]) -> dict[str, Any] | None:
+    """`pid` and `since` of the running coordinator; None when none runs, or only a short command holds the home."""
+    try:
+        lock = open(os.path.join(os.fspath(home), _LOCK), encoding="utf-8")  # noqa: PTH118, PTH123, SIM115
+    except FileNotFoundError:
+        return None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _said(lock.read())
+    return None
+
+
+def _said(text: str) -> dict[str, Any] | None:
+    """A holder that has not written who it is yet is none yet."""
+    try:
+        said = json.loads(text)
+        return {"pid": int(said["pid"]), "since": iso(int(said["since"] * 1000))} if said["socket"] else None
+    except (ValueError, KeyError, TypeError):
+        return None

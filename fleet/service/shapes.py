@@ -1,0 +1,199 @@
+"""The shape in which each thing is shown, made from its stored body. Light: see `reading`."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+Record = dict[str, Any]
+
+READING_LIFE_MS = 5 * 3_600_000
+"""`Settings.reading_life_ms`, held to it by a test: the core is too heavy to import here."""
+
+_TOKENS = ("input", "output", "cache_read", "cache_write")
+
+
+def iso(at_ms: int | None) -> str | None:
+    """Epoch milliseconds as ISO 8601 in UTC. None stays None, as does a time that no calendar has."""
+    if at_ms is None:
+        return None
+    try:
+        seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at_ms // 1000))
+    except (OverflowError, ValueError, OSError):
+        return None
+    return f"{seconds}.{int(at_ms) % 1000:03d}Z"
+
+
+# --- accounts and their buckets -------------------------------------------------------------------------
+
+
+def bucket(body: Record, now_ms: int) -> Record:
+    """A refusal outranks the reading until its reset; past its reset a reading is unknown."""
+    refused_until = body["refused_until_ms"]
+    refused = refused_until is not None and now_ms < refused_until
+    utilization = _utilization_now(body, now_ms)
+    status = body["status"] if utilization is not None and body["status"] != "rejected" else None
+    resets = refused_until if refused else body["resets_ms"]
+    return {
+        "name": body["name"],
+        "scope": body["scope"],
+        "utilization": utilization,
+        "resets_at": iso(resets) if resets is not None and now_ms < resets else None,
+        "observed_at": iso(body["observed_ms"]),
+        "source": body["source"],
+        "status": "rejected" if refused else status or "unknown",
+    }
+
+
+def _utilization_now(body: Record, now_ms: int) -> float | None:
+    resets = body["resets_ms"]
+    until = body["observed_ms"] + READING_LIFE_MS if resets is None else resets
+    known: float | None = body["utilization"] if now_ms < until else None
+    return known
+
+
+def account_brief(body: Record, buckets: list[Record]) -> Record:
+    return {
+        "name": body["name"],
+        "kind": body["kind"],
+        "state": _account_state(body["state"], buckets),
+        "buckets": buckets,
+    }
+
+
+def _account_state(state: str, buckets: list[Record]) -> str:
+    """`limited` when a bucket for all tiers gives nothing now. A tier's own bucket leaves the others their work."""
+    spent = (
+        b["scope"] is None and (b["status"] == "rejected" or (b["utilization"] or 0) >= 1) for b in buckets
+    )
+    return "limited" if state == "ready" and any(spent) else state
+
+
+def account(body: Record, buckets: list[Record], workers: list[Record]) -> Record:
+    brief = account_brief(body, buckets)
+    return {
+        "name": brief["name"],
+        "kind": brief["kind"],
+        "state": brief["state"],
+        "reason": body["reason"] or None,
+        "tiers": dict(body["tiers"]),
+        "concurrency": body["concurrency"],
+        "workers": sum(worker["account"] == body["name"] for worker in workers),
+        "pool": body["pool"],
+        "base_url": body["base_url"],
+        "login": body["login"],
+        "added_at": iso(body["added_ms"]),
+        "buckets": buckets,
+    }
+
+
+# --- tasks, attempts, worktrees -------------------------------------------------------------------------
+
+
+def task_brief(body: Record) -> Record:
+    spec = body["spec"]
+    return {
+        "id": body["id"],
+        "title": spec["title"],
+        "state": body["state"],
+        "priority": spec["priority"],
+        "deadline": iso(spec["deadline_ms"]),
+        "repo": spec["repo"],
+        "branch": body["branch"],
+        "landed_commit": body["landed_commit"],
+        "after": body["after"],
+        "reason": body["reason"] or None,
+        "created_at": iso(body["created_ms"]),
+    }
+
+
+def task_full(body: Record) -> Record:
+    spec = body["spec"]
+    return {
+        **task_brief(body),
+        "ended_at": iso(body["ended_ms"]),
+        "prompt": spec["prompt"],
+        "tiers": spec["tiers"],
+        "target": spec["target"],
+        "land": spec["land"],
+        "verify": spec["verify"],
+        "allow_tools": spec["allow_tools"],
+        "max_turns": spec["max_turns"],
+        "max_budget_usd": spec["max_budget_usd"],
+        "session_id": body["session_id"],
+        "words": body["words"],
+    }
+
+
+def attempt(body: Record) -> Record:
+    """`tokens` include those of the answer that is still being streamed."""
+    counted, streaming = body["tokens"], body["answer_tokens"]
+    return {
+        "id": body["id"],
+        "account": body["account"],
+        "tier": body["tier"],
+        "model": body["model"],
+        "host": body["host"],
+        "session_id": body["session_id"],
+        "state": body["state"],
+        "reason": body["reason"] or None,
+        "detail": body["detail"] or None,
+        "started_at": iso(body["started_ms"]),
+        "ended_at": iso(body["ended_ms"]),
+        "tokens": {kind: counted[kind] + streaming[kind] for kind in _TOKENS},
+        "cost_usd": body["cost_usd"],
+        "malformed": body["malformed"],
+    }
+
+
+def history_line(
+    at_ms: int, level: str, attempt_id: str | None, account_name: str | None, host_name: str | None, text: str
+) -> Record:
+    return {
+        "at": iso(at_ms),
+        "level": level,
+        "attempt": attempt_id,
+        "account": account_name,
+        "host": host_name,
+        "text": text,
+    }
+
+
+def worktree_brief(body: Record) -> Record:
+    return {"path": body["path"], "state": body["state"], "preserved": body["preserved"]}
+
+
+def worktree(body: Record, task_state: str) -> Record:
+    return {
+        "task": body["task"],
+        "task_state": task_state,
+        "repo": body["repo"],
+        "slot": body["slot"],
+        **worktree_brief(body),
+    }
+
+
+# --- workers and hosts ----------------------------------------------------------------------------------
+
+
+def worker(body: Record) -> Record:
+    return {
+        "attempt": body["id"],
+        "task": body["task"],
+        "account": body["account"],
+        "tier": body["tier"],
+        "host": body["host"],
+        "state": body["state"],
+        "started_at": iso(body["started_ms"]),
+    }
+
+
+def host(body: Record, workers: list[Record]) -> Record:
+    return {
+        "name": body["name"],
+        "workers": sum(one["host"] == body["name"] for one in workers),
+        "workers_max": body["workers_max"],
+        "memory_free_bytes": body["memory_free_bytes"],
+        "problem": body["problem"] or None,
+        "observed_at": iso(body["observed_ms"]),
+    }

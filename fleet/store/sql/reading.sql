@@ -1,0 +1,39 @@
+-- name: task_states
+SELECT state, count(*) FROM tasks GROUP BY state;
+
+-- name: tasks
+SELECT id, body FROM tasks ORDER BY seq;
+
+-- name: tasks_in_state
+SELECT id, body FROM tasks WHERE state = :state ORDER BY seq;
+
+-- name: task
+SELECT id, body FROM tasks WHERE id = :id;
+
+-- name: accounts
+SELECT name, body FROM accounts WHERE state <> 'removed' ORDER BY name;
+
+-- name: account
+SELECT name, body FROM accounts WHERE state <> 'removed' AND name = :name;
+
+-- name: buckets
+SELECT id, body FROM buckets ORDER BY pool, id;
+
+-- name: workers
+SELECT id, body FROM attempts WHERE state <> 'ended' ORDER BY seq;
+
+-- name: attempts_of
+SELECT id, body FROM attempts WHERE task = :task ORDER BY seq;
+
+-- name: hosts
+SELECT name, body FROM hosts ORDER BY name;
+
+-- name: worktree
+SELECT task, body FROM worktrees WHERE task = :task;
+
+-- name: worktrees
+SELECT worktrees.task, worktrees.body, tasks.state FROM worktrees JOIN tasks ON tasks.id = worktrees.task
+ORDER BY worktrees.seq;
+
+-- name: history
+SELECT at_ms, level, attempt, account, host, text FROM journal WHERE task = :task ORDER BY seq;
