@@ -80,7 +80,8 @@ class Task:
 
     `attempt` fences reports: one that names another attempt is refused. `session_account` is the account in
     whose directory the session's transcript lies. `faults` counts faults of the environment in a row without
-    an answer in between, `repairs` how often a failed check was given back to the session.
+    an answer in between, `repairs` how often a failed check was given back to the session. `spent_usd` is what
+    attempts that have ended cost by the client's estimate.
     """
 
     id: str
@@ -101,10 +102,17 @@ class Task:
     not_before_ms: int = 0
     faults: int = 0
     repairs: int = 0
+    spent_usd: float = 0.0
     words: tuple[Word, ...] = ()
     landing_since_ms: int | None = None
     landing_begun: bool = False
     ended_ms: int | None = None
+
+    @property
+    def budget_left_usd(self) -> float | None:
+        """What the next attempt may cost; None without a limit. The client counts anew with each process."""
+        limit = self.spec.max_budget_usd
+        return None if limit is None else max(limit - self.spent_usd, 0.0)
 
     @property
     def rank(self) -> Rank:

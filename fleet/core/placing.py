@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from fleet.core import headroom
 from fleet.core.decisions import StartWorker
 from fleet.core.dispatch import Placement, choose
 from fleet.core.draft import Draft
@@ -20,6 +21,7 @@ def dispatch(draft: Draft) -> None:
 def _place(draft: Draft, placement: Placement) -> None:
     task = draft.tasks[placement.task]
     attempt = draft.put_attempt(_attempt(draft, task, placement))
+    _restart_ramp(draft, attempt.account)
     draft.put_task(
         replace(
             task, state="running", attempt=attempt.id, attempts=attempt.number, reason="", not_before_ms=0
@@ -33,6 +35,13 @@ def _place(draft: Draft, placement: Placement) -> None:
     if attempt.carry_from:
         how = f"moves from {attempt.carry_from} to {attempt.account}, with its session"
     draft.note("info", f"{task.spec.title}: {how} ({attempt.tier})", attempt=attempt)
+
+
+def _restart_ramp(draft: Draft, name: str) -> None:
+    """An account that is tried again after a pause starts its ramp anew, as TCP does after an idle time."""
+    account = draft.accounts[name]
+    if account.allowance > 1 and not headroom.is_proven(draft.peek(), account):
+        draft.put_account(replace(account, allowance=1))
 
 
 def _attempt(draft: Draft, task: Task, placement: Placement) -> Attempt:

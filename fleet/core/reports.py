@@ -96,6 +96,8 @@ def read_windows(
     """Merges readings into the pool's buckets. A refusal closes them, and shuts the account's allowance to
     one."""
     account = draft.accounts[attempt.account]
+    if any(reading.refused for reading in readings):
+        account = draft.put_account(replace(account, allowance=1))
     changed = headroom.merged(
         draft.buckets,
         account.pool,
@@ -112,7 +114,6 @@ def read_windows(
         )
         draft.put_bucket(key, bucket)
         if newly:
-            draft.put_account(replace(draft.accounts[account.name], allowance=1))
             draft.note("warning", f"limit reached: {bucket.name} refuses", attempt=attempt)
             draft.settle = True
 

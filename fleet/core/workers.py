@@ -141,6 +141,7 @@ def end(draft: Draft, attempt: Attempt, reason: str, detail: str) -> None:
     draft.put_attempt(ended)
     draft.settle = True
     task = draft.tasks[attempt.task]
+    task = draft.put_task(replace(task, spent_usd=task.spent_usd + (attempt.cost_usd or 0.0)))
     if task.state == "running":
         _put_back(draft, task, ended)
     elif task.state in ("cancelled", "landed"):
@@ -151,6 +152,8 @@ def end(draft: Draft, attempt: Attempt, reason: str, detail: str) -> None:
 def _put_back(draft: Draft, task: Task, attempt: Attempt) -> None:
     reason = attempt.reason
     why = f"{reason}: {attempt.detail}" if attempt.detail else reason
+    if task.budget_left_usd == 0.0:
+        reason = "budget"
     if reason in FINAL:
         fail(draft, task, f"{FINAL[reason]} ({attempt.detail})" if attempt.detail else FINAL[reason])
         return

@@ -126,8 +126,8 @@ def task_full(body: Record) -> Record:
 
 
 def attempt(body: Record) -> Record:
-    """`tokens` include those of the answer that is still being streamed."""
-    counted, streaming = body["tokens"], body["answer_tokens"]
+    """`tokens` include those of the turn that is still running."""
+    counted = [body[part] for part in ("tokens", "running_tokens", "answer_tokens")]
     return {
         "id": body["id"],
         "account": body["account"],
@@ -140,7 +140,7 @@ def attempt(body: Record) -> Record:
         "detail": body["detail"] or None,
         "started_at": iso(body["started_ms"]),
         "ended_at": iso(body["ended_ms"]),
-        "tokens": {kind: counted[kind] + streaming[kind] for kind in _TOKENS},
+        "tokens": {kind: sum(part[kind] for part in counted) for kind in _TOKENS},
         "cost_usd": body["cost_usd"],
         "malformed": body["malformed"],
     }

@@ -44,7 +44,9 @@ def logs(home: Home, task_id: str, *, follow: bool, colour: bool) -> Iterator[st
                     shown.add(attempt["id"])
                     spools.watch(attempt["id"], 0)
                     yield f"── attempt {attempt['id']}: {attempt['account']}, {attempt['tier']} ──"
-                yield from _read_up(spools, colour)
+                path = (task["worktree"] or {}).get("path")
+                for line in _read_up(spools, colour):
+                    yield line.replace(f"{path}/", "") if path else line
             if not follow or task["state"] in ("landed", "failed", "cancelled"):
                 yield f"── {task_id} is {task['state']}{': ' + task['reason'] if task['reason'] else ''} ──"
                 return

@@ -186,7 +186,7 @@ def _launch(task: Task, attempt: Attempt, path: Path, session_id: str, resumed: 
             cwd=path,
             allow_tools=task.spec.allow_tools,
             max_turns=task.spec.max_turns,
-            max_budget_usd=task.spec.max_budget_usd,
+            max_budget_usd=task.budget_left_usd,
         )
     except BadLaunch as failed:
         raise CannotStart("setup", str(failed)) from failed
