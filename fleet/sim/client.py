@@ -15,8 +15,10 @@ from fleet.core.events import (
     Garbled,
     Outcome,
     TurnEnded,
+    Used,
     WindowReading,
     WindowsRead,
+    WordLost,
     WordTaken,
 )
 from fleet.core.model import Tokens
@@ -173,9 +175,12 @@ class Run:
 
     def _end_turn(self, outcome: Outcome, detail: str) -> None:
         self.turn = False
-        self.write(
-            TurnEnded(outcome, detail, Tokens(10 * self.answers, 20 * self.answers), 0.01 * self.answers)
-        )
+        if self.inbox and self.rng.random() < self.rates().word_lost:
+            self.write(*(WordLost(message.id) for message in self.inbox))
+            self.inbox.clear()
+        if outcome == "finished":
+            self.write(Used(Tokens(10, 20), 0.01))
+        self.write(TurnEnded(outcome, detail))
         if self.inbox or self.ending == "close":
             self._soon(self.rng.randint(10, 1_000))
 

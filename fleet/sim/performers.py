@@ -54,7 +54,7 @@ class Performers:
     def _(self, effect: decisions.TellWorker, fleet: Fleet) -> list[Report]:
         run = self._world.runs.get(effect.attempt)
         if run is not None:
-            run.tell(effect.word, Message(effect.word, (effect.word,)))
+            run.tell(effect.id, Message(effect.word, (effect.word,)))
         return []
 
     @perform.register

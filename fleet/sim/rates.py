@@ -19,6 +19,7 @@ class Rates:
     answer_garbled: float = 0.02
     answer_no_model: float = 0.005
     credential_expires: float = 0.01
+    word_lost: float = 0.1
     reading_missing: float = 0.2
     reading_late: float = 0.15
     reading_jitter: float = 0.5
