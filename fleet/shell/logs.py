@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Callable, MutableMapping
+from collections.abc import MutableMapping
 from typing import Any, Literal, TextIO
 
 import structlog
@@ -16,6 +16,7 @@ _CREDENTIAL = re.compile(
     r"sk-[A-Za-z0-9_-]{12,}|(?i:bearer\s+)[A-Za-z0-9._~+/=-]{12,}|gh[pousr]_[A-Za-z0-9]{20,}|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]+"
 )
 HIDDEN = "[hidden]"
+MARKS = {"warning": "!", "error": "✗"}
 
 
 class Veil:
@@ -52,22 +53,61 @@ def open_log(form: Format | None, veil: Veil, out: TextIO | None = None) -> stru
     """A logger that writes to standard error; the form follows whether that is a terminal, unless named."""
     out = out or sys.stderr
     form = form or ("console" if out.isatty() else "json")
-    renderer: Callable[..., Any]
-    if form == "console":
-        renderer = structlog.dev.ConsoleRenderer(colors=out.isatty(), pad_event_to=0, sort_keys=False)
-        stamp = structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False)
-    else:
-        renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
-        stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
     logger: structlog.stdlib.BoundLogger = structlog.wrap_logger(
         structlog.WriteLogger(out),
         processors=[
             structlog.processors.add_log_level,
-            stamp,
             structlog.processors.format_exc_info,
             veil,
-            renderer,
+            *(_for_people(out.isatty()) if form == "console" else _for_programs()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
     )
     return logger
+
+
+def _for_programs() -> list[Any]:
+    return [
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.JSONRenderer(ensure_ascii=False),
+    ]
+
+
+def _for_people(colours: bool) -> list[Any]:
+    """Columns: when, who (attempt or task, and account), what; further keys behind."""
+    style = structlog.dev.ConsoleRenderer.get_default_column_styles(colors=colours, force_colors=colours)
+
+    def column(key: str, colour: str, width: int = 0) -> structlog.dev.Column:
+        shown = structlog.dev.KeyValueColumnFormatter(
+            key_style=None, value_style=colour, reset_style=style.reset, value_repr=str, width=width
+        )
+        return structlog.dev.Column(key, shown)
+
+    rest = structlog.dev.KeyValueColumnFormatter(
+        key_style=style.kv_key, value_style=style.kv_value, reset_style=style.reset, value_repr=str
+    )
+    columns = [
+        column("timestamp", style.timestamp),
+        column("mark", style.level_warn),
+        column("who", style.kv_value, width=7),
+        column("account", style.kv_key, width=10),
+        column("event", style.bright if colours else ""),
+        structlog.dev.Column("", rest),
+    ]
+    return [
+        structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
+        _who,
+        structlog.dev.ConsoleRenderer(columns=columns),
+    ]
+
+
+def _who(logger: object, name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """One column for the attempt, or the task where there is none; a mark for what is not well; this machine goes
+    without saying."""
+    task, attempt = event.pop("task", ""), event.pop("attempt", "")
+    event["who"] = attempt or task
+    event["mark"] = MARKS.get(event.pop("level", ""), " ")
+    event.setdefault("account", "")
+    if event.get("host") == "local":
+        del event["host"]
+    return event
