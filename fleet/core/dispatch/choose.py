@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fleet.core.dispatch import price
-from fleet.core.dispatch.feasible import Placement, backs_off_until, refusal
+from fleet.core.dispatch.feasible import Placement, backs_off_until, held_back, refusal
 from fleet.core.dispatch.room import Room
 from fleet.core.model import Fleet, Task
 
@@ -25,13 +25,12 @@ def choose(fleet: Fleet) -> Iterator[Placement]:
     room = Room(fleet)
     host = room.host_for_one_more()
     hopeless: set[Class] = set()
-    busy_tasks = {a.task for a in fleet.attempts.values()}
     for *_, task_id in fleet.queue:
         if host is None:
             return
         task = fleet.tasks[task_id]
         kind: Class = (task.spec.tiers, task.session_account if task.session_id else None)
-        if kind in hopeless or task_id in busy_tasks or backs_off_until(fleet, task) is not None:
+        if kind in hopeless or held_back(fleet, task) or backs_off_until(fleet, task) is not None:
             continue
         best = _best(fleet, room, task)
         if best is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fleet.core import headroom
-from fleet.core.dispatch.feasible import Refusal, backs_off_until, refusal, waits_for
+from fleet.core.dispatch.feasible import Refusal, backs_off_until, held_back, refusal, waits_for
 from fleet.core.dispatch.room import Room
 from fleet.core.model import Fleet, Task
 
@@ -57,6 +57,9 @@ def _queued(fleet: Fleet, task: Task) -> Explanation:
     until = backs_off_until(fleet, task)
     if until is not None:
         return Explanation(task.id, task.state, f"backs off: {task.reason}", expects_ms=until)
+    behind = held_back(fleet, task)
+    if behind:
+        return Explanation(task.id, task.state, behind)
     if fleet.draining:
         return Explanation(task.id, task.state, "no new workers are started: the coordinator is stopping")
     room = Room(fleet)

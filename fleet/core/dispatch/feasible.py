@@ -91,9 +91,18 @@ def _crowded(room: Room, account: Account, tier: str) -> Refusal | None:
 
 
 def _busy(fleet: Fleet, account: Account, tier: str) -> Refusal | None:
-    if fleet.now_ms >= account.busy_until_ms:
+    left = account.busy_until_ms - fleet.now_ms
+    if not 0 < left <= fleet.settings.backoff_max_ms:  # longer: set by a clock that has since been put right
         return None
     return Refusal(account.name, tier, "its server is overloaded, trying again", account.busy_until_ms)
+
+
+def held_back(fleet: Fleet, task: Task) -> str:
+    """What of its own past a queued task waits for: a worker or a worktree that is still going. Empty when nothing."""
+    if task.attempt in fleet.attempts:
+        return f"its worker {task.attempt} is still being stopped"
+    worktree = fleet.worktrees.get(task.id)
+    return "its old worktree is still being removed" if worktree and worktree.state == "removing" else ""
 
 
 def waits_for(fleet: Fleet, task: Task) -> list[Task]:
