@@ -17,6 +17,9 @@ from fleet.core.model import NEVER_MS, Account, Bucket, Fleet, Settings, bucket_
 RESET_JITTER_MS = 5_000
 """`resets_at` of one and the same window jitters by a second or two (measured)."""
 
+CLOCK_SLACK_MS = 600_000
+"""An observation further in the future than this was made by a clock that has since been put right: it is void."""
+
 UNKNOWN_HEADROOM = 0.5
 """How an account without a fresh reading ranks among those that have one: neither free nor spent."""
 
@@ -33,9 +36,13 @@ class Blocked:
     refused: bool
 
 
+def is_void(bucket: Bucket, now_ms: int) -> bool:
+    return bucket.observed_ms > now_ms + CLOCK_SLACK_MS
+
+
 def utilization_now(bucket: Bucket, now_ms: int, settings: Settings) -> float | None:
     """The bucket's utilization, or None where it is unknown: never read, past its reset, or too old."""
-    if bucket.utilization is None:
+    if bucket.utilization is None or is_void(bucket, now_ms):
         return None
     if bucket.resets_ms is not None:
         return bucket.utilization if now_ms < bucket.resets_ms else None
@@ -45,6 +52,8 @@ def utilization_now(bucket: Bucket, now_ms: int, settings: Settings) -> float | 
 
 def blocked_until(bucket: Bucket, now_ms: int, settings: Settings) -> Blocked | None:
     """Whether the bucket gives nothing now: refused and not yet reset, or read as full."""
+    if is_void(bucket, now_ms):
+        return None
     if bucket.refused_until_ms is not None and now_ms < bucket.refused_until_ms:
         return Blocked(bucket.name, bucket.refused_until_ms, refused=True)
     utilization = utilization_now(bucket, now_ms, settings)
@@ -101,9 +110,10 @@ def merged(
     for reading in readings:
         key = bucket_key(pool, reading.name)
         before = changed.get(key) or buckets.get(key)
-        after = _read(before, pool, reading, at_ms, source)
+        known = None if before is None or is_void(before, now_ms) else before
+        after = _read(known, pool, reading, min(at_ms, now_ms), source)
         if reading.refused:
-            after = _refused(after, reading, now_ms, settings)
+            after = _refused(after, reading, at_ms, now_ms, settings)
         if after != before:
             changed[key] = after
     return changed
@@ -143,13 +153,14 @@ def _is_stale(before: Bucket, reading: WindowReading, at_ms: int) -> bool:
     return reading.resets_ms < before.resets_ms - RESET_JITTER_MS
 
 
-def _refused(bucket: Bucket, reading: WindowReading, now_ms: int, settings: Settings) -> Bucket:
-    """The bucket with the refusal on it. Where the reset is missing or already past (a clock that is off), it
-    is guessed, and doubled with each refusal in a row, so that nothing can be tried in a tight circle."""
+def _refused(bucket: Bucket, reading: WindowReading, at_ms: int, now_ms: int, settings: Settings) -> Bucket:
+    """The bucket with the refusal on it. Where the reset is missing, or was already past when it was said (a clock
+    that is off), it is guessed, and doubled with each refusal in a row, so that nothing can be tried in a tight
+    circle. One that is only read after its reset closes nothing any more."""
     again = bucket.refused_until_ms is not None and now_ms < bucket.refused_until_ms
     refusals = bucket.refusals if again else bucket.refusals + 1
     until = reading.resets_ms
-    if until is None or until <= now_ms:
+    if until is None or until <= min(at_ms, now_ms):
         until = now_ms + min(settings.refusal_guess_ms << min(refusals - 1, 4), 3_600_000)
     until = max(until, bucket.refused_until_ms or 0) if again else until
     return replace(bucket, refused_until_ms=until, refusals=refusals, status="rejected")
