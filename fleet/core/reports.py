@@ -79,7 +79,7 @@ def _account_answered(draft: Draft, attempt: Attempt) -> None:
     allowance = min(max(account.concurrency, 1), account.allowance * 2)
     draft.settle = draft.settle or allowance != account.allowance or account.answered_ms is None
     draft.put_account(replace(account, allowance=allowance, answered_ms=draft.now_ms, busy_count=0))
-    for bucket in headroom.drawn_on(draft.before, account, attempt.tier):
+    for bucket in headroom.drawn_on(draft.peek(), account, attempt.tier):
         cleared = headroom.cleared_by_answer(bucket, draft.now_ms)
         if cleared is not bucket:
             draft.put_bucket(f"{bucket.pool}/{bucket.name}", cleared)
@@ -194,6 +194,11 @@ def _check(draft: Draft, attempt: Attempt) -> None:
 
 
 def _limited(draft: Draft, attempt: Attempt, fact: TurnEnded) -> None:
+    """A limit that named no window closes the account too, for a guessed time: else the task came straight back."""
+    buckets = headroom.drawn_on(draft.peek(), draft.accounts[attempt.account], attempt.tier)
+    if not any((b.refused_until_ms or 0) > attempt.started_ms for b in buckets):
+        reading = WindowReading("unnamed", None, None, None, "rejected", refused=True)
+        read_windows(draft, attempt, (reading,), draft.now_ms)
     stop(draft, attempt, "limited", how="quick", detail=fact.detail)
 
 
