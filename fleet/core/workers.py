@@ -18,8 +18,11 @@ from fleet.core.model import Attempt, Task, Tokens, Word
 from fleet.core.wording import opening_id
 from fleet.core.worktrees import remove_worktree
 
-BLAMELESS = frozenset({"limited", "busy", "login", "paused", "account removed", "lost"})
-"""Ends of an attempt that count nothing against its task."""
+BLAMELESS = frozenset({"limited", "busy", "login", "paused", "account removed"})
+"""Ends of an attempt that count nothing against its task: something else already keeps it from coming straight back."""
+
+PATIENT = frozenset({"lost", "disk"})
+"""Faults of the host: tried again with growing pauses, for as long as it takes."""
 
 FINAL = {
     "turns": "it reached its limit of turns: raise --max-turns, or say what to do and retry",
@@ -38,6 +41,8 @@ def worker_started(draft: Draft, event: WorkerStarted) -> None:
     if live is None:
         return
     attempt, task = live
+    if attempt.state == "running":  # reported twice: what it was told since must stay as it is
+        return
     began_anew = attempt.resumes and not event.resumed
     draft.put_attempt(
         replace(
@@ -158,7 +163,7 @@ def _put_back(draft: Draft, task: Task, attempt: Attempt) -> None:
         fail(draft, task, f"{FINAL[reason]} ({attempt.detail})" if attempt.detail else FINAL[reason])
         return
     faults = task.faults if reason in BLAMELESS else task.faults + 1
-    if faults >= draft.before.settings.faults_max:
+    if faults >= draft.before.settings.faults_max and reason not in PATIENT:
         fail(draft, task, f"{faults} workers in a row ended without an answer, the last one by {why}")
         return
     if reason == "no_session":
