@@ -76,7 +76,7 @@ def preserve_remains(admin: Path, ref: str) -> str | None:
 
 
 def _keep(git: Git, ref: str, *, with_files: bool) -> str | None:
-    snapshot = _snapshot(git, with_files=with_files, outer=git)
+    snapshot = _snapshot(git, with_files=with_files)
     if not snapshot.loose and not snapshot.lonely:
         return None
     earlier = git.commit_of(ref)
@@ -95,7 +95,7 @@ def _holds(git: RunsGit, commit: str, snapshot: _Snapshot) -> bool:
     return tree == snapshot.tree and set(snapshot.parents) <= {commit, *parents}
 
 
-def _snapshot(git: Git, *, with_files: bool, outer: Git) -> _Snapshot:
+def _snapshot(git: Git, *, with_files: bool) -> _Snapshot:
     """Everything of one repository, and of those inside it. `outer` is where a nested repository's commits
     must go."""
     admin = git_dir(git.directory)
@@ -108,7 +108,7 @@ def _snapshot(git: Git, *, with_files: bool, outer: Git) -> _Snapshot:
     with tempfile.TemporaryDirectory(prefix="fleet-preserve-", dir=admin) as scratch:
         index = _Index(git, admin, Path(scratch) / "index", head_tree)
         staged_tree, unmerged = index.staged_tree()
-        inner = index.add_files(outer) if with_files else []
+        inner = index.add_files() if with_files else []
         tree = index.tree() if with_files or not unmerged else staged_tree
     base = (head,) if head else ()
     extra = [commit for commit in _operation_commits(git, admin) if commit not in base]
@@ -174,7 +174,7 @@ class _Index:
     def tree(self) -> str:
         return self._run("write-tree").out
 
-    def add_files(self, outer: Git) -> list[str]:
+    def add_files(self) -> list[str]:
         """Take in all files that are tracked or not ignored, as they lie there; gives the commits of nested
         repositories.
 
@@ -188,11 +188,11 @@ class _Index:
             self._run("add", "--all", "--sparse", "--", *skipped)
         kept: list[str] = []
         for path in strangers:
-            snapshot, commits = _nested(Git(self._git.directory / path), outer)
+            snapshot, commits = _nested(Git(self._git.directory / path), self._git)
             kept += commits
             self._run("read-tree", f"--prefix={path}/", snapshot.tree)
         for path in self._submodules():
-            kept += _nested(Git(self._git.directory / path), outer)[1]
+            kept += _nested(Git(self._git.directory / path), self._git)[1]
         return kept
 
     def _nothing_came(self, others: list[str]) -> bool:
@@ -217,7 +217,7 @@ def _without_stage(line: str) -> str:
 
 def _nested(inner: Git, outer: Git) -> tuple[_Snapshot, list[str]]:
     """What a repository inside the worktree has that exists nowhere else, brought over into the outer one."""
-    snapshot = _snapshot(inner, with_files=True, outer=outer)
+    snapshot = _snapshot(inner, with_files=True)
     commits = _unpushed_tips(inner, snapshot.head)
     if snapshot.loose:
         commits.append(

@@ -1,0 +1,103 @@
+"""How long a worktree takes to be made ready, against git alone. Prints ratios within one run; no absolute time counts.
+
+One after another: `make_ready` and `git worktree add` take turns, the median of the ratios of neighbours is told.
+Ten at once: ten `make_ready` together against ten `git worktree add` together, again taking turns.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from workers.worktree.make import make_ready
+
+FILES = 50_000
+ROUNDS = 7
+ROUNDS_AT_ONCE = 3
+AT_ONCE = 10
+
+
+def repository(root: Path, files: int) -> Path:
+    """A repository of `files` small files in directories of a hundred."""
+    repo = root / "repo"
+    subprocess.run(["git", "init", "--quiet", "-b", "main", str(repo)], check=True)
+    for number in range(files):
+        directory = repo / f"d{number // 10_000}" / f"e{number // 100 % 100}"
+        if number % 100 == 0:
+            directory.mkdir(parents=True)
+        (directory / f"f{number % 100}.txt").write_text(f"file {number}\n" * 8)
+    who = ["-c", "user.name=Bench", "-c", "user.email=bench@localhost"]
+    subprocess.run(["git", "add", "-A"], cwd=repo, check=True)
+    subprocess.run(["git", *who, "commit", "--quiet", "-m", "first"], cwd=repo, check=True)
+    subprocess.run(["git", "repack", "-adq"], cwd=repo, check=True)
+    return repo
+
+
+def with_git(repo: Path, path: Path) -> None:
+    words = ["git", "worktree", "add", "--quiet", "--no-track", "-b", path.name, str(path), "main"]
+    subprocess.run(words, cwd=repo, check=True)
+
+
+def with_fleet(repo: Path, path: Path) -> None:
+    marker = {"FLEET_RUN": f"{path.name}@bench"}
+    make_ready(repo, path, branch=f"fleet/{path.name}", base="main", ports=None, marker_env=marker)
+
+
+def timed(make: Callable[[Path, Path], None], repo: Path, paths: list[Path]) -> float:
+    """Seconds until all of `paths` are made, at the same time; removes them again."""
+    subprocess.run(["sync"], check=True)
+    started = time.perf_counter()
+    with ThreadPoolExecutor(len(paths)) as pool:
+        list(pool.map(lambda path: make(repo, path), paths))
+    took = time.perf_counter() - started
+    for path in paths:
+        shutil.rmtree(path)
+    subprocess.run(["git", "worktree", "prune", "--expire=now"], cwd=repo, check=True)
+    return took
+
+
+def ratios(repo: Path, trees: Path, rounds: int, at_once: int) -> list[float]:
+    """`make_ready` over plain git, per round. Which goes first takes turns, so that neither always has the warm cache."""
+    found = []
+    for turn in range(-1, rounds):
+        makers = [("git", with_git), ("fleet", with_fleet)][:: 1 if turn % 2 else -1]
+        took = {
+            name: timed(make, repo, [trees / f"{name}-{at_once}-{turn}-{n}" for n in range(at_once)])
+            for name, make in makers
+        }
+        if turn >= 0:  # the first round only warms up
+            found.append(took["fleet"] / took["git"])
+    return found
+
+
+def main(files: int = FILES) -> dict[str, object]:
+    """Measure; gives the ratios and prints them as one JSON document."""
+    with tempfile.TemporaryDirectory(prefix="fleet-bench-") as scratch:
+        root = Path(scratch)
+        repo = repository(root, files)
+        (root / "trees").mkdir()
+        alone = ratios(repo, root / "trees", ROUNDS, 1)
+        together = ratios(repo, root / "trees", ROUNDS_AT_ONCE, AT_ONCE)
+    figures: dict[str, object] = {
+        "worktree_files": files,
+        "worktree_ready_over_git": round(statistics.median(alone), 3),
+        "worktree_ready_over_git_all": [round(ratio, 3) for ratio in alone],
+        "worktree_ready_over_git_goal": 1.15,
+        "worktree_ten_at_once_over_git": round(statistics.median(together), 3),
+        "worktree_ten_at_once_over_git_all": [round(ratio, 3) for ratio in together],
+        "worktree_ten_at_once_over_git_goal": 1.0,
+    }
+    print(json.dumps(figures, indent=2))  # noqa: T201
+    return figures
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else FILES)

@@ -1,0 +1,225 @@
+"""Landing: verified where it was merged, then one compare-and-swap; a checkout is never moved under anybody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.workers.worktree.repositories import MARKER, commit, fingerprint, git, hook, write
+from workers.landing import Conflict, Held, Landed, Moved, Outcome, VerifyFailed, is_landed, land
+from workers.verify import Verdict
+from workers.worktree.make import make_ready
+from workers.worktree.repository import NoTarget
+
+BRANCH, VERIFIED = "fleet/t1", "refs/fleet/verified/t1"
+OPEN = Verdict(True, None, 0, "", 0.0)
+
+
+class Killed(Exception):
+    """Stands for the coordinator's end in the middle of a landing."""
+
+
+@pytest.fixture
+def tree(repo: Path, trees: Path) -> Path:
+    """A task's worktree; the user is on another branch, so that main may be moved."""
+    make_ready(repo, trees / "t1", branch=BRANCH, base="main", ports=None, marker_env=MARKER)
+    git(repo, "checkout", "--quiet", "-b", "user")
+    return trees / "t1"
+
+
+def main_goes_on(repo: Path, files: dict[str, str]) -> str:
+    git(repo, "checkout", "--quiet", "main")
+    done = commit(repo, files)
+    git(repo, "checkout", "--quiet", "user")
+    return done
+
+
+def go(
+    repo: Path, trees: Path, verify: Callable[[Path], Verdict] = lambda path: OPEN, target: str = "main"
+) -> Outcome:
+    return land(
+        repo, branch=BRANCH, target=target, landing_path=trees / "landing", message="Land t1", verify=verify,
+        verified_ref=VERIFIED, marker_env=MARKER,
+    )  # fmt: skip
+
+
+def test_a_branch_that_is_ahead_is_landed_as_it_is(repo: Path, tree: Path, trees: Path) -> None:
+    tip = commit(tree, {"b.txt": "b\n"})
+    assert go(repo, trees) == Landed(tip)
+    assert git(repo, "rev-parse", "main") == tip
+    assert is_landed(repo, tip, "main")
+
+
+def test_a_branch_that_is_beside_is_merged_and_verified_merged(repo: Path, tree: Path, trees: Path) -> None:
+    tip = commit(tree, {"b.txt": "b\n"})
+    other = main_goes_on(repo, {"c.txt": "c\n"})
+    seen: list[list[str]] = []
+
+    def gate(path: Path) -> Verdict:
+        seen.append(sorted(file.name for file in path.glob("?.txt")))
+        return OPEN
+
+    outcome = go(repo, trees, gate)
+    assert isinstance(outcome, Landed)
+    assert seen == [["a.txt", "b.txt", "c.txt"]]
+    assert git(repo, "log", "-1", "--format=%P %s", "main") == f"{other} {tip} Land t1"
+
+
+def test_landing_again_is_the_same_landing(repo: Path, tree: Path, trees: Path) -> None:
+    commit(tree, {"b.txt": "b\n"})
+    main_goes_on(repo, {"c.txt": "c\n"})
+    first = go(repo, trees)
+    assert go(repo, trees) == first
+    assert git(repo, "rev-list", "--merges", "--count", "main") == "1"
+
+
+def test_a_branch_without_commits_is_landed_already(repo: Path, tree: Path, trees: Path) -> None:
+    assert go(repo, trees) == Landed(git(repo, "rev-parse", "main"))
+
+
+def test_a_conflict_names_the_files_and_leaves_the_target_alone(repo: Path, tree: Path, trees: Path) -> None:
+    commit(tree, {"a.txt": "ours\n"})
+    before = main_goes_on(repo, {"a.txt": "theirs\n"})
+    outcome = go(repo, trees)
+    assert isinstance(outcome, Conflict)
+    assert outcome.files == ("a.txt",) and "CONFLICT" in outcome.output
+    assert git(repo, "rev-parse", "main") == before
+    assert git(trees / "landing", "status", "--porcelain") == ""
+
+
+def test_a_shut_gate_leaves_the_target(repo: Path, tree: Path, trees: Path) -> None:
+    before = git(repo, "rev-parse", "main")
+    commit(tree, {"b.txt": "b\n"})
+    verdict = Verdict(False, "make test", 2, "1 failed", 1.0)
+    assert go(repo, trees, lambda path: verdict) == VerifyFailed(verdict)
+    assert git(repo, "rev-parse", "main") == before
+
+
+def test_a_target_that_moves_while_verifying_is_not_overwritten(repo: Path, tree: Path, trees: Path) -> None:
+    tip = commit(tree, {"b.txt": "b\n"})
+
+    def gate(path: Path) -> Verdict:
+        main_goes_on(repo, {"c.txt": "c\n"})
+        return OPEN
+
+    assert go(repo, trees, gate) == Moved()
+    assert git(repo, "show", "main:c.txt") == "c"
+    assert isinstance(go(repo, trees), Landed)
+    assert is_landed(repo, tip, "main") and git(repo, "show", "main:c.txt") == "c"
+
+
+def test_a_target_the_user_has_checked_out_is_never_moved(repo: Path, tree: Path, trees: Path) -> None:
+    git(repo, "checkout", "--quiet", "main")
+    write(repo, {"a.txt": "the user's unsaved work\n", "new.txt": "x"})
+    commit(tree, {"b.txt": "b\n"})
+    before, tip = fingerprint(repo), git(repo, "rev-parse", "main")
+    outcome = go(repo, trees)
+    assert isinstance(outcome, Held) and outcome.where == repo
+    assert git(repo, "rev-parse", "main") == tip and fingerprint(repo) == before
+    assert git(repo, "rev-parse", VERIFIED) == outcome.commit and not is_landed(repo, outcome.commit, "main")
+    command = outcome.advice.partition("run: git ")[2].split()
+    assert command[0] == "-C" and command[2:] == ["merge", "--ff-only", outcome.commit]
+    git(repo, *command)
+    assert is_landed(repo, outcome.commit, "main")
+    assert go(repo, trees) == Landed(outcome.commit)
+
+
+def test_a_target_that_a_rebase_will_come_back_to_counts_as_checked_out(
+    repo: Path, tree: Path, trees: Path
+) -> None:
+    commit(tree, {"b.txt": "b\n"})
+    git(repo, "checkout", "--quiet", "main")
+    git(repo, "-c", "sequence.editor=sed -i s/^pick/edit/", "rebase", "-i", "--root")
+    assert git(repo, "branch", "--show-current") == ""
+    assert isinstance(go(repo, trees), Held)
+
+
+def test_being_killed_while_verifying_changes_nothing_and_the_next_call_lands_once(
+    repo: Path, tree: Path, trees: Path
+) -> None:
+    commit(tree, {"b.txt": "b\n"})
+    main_goes_on(repo, {"c.txt": "c\n"})
+    seen: list[str] = []
+
+    def killed(path: Path) -> Verdict:
+        seen.append(git(path, "rev-parse", "HEAD"))
+        write(path, {"a.txt": "half\n", "left.txt": "behind\n"})
+        raise Killed
+
+    with pytest.raises(Killed):
+        go(repo, trees, killed)
+    outcome = go(repo, trees)
+    assert outcome == Landed(seen[0]), "the same merge is the same commit"
+    assert git(repo, "show", "main:a.txt") == "one"
+    assert not (trees / "landing" / "left.txt").exists()
+    kept = git(repo, "for-each-ref", "--format=%(refname)", "refs/fleet/preserved")
+    assert git(repo, "show", f"{kept}:left.txt") == "behind", "it could have been a person's: kept"
+
+
+def test_a_hook_that_refuses_the_merge_shuts_the_gate(repo: Path, tree: Path, trees: Path) -> None:
+    commit(tree, {"b.txt": "b\n"})
+    before = main_goes_on(repo, {"c.txt": "c\n"})
+    hook(repo, "pre-merge-commit", "echo no merges on friday >&2; exit 1")
+    outcome = go(repo, trees)
+    assert isinstance(outcome, VerifyFailed) and not outcome.verdict.ok
+    assert "no merges on friday" in outcome.verdict.output_tail
+    assert git(repo, "rev-parse", "main") == before
+
+
+def test_a_hook_that_refuses_the_references_move_shuts_the_gate(repo: Path, tree: Path, trees: Path) -> None:
+    commit(tree, {"b.txt": "b\n"})
+    hook(repo, "reference-transaction", 'grep -q " refs/heads/main$" || exit 0; exit 1')
+    assert isinstance(go(repo, trees), VerifyFailed)
+
+
+def test_the_landing_place_is_set_up_for_the_merged_work_by_the_targets_settings(
+    repo: Path, tree: Path, trees: Path
+) -> None:
+    git(repo, "checkout", "--quiet", "main")
+    commit(repo, {".fleet.toml": '[worktree]\nsetup = ["cat b.txt > seen.log"]\n'})
+    git(repo, "checkout", "--quiet", "user")
+    commit(tree, {"b.txt": "b\n", "other.toml": ""})
+
+    def gate(path: Path) -> Verdict:
+        assert (path / "seen.log").read_text() == "b\n"
+        return OPEN
+
+    assert isinstance(go(repo, trees, gate), Landed)
+
+
+def test_a_setup_that_fails_on_the_merged_work_shuts_the_gate(repo: Path, tree: Path, trees: Path) -> None:
+    main_goes_on(repo, {".fleet.toml": '[worktree]\nsetup = ["! test -e b.txt"]\n'})
+    commit(tree, {"b.txt": "b\n"})
+    outcome = go(repo, trees)
+    assert isinstance(outcome, VerifyFailed) and outcome.verdict.command == "! test -e b.txt"
+
+
+def test_the_landing_place_is_used_again(repo: Path, tree: Path, trees: Path) -> None:
+    commit(tree, {"b.txt": "b\n"})
+    go(repo, trees)
+    inode = (trees / "landing" / "a.txt").stat().st_ino
+    commit(tree, {"c.txt": "c\n"})
+    assert isinstance(go(repo, trees), Landed)
+    assert (trees / "landing" / "a.txt").stat().st_ino == inode
+
+
+def test_a_branch_that_is_missing_is_a_clear_error(repo: Path, tree: Path, trees: Path) -> None:
+    with pytest.raises(NoTarget, match="no branch 'gone'"):
+        go(repo, trees, target="gone")
+
+
+def test_a_bare_repositorys_head_is_no_checkout(repo: Path, tree: Path, trees: Path, tmp_path: Path) -> None:
+    tip = commit(tree, {"b.txt": "b\n"})
+    git(tmp_path, "clone", "--quiet", "--bare", str(repo), "bare.git")
+    git(tmp_path / "bare.git", "symbolic-ref", "HEAD", "refs/heads/main")
+    assert go(tmp_path / "bare.git", trees) == Landed(tip)
+
+
+def test_histories_with_nothing_in_common_are_a_conflict(repo: Path, tree: Path, trees: Path) -> None:
+    git(tree, "checkout", "--quiet", "--orphan", "fresh")
+    commit(tree, {"b.txt": "b\n"})
+    git(tree, "checkout", "--quiet", "-B", BRANCH)
+    outcome = go(repo, trees)
+    assert isinstance(outcome, Conflict) and "unrelated histories" in outcome.output

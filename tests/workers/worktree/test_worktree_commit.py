@@ -1,0 +1,131 @@
+"""What a worker left uncommitted is committed, with the repository's hooks, on the task's branch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.workers.worktree.repositories import MARKER, commit, git, hook, repository, show, write
+from workers.worktree.commit import HookRefused, WorkUnfinished, commit_work
+from workers.worktree.make import make_ready
+
+BRANCH = "fleet/t1"
+
+
+@pytest.fixture
+def tree(repo: Path, trees: Path) -> Path:
+    make_ready(repo, trees / "t1", branch=BRANCH, base="main", ports=None, marker_env=MARKER)
+    return trees / "t1"
+
+
+def test_changes_and_new_files_are_committed_with_the_message(repo: Path, tree: Path) -> None:
+    write(tree, {"a.txt": "changed\n", "new.txt": "new\n", "x.log": "ignored\n"})
+    done = commit_work(tree, "Task t1\n\nsession abc\n#1 stays")
+    assert done == git(repo, "rev-parse", BRANCH)
+    assert git(repo, "log", "-1", "--format=%B", BRANCH) == "Task t1\n\nsession abc\n#1 stays"
+    assert git(repo, "log", "-1", "--format=%an <%ae>", BRANCH) == "Fleet <fleet@localhost>"
+    assert git(tree, "status", "--porcelain") == ""
+    assert commit_work(tree, "again") is None
+
+
+def test_a_name_that_is_configured_is_used(repo: Path, tree: Path) -> None:
+    git(repo, "config", "user.name", "Bea")
+    git(repo, "config", "user.email", "bea@example.org")
+    write(tree, {"a.txt": "changed\n"})
+    commit_work(tree, "work")
+    assert git(repo, "log", "-1", "--format=%an <%ae> %cn", BRANCH) == "Bea <bea@example.org> Bea"
+
+
+def test_a_hook_that_refuses_is_told_with_its_output_and_nothing_is_lost(repo: Path, tree: Path) -> None:
+    hook(repo, "pre-commit", "echo 'E501 line too long' >&2; exit 1")
+    write(tree, {"a.txt": "changed\n"})
+    with pytest.raises(HookRefused, match="E501 line too long") as refused:
+        commit_work(tree, "work")
+    assert "E501" in refused.value.output
+    assert (tree / "a.txt").read_text() == "changed\n"
+
+
+def test_work_on_a_detached_head_ends_up_on_the_tasks_branch(repo: Path, tree: Path) -> None:
+    git(tree, "checkout", "--quiet", "--detach")
+    commit(tree, {"b.txt": "committed\n"})
+    write(tree, {"c.txt": "loose\n"})
+    commit_work(tree, "work")
+    assert show(repo, BRANCH, "b.txt") == "committed" and show(repo, BRANCH, "c.txt") == "loose"
+    assert git(tree, "branch", "--show-current") == BRANCH
+    assert git(tree, "status", "--porcelain") == ""
+
+
+def test_work_on_a_branch_of_the_workers_own_ends_up_on_the_tasks_branch(repo: Path, tree: Path) -> None:
+    git(tree, "checkout", "--quiet", "-b", "my-idea")
+    tip = commit(tree, {"b.txt": "committed\n"})
+    write(tree, {"c.txt": "loose\n"})
+    done = commit_work(tree, "work")
+    assert done == git(repo, "rev-parse", BRANCH)
+    assert git(repo, "rev-parse", "my-idea") == tip, "the worker's branch is left as it was"
+
+
+def test_a_worker_that_renamed_the_tasks_branch_gets_it_back(repo: Path, tree: Path) -> None:
+    git(tree, "branch", "-m", "renamed")
+    tip = commit(tree, {"b.txt": "b\n"})
+    assert commit_work(tree, "work") is None
+    assert git(repo, "rev-parse", BRANCH) == tip
+
+
+def test_nothing_is_ever_committed_on_the_target_that_a_worker_checked_out(repo: Path, tree: Path) -> None:
+    git(repo, "checkout", "--quiet", "-b", "user")
+    git(tree, "checkout", "--quiet", "main")
+    before = git(repo, "rev-parse", "main")
+    write(tree, {"c.txt": "loose\n"})
+    commit_work(tree, "work")
+    assert git(repo, "rev-parse", "main") == before
+    assert show(repo, BRANCH, "c.txt") == "loose"
+
+
+def test_a_worker_that_only_looked_elsewhere_is_brought_back(repo: Path, tree: Path) -> None:
+    tip = commit(tree, {"b.txt": "b\n"})
+    git(tree, "checkout", "--quiet", "HEAD~1")
+    assert commit_work(tree, "work") is None
+    assert git(tree, "rev-parse", "HEAD") == tip and git(tree, "branch", "--show-current") == BRANCH
+
+
+def test_work_beside_the_branch_is_committed_and_the_error_says_how_to_join_it(
+    repo: Path, tree: Path
+) -> None:
+    tip = commit(tree, {"b.txt": "b\n"})
+    git(tree, "checkout", "--quiet", "--detach", "HEAD~1")
+    write(tree, {"c.txt": "loose\n"})
+    with pytest.raises(WorkUnfinished, match="git checkout fleet/t1 && git merge"):
+        commit_work(tree, "work")
+    assert show(repo, git(tree, "rev-parse", "HEAD"), "c.txt") == "loose"
+    assert git(repo, "rev-parse", BRANCH) == tip
+
+
+def test_a_conflict_is_never_committed_as_it_lies(repo: Path, tree: Path) -> None:
+    commit(tree, {"a.txt": "ours\n"})
+    commit(repo, {"a.txt": "theirs\n"})
+    git(tree, "merge", "main", check=False)
+    with pytest.raises(WorkUnfinished, match=r"conflicts in a\.txt"):
+        commit_work(tree, "work")
+
+
+def test_a_rebase_in_progress_is_the_workers_to_finish(repo: Path, tree: Path) -> None:
+    commit(tree, {"a.txt": "ours\n"})
+    commit(repo, {"a.txt": "theirs\n"})
+    git(tree, "rebase", "main", check=False)
+    with pytest.raises(WorkUnfinished, match="git rebase --continue"):
+        commit_work(tree, "work")
+
+
+def test_a_repository_inside_is_not_committed_as_a_mere_id(repo: Path, tree: Path) -> None:
+    repository(tree / "inner")
+    write(tree, {"b.txt": "b\n"})
+    commit_work(tree, "work")
+    assert "inner" not in git(repo, "ls-tree", "--name-only", BRANCH).split()
+    assert (tree / "inner" / "a.txt").exists()
+
+
+def test_a_lock_left_by_a_killed_git_does_not_stop_the_commit(tree: Path) -> None:
+    write(tree, {"b.txt": "b\n"})
+    (Path(git(tree, "rev-parse", "--absolute-git-dir")) / "index.lock").touch()
+    assert commit_work(tree, "work")
