@@ -1,0 +1,1 @@
+"""The figures of Fleet, measured as ratios within one run. See docs/benchmarks.md."""
