@@ -1,0 +1,57 @@
+"""What a user installs is whole, and holds nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_wheel_holds_every_file_of_the_three_packages_and_nothing_else(wheel: Path) -> None:
+    kept = ["git", "ls-files", "--", "fleet", "workers", "profiles"]
+    wanted = set(
+        subprocess.run(kept, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
+    )
+    there = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    assert sorted(wanted - there) == []
+    assert {name.split("/")[0] for name in there} == {"fleet", "workers", "profiles"}
+
+
+def test_the_installed_command_speaks_from_an_empty_directory(installed: Path, tmp_path: Path) -> None:
+    env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    told = subprocess.run(
+        [installed / "bin" / "fleet", "--help"], cwd=tmp_path, env=env, capture_output=True, text=True
+    )
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "usage: fleet" in told.stdout
+    assert list(tmp_path.iterdir()) == [], "asking for help must not leave anything behind"
+
+
+def test_everything_it_needs_to_start_comes_with_it(installed: Path, tmp_path: Path) -> None:
+    """Each module is imported from the installed wheel, without the development tools."""
+    program = (
+        "import importlib, pkgutil\n"
+        "for top in ('fleet', 'workers', 'profiles'):\n"
+        "    package = importlib.import_module(top)\n"
+        "    assert 'site-packages' in package.__path__[0], package.__path__\n"
+        "    for module in pkgutil.walk_packages(package.__path__, top + '.'):\n"
+        "        if not module.name.endswith('__main__'): importlib.import_module(module.name)\n"
+    )
+    command = [installed / "bin" / "python", "-W", "error", "-c", program]
+    env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    told = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert (told.returncode, told.stderr) == (0, "")
+
+
+def test_the_supervisor_alone_starts_on_a_python_without_any_package(wheel: Path, tmp_path: Path) -> None:
+    """It is sent to hosts as one file."""
+    alone = tmp_path / "supervisor.py"
+    alone.write_bytes(zipfile.ZipFile(wheel).read("workers/supervisor.py"))
+    program = f"import runpy; runpy.run_path({str(alone)!r}, run_name='sent')"
+    told = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert (told.returncode, told.stderr) == (0, "")
