@@ -1,0 +1,176 @@
+"""A fleet with something in every field, for whoever has to keep one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from fleet.core.decisions import (
+    CheckWork,
+    Effect,
+    LandWork,
+    LookAtHeld,
+    Note,
+    RemoveWorktree,
+    StartWorker,
+    StopWorker,
+    TellWorker,
+)
+from fleet.core.model import Account, Attempt, Bucket, Fleet, Host, Task, TaskSpec, Tokens, Word, Worktree
+
+SPEC = TaskSpec(
+    prompt="Repariere den Zähler “ñ” 🦉\nund prüfe ihn",
+    repo="/srv/clock",
+    title="Fix the counter",
+    tiers=("sonnet", "opus"),
+    target="main",
+    key="fix",
+    priority=7,
+    deadline_ms=1_800_000_000_000,
+    after=("base",),
+    verify=("make test", "make lint"),
+    land="merge",
+    allow_tools=("Bash(git *)",),
+    max_turns=40,
+    max_budget_usd=2.5,
+)
+WORDS = (Word("w1", "and the tests"), Word("w2", "Verification failed\n\n\0"))
+
+ACCOUNT = Account(
+    name="work",
+    kind="subscription",
+    tiers=(("sonnet", "sonnet"), ("opus", "claude-opus-4")),
+    concurrency=4,
+    pool="organisation",
+    added_ms=1_000,
+    base_url="http://127.0.0.1:9",
+    login=True,
+    secret=False,
+    env=(("HTTPS_PROXY", "http://proxy"),),
+    pass_env=("SSH_AUTH_SOCK",),
+    state="quarantined",
+    reason="401",
+    allowance=3,
+    answered_ms=5_000,
+    busy_until_ms=6_000,
+    busy_count=2,
+)
+ATTEMPT = Attempt(
+    id="t2.3",
+    task="t2",
+    number=3,
+    account="work",
+    tier="opus",
+    model="claude-opus-4",
+    host="local",
+    session_id="2f0a1c7e-3d52-4a7b-9d0e-5f1e1ee7f1ee",
+    started_ms=4_000,
+    state="stopping",
+    resumes=True,
+    carry_from="side",
+    opening=WORDS,
+    told=("w1",),
+    reason="limited",
+    detail="You've hit your limit",
+    offset=12_345,
+    answers=9,
+    answer_id="msg_1",
+    answer_tokens=Tokens(1, 2, 3, 4),
+    tokens=Tokens(10, 20, 30, 40),
+    cost_usd=0.125,
+    malformed=1,
+)
+BUCKET = Bucket(
+    pool="organisation",
+    name="seven_day_opus",
+    scope="opus",
+    observed_ms=4_500,
+    source="stream",
+    utilization=0.93,
+    resets_ms=9_000,
+    status="rejected",
+    refused_until_ms=9_500,
+    refusals=2,
+)
+
+
+def full_fleet(home_id: str) -> Fleet:
+    """Tasks in several states, in an order that is not that of their names."""
+    tasks = [
+        Task(
+            id="t1",
+            number=1,
+            spec=SPEC,
+            created_ms=2_000,
+            state="landed",
+            landed_commit="abc",
+            ended_ms=3_000,
+        ),
+        Task(
+            id="t2",
+            number=2,
+            spec=SPEC,
+            created_ms=2_500,
+            state="running",
+            after=("t1",),
+            reason="limited",
+            attempt="t2.3",
+            attempts=3,
+            session_id=ATTEMPT.session_id,
+            session_account="side",
+            branch="fleet/t2-fix",
+            base_commit="abc",
+            commit="def",
+            not_before_ms=7_000,
+            faults=1,
+            repairs=2,
+            words=WORDS,
+            landing_since_ms=6_500,
+            landing_begun=True,
+        ),
+        Task(id="t10", number=10, spec=SPEC, created_ms=2_600, state="queued"),
+        Task(
+            id="t3",
+            number=3,
+            spec=replace(SPEC, priority=9, deadline_ms=None),
+            created_ms=2_600,
+            state="queued",
+        ),
+    ]
+    return Fleet(
+        now_ms=8_000,
+        home_id=home_id,
+        tasks={task.id: task for task in tasks},
+        attempts={ATTEMPT.id: ATTEMPT},
+        accounts={a.name: a for a in (ACCOUNT, replace(ACCOUNT, name="side", kind="api-key", state="ready"))},
+        buckets={"organisation/seven_day_opus": BUCKET},
+        hosts={"local": Host("local", 4, 8_000_000_000, 7_500, "disk is nearly full")},
+        worktrees={"t2": Worktree("t2", "/srv/clock", 3, "ready", "/home/wt/t2", "refs/fleet/t2/1")},
+        queue=tuple(sorted(task.rank for task in tasks if task.state == "queued")),
+        tasks_made=10,
+        decisions_made=17,
+        draining=True,
+    )
+
+
+EFFECTS: tuple[Effect, ...] = (
+    StartWorker(id="d11", cause="e1", attempt="t2.3"),
+    TellWorker(id="d2", cause="e2", attempt="t2.3", word="w1", text="and the tests"),
+    StopWorker(id="d3", cause="e3", attempt="t2.3", how="ladder", why="limited"),
+    CheckWork(id="d4", cause="e4", attempt="t2.3"),
+    LandWork(id="d5", cause="e5", task="t2", begun_ms=6_500),
+    LookAtHeld(id="d6", cause="e6", task="t2"),
+    RemoveWorktree(id="d7", cause="e7", task="t2"),
+)
+
+
+def note(text: str, task: str | None = "t2") -> Note:
+    return Note(
+        id="", cause="e1", level="info", text=text, task=task, attempt="t2.3", account="work", host="local"
+    )
+
+
+def with_value(fleet: Fleet, name: str, key: str, value: Any) -> Fleet:
+    """The fleet with one value more, or another one, in one of its maps."""
+    changed: dict[str, Any] = {name: {**getattr(fleet, name), key: value}}
+    return replace(fleet, **changed)

@@ -1,0 +1,170 @@
+"""What every store must do, whatever it keeps the fleet in. A new one joins by a line in STORES."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fleet.core.check import broken
+from fleet.core.model import Fleet
+from fleet.ports import Change, Store
+from fleet.service import reading
+from fleet.store.sqlite import SqliteStore
+from tests.contract.full_fleet import ATTEMPT, EFFECTS, SPEC, full_fleet, note, with_value
+
+STORES: dict[str, Callable[[Path], Store]] = {"sqlite": lambda home: SqliteStore(home / "fleet.db")}
+
+Open = Callable[[], Store]
+
+
+@pytest.fixture(params=sorted(STORES))
+def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
+    """Opens the same store anew with each call, as a new process would."""
+    opened: list[Store] = []
+
+    def open_() -> Store:
+        for earlier in opened:
+            earlier.close()
+        opened.append(STORES[request.param](tmp_path))
+        return opened[-1]
+
+    yield open_
+    for store in opened:
+        store.close()
+
+
+def filled(store: Store) -> Fleet:
+    """Commits a full fleet to a fresh store."""
+    before = store.load().fleet
+    after = full_fleet(before.home_id)
+    store.commit(Change(before, after))
+    return after
+
+
+def test_a_fresh_store_has_an_empty_fleet_with_a_name_that_stays(open_store: Open) -> None:
+    first = open_store().load()
+    again = open_store().load()
+    assert first.fleet.home_id
+    assert first.fleet == Fleet(home_id=again.fleet.home_id)
+    assert first.outstanding == ()
+
+
+def test_two_homes_have_different_names(tmp_path: Path) -> None:
+    names = []
+    for home in (tmp_path / "a", tmp_path / "b"):
+        home.mkdir()
+        store = STORES["sqlite"](home)
+        names.append(store.load().fleet.home_id)
+        store.close()
+    assert names[0] != names[1]
+
+
+def test_every_field_of_the_fleet_comes_back_as_it_was_committed(open_store: Open) -> None:
+    after = filled(open_store())
+    assert open_store().load().fleet == after
+
+
+def test_values_come_back_in_the_order_they_came_to_be(open_store: Open) -> None:
+    store = open_store()
+    after = filled(store)
+    changed = with_value(after, "tasks", "t1", replace(after.tasks["t1"], reason="again"))
+    store.commit(Change(after, changed))
+    loaded = open_store().load().fleet
+    assert list(loaded.tasks) == ["t1", "t2", "t10", "t3"]
+    assert list(loaded.accounts) == ["work", "side"]
+
+
+def test_the_queue_is_rebuilt_in_rank_order(open_store: Open) -> None:
+    filled(open_store())
+    loaded = open_store().load().fleet
+    assert [task_id for *_, task_id in loaded.queue] == ["t3", "t10"]
+    assert not [sentence for sentence in broken(loaded) if "queue" in sentence]
+
+
+def test_only_what_the_change_changed_is_written(open_store: Open) -> None:
+    """A value that is the same object before and after is not written, whatever it says."""
+    store = open_store()
+    committed = filled(store)
+    before = with_value(committed, "tasks", "t3", replace(committed.tasks["t3"], reason="never committed"))
+    after = with_value(before, "tasks", "t1", replace(before.tasks["t1"], reason="committed"))
+    store.commit(Change(before, after))
+    loaded = store.load().fleet
+    assert loaded.tasks["t1"].reason == "committed"
+    assert loaded.tasks["t3"] == committed.tasks["t3"]
+
+
+def test_an_attempt_that_has_ended_leaves_the_fleet_and_stays_readable(
+    open_store: Open, tmp_path: Path
+) -> None:
+    store = open_store()
+    before = filled(store)
+    ended = replace(ATTEMPT, state="ended", ended_ms=8_100)
+    store.commit(Change(before, replace(before, attempts={}), ended=[ended]))
+    assert store.load().fleet.attempts == {}
+    (shown,) = reading.task(tmp_path, "t2")["attempts"]
+    assert (shown["id"], shown["state"], shown["ended_at"]) == ("t2.3", "ended", "1970-01-01T00:00:08.100Z")
+
+
+def test_an_attempt_that_began_and_ended_in_one_change_is_kept(open_store: Open, tmp_path: Path) -> None:
+    store = open_store()
+    before = filled(store)
+    store.commit(Change(before, before, ended=[replace(ATTEMPT, id="t2.4", number=4, state="ended")]))
+    assert [a["id"] for a in reading.task(tmp_path, "t2")["attempts"]] == ["t2.3", "t2.4"]
+
+
+def test_decided_effects_are_outstanding_in_their_order_until_they_are_done(open_store: Open) -> None:
+    store = open_store()
+    before = filled(store)
+    store.commit(Change(before, before, decided=EFFECTS[:4]))
+    store.commit(Change(before, before, decided=EFFECTS[4:], done=["d11", "d3"]))
+    assert open_store().load().outstanding == tuple(e for e in EFFECTS if e.id not in ("d11", "d3"))
+
+
+def test_an_effect_reported_done_twice_or_never_decided_is_no_error(open_store: Open) -> None:
+    store = open_store()
+    before = filled(store)
+    store.commit(Change(before, before, decided=EFFECTS))
+    store.commit(Change(before, before, done=["d4"]))
+    store.commit(Change(before, before, done=["d4", "d99"]))
+    assert "d4" not in {effect.id for effect in store.load().outstanding}
+    assert len(store.load().outstanding) == len(EFFECTS) - 1
+
+
+def test_notes_become_the_history_of_their_task(open_store: Open, tmp_path: Path) -> None:
+    store = open_store()
+    before = filled(store)
+    notes = [(8_000, note("first")), (8_001, note("of another", "t1")), (8_002, note("second"))]
+    store.commit(Change(before, before, notes=notes))
+    history = reading.task(tmp_path, "t2")["history"]
+    assert [(line["at"][-10:], line["text"]) for line in history] == [
+        ("00:08.000Z", "first"),
+        ("00:08.002Z", "second"),
+    ]
+
+
+def test_half_a_surrogate_pair_is_stored_as_a_replacement(open_store: Open, tmp_path: Path) -> None:
+    """A client that cuts an emoji in two must not stop the fleet."""
+    store = open_store()
+    before = filled(store)
+    after = with_value(before, "tasks", "t3", replace(before.tasks["t3"], reason="cut \ud83d"))
+    store.commit(Change(before, after, notes=[(1, note("cut \ud83d", "t3"))]))
+    assert store.load().fleet.tasks["t3"].reason == "cut �"
+    assert reading.task(tmp_path, "t3")["history"][0]["text"] == "cut �"
+
+
+def test_numbers_of_any_size_survive(open_store: Open) -> None:
+    """A stream may say anything, such as a count of tokens or a reset beyond 64 bits."""
+    store = open_store()
+    before = filled(store)
+    bucket = replace(before.buckets["organisation/seven_day_opus"], resets_ms=10**30)
+    task = replace(before.tasks["t3"], spec=replace(SPEC, priority=-(10**25)))
+    after = with_value(
+        with_value(before, "buckets", "organisation/seven_day_opus", bucket), "tasks", "t3", task
+    )
+    store.commit(Change(before, after))
+    loaded = store.load().fleet
+    assert loaded.buckets == after.buckets
+    assert loaded.tasks == after.tasks

@@ -1,0 +1,60 @@
+"""A database comes to the schema of this version, or is left alone with a clear error."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from fleet.store.errors import StoreNewer
+from fleet.store.migrate import migrate, migrations, split
+from fleet.store.sqlite import SqliteStore
+from fleet.store.statements import SCHEMA_VERSION
+
+SCHEMA = Path(__file__).parents[2] / "fleet" / "store" / "sql" / "schema.sql"
+
+
+def things(connection: sqlite3.Connection) -> list[tuple[str, ...]]:
+    return connection.execute(
+        "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
+    ).fetchall()
+
+
+def test_the_migrations_from_empty_give_exactly_the_schema() -> None:
+    with (
+        closing(sqlite3.connect(":memory:", isolation_level=None)) as migrated,
+        closing(sqlite3.connect(":memory:", isolation_level=None)) as described,
+    ):
+        migrate(migrated, ":memory:")
+        for statement in split(SCHEMA.read_text()):
+            described.execute(statement)
+        assert things(migrated) == things(described)
+
+
+def test_the_migrations_are_numbered_without_a_gap_up_to_the_version_of_the_schema() -> None:
+    assert [number for number, _ in migrations()] == list(range(1, SCHEMA_VERSION + 1))
+
+
+def test_a_database_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "fleet.db"
+    SqliteStore(path).close()
+    with closing(sqlite3.connect(path)) as newer:
+        newer.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    before = path.read_bytes()
+    with pytest.raises(StoreNewer, match=r"fleet\.db was written by a newer version of fleet.*upgrade fleet"):
+        SqliteStore(path)
+    assert path.read_bytes() == before
+
+
+def test_a_migration_that_is_cut_short_leaves_nothing_behind(tmp_path: Path) -> None:
+    """The table that is in the way makes the first migration fail half-way."""
+    path = tmp_path / "fleet.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE buckets (mine)")
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        with pytest.raises(sqlite3.OperationalError, match="already exists"):
+            migrate(connection, path)
+        assert [name for _, name, *_ in things(connection)] == ["buckets"]
+        assert connection.execute("PRAGMA user_version").fetchone() == (0,)
