@@ -40,7 +40,7 @@ def test_everything_it_needs_to_start_comes_with_it(installed: Path, tmp_path: P
         "    for module in pkgutil.walk_packages(package.__path__, top + '.'):\n"
         "        if not module.name.endswith('__main__'): importlib.import_module(module.name)\n"
     )
-    command = [installed / "bin" / "python", "-W", "error", "-c", program]
+    command = [str(installed / "bin" / "python"), "-W", "error", "-c", program]
     env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
     told = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
     assert (told.returncode, told.stderr) == (0, "")
