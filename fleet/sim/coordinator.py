@@ -58,6 +58,7 @@ class Coordinator:
 
     def up(self) -> None:
         self._life += 1
+        life = self._life
         self._clear()
         self._engine = Engine(self._store)
         self._say(f"up, life {self._life}")
@@ -65,7 +66,7 @@ class Coordinator:
         self.fleet = self._engine.fleet
         self.ask(lambda at, name: events.DrainAsked(at_ms=at, id=name, on=False))
         self.ask(self._host)
-        if self._engine is None:
+        if self._life != life:
             return
         for effect in outstanding:
             self._undertake(effect)
@@ -105,8 +106,12 @@ class Coordinator:
     def ask(self, make: Ask) -> None:
         """A person asks, or the coordinator itself: what is refused is only told."""
         if self._engine is not None:
-            self._events += 1
-            self._apply([make(self._agenda.wall_ms, f"e{self._events}")])
+            self._apply([make(*self._stamp())])
+
+    def _stamp(self) -> tuple[int, str]:
+        """The time and the id of the next event."""
+        self._events += 1
+        return self._agenda.wall_ms, f"e{self._events}"
 
     def _apply(self, happened: Sequence[Event], done: Sequence[str] = ()) -> bool:
         """One commit. False when it did not come about."""
@@ -197,12 +202,14 @@ class Coordinator:
             if not run.alive and not run.exited:
                 self._later(self._rng.randint(500, 5_000), lambda: self._lost(attempt))
             return
-        self._events += 1
-        name = f"e{self._events}"
-        at_ms = self._agenda.wall_ms
-        if self._apply(
-            [events.Spooled(at_ms=at_ms, id=name, attempt=attempt, start=start, end=end, facts=facts)]
-        ):
+        at_ms, name = self._stamp()
+        said: list[Event] = [
+            events.Spooled(at_ms=at_ms, id=name, attempt=attempt, start=start, end=end, facts=facts)
+        ]
+        if self._rng.random() < 0.1:  # several events, one commit
+            at_ms, name = self._stamp()
+            said.append(events.Beat(at_ms=at_ms, id=name))
+        if self._apply(said):
             live = self.fleet.attempts.get(attempt)
             self._cursor[attempt] = end if live is None else live.offset
         self.spool_grew(attempt)
@@ -244,10 +251,7 @@ class Coordinator:
         self._later(self._rng.randint(1, 300), lambda: self._report(effect, reports))
 
     def _report(self, effect: decisions.Effect, reports: Sequence[Ask]) -> None:
-        made = []
-        for report in reports:
-            self._events += 1
-            made.append(report(self._agenda.wall_ms, f"e{self._events}"))
+        made = [report(*self._stamp()) for report in reports]
         if self._apply(made, [effect.id]):
             self._done([effect.id])
 

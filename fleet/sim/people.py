@@ -8,7 +8,7 @@ from fleet.core import events
 from fleet.core.model import Fleet, TaskSpec
 from fleet.sim.world import TIERS, World
 
-TASKS_MAX = 24
+TASKS_MAX = 18
 
 
 class People:

@@ -11,20 +11,20 @@ from random import Random
 from fleet.core import events
 from fleet.core.dispatch import explain
 from fleet.core.lifecycles import TASK_ENDS
-from fleet.core.model import Fleet
+from fleet.core.model import Account, Fleet
 from fleet.engine import Engine
 from fleet.ports import Store
 from fleet.sim.agenda import Agenda
-from fleet.sim.coordinator import Coordinator
+from fleet.sim.coordinator import Ask, Coordinator
 from fleet.sim.failing_store import FailingStore
-from fleet.sim.memory_store import MemoryStore
+from fleet.sim.memory_store import Memory, MemoryStore
 from fleet.sim.people import People
 from fleet.sim.safety import Violation
 from fleet.sim.verdict import unfinished
 from fleet.sim.world import World
 
 FAULTS_MS = 12 * 3_600_000
-COMMITS_MAX = 600
+COMMITS_MAX = 350
 HEALED_MS = 120 * 24 * 3_600_000
 
 
@@ -81,7 +81,10 @@ class _Simulation:
         self.world = World(self.rng, self.agenda, lambda attempt: self.coordinator.spool_grew(attempt))
         self.people = People(self.world, self.rng)
         self.healing = False
-        self.store = FailingStore(open_store or MemoryStore.opener(), self.rng, lambda: self.world.rates)
+        memory = Memory()
+        self.store = FailingStore(
+            open_store or (lambda: MemoryStore(memory)), self.rng, lambda: self.world.rates
+        )
         self.coordinator = Coordinator(self.world, self.store, self.rng, trace.line)
         self.trace = trace
 
@@ -102,9 +105,7 @@ class _Simulation:
 
     def _found(self) -> None:
         for account in self.world.accounts:
-            self.coordinator.ask(
-                lambda at, name, a=account: events.AccountAdded(at_ms=at, id=name, account=a)
-            )
+            self.coordinator.ask(_adding(account))
         for _ in range(self.rng.randint(1, 3)):
             self.coordinator.ask(lambda at, name: self.people.tasks(self._fleet(), at, name))
 
@@ -142,21 +143,11 @@ class _Simulation:
         """A refusal from before the healing may be read only now, so a person looks again every hour."""
         self.agenda.after(3_600_000, self._renew_accounts)
         for account in self.world.accounts:
-            state = (
-                self._fleet().accounts[account.name].state
-                if account.name in self._fleet().accounts
-                else "none"
-            )
-            if state in ("none", "removed"):
-                self.coordinator.ask(
-                    lambda at, name, a=account: events.AccountAdded(at_ms=at, id=name, account=a)
-                )
-            elif state == "quarantined":
-                self.coordinator.ask(
-                    lambda at, name, a=account: events.AccountVerified(
-                        at_ms=at, id=name, name=a.name, ok=True
-                    )
-                )
+            known = self._fleet().accounts.get(account.name)
+            if known is None or known.state == "removed":
+                self.coordinator.ask(_adding(account))
+            elif known.state == "quarantined":
+                self.coordinator.ask(_verifying(account))
 
     def _all_over(self) -> bool:
         return self.coordinator.quiet() and all(_is_over(self._fleet(), t) for t in self._fleet().tasks)
@@ -183,6 +174,14 @@ class _Simulation:
             landed=sum(1 for t in tasks.values() if t.state == "landed"),
             tasks=len(tasks),
         )
+
+
+def _adding(account: Account) -> Ask:
+    return lambda at_ms, name: events.AccountAdded(at_ms=at_ms, id=name, account=account)
+
+
+def _verifying(account: Account) -> Ask:
+    return lambda at_ms, name: events.AccountVerified(at_ms=at_ms, id=name, name=account.name, ok=True)
 
 
 def _is_over(fleet: Fleet, task_id: str) -> bool:

@@ -58,24 +58,32 @@ class Watch:
             known = before.attempts.get(event.attempt)
             if attempt is not None and (known is None or known.offset <= event.start):
                 self._facts(event, attempt, before.accounts[attempt.account])
-        elif isinstance(event, events.WorkerStarted):
-            started = before.attempts.get(event.attempt)
-            if started is not None and started.state == "starting":
-                self._moved(started, before)
+        elif isinstance(event, events.WorkerStarted | events.StartFailed):
+            self._start(event, before.attempts.get(event.attempt), before)
         elif isinstance(event, events.PersonSaid):
             self.owed[event.task].add(event.word)
         elif isinstance(event, events.CancelAsked):
             self.owed[event.task].clear()
-        elif isinstance(event, events.AccountRemoved):
+        else:
+            self._account(event)
+
+    def _start(
+        self, event: events.WorkerStarted | events.StartFailed, attempt: Attempt | None, before: Fleet
+    ) -> None:
+        if attempt is None or attempt.state != "starting":
+            return
+        if isinstance(event, events.WorkerStarted):
+            self._moved(attempt, before)
+        elif event.fault == "credential":
+            self.closings[attempt.account] += 1
+
+    def _account(self, event: events.Event) -> None:
+        if isinstance(event, events.AccountRemoved):
             self.closings[event.name] += 1
+        elif isinstance(event, events.AccountVerified):
+            self.closings[event.name] += not event.ok
         elif isinstance(event, events.AccountAdded):
             self.ramp[event.account.name] = 1
-        elif isinstance(event, events.AccountVerified) and not event.ok:
-            self.closings[event.name] += 1
-        elif isinstance(event, events.StartFailed) and event.fault == "credential":
-            attempt = attempts.get(event.attempt)
-            if attempt is not None:
-                self.closings[attempt.account] += 1
 
     def _facts(self, event: events.Spooled, attempt: Attempt, account: Account) -> None:
         for fact in event.facts:
@@ -86,7 +94,7 @@ class Watch:
                 self._answers.add((attempt.id, fact.message_id))
                 self.ramp[account.name] = min(account.concurrency, self.ramp[account.name] * 2)
             elif isinstance(fact, events.TurnEnded) and fact.outcome in ("login", "no_model", "limited"):
-                self.closings[account.name] += 1
+                self.closings[account.name if fact.outcome == "login" else account.pool] += 1
 
     def _reading(self, reading: events.WindowReading, at_ms: int, account: Account) -> None:
         bucket = (account.pool, reading.name)
