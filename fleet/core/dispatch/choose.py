@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fleet.core.dispatch import price
-from fleet.core.dispatch.feasible import Placement, backs_off_until, held_back, refusal
+from fleet.core.dispatch.feasible import Placement, any_account_gives, backs_off_until, held_back, refusal
 from fleet.core.dispatch.room import Room
 from fleet.core.model import Fleet, Task
 
@@ -17,14 +17,17 @@ session is on."""
 def choose(fleet: Fleet) -> Iterator[Placement]:
     """Yields the placements to make now, best task first.
 
-    Linear in the queue at worst, and each task that cannot be placed costs one look-up: tasks of a class for
-    which nothing was feasible are passed over, because room only shrinks during a round.
+    Ends as soon as no account gives to anybody. Linear in the queue at worst, and each task that cannot be placed
+    costs one look-up: tasks of a class for which nothing was feasible are passed over, because room only shrinks
+    during a round.
     """
     if fleet.draining or not fleet.queue:
         return
     room = Room(fleet)
     host = room.host_for_one_more()
     hopeless: set[Class] = set()
+    if not any_account_gives(fleet, room):
+        return
     for *_, task_id in fleet.queue:
         if host is None:
             return
@@ -38,6 +41,8 @@ def choose(fleet: Fleet) -> Iterator[Placement]:
             continue
         room.take(best[0], host.name)
         yield Placement(task_id, best[0], best[1], host.name)
+        if room.account_is_full(fleet.accounts[best[0]]) and not any_account_gives(fleet, room):
+            return
         host = room.host_for_one_more()
 
 
@@ -52,5 +57,5 @@ def _best(fleet: Fleet, room: Room, task: Task) -> tuple[str, str] | None:
     ]
     if not feasible:
         return None
-    account, tier = min(feasible, key=lambda pair: price.order(fleet, room, tiers, *pair))
+    account, tier = min(feasible, key=lambda pair: price.order(room, tiers, *pair))
     return account.name, tier

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 
 from fleet.core import headroom
@@ -36,21 +37,34 @@ def explain(fleet: Fleet, task: Task) -> Explanation:
 
 
 def _waiting(fleet: Fleet, task: Task) -> Explanation:
-    missing = waits_for(fleet, task)
-    names = ", ".join(f"{t.id} ({t.state})" for t in missing)
-    dead = [t.id for t in missing if t.state in DEAD_ENDS]
-    behind = [t.id for t in missing if t.state == "waiting" and explain(fleet, t).stuck]
-    held = [t.id for t in missing if t.state == "held"]
-    advice = ""
-    if dead:
-        advice = (
-            f"{dead[0]} ended without landing: fleet task retry {dead[0]}, or fleet task cancel {task.id}"
-        )
-    elif behind or held:
-        advice = f"see: fleet why {(behind or held)[0]}"
-    return Explanation(
-        task.id, task.state, f"waits for {names} to land", stuck=bool(dead or behind or held), advice=advice
+    names = ", ".join(f"{t.id} ({t.state})" for t in waits_for(fleet, task))
+    summary = f"waits for {names} to land"
+    blocker = _blocker(fleet, task)
+    if blocker is None:
+        return Explanation(task.id, task.state, summary)
+    if blocker.state not in DEAD_ENDS:
+        return Explanation(task.id, task.state, summary, stuck=True, advice=f"see: fleet why {blocker.id}")
+    advice = (
+        f"{blocker.id} ended without landing: fleet task retry {blocker.id}, or fleet task cancel {task.id}"
     )
+    return Explanation(task.id, task.state, summary, stuck=True, advice=advice)
+
+
+def _blocker(fleet: Fleet, task: Task) -> Task | None:
+    """The nearest task, along what it waits for, that only a person can move."""
+    seen = {task.id}
+    frontier = deque(waits_for(fleet, task))
+    while frontier:
+        found = frontier.popleft()
+        if found.state in DEAD_ENDS or found.state == "held":
+            return found
+        if found.state == "queued" and _queued(fleet, found).stuck:
+            return found
+        if found.state == "waiting":
+            further = [t for t in waits_for(fleet, found) if t.id not in seen]
+            seen.update(t.id for t in further)
+            frontier.extend(further)
+    return None
 
 
 def _queued(fleet: Fleet, task: Task) -> Explanation:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fleet.core import headroom
 from fleet.core.dispatch.room import Room
 from fleet.core.model import Account, Fleet, Task
 
@@ -40,42 +39,55 @@ class Refusal:
 def refusal(fleet: Fleet, room: Room, task: Task, account: Account, tier: str) -> Refusal | None:
     """The first reason against `task` on `account` with `tier`, None when there is none."""
     return (
-        closed(fleet, account, tier)
-        or _warm_elsewhere(fleet, task, account, tier)
+        closed(room, account, tier)
+        or _warm_elsewhere(fleet, room, task, account, tier)
         or _crowded(room, account, tier)
     ) or _busy(fleet, account, tier)
 
 
-def closed(fleet: Fleet, account: Account, tier: str) -> Refusal | None:
+def closed(room: Room, account: Account, tier: str) -> Refusal | None:
     """Why the account gives nothing to `tier` at all now: its state, its tiers, a bucket that is blocked."""
     if account.state == "quarantined":
         return Refusal(account.name, tier, f"quarantined: {account.reason}", lasting=True)
     if account.model_of(tier) is None:
         return Refusal(account.name, tier, f"has no tier {tier}", lasting=True)
-    block = headroom.block_of(fleet, account, tier)
+    block = room.block_of(account, tier)
     if block is None:
         return None
     why = f"{block.bucket} {'was refused' if block.refused else 'is full'}"
     return Refusal(account.name, tier, why, block.until_ms)
 
 
-def is_closed(fleet: Fleet, task: Task, account: Account) -> bool:
+def any_account_gives(fleet: Fleet, room: Room) -> bool:
+    """Whether some account would take one more worker of some task."""
+    return any(
+        account.state == "ready"
+        and not room.account_is_full(account)
+        and _busy(fleet, account, "") is None
+        and any(room.block_of(account, tier) is None for tier, _ in account.tiers)
+        for account in fleet.accounts.values()
+    )
+
+
+def is_closed(room: Room, task: Task, account: Account) -> bool:
     """Whether the account is closed to every tier the task may use: only then may its session move."""
-    return account.state != "ready" or all(closed(fleet, account, t) for t in task.spec.tiers)
+    return account.state != "ready" or all(closed(room, account, t) for t in task.spec.tiers)
 
 
-def warm_account(fleet: Fleet, task: Task) -> Account | None:
+def warm_account(fleet: Fleet, room: Room, task: Task) -> Account | None:
     """The account that the task's session has to stay on: the one its cache is warm on, unless that is
     closed."""
     account = fleet.accounts.get(task.session_account or "")
-    if account is None or task.session_id is None or is_closed(fleet, task, account):
+    if account is None or task.session_id is None or is_closed(room, task, account):
         return None
     return account
 
 
-def _warm_elsewhere(fleet: Fleet, task: Task, account: Account, tier: str) -> Refusal | None:
-    warm = warm_account(fleet, task)
-    if warm is None or warm.name == account.name:
+def _warm_elsewhere(fleet: Fleet, room: Room, task: Task, account: Account, tier: str) -> Refusal | None:
+    if account.name == task.session_account:
+        return None
+    warm = warm_account(fleet, room, task)
+    if warm is None:
         return None
     return Refusal(account.name, tier, f"its session stays on {warm.name}, where its cache is warm")
 
