@@ -2,20 +2,56 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from fleet.core.dispatch import Explanation, explain
 from fleet.core.lifecycles import TASK_ENDS
-from fleet.core.model import Fleet
+from fleet.core.model import Fleet, Task
 
 
 def stuck(fleet: Fleet) -> list[Explanation]:
     """Every open task that only a person can move, with what that person can do."""
-    explained = (explain(fleet, t) for t in fleet.tasks.values() if t.state not in TASK_ENDS)
-    return [e for e in explained if e.stuck]
+    ids = _stuck_ids(fleet)
+    return [explain(fleet, task) for task in fleet.tasks.values() if task.id in ids]
 
 
 def is_idle(fleet: Fleet) -> bool:
     """True when nothing runs and every task has ended or is stuck. A task that waits for a reset is not idle."""
     if fleet.attempts or any(w.state == "removing" for w in fleet.worktrees.values()):
         return False
-    open_tasks = sum(1 for t in fleet.tasks.values() if t.state not in TASK_ENDS)
-    return open_tasks == 0 or open_tasks == len(stuck(fleet))
+    open_ids = {task.id for task in fleet.tasks.values() if task.state not in TASK_ENDS}
+    return not open_ids or open_ids <= _stuck_ids(fleet)
+
+
+def _stuck_ids(fleet: Fleet) -> set[str]:
+    """Held tasks, queued ones that no account can ever take, and whatever waits behind these or behind a task that
+    ended without landing. Linear in the tasks and their dependencies, however long the chains."""
+    waiting_on: dict[str, list[str]] = defaultdict(list)
+    for task in fleet.tasks.values():
+        if task.state == "waiting":
+            for dependency in task.after:
+                waiting_on[dependency].append(task.id)
+    never = _never_placeable(fleet)
+    found = {t.id for t in fleet.tasks.values() if t.state == "held" or t.id in never}
+    frontier = [*found, *(t.id for t in fleet.tasks.values() if t.state in ("failed", "cancelled"))]
+    while frontier:
+        for dependant in waiting_on[frontier.pop()]:
+            if dependant not in found:
+                found.add(dependant)
+                frontier.append(dependant)
+    return found
+
+
+def _never_placeable(fleet: Fleet) -> set[str]:
+    """Queued tasks that only a person can help. Tasks that may use the same tiers share the answer."""
+    by_tiers: dict[tuple[str, ...], list[Task]] = defaultdict(list)
+    for *_, task_id in fleet.queue:
+        task = fleet.tasks[task_id]
+        by_tiers[task.spec.tiers].append(task)
+    found: set[str] = set()
+    for tasks in by_tiers.values():
+        # One whose back-off runs is explained by that; it is not stuck before it has been tried.
+        stuck_ones = [t.id for t in tasks if t.not_before_ms <= fleet.now_ms]
+        if stuck_ones and explain(fleet, fleet.tasks[stuck_ones[0]]).stuck:
+            found.update(stuck_ones)
+    return found

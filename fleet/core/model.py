@@ -129,7 +129,8 @@ NEVER_MS = 1 << 62
 class Attempt:
     """One run of a task by one worker. Only attempts that have not ended are in `Fleet.attempts`.
 
-    `offset` is how far its spool has been applied, in bytes. `resumes`: it was started to go on with a session;
+    `began`: its worker has been started, so there is a spool; `offset` is how far that has been applied, in bytes.
+    `resumes`: it was started to go on with a session;
     `carry_from` is the account whose directory that session has to be brought from. `told` are the ids of words
     handed to the worker that it has not taken up yet. `tokens` are those of turns that have ended, `running_tokens`
     and `answer_tokens` those of the running one, whose latest answer may still grow. While it is `stopping`,
@@ -146,6 +147,7 @@ class Attempt:
     session_id: str
     started_ms: int
     state: AttemptState = "starting"
+    began: bool = False
     resumes: bool = False
     carry_from: str | None = None
     opening: tuple[Word, ...] = ()

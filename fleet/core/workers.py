@@ -48,6 +48,7 @@ def worker_started(draft: Draft, event: WorkerStarted) -> None:
         replace(
             attempt,
             state="stopping" if attempt.state == "stopping" else "running",
+            began=True,
             session_id=event.session_id,
             told=(opening_id(attempt.id), *attempt.told),
         )

@@ -54,6 +54,7 @@ class Coordinator:
         self._chatter = Chatter(self.log)
         self._following = Following(self.runs, self._said, self._spool_lost)
         self._unwell: dict[str, str] = {}
+        self._suspects: dict[str, int] = {}
         self._host_seen_at = 0.0
         self._draining_to_stop = False
 
@@ -136,7 +137,7 @@ class Coordinator:
         about = {key: value for key, value in about.items() if value is not None}
         while True:
             try:
-                happened = await self.performer.perform(effect, self.engine.fleet)
+                happened = await self.performer.perform(effect, lambda: self.engine.fleet)
                 break
             # The border between the coordinator and everything it performs: whatever fails in one performer (a full
             # disk, a bug) must not end the others, and the decision stays outstanding until it has been performed.
@@ -171,15 +172,18 @@ class Coordinator:
         self._complain(attempt_id, f"its spool cannot be read: {error}", attempt=attempt_id)
 
     async def _look_for_lost(self) -> None:
-        """A worker whose supervisor is gone, and whose spool has been read to its end, is lost."""
-        quiet = [a for a in list(self._following.followed) if self._following.is_read_up(a)]
-        for attempt in quiet:
-            if await to_thread.run_sync(self.host.alive, attempt):
+        """A worker is lost when its supervisor is gone and nothing more of its spool has come for a whole beat."""
+        followed = list(self._following.followed)
+        dead = await to_thread.run_sync(lambda: [a for a in followed if not self.host.alive(a)])
+        before, self._suspects = self._suspects, {}
+        for attempt_id in dead:
+            attempt = self.engine.fleet.attempts.get(attempt_id)
+            if attempt is None:
                 continue
-            for event in self._following.poll(self.clock.now_ms()):
-                await self.apply(event)
-            if attempt in self.engine.fleet.attempts and self._following.is_read_up(attempt):
-                await self._report_lost(attempt)
+            if before.get(attempt_id) == attempt.offset and self._following.is_read_up(attempt_id):
+                await self._report_lost(attempt_id)
+            else:
+                self._suspects[attempt_id] = attempt.offset
 
     async def _report_lost(self, attempt: str) -> None:
         ended = await to_thread.run_sync(self.host.sweep, attempt)

@@ -57,7 +57,7 @@ class Following:
     def sync(self, fleet: Fleet) -> None:
         """Follows exactly the workers that live."""
         for attempt in fleet.attempts.values():
-            if attempt.id not in self._listeners and attempt.state != "starting":
+            if attempt.id not in self._listeners and attempt.began:
                 self._watch(fleet, attempt)
         for gone in [a for a in self._listeners if a not in fleet.attempts]:
             self._follower.forget(gone)

@@ -13,7 +13,7 @@ import structlog
 Format = Literal["console", "json"]
 
 _CREDENTIAL = re.compile(
-    r"sk-[A-Za-z0-9_-]{12,}|(?i:bearer\s+)[A-Za-z0-9._~+/=-]{12,}|gh[pousr]_[A-Za-z0-9]{20,}|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]+"
+    r"(?<![A-Za-z0-9])sk-[A-Za-z0-9_-]{12,}|(?i:bearer\s+)[A-Za-z0-9._~+/=-]{12,}|gh[pousr]_[A-Za-z0-9]{20,}|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]+"
 )
 HIDDEN = "[hidden]"
 MARKS = {"warning": "!", "error": "✗"}
@@ -32,6 +32,10 @@ class Veil:
         for secret in self._secrets:
             text = text.replace(secret, HIDDEN)
         return _CREDENTIAL.sub(HIDDEN, text)
+
+    def knows(self, text: str) -> bool:
+        """Whether one of the secrets it was told of stands in `text`."""
+        return any(secret in text for secret in self._secrets)
 
     def __call__(
         self, logger: object, name: str, event: MutableMapping[str, Any]

@@ -37,22 +37,23 @@ class Performer:
         self._starting = CapacityLimiter(self.starts_at_once)
         self._checking = CapacityLimiter(self.checks_at_once)
 
-    async def perform(self, effect: decisions.Effect, fleet: Fleet) -> list[events.Event]:
-        """Raises OSError, GitError and the like where the environment is at fault; then perform it again later."""
+    async def perform(self, effect: decisions.Effect, current: Callable[[], Fleet]) -> list[events.Event]:
+        """`current` gives the fleet as it is when asked, which may change while an effect waits for its turn. Raises
+        OSError, GitError and the like where the environment is at fault; then perform it again later."""
         if isinstance(effect, decisions.StartWorker):
-            return await self._start(effect, fleet)
+            return await self._start(effect, current)
         if isinstance(effect, decisions.TellWorker):
             line = user_message(effect.text, effect.word).decode()
-            return await self._order(effect.attempt, Say(effect.word, line), fleet)
+            return await self._order(effect.attempt, Say(effect.word, line), current())
         if isinstance(effect, decisions.StopWorker):
-            return await self._stop(effect, fleet)
+            return await self._stop(effect, current())
         if isinstance(effect, decisions.CheckWork):
-            return await self._check(effect, fleet)
+            return await self._check(effect, current())
         if isinstance(effect, decisions.LandWork):
-            return await self._land(effect, fleet)
+            return await self._land(effect, current())
         if isinstance(effect, decisions.LookAtHeld):
-            return await self._look(effect, fleet)
-        return await self._remove(effect, fleet)
+            return await self._look(effect, current())
+        return await self._remove(effect, current())
 
     def _stamp(self) -> tuple[int, str]:
         return self.clock.now_ms(), uuid4().hex
@@ -61,13 +62,16 @@ class Performer:
         # Abandoned when the coordinator stops: the decision is then performed again by the next one.
         return await to_thread.run_sync(call, limiter=limiter, abandon_on_cancel=True)
 
-    async def _start(self, effect: decisions.StartWorker, fleet: Fleet) -> list[events.Event]:
-        attempt = fleet.attempts.get(effect.attempt)
-        if attempt is None:
-            return []
-        task, account = fleet.tasks[attempt.task], fleet.accounts[attempt.account]
-        worktree = fleet.worktrees[task.id]
-        async with self._locks[attempt.id]:
+    async def _start(self, effect: decisions.StartWorker, current: Callable[[], Fleet]) -> list[events.Event]:
+        async with self._locks[effect.attempt]:
+            fleet = current()
+            attempt = fleet.attempts.get(effect.attempt)
+            if attempt is None:
+                return []
+            if attempt.state == "stopping" and not self.starter.has_started(attempt):
+                return [self._never_began(attempt.id)]
+            task, account = fleet.tasks[attempt.task], fleet.accounts[attempt.account]
+            worktree = fleet.worktrees[task.id]
             try:
                 started = await self._in_thread(
                     self._starting, lambda: self.starter.start(task, attempt, account, worktree)
@@ -108,10 +112,14 @@ class Performer:
             try:
                 await self._in_thread(None, lambda: self.starter.host.order(attempt_id, order))
             except FileNotFoundError:
-                at_ms, event_id = self._stamp()
-                lost = "it had not been started yet"
-                return [events.WorkerLost(at_ms=at_ms, id=event_id, attempt=attempt_id, detail=lost)]
+                return [self._never_began(attempt_id)]
         return []
+
+    def _never_began(self, attempt_id: str) -> events.WorkerLost:
+        at_ms, event_id = self._stamp()
+        return events.WorkerLost(
+            at_ms=at_ms, id=event_id, attempt=attempt_id, detail="it had not been started yet"
+        )
 
     async def _check(self, effect: decisions.CheckWork, fleet: Fleet) -> list[events.Event]:
         task = fleet.tasks[effect.attempt.rpartition(".")[0]]

@@ -74,7 +74,7 @@ class Starter:
         """Blocks; run it in a thread. Raises CannotStart."""
         path = places.worktree_path(self.home, task)
         made = self._worktree(task, worktree, path, attempt)
-        if self.host.alive(attempt.id) or self.host.has_started(attempt.id):
+        if self.has_started(attempt):
             return Started(made, path, *self._as_launched(attempt))
         resumed = self._bring_session(attempt)
         session_id = attempt.session_id if resumed else fresh_session_id(self.home_id, attempt.id)
@@ -84,6 +84,10 @@ class Starter:
         opening = opening_text(task, attempt, resumed=resumed)
         self._launch(attempt, launch, isolation, opening, secret)
         return Started(made, path, session_id, resumed)
+
+    def has_started(self, attempt: Attempt) -> bool:
+        """Whether its worker was ever started, by whomever."""
+        return self.host.alive(attempt.id) or self.host.has_started(attempt.id)
 
     def _worktree(self, task: Task, worktree: Worktree, path: Path, attempt: Attempt) -> Made:
         try:
