@@ -7,16 +7,19 @@ read. Only light modules are imported, as `fleet status` must start about as fas
 
 from __future__ import annotations
 
-import os
 import time
-from typing import Any
 
 from fleet.service import shapes
 from fleet.service.rows import Rows
 from fleet.service.running import coordinator
 
-Home = str | os.PathLike[str]
-Record = dict[str, Any]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import os
+
+    from fleet.service.shapes import Record
+
+    Home = str | os.PathLike[str]
 
 
 class NotFound(KeyError):

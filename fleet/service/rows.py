@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from typing import Any
 
 from fleet.store.errors import corrupt_row
 from fleet.store.reader import open_reader, unreadable
 from fleet.store.statements import DATABASE, statements
 
-Record = dict[str, Any]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from fleet.service.shapes import Record
 
 
 class Rows:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from typing import Any
 
 from fleet.service.shapes import iso
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from fleet.service.shapes import Record
 
 _LOCK = "coordinator.lock"
 """`Home.lock`'s name; `fleet.shell.homelock` writes it."""
 
 
-def coordinator(home: str | os.PathLike[str]) -> dict[str, Any] | None:
+def coordinator(home: str | os.PathLike[str]) -> Record | None:
     """`pid` and `since` of the running coordinator; None when none runs, or only a short command holds the home."""
     try:
         lock = open(os.path.join(os.fspath(home), _LOCK), encoding="utf-8")  # noqa: PTH118, PTH123, SIM115
@@ -27,7 +30,7 @@ def coordinator(home: str | os.PathLike[str]) -> dict[str, Any] | None:
     return None
 
 
-def _said(text: str) -> dict[str, Any] | None:
+def _said(text: str) -> Record | None:
     """A holder that has not written who it is yet is none yet."""
     try:
         said = json.loads(text)

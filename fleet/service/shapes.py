@@ -1,11 +1,18 @@
-"""The shape in which each thing is shown, made from its stored body. Light: see `reading`."""
+"""The shape in which each thing is shown, made from its stored body.
+
+Light: see `reading`. So `typing` is only for the type checker here and in its neighbours: importing it takes as long
+as all the reading does.
+"""
 
 from __future__ import annotations
 
 import time
-from typing import Any
 
-Record = dict[str, Any]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Record = dict[str, Any]
 
 READING_LIFE_MS = 5 * 3_600_000
 """`Settings.reading_life_ms`, held to it by a test: the core is too heavy to import here."""

@@ -272,7 +272,17 @@ def test_a_path_with_any_characters_can_be_read(tmp_path: Path) -> None:
 
 def test_reading_imports_nothing_heavy(home: Path) -> None:
     """`fleet status` starts about as fast as the interpreter does."""
-    heavy = {"pydantic", "anyio", "asyncio", "dataclasses", "inspect", "pathlib", "fleet.core", "structlog"}
+    heavy = {
+        "typing",
+        "pydantic",
+        "anyio",
+        "asyncio",
+        "dataclasses",
+        "inspect",
+        "pathlib",
+        "fleet.core",
+        "structlog",
+    }
     script = "import sys; from fleet.service import reading; reading.status(sys.argv[1]); print(*sys.modules)"
     ran = subprocess.run(
         [sys.executable, "-c", script, str(home)], stdout=subprocess.PIPE, text=True, check=True

@@ -39,7 +39,7 @@ CREATE TABLE attempts (
     body     TEXT    NOT NULL
 );
 CREATE INDEX attempts_by_task ON attempts (task);
-CREATE INDEX attempts_living ON attempts (host) WHERE state <> 'ended';
+CREATE INDEX attempts_living ON attempts (seq) WHERE state <> 'ended';
 
 CREATE TABLE buckets (
     seq   INTEGER PRIMARY KEY,
