@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fleet.double import Double
+from fleet.service import reading
 from tests.real_client import CLIENT
 
 PATIENCE_S = 90.0
@@ -75,6 +76,10 @@ class Household:
     def task(self, task_id: str) -> dict[str, Any]:
         shown: dict[str, Any] = self.json("task", "show", task_id)
         return shown
+
+    def seen(self, task_id: str) -> dict[str, Any]:
+        """The same without a process of its own, to be asked often."""
+        return reading.task(self.home, task_id)
 
     def make_repo(self, files: Mapping[str, str] | None = None, checked_out: str = "elsewhere") -> Path:
         """A repository with `main`, and (by default) another branch checked out, so that merges may land on main."""
@@ -147,7 +152,7 @@ class Household:
             stderr=log,
         )
         self.wait_for(
-            lambda: self.json("status")["coordinator"] is not None or process.poll() is not None,
+            lambda: reading.status(self.home)["coordinator"] is not None or process.poll() is not None,
             "no coordinator",
         )
         return process
@@ -163,9 +168,9 @@ class Household:
 
     def wait_for_state(self, task_id: str, *states: str, timeout_s: float = 60.0) -> dict[str, Any]:
         self.wait_for(
-            lambda: self.task(task_id)["state"] in states, f"{task_id} never became {states}", timeout_s
+            lambda: self.seen(task_id)["state"] in states, f"{task_id} never became {states}", timeout_s
         )
-        return self.task(task_id)
+        return self.seen(task_id)
 
     def leftovers(self) -> list[int]:
         """Living processes of this home's runs: after everything has ended there must be none."""
