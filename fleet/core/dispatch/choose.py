@@ -28,10 +28,11 @@ def choose(fleet: Fleet) -> Iterator[Placement]:
     hopeless: set[Class] = set()
     if not any_account_gives(fleet, room):
         return
-    for *_, task_id in fleet.queue:
+    tasks = fleet.tasks
+    for rank in fleet.queue:
         if host is None:
             return
-        task = fleet.tasks[task_id]
+        task = tasks[rank[3]]
         kind: Class = (task.spec.tiers, task.session_account if task.session_id else None)
         if kind in hopeless or held_back(fleet, task) or backs_off_until(fleet, task) is not None:
             continue
@@ -40,7 +41,7 @@ def choose(fleet: Fleet) -> Iterator[Placement]:
             hopeless.add(kind)
             continue
         room.take(best[0], host.name)
-        yield Placement(task_id, best[0], best[1], host.name)
+        yield Placement(task.id, best[0], best[1], host.name)
         if room.account_is_full(fleet.accounts[best[0]]) and not any_account_gives(fleet, room):
             return
         host = room.host_for_one_more()
