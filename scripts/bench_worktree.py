@@ -20,8 +20,8 @@ from pathlib import Path
 from workers.worktree.make import make_ready
 
 FILES = 50_000
-ROUNDS = 7
-ROUNDS_AT_ONCE = 3
+ROUNDS = 5
+ROUNDS_AT_ONCE = 2
 AT_ONCE = 10
 
 
@@ -53,7 +53,6 @@ def with_fleet(repo: Path, path: Path) -> None:
 
 def timed(make: Callable[[Path, Path], None], repo: Path, paths: list[Path]) -> float:
     """Seconds until all of `paths` are made, at the same time; removes them again."""
-    subprocess.run(["sync"], check=True)
     started = time.perf_counter()
     with ThreadPoolExecutor(len(paths)) as pool:
         list(pool.map(lambda path: make(repo, path), paths))
@@ -65,7 +64,7 @@ def timed(make: Callable[[Path, Path], None], repo: Path, paths: list[Path]) -> 
 
 
 def ratios(repo: Path, trees: Path, rounds: int, at_once: int) -> list[float]:
-    """`make_ready` over plain git, per round. Which goes first takes turns, so that neither always has the warm cache."""
+    """`make_ready` over plain git, per round. Who goes first takes turns, so that neither always has the warm cache."""
     found = []
     for turn in range(-1, rounds):
         makers = [("git", with_git), ("fleet", with_fleet)][:: 1 if turn % 2 else -1]

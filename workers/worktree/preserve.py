@@ -96,8 +96,7 @@ def _holds(git: RunsGit, commit: str, snapshot: _Snapshot) -> bool:
 
 
 def _snapshot(git: Git, *, with_files: bool) -> _Snapshot:
-    """Everything of one repository, and of those inside it. `outer` is where a nested repository's commits
-    must go."""
+    """Everything of one repository; what those inside it have alone is brought into it."""
     admin = git_dir(git.directory)
     head = git.commit_of("HEAD")
     head_tree = (
