@@ -139,8 +139,12 @@ def person_said(draft: Draft, event: PersonSaid) -> None:
     """Words reach a running worker at once; otherwise the session's next worker is given them. Verified work
     whose merge has not begun goes back to its session for them."""
     task = _known(draft, event.task)
+    if task.state == "landed":
+        raise Refused(f"{task.id} has landed: its session is over. Say it to a new one: fleet task add")
     if task.state in TASK_ENDS:
-        raise Refused(f"{task.id} has {task.state}: use `fleet task retry {task.id}` first, if it may be")
+        raise Refused(
+            f"{task.id} is {task.state}: put it back with `fleet task retry {task.id}`, then say it"
+        )
     if task.landing_begun:
         raise Refused(
             f"{task.id} is being merged into {task.spec.target} right now: say it to a new task, or try again if "

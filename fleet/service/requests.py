@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from fleet.core.people import Refused
 from fleet.engine import Engine
 from fleet.home import Home
 from fleet.ports import StoreFailed
+from fleet.service.credentials import ADVICE, holds_credential
 from fleet.shell import control, homelock, wire
 from fleet.store.sqlite import SqliteStore
 
@@ -36,6 +38,8 @@ def stamp() -> dict[str, Any]:
 
 def submit(home: Home, event: events.Person) -> Done:
     """Carries out the request, at once if a coordinator runs. Raises NotDone."""
+    if holds_credential(json.dumps(wire.encode(event))):
+        raise NotDone(ADVICE)
     until = time.monotonic() + PATIENCE_S
     while True:
         holder = homelock.holder(home)

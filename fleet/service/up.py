@@ -90,6 +90,7 @@ def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secr
                 log=log,
                 workers_max=options.workers_max,
                 until_idle=options.until_idle,
+                veil=veil,
             )
             log.info(f"coordinator {os.getpid()} on {home.root}, client {client.version}")
             home.runs.mkdir(mode=0o700, exist_ok=True)

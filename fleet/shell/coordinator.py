@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from fleet.ports import Clock, StoreFailed
 from fleet.shell import control, wire
 from fleet.shell.chatter import Chatter
 from fleet.shell.following import Following
+from fleet.shell.logs import Veil
 from fleet.shell.performing import Performer
 from workers.host import LocalHost
 
@@ -46,6 +48,8 @@ class Coordinator:
     log: structlog.stdlib.BoundLogger
     workers_max: int
     until_idle: bool = False
+    veil: Veil = field(default_factory=Veil)
+    """Knows the credentials that are in use: what a person asks for must hold none of them."""
     _performing: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -226,6 +230,8 @@ class Coordinator:
         """One request of a command. Refusals come back as words for the person who asked."""
         if request.get("kind") == "stop":
             return await self._asked_to_stop(stop_workers=request.get("stop_workers") is True)
+        if self.veil.knows(json.dumps(request)):
+            return {"ok": False, "error": "it holds the credential of an account: say it without that"}
         try:
             event = wire.decode(request)
         except ValueError as failed:
