@@ -12,7 +12,7 @@ from fleet.core import events
 from fleet.core.model import Attempt, Fleet
 from fleet.shell.facts import Listener, is_urgent
 from workers.client import lines
-from workers.spool import Batch, Follower
+from workers.spool import Batch, Follower, parse
 
 GATHER_S = 0.2
 """How long facts that nothing waits for are gathered before they are committed together."""
@@ -73,16 +73,18 @@ class Following:
         self._follower.watch(attempt.id, attempt.offset)
 
     def _hear_again(self, attempt: Attempt, listener: Listener) -> None:
-        """Brings a listener to where the committed offset is; its facts of that part are applied already."""
-        with Follower(self._runs) as past:
-            past.watch(attempt.id, 0)
-            heard = 0
-            while heard < attempt.offset:
-                batch = next(iter(past.poll()), None)
-                if batch is None or batch.error is not None:
-                    return
-                heard = batch.end
-                listener.hear(batch.records)
+        """Brings a listener to where the committed offset is, and not a byte further: the facts of that part are
+        applied already, and what comes after it will be heard as new. A spool that is gone is reported by `poll`."""
+        left = attempt.offset
+        try:
+            with (self._runs / attempt.id / "spool").open("rb") as spool:
+                for line in spool:
+                    left -= len(line)
+                    if left < 0:
+                        return
+                    listener.hear((parse(line[:-1]),))
+        except FileNotFoundError:
+            return
 
     def poll(self, at_ms: int) -> list[events.Spooled]:
         """The events that are due: at once when something waits for them, else gathered for `GATHER_S`."""

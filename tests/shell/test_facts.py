@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet.core.events import (
@@ -276,10 +277,9 @@ def test_pieces_of_one_answer_are_one_fact() -> None:
         Record("?", 0, b"x no such kind"),
     ],
 )
-@pytest.mark.parametrize("name", ["finished", "limited_five_hour"])
-def test_a_malformed_line_is_counted_and_nothing_else_is_lost(record: Record, name: str) -> None:
+def test_a_malformed_line_is_counted_and_nothing_else_is_lost(record: Record) -> None:
     """Wherever a bad line comes in, all other facts are as without it."""
-    spooled = records(name)
+    spooled = records("limited_five_hour")
     for at in range(len(spooled) + 1):
         facts = hear([*spooled[:at], record, *spooled[at:]])
         assert Garbled(1) in facts
@@ -288,6 +288,7 @@ def test_a_malformed_line_is_counted_and_nothing_else_is_lost(record: Record, na
         assert [f for n, f in enumerate(rest) if not n or f != rest[n - 1]] == hear(spooled)
 
 
+@settings(max_examples=50)
 @given(st.binary(max_size=200))
 def test_no_line_whatsoever_stops_the_listener(payload: bytes) -> None:
     listener = Listener(TIERS)
@@ -330,13 +331,14 @@ def test_hearing_again_up_to_any_record_leads_to_the_same_rest(name: str) -> Non
         assert again.hear(spooled[cut:]).facts == through.hear(spooled[cut:]).facts
 
 
+@settings(max_examples=50)
 @given(name=st.sampled_from(recordings.NAMES), cuts=st.lists(st.integers(0, 40), max_size=8))
 def test_however_the_spool_is_cut_up_its_facts_are_the_same(name: str, cuts: list[int]) -> None:
     """Only pieces of one answer may come as several facts of the same message, the last of which counts."""
     spooled, listener = records(name), Listener(TIERS)
     facts: list[Fact] = []
     edges = [0, *sorted(min(c, len(spooled)) for c in cuts), len(spooled)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         facts += listener.hear(spooled[start:end]).facts
     folded = [
         fact
