@@ -15,8 +15,8 @@ _COLUMNS = ("task", "account", "host", "state", "pool")
 
 def value_row(key: str, value: Any) -> Row:
     """The parameters of the statement that puts the value; it uses those its table has."""
-    columns: Row = {name: getattr(value, name) for name in _COLUMNS if hasattr(value, name)}
-    return {"id": key, **columns, "body": encode(value)}
+    columns = {name: as_text(getattr(value, name)) for name in _COLUMNS if hasattr(value, name)}
+    return {"id": as_text(key), **columns, "body": encode(value)}
 
 
 def effect_row(effect: Effect) -> Row:

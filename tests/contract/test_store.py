@@ -13,7 +13,7 @@ from fleet.core.model import Fleet
 from fleet.ports import Change, Store
 from fleet.service import reading
 from fleet.store.sqlite import SqliteStore
-from tests.contract.full_fleet import ATTEMPT, EFFECTS, SPEC, full_fleet, note, with_value
+from tests.contract.full_fleet import ATTEMPT, BUCKET, EFFECTS, SPEC, full_fleet, note, with_value
 
 STORES: dict[str, Callable[[Path], Store]] = {"sqlite": lambda home: SqliteStore(home / "fleet.db")}
 
@@ -150,8 +150,11 @@ def test_half_a_surrogate_pair_is_stored_as_a_replacement(open_store: Open, tmp_
     store = open_store()
     before = filled(store)
     after = with_value(before, "tasks", "t3", replace(before.tasks["t3"], reason="cut \ud83d"))
+    after = with_value(after, "buckets", "p/\ud83d", replace(BUCKET, pool="p", name="\ud83d"))
     store.commit(Change(before, after, notes=[(1, note("cut \ud83d", "t3"))]))
-    assert store.load().fleet.tasks["t3"].reason == "cut �"
+    loaded = store.load().fleet
+    assert loaded.tasks["t3"].reason == "cut �"
+    assert loaded.buckets["p/�"].name == "�"
     assert reading.task(tmp_path, "t3")["history"][0]["text"] == "cut �"
 
 
