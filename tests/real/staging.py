@@ -73,7 +73,7 @@ def answered(house: Household, task: str | None = None) -> list[tuple[str | None
     """The steps that the double has answered, in order: task, part, step."""
     return [
         (r.task, r.part, r.step)
-        for r in house.double.requests()
+        for r in house.double.requests
         if r.outcome == "answered" and r.task is not None and task in (None, r.task)
     ]
 
