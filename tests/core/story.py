@@ -9,7 +9,7 @@ from fleet.core.check import broken
 from fleet.core.decisions import AnyDecision, Decision, Note, StartWorker
 from fleet.core.dispatch import Explanation, explain
 from fleet.core.events import Fact, TurnEnded, WindowReading, WindowsRead, WordTaken
-from fleet.core.model import Account, Attempt, Fleet, Task, TaskSpec
+from fleet.core.model import Account, Attempt, Fleet, Task, TaskSpec, Tokens
 from fleet.core.step import step
 from fleet.core.wording import opening_id
 
@@ -110,7 +110,7 @@ class Story:
         self.says(attempt, WordTaken(opening_id(attempt)))
 
     def answer(self, attempt: str = "t1.1", message: str = "m1") -> list[Decision]:
-        return self.says(attempt, events.Answered(message, events.Tokens(1, 2)))
+        return self.says(attempt, events.Answered(message, Tokens(1, 2)))
 
     def end_turn(self, outcome: events.Outcome, attempt: str = "t1.1", detail: str = "") -> list[Decision]:
         return self.says(attempt, TurnEnded(outcome, detail))

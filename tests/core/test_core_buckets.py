@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from fleet.core import events, headroom
 from fleet.core.events import WindowReading, WindowsRead
-from fleet.core.model import Bucket, Settings
+from fleet.core.model import Bucket, Settings, Tokens
 from tests.core.story import HOUR_MS, START_MS, Story, account, kinds, reading, refusal, spec, started
 
 SETTINGS = Settings()
@@ -129,7 +129,7 @@ def test_an_answer_clears_old_refusals_but_not_one_of_the_same_piece_of_spool() 
     assert started(story.wait(0)) == ["t1.2"]
     story.opened("t1.2")
     new = refusal(resets_ms=story.now_ms + HOUR_MS)
-    story.says("t1.2", WindowsRead((new,), story.now_ms), events.Answered("m", events.Tokens()))
+    story.says("t1.2", WindowsRead((new,), story.now_ms), events.Answered("m", Tokens()))
     assert story.fleet.buckets["a/five_hour"].refused_until_ms == story.now_ms + HOUR_MS
 
 

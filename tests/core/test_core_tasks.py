@@ -1,0 +1,378 @@
+"""Tasks: dependencies, people's requests in every state, words, verification and landing."""
+
+from __future__ import annotations
+
+import pytest
+
+from fleet.core import events
+from fleet.core.decisions import LandWork, TellWorker
+from fleet.core.events import TurnEnded, WordLost, WordTaken
+from fleet.core.model import Settings
+from fleet.core.step import Refused
+from fleet.core.wording import opening_id
+from tests.core.story import Story, account, kinds, spec, started
+
+REPAIRS_MAX = Settings().repairs_max
+
+
+def landing_story(**but: object) -> Story:
+    story = Story(account("a"), account("b"))
+    story.add(spec(land="merge", **but))
+    story.to_landing()
+    return story
+
+
+def say(story: Story, word: str, task: str = "t1") -> list[str]:
+    decided = story.tell(events.PersonSaid, task=task, word=word, text=f"text of {word}")
+    return [d.word for d in decided if isinstance(d, TellWorker)]
+
+
+# --- dependencies ---
+
+
+def test_a_dependant_starts_only_when_everything_it_waits_for_has_landed() -> None:
+    story = Story(account("a"), account("b"), account("c"))
+    story.add(spec(key="x", land="merge"), spec(key="y"), spec(after=("x", "y")))
+    story.to_landing("t1.1")
+    story.to_landing("t2.1")
+    assert (story.task("t2").state, story.task("t3").state) == ("landed", "waiting")
+    assert started(story.landing("landed")) == ["t3.1"]
+
+
+def test_a_cycle_is_refused_and_shown_and_nothing_is_added() -> None:
+    story = Story()
+    with pytest.raises(Refused, match="t1 → t2 → t3 → t1"):
+        story.add(spec(key="x", after=("y",)), spec(key="y", after=("z",)), spec(key="z", after=("x",)))
+    with pytest.raises(Refused, match="t1 → t1"):
+        story.add(spec(key="x", after=("x",)))
+    assert story.fleet.tasks == {}
+
+
+def test_a_task_that_waits_for_what_does_not_exist_is_refused() -> None:
+    story = Story()
+    with pytest.raises(Refused, match="t9"):
+        story.add(spec(after=("t9",)))
+
+
+def test_two_tasks_with_one_key_are_refused() -> None:
+    story = Story()
+    with pytest.raises(Refused, match="same id"):
+        story.add(spec(key="x"), spec(key="x"))
+
+
+# --- cancel and retry ---
+
+
+def in_state(state: str) -> Story:
+    """A story whose t1 (or t2, where it has to wait) is in the state."""
+    if state in ("waiting", "queued"):
+        story = Story()
+        story.add(spec(key="x"), spec(after=("x",)))
+        return story
+    story = landing_story() if state in ("landing", "held", "landed") else Story(account("a"))
+    if state in ("running", "checking", "failed", "cancelled"):
+        story.add()
+        story.opened()
+    if state == "checking":
+        story.finish()
+    elif state == "failed":
+        story.end_turn("turns")
+        story.exit()
+    elif state == "cancelled":
+        story.tell(events.CancelAsked, task="t1")
+        story.exit()
+        story.tell(events.WorktreeRemoved, task="t1", preserved=None)
+    elif state in ("held", "landed"):
+        story.exit()
+        story.landing("held" if state == "held" else "landed")
+    return story
+
+
+def named(state: str) -> str:
+    return "t2" if state == "waiting" else "t1"
+
+
+@pytest.mark.parametrize(
+    ("state", "decided"),
+    [
+        ("waiting", []),
+        ("queued", []),
+        ("running", ["StopWorker"]),
+        ("checking", ["StopWorker"]),
+        ("held", ["RemoveWorktree"]),
+        ("cancelled", []),
+    ],
+)
+def test_cancel_ends_a_task_in_any_open_state(state: str, decided: list[str]) -> None:
+    story, name = in_state(state), named(state)
+    assert story.task(name).state == state
+    assert kinds(story.tell(events.CancelAsked, task=name)) == decided
+    assert story.task(name).state == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("state", "why"),
+    [("landing", "being merged"), ("landed", "already landed"), ("failed", "already failed")],
+)
+def test_cancel_is_refused_where_it_comes_too_late(state: str, why: str) -> None:
+    with pytest.raises(Refused, match=why):
+        in_state(state).tell(events.CancelAsked, task="t1")
+
+
+@pytest.mark.parametrize("state", ["failed", "cancelled"])
+def test_retry_goes_on_with_the_same_session_in_the_same_place(state: str) -> None:
+    story = in_state(state)
+    session = story.task().session_id
+    assert started(story.tell(events.RetryAsked, task="t1")) == ["t1.2"]
+    assert (story.attempt("t1.2").resumes, story.attempt("t1.2").session_id) == (True, session)
+
+
+@pytest.mark.parametrize("state", ["waiting", "queued", "running", "checking", "landing", "held", "landed"])
+def test_retry_is_refused_for_a_task_that_has_not_ended_badly(state: str) -> None:
+    with pytest.raises(Refused, match="only a failed or cancelled task"):
+        in_state(state).tell(events.RetryAsked, task=named(state))
+
+
+def test_retry_waits_until_the_old_worker_is_gone_and_its_worktree_removed() -> None:
+    story = in_state("running")
+    story.tell(events.CancelAsked, task="t1")
+    with pytest.raises(Refused, match="still being stopped"):
+        story.tell(events.RetryAsked, task="t1")
+    assert kinds(story.exit()) == ["RemoveWorktree"]
+    assert started(story.tell(events.RetryAsked, task="t1")) == []
+    assert story.why().summary == "its old worktree is still being removed"
+    assert started(story.tell(events.WorktreeRemoved, task="t1", preserved=None)) == ["t1.2"]
+
+
+def test_a_task_nobody_knows_is_refused_with_where_to_look() -> None:
+    for kind in (events.CancelAsked, events.RetryAsked):
+        with pytest.raises(Refused, match="fleet task list"):
+            Story().tell(kind, task="t9")
+
+
+# --- words ---
+
+
+def test_words_reach_a_running_worker_at_once_and_are_owed_until_it_takes_them_up() -> None:
+    story = in_state("running")
+    assert say(story, "w1") == ["w1"]
+    assert kinds(story.finish()) == []  # it has not heard them yet
+    story.says("t1.1", WordTaken("w1"))
+    assert story.task().words == ()
+    assert kinds(story.finish()) == ["CheckWork"]
+
+
+def test_words_said_while_it_starts_are_told_once_it_runs() -> None:
+    story = Story(account("a"))
+    story.add()
+    assert say(story, "w1") == []
+    assert kinds(story.start()) == ["TellWorker"]
+
+
+def test_words_said_before_it_starts_are_in_its_opening_and_taken_with_it() -> None:
+    story = Story()
+    story.add()
+    say(story, "w1")
+    story.tell(events.AccountAdded, account=account("a"))
+    assert [word.id for word in story.attempt("t1.1").opening] == ["w1"]
+    assert kinds(story.start()) == []
+    story.says("t1.1", WordTaken(opening_id("t1.1")))
+    assert story.task().words == ()
+
+
+def test_words_that_a_worker_did_not_take_up_are_given_to_the_next() -> None:
+    story = Story(account("a"), account("b"))
+    story.add()
+    story.opened()
+    say(story, "w1")
+    say(story, "w2")
+    story.says("t1.1", WordTaken("w1"))
+    story.limit()
+    assert [word.id for word in story.attempt("t1.2").opening] == ["w2"]
+
+
+def test_words_that_the_client_threw_away_are_told_again() -> None:
+    story = in_state("running")
+    say(story, "w1")
+    told = story.says("t1.1", WordLost("w1"), TurnEnded("finished", ""))
+    assert kinds(told) == ["TellWorker"]
+
+
+def test_words_said_while_its_work_is_verified_are_told_before_it_may_land() -> None:
+    story = in_state("checking")
+    assert say(story, "w1") == []
+    assert kinds(story.check()) == ["TellWorker"]
+    assert story.task().state == "running"
+
+
+def test_words_said_to_a_held_task_take_it_back_to_its_session() -> None:
+    story = in_state("held")
+    decided = story.tell(events.PersonSaid, task="t1", word="w1", text="one more thing")
+    assert started(decided) == ["t1.2"]
+    assert [word.id for word in story.attempt("t1.2").opening] == ["w1"]
+
+
+def test_words_said_to_a_task_that_waits_for_its_merge_take_it_back() -> None:
+    story = Story(account("a"), account("b"))
+    story.add(spec(land="merge"), spec(land="merge"))
+    story.to_landing("t1.1")
+    story.to_landing("t2.1")
+    story.exit("t2.1")
+    assert started(story.tell(events.PersonSaid, task="t2", word="w1", text="also")) == ["t2.2"]
+    assert kinds(story.landing("landed")) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "why"),
+    [("landing", "being merged"), ("landed", "landed"), ("failed", "failed"), ("cancelled", "cancelled")],
+)
+def test_words_are_refused_where_nobody_would_hear_them(state: str, why: str) -> None:
+    with pytest.raises(Refused, match=why):
+        say(in_state(state), "w1")
+
+
+# --- verification ---
+
+
+def test_a_failed_check_goes_back_to_the_same_worker_with_its_output_a_bounded_number_of_times() -> None:
+    story = in_state("checking")
+    for _ in range(REPAIRS_MAX):
+        (told,) = story.check(ok=False, output="E assert 1 == 2")
+        assert isinstance(told, TellWorker)
+        assert "E assert 1 == 2" in told.text
+        story.says("t1.1", WordTaken(told.word))
+        assert kinds(story.finish()) == ["CheckWork"]
+    assert kinds(story.check(ok=False, output="E assert 1 == 2")) == ["StopWorker"]
+    assert story.task().state == "failed"
+    assert "E assert 1 == 2" in story.task().reason
+
+
+def test_a_failed_check_of_a_worker_that_has_gone_goes_to_the_next_one_of_its_session() -> None:
+    story = in_state("checking")
+    story.exit(cause="exited", code=1)
+    assert started(story.check(ok=False)) == ["t1.2"]
+    assert "1 failed" in story.attempt("t1.2").opening[0].text
+
+
+def test_a_late_check_changes_nothing() -> None:
+    story = in_state("running")
+    before = story.task()
+    story.check(attempt="t1.1")
+    story.tell(events.WorkChecked, task="t9", attempt="t9.1", ok=True, commit="c")
+    assert story.task() == before
+
+
+# --- landing ---
+
+
+def test_a_branch_only_task_has_landed_once_it_is_verified_and_its_worktree_goes_with_its_worker() -> None:
+    story = Story(account("a"))
+    story.add()
+    assert kinds(story.to_landing()) == ["StopWorker"]
+    assert (story.task().state, story.task().landed_commit) == ("landed", "c1")
+    assert kinds(story.exit()) == ["RemoveWorktree"]
+
+
+def test_one_target_takes_one_merge_at_a_time_first_come_and_others_do_not_wait_for_it() -> None:
+    story = Story(*(account(name) for name in "abcd"))
+    story.add(
+        spec(land="merge"),
+        spec(land="merge"),
+        spec(land="merge", target="v2"),
+        spec(land="merge", repo="/r2"),
+    )
+    landings = [d.task for n in range(1, 5) for d in story.to_landing(f"t{n}.1") if isinstance(d, LandWork)]
+    assert landings == ["t1", "t3", "t4"]
+    assert "waits for its turn" in story.why("t2").summary
+    assert [d.task for d in story.landing("landed") if isinstance(d, LandWork)] == ["t2"]
+
+
+def test_a_target_that_moved_meanwhile_is_tried_again() -> None:
+    assert kinds(landing_story().landing("moved")) == ["LandWork"]
+
+
+@pytest.mark.parametrize("outcome", ["conflict", "unverified"])
+def test_a_merge_that_fails_goes_back_to_the_session_as_work(outcome: events.LandingOutcome) -> None:
+    story = landing_story()
+    story.exit()
+    assert started(story.landing(outcome, detail="both changed a.py")) == ["t1.2"]
+    (word,) = story.attempt("t1.2").opening
+    assert "both changed a.py" in word.text
+    assert "main" in word.text
+
+
+def test_a_merge_that_fails_while_the_worker_is_still_ending_waits_for_its_end() -> None:
+    story = landing_story()
+    assert started(story.landing("conflict")) == []
+    assert "still being stopped" in story.why().summary
+    assert started(story.exit()) == ["t1.2"]
+
+
+def test_merges_that_fail_again_and_again_end_the_task() -> None:
+    story = landing_story()
+    story.exit()
+    for n in range(2, REPAIRS_MAX + 2):
+        story.landing("conflict")
+        story.to_landing(f"t1.{n}")
+        story.exit(f"t1.{n}")
+    story.landing("conflict")
+    assert story.task().state == "failed"
+    assert "conflict 4 times" in story.task().reason
+
+
+def test_a_target_that_is_checked_out_holds_the_task_until_a_person_frees_it_or_merges_it() -> None:
+    story = landing_story()
+    story.exit()
+    story.landing("held", detail="main is checked out in /home/u/repo")
+    assert kinds(story.wait(1_000)) == []
+    assert kinds(story.wait(Settings().held_recheck_ms)) == ["LookAtHeld"]
+    assert kinds(story.tell(events.HeldSeen, task="t1", landed=False, free=False)) == []
+    assert kinds(story.tell(events.HeldSeen, task="t1", landed=False, free=True)) == ["LandWork"]
+    story.landing("held")
+    story.tell(events.HeldSeen, task="t1", landed=True, free=False)
+    assert story.task().state == "landed"
+
+
+def test_a_held_task_leaves_its_target_to_others() -> None:
+    story = Story(account("a"), account("b"))
+    story.add(spec(land="merge"), spec(land="merge"))
+    story.to_landing("t1.1")
+    story.to_landing("t2.1")
+    assert kinds(story.landing("held")) == ["LandWork"]
+
+
+def test_a_late_landing_changes_nothing() -> None:
+    story = landing_story()
+    before = story.fleet.tasks
+    story.landing("landed", begun_ms=1)
+    story.tell(events.LandingEnded, task="t9", begun_ms=1, outcome="landed", commit="c")
+    story.tell(events.HeldSeen, task="t1", landed=True, free=True)
+    assert story.fleet.tasks == before
+
+
+def test_a_landing_that_cannot_be_tried_fails_the_task_with_the_reason() -> None:
+    story = landing_story()
+    story.landing("broken", detail="/repo is gone")
+    assert (story.task().state, story.task().reason) == ("failed", "/repo is gone")
+
+
+# --- accounts and worktrees ---
+
+
+def test_an_account_that_is_there_is_not_replaced_and_one_that_is_not_there_not_removed() -> None:
+    story = Story(account("a"))
+    with pytest.raises(Refused, match="fleet account remove a"):
+        story.tell(events.AccountAdded, account=account("a"))
+    for kind, what in ((events.AccountRemoved, {}), (events.AccountVerified, {"ok": True})):
+        with pytest.raises(Refused, match="fleet account list"):
+            story.tell(kind, name="x", **what)
+
+
+def test_prune_removes_only_the_worktrees_of_tasks_that_have_ended() -> None:
+    story = in_state("failed")
+    assert kinds(story.tell(events.PruneAsked, tasks=("t1",))) == ["RemoveWorktree"]
+    assert kinds(story.tell(events.PruneAsked, tasks=("t1",))) == []
+    story.tell(events.WorktreeRemoved, task="t1", preserved="refs/fleet/kept/t1")
+    assert story.fleet.worktrees["t1"].preserved == "refs/fleet/kept/t1"
+    with pytest.raises(Refused, match="only the worktree of a task that has ended"):
+        in_state("running").tell(events.PruneAsked, tasks=("t1",))

@@ -1,0 +1,235 @@
+"""The life of an attempt, and what its end means for its task."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from fleet.core import events
+from fleet.core.events import StartFault, TurnEnded, Used
+from fleet.core.model import Settings, Tokens
+from tests.core.story import Story, account, kinds, started
+
+SETTINGS = Settings()
+
+
+def story_with_worker() -> Story:
+    story = Story(account("a"), account("b"))
+    story.add()
+    story.opened()
+    return story
+
+
+def test_a_refused_credential_quarantines_the_account_and_the_task_keeps_its_place() -> None:
+    story = story_with_worker()
+    assert kinds(story.end_turn("login", detail="401")) == ["StopWorker"]
+    assert started(story.exit()) == ["t1.2"]
+    assert story.fleet.accounts["a"].state == "quarantined"
+    assert (story.attempt("t1.2").account, story.task().faults) == ("b", 0)
+    assert "fleet account verify a" in story.notes()
+
+
+def test_a_quarantined_account_takes_work_again_once_it_is_verified_or_renewed() -> None:
+    for renew in ("verify", "add"):
+        story = Story(account("a"))
+        story.add()
+        story.opened()
+        story.end_turn("login", detail="401")
+        assert started(story.exit()) == []
+        assert "quarantined: 401" in story.why().refusals[0].why
+        if renew == "verify":
+            assert started(story.tell(events.AccountVerified, name="a", ok=True)) == ["t1.2"]
+        else:
+            assert started(story.tell(events.AccountAdded, account=account("a"))) == ["t1.2"]
+
+
+def test_a_cut_stream_resumes_the_same_session_on_the_same_account_after_a_pause() -> None:
+    story = story_with_worker()
+    session = story.task().session_id
+    story.end_turn("cut")
+    assert started(story.exit()) == []
+    assert started(story.wait(SETTINGS.backoff_first_ms * 5 // 4)) == ["t1.2"]
+    again = story.attempt("t1.2")
+    assert (again.session_id, again.account, again.resumes, again.carry_from) == (session, "a", True, None)
+
+
+def test_pauses_double_with_each_fault_in_a_row_and_then_a_person_has_to_look() -> None:
+    story = Story(account("a"))
+    story.add()
+    pauses = []
+    for n in range(1, SETTINGS.faults_max):
+        story.opened(f"t1.{n}")
+        story.end_turn("error", f"t1.{n}")
+        story.exit(f"t1.{n}")
+        pauses.append(story.task().not_before_ms - story.now_ms)
+        story.wait(pauses[-1])
+    assert all(2 * a <= 1.3 * b for a, b in pairwise(pauses))
+    last = f"t1.{SETTINGS.faults_max}"
+    story.opened(last)
+    story.end_turn("error", last)
+    story.exit(last)
+    assert story.task().state == "failed"
+    assert "6 workers in a row" in story.task().reason
+
+
+def test_an_answer_ends_a_row_of_faults() -> None:
+    story = story_with_worker()
+    story.end_turn("cut")
+    story.exit()
+    story.wait(60_000)
+    story.opened("t1.2")
+    assert story.task().faults == 1
+    story.answer("t1.2")
+    assert story.task().faults == 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "state"),
+    [
+        ("repository", "failed"),
+        ("setup", "failed"),
+        ("client", "queued"),
+        ("launch", "queued"),
+        ("disk", "queued"),
+    ],
+)
+def test_a_start_that_failed_ends_the_task_only_where_the_task_is_at_fault(
+    fault: StartFault, state: str
+) -> None:
+    story = Story(account("a"))
+    story.add()
+    story.tell(events.StartFailed, attempt="t1.1", fault=fault, detail="because")
+    assert story.task().state == state
+    assert "because" in story.task().reason
+
+
+def test_a_start_without_a_usable_credential_quarantines_the_account() -> None:
+    story = Story(account("a"), account("b"))
+    story.add()
+    assert started(story.tell(events.StartFailed, attempt="t1.1", fault="credential", detail="no token")) == [
+        "t1.2"
+    ]
+    assert story.fleet.accounts["a"].state == "quarantined"
+
+
+@pytest.mark.parametrize("fault", ["disk", "lost"])
+def test_a_full_disk_and_a_lost_worker_never_fail_a_task_and_are_tried_with_growing_pauses(
+    fault: str,
+) -> None:
+    story = Story(account("a"))
+    story.add()
+    pauses = []
+    for n in range(1, 2 * SETTINGS.faults_max):
+        if fault == "disk":
+            story.tell(events.StartFailed, attempt=f"t1.{n}", fault="disk", detail="no space left")
+        else:
+            story.opened(f"t1.{n}")
+            story.tell(events.WorkerLost, attempt=f"t1.{n}", detail="gone")
+        pauses.append(story.task().not_before_ms - story.now_ms)
+        assert started(story.wait(pauses[-1])) == [f"t1.{n + 1}"]
+    assert 0 < pauses[0] < pauses[3] < pauses[7] <= SETTINGS.backoff_max_ms
+
+
+def test_a_worker_lost_while_it_was_being_stopped_ended_for_what_it_was_stopped_for() -> None:
+    story = story_with_worker()
+    story.end_turn("limited")
+    story.tell(events.WorkerLost, attempt="t1.1", detail="gone")
+    assert story.fleet.ended[0].reason == "limited"
+
+
+def test_a_transcript_that_vanished_begins_the_session_anew_on_its_work() -> None:
+    story = story_with_worker()
+    story.end_turn("no_session")
+    story.exit()
+    story.wait(10_000)
+    anew = story.attempt("t1.2")
+    assert not anew.resumes
+    assert anew.session_id != story.fleet.tasks["t1"].session_id
+    story.start("t1.2")
+    assert story.task().session_id == anew.session_id
+
+
+@pytest.mark.parametrize(
+    ("outcome", "advice"), [("turns", "--max-turns"), ("budget", "--max-budget-usd"), ("context", "context")]
+)
+def test_a_limit_of_the_tasks_own_ends_it_with_what_to_do(outcome: events.Outcome, advice: str) -> None:
+    story = story_with_worker()
+    story.end_turn(outcome)
+    story.exit()
+    assert story.task().state == "failed"
+    assert advice in story.task().reason
+
+
+def test_a_model_that_the_account_does_not_give_is_tried_on_another() -> None:
+    story = story_with_worker()
+    story.end_turn("no_model", detail="no such model")
+    assert started(story.exit()) == ["t1.2"]
+    assert story.attempt("t1.2").account == "b"
+
+
+def test_removing_an_account_stops_its_worker_and_the_session_goes_on_elsewhere() -> None:
+    story = story_with_worker()
+    assert kinds(story.tell(events.AccountRemoved, name="a")) == ["StopWorker"]
+    assert started(story.exit()) == ["t1.2"]
+    assert (story.attempt("t1.2").account, story.attempt("t1.2").carry_from) == ("b", "a")
+
+
+def test_what_a_worker_said_is_counted_once_and_kept_with_its_attempt() -> None:
+    story = story_with_worker()
+    for said in (Tokens(1, 1), Tokens(1, 5)):
+        story.says("t1.1", events.Answered("m1", said))
+    story.says("t1.1", Used(Tokens(3, 9), 0.5), TurnEnded("limited", ""))
+    story.exit()
+    assert (story.fleet.ended[0].tokens, story.fleet.ended[0].cost_usd) == (Tokens(3, 9), 0.5)
+
+
+# --- fences ---
+
+
+def test_a_piece_of_spool_counts_at_its_own_offset_only() -> None:
+    story = story_with_worker()
+    story.answer()
+    before = story.fleet
+    for start in (0, 1, before.attempts["t1.1"].offset + 1):
+        story.tell(
+            events.Spooled,
+            attempt="t1.1",
+            start=start,
+            end=start + 9,
+            facts=(events.Answered("x", Tokens()),),
+        )
+    assert story.fleet.attempts == before.attempts
+
+
+def test_reports_of_an_attempt_that_has_ended_change_nothing() -> None:
+    story = story_with_worker()
+    story.limit()
+    before = story.fleet
+    story.tell(events.WorkerLost, attempt="t1.1", detail="late")
+    story.tell(events.StartFailed, attempt="t1.1", fault="repository", detail="late")
+    story.tell(events.Spooled, attempt="t1.1", start=0, end=5, facts=(events.Exited("exited", 1, ""),))
+    late = {"branch": "x", "base_commit": "x", "path": "/x", "session_id": "x", "resumed": False}
+    story.tell(events.WorkerStarted, attempt="t1.1", **late)
+    assert (story.fleet.tasks, story.fleet.attempts) == (before.tasks, before.attempts)
+
+
+def test_a_start_reported_twice_leaves_what_has_been_taken_up_taken_up() -> None:
+    story = story_with_worker()
+    story.start("t1.1")
+    assert kinds(story.finish()) == ["CheckWork"]
+
+
+# --- clocks ---
+
+
+@pytest.mark.parametrize("jump_ms", [-3 * 86_400_000, -1_000, 3 * 86_400_000])
+def test_a_clock_that_jumps_never_makes_a_task_wait_longer_than_its_back_off(jump_ms: int) -> None:
+    story = story_with_worker()
+    story.now_ms += abs(jump_ms)
+    story.end_turn("cut")
+    story.exit()
+    story.now_ms += jump_ms
+    story.wait(0)
+    story.wait(SETTINGS.backoff_max_ms)
+    assert "t1.2" in story.fleet.attempts
