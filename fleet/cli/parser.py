@@ -86,6 +86,12 @@ def _up(parser: Parser) -> None:
         "--log-format", choices=("console", "json"), help="default: console on a terminal, else json"
     )
     parser.add_argument(
+        "--start-timeout",
+        default="1m",
+        metavar="SPAN",
+        help="a worker that has said nothing by then is stopped",
+    )
+    parser.add_argument(
         "--stall-timeout", default="15m", metavar="SPAN", help="a worker silent for so long is stopped"
     )
     parser.add_argument(

@@ -19,7 +19,9 @@ def up(args: argparse.Namespace) -> int:
     """With --until-idle 0 when every task ended well, 1 when some did not; otherwise 0 once it was stopped."""
     try:
         limits = Limits(
-            stall_s=parse_span_s(args.stall_timeout), deadline_s=parse_span_s(args.attempt_timeout)
+            start_s=parse_span_s(args.start_timeout),
+            stall_s=parse_span_s(args.stall_timeout),
+            deadline_s=parse_span_s(args.attempt_timeout),
         )
     except UnknownTime as failed:
         raise Failed(str(failed)) from failed

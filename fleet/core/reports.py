@@ -132,12 +132,14 @@ def _(fact: WordTaken, draft: Draft, attempt: Attempt) -> None:
 
 @apply.register
 def _(fact: Garbled, draft: Draft, attempt: Attempt) -> None:
-    draft.put_attempt(replace(attempt, malformed=attempt.malformed + fact.count))
-    draft.note(
-        "warning",
-        f"{fact.count} lines of the client could not be read; they are kept in its spool",
-        attempt=attempt,
-    )
+    """Told at the first such line and at each tenfold of it, so that a client that babbles fills no journal."""
+    malformed = attempt.malformed + fact.count
+    draft.put_attempt(replace(attempt, malformed=malformed))
+    if not attempt.malformed or len(str(malformed)) > len(str(attempt.malformed)):
+        lines = "1 line" if malformed == 1 else f"{malformed} lines"
+        draft.note(
+            "warning", f"{lines} of the client could not be read; they are kept in its spool", attempt=attempt
+        )
 
 
 @apply.register

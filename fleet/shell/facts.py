@@ -15,6 +15,8 @@ from workers.client.windows import Windows
 from workers.spool import Record
 
 STDERR_TAIL_CHARS = 2_000
+LOGIN_TRIES = 3
+"""A subscription's client ends by itself after two."""
 
 _OUTCOMES: Mapping[verdict.Kind, events.Outcome] = {
     verdict.Kind.FINISHED: "finished",
@@ -66,7 +68,10 @@ class Listener:
         heard = Heard([], [])
         for record in records:
             for fact in self._record(record, heard.lines):
-                if _continues(heard.facts, fact):
+                last = heard.facts[-1] if heard.facts else None
+                if isinstance(fact, events.Garbled) and isinstance(last, events.Garbled):
+                    heard.facts[-1] = events.Garbled(last.count + fact.count)
+                elif _continues(heard.facts, fact):
                     heard.facts[-1] = fact
                 else:
                     heard.facts.append(fact)
@@ -100,11 +105,18 @@ class Listener:
             yield events.WindowsRead(self._readings(line), at_ms)
         elif isinstance(line, lines.Result):
             yield from self._ended(line)
+        elif isinstance(line, lines.Retry):
+            yield from self._refused_again(line)
         elif isinstance(line, lines.Malformed):
             yield events.Garbled(1)
         if self._good_end is not None and self._activity.idle:
             yield self._good_end
             self._good_end = None
+
+    def _refused_again(self, retry: lines.Retry) -> Iterable[events.Fact]:
+        """With an API key the client asks ten times, over minutes, although a refused key stays refused."""
+        if retry.status == 401 and retry.attempt == LOGIN_TRIES:
+            yield events.TurnEnded("login", f"{retry.error} (401), {LOGIN_TRIES} times in a row")
 
     def _answered(self, line: lines.Answer, at_ms: int) -> Iterable[events.Fact]:
         if line.error is not None:

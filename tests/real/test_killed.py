@@ -1,4 +1,4 @@
-"""Coordinator, supervisor and client are killed with -9 at many instants; the next `fleet up` loses and doubles nothing."""
+"""Coordinator, supervisor and client are killed with -9 at many instants: nothing is lost and nothing doubled."""
 
 from __future__ import annotations
 
