@@ -24,6 +24,10 @@ class NotDone(Exception):
     """The request was refused, or could not be carried out; nothing has changed. The message says why."""
 
 
+class NotKnown(NotDone):
+    """Whether the request was carried out is not known; the message says how to find out."""
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """`tasks` are the ids of the tasks that were added."""
@@ -37,7 +41,7 @@ def stamp() -> dict[str, Any]:
 
 
 def submit(home: Home, event: events.Person) -> Done:
-    """Carries out the request, at once if a coordinator runs. Raises NotDone."""
+    """Carries out the request, at once if a coordinator runs. Raises NotDone, NotKnown."""
     if holds_credential(json.dumps(wire.encode(event))):
         raise NotDone(ADVICE)
     until = time.monotonic() + PATIENCE_S
@@ -47,6 +51,11 @@ def submit(home: Home, event: events.Person) -> Done:
             if holder is not None and holder.socket:
                 return _done(control.ask(holder.socket, wire.encode(event)))
             return _alone(home, event)
+        except control.AnswerLost as failed:
+            raise NotKnown(
+                f"{failed}: it may have been done or not. Look first (fleet task list, fleet account list), and ask "
+                "again if it was not"
+            ) from failed
         except (control.NobodyAnswers, homelock.HomeHeld) as failed:
             # A coordinator that is just starting or stopping: it will be the one or the other in a moment.
             if time.monotonic() > until:
@@ -95,6 +104,9 @@ def stop(home: Home, *, stop_workers: bool) -> int:
         reply = control.ask(holder.socket, {"kind": "stop", "stop_workers": stop_workers})
     except control.NobodyAnswers as failed:
         raise NotDone(str(failed)) from failed
+    except control.AnswerLost:
+        # It was asked to go away, and did so before it had answered.
+        reply = {"ok": True}
     _done(reply)
     until = time.monotonic() + (120.0 if stop_workers else 30.0)
     while homelock.holder(home) is not None:

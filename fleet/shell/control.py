@@ -24,6 +24,8 @@ PATH_BYTES_MAX = 100
 Reply = dict[str, Any]
 Answer = Callable[[dict[str, Any]], Awaitable[Reply]]
 
+NO_REQUEST: Reply = {"ok": False, "error": "a request is one JSON object on one line"}
+
 
 def socket_path(home: Home) -> Path:
     """In the home, or where its path is too long for a socket, in a private directory of the user's."""
@@ -50,10 +52,10 @@ async def _converse(stream: SocketStream, answer: Answer) -> None:
     async with stream:
         try:
             line = await BufferedByteReceiveStream(stream).receive_until(b"\n", LINE_BYTES_MAX)
-            request = json.loads(line)
-        except (anyio.IncompleteRead, anyio.DelimiterNotFound, anyio.BrokenResourceError, ValueError):
+            request = _request(line)
+        except (anyio.IncompleteRead, anyio.DelimiterNotFound, anyio.BrokenResourceError):
             return
-        reply = await answer(request)
+        reply = await answer(request) if request is not None else NO_REQUEST
         try:
             await stream.send(json.dumps(reply).encode() + b"\n")
         except anyio.BrokenResourceError:
@@ -61,22 +63,47 @@ async def _converse(stream: SocketStream, answer: Answer) -> None:
             return
 
 
+def _request(line: bytes) -> dict[str, Any] | None:
+    """None for what is no JSON object."""
+    try:
+        request = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return request if isinstance(request, dict) else None
+
+
 class NobodyAnswers(Exception):
-    """There is no coordinator behind the socket, or it went away before it answered."""
+    """No coordinator took the request: it has not been done, and asking again is safe."""
+
+
+class AnswerLost(Exception):
+    """The request was handed over, but no answer came: whether it was done is not known."""
 
 
 def ask(path: str, request: dict[str, Any], timeout_s: float = 60.0) -> Reply:
-    """Asks the coordinator. Raises NobodyAnswers."""
+    """Asks the coordinator. Raises NobodyAnswers, AnswerLost."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout_s)
         try:
             connection.connect(path)
             connection.sendall(json.dumps(request).encode() + b"\n")
-            with connection.makefile("rb") as lines:
-                line = lines.readline()
         except OSError as failed:
             raise NobodyAnswers(f"the coordinator at {path} does not answer: {failed}") from failed
-    if not line:
-        raise NobodyAnswers(f"the coordinator at {path} went away before it answered")
+        line = _answer_on(connection, path)
+    if not line.endswith(b"\n"):
+        raise AnswerLost(f"the coordinator at {path} went away before it answered")
     reply: Reply = json.loads(line)
     return reply
+
+
+def _answer_on(connection: socket.socket, path: str) -> bytes:
+    try:
+        with connection.makefile("rb") as lines:
+            return lines.readline()
+    except ConnectionResetError as failed:
+        # The other end was closed with the request unread: a coordinator that is just stopping.
+        raise NobodyAnswers(f"the coordinator at {path} went away: {failed}") from failed
+    except OSError as failed:
+        raise AnswerLost(
+            f"the coordinator at {path} took the request but gave no answer: {failed}"
+        ) from failed

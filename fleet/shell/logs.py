@@ -29,7 +29,8 @@ class Veil:
         self._secrets.add(secret)
 
     def hide(self, text: str) -> str:
-        for secret in self._secrets:
+        # The longest first: of two secrets one may begin with the other.
+        for secret in sorted(self._secrets, key=len, reverse=True):
             text = text.replace(secret, HIDDEN)
         return _CREDENTIAL.sub(HIDDEN, text)
 

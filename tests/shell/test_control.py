@@ -1,0 +1,227 @@
+"""The socket by which commands reach a running coordinator, with whatever may come through it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from anyio import to_thread
+
+from fleet.home import Home
+from fleet.shell import control
+
+
+async def echo(request: dict[str, Any]) -> control.Reply:
+    return {"ok": True, "echo": request}
+
+
+def served(path: Path, use: Callable[[], None], answer: control.Answer = echo) -> None:
+    """Runs `use` in a thread while the socket is served."""
+
+    def once_there() -> None:
+        until = time.monotonic() + 30
+        while not listens(path):
+            assert time.monotonic() < until
+            time.sleep(0.001)
+        use()
+
+    async def run() -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(control.serve, path, answer)
+            await to_thread.run_sync(once_there)
+            group.cancel_scope.cancel()
+
+    anyio.run(run)
+
+
+def listens(path: Path) -> bool:
+    try:
+        with connected(path):
+            return True
+    except OSError:
+        return False
+
+
+@contextmanager
+def connected(path: Path) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.settimeout(30)
+        client.connect(str(path))
+        yield client
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return control.socket_path(Home(tmp_path))
+
+
+def still_answers(path: Path) -> None:
+    assert control.ask(str(path), {"kind": "x"}) == {"ok": True, "echo": {"kind": "x"}}
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"\n",
+        b"not JSON\n",
+        b"[]\n",
+        b"7\n",
+        b"null\n",
+        b'"kind"\n',
+        b"\xff\xfe\x00\n",
+        b"[" * 200_000 + b"\n",
+        b'{"kind": "x"',
+    ],
+)
+def test_garbage_disturbs_nobody(path: Path, garbage: bytes) -> None:
+    """What is no request gets a word that it is none, or the line is hung up; the next request is answered."""
+
+    def use() -> None:
+        with connected(path) as client:
+            client.sendall(garbage)
+            client.shutdown(socket.SHUT_WR)
+            replied = client.makefile("rb").readline()
+        assert replied == b"" or json.loads(replied) == control.NO_REQUEST
+        still_answers(path)
+
+    served(path, use)
+
+
+def test_those_who_hang_or_leave_disturb_nobody(path: Path) -> None:
+    """One says nothing, one stops in the middle, one leaves before it could be answered."""
+
+    def use() -> None:
+        with connected(path), connected(path) as halfway:
+            halfway.sendall(b'{"kind":')
+            with connected(path) as leaving:
+                leaving.sendall(b'{"kind": "x"}\n')
+            still_answers(path)
+
+    served(path, use)
+
+
+def test_a_hanging_client_does_not_keep_the_coordinator_from_ending(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        served(path, lambda: client.connect(str(path)))
+        assert client.recv(1) == b""
+
+
+def test_a_request_of_many_megabytes_gets_through_whole(path: Path) -> None:
+    big = {"kind": "x", "text": "ü" * 5_000_000}
+    served(path, lambda: big_is_echoed(path, big))
+
+
+def big_is_echoed(path: Path, big: dict[str, Any]) -> None:
+    assert control.ask(str(path), big)["echo"] == big
+
+
+def test_many_ask_at_once(path: Path) -> None:
+    found: list[object] = []
+
+    def use() -> None:
+        threads = [
+            threading.Thread(target=lambda n=n: found.append(control.ask(str(path), {"n": n})["echo"]["n"]))
+            for n in range(20)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    served(path, use)
+    assert sorted(map(str, found)) == sorted(map(str, range(20)))
+
+
+def test_only_the_user_may_connect(path: Path) -> None:
+    served(path, lambda: mode_is_private(path))
+
+
+def mode_is_private(path: Path) -> None:
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_a_socket_left_by_a_killed_coordinator_is_taken_over(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as dead:
+        dead.bind(str(path))
+    with pytest.raises(control.NobodyAnswers, match="does not answer"):
+        control.ask(str(path), {})
+    path.unlink()
+    with pytest.raises(control.NobodyAnswers, match="does not answer"):
+        control.ask(str(path), {})
+    served(path, lambda: still_answers(path))
+
+
+@pytest.mark.parametrize("last_words", [b"", b'{"ok": tr'])
+def test_a_coordinator_that_goes_away_before_it_answered_is_told_so(path: Path, last_words: bytes) -> None:
+    """It has taken the request: nobody may quietly ask again, as it may have been done."""
+
+    def leave(listener: socket.socket) -> None:
+        taken, _ = listener.accept()
+        with taken:
+            assert taken.makefile("rb").readline() == b'{"kind": "x"}\n'
+            taken.sendall(last_words)
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        thread = threading.Thread(target=leave, args=(listener,))
+        thread.start()
+        with pytest.raises(control.AnswerLost, match="went away before it answered"):
+            control.ask(str(path), {"kind": "x"})
+        thread.join()
+
+
+def test_a_coordinator_that_hangs_is_given_up(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        with pytest.raises(control.AnswerLost, match="gave no answer"):
+            control.ask(str(path), {"kind": "x"}, timeout_s=0.05)
+
+
+def test_one_that_stops_before_it_took_the_request_may_be_asked_again(path: Path) -> None:
+    """The request was never read, so it has not been done."""
+
+    def refuse(listener: socket.socket) -> None:
+        taken, _ = listener.accept()
+        assert taken.recv(1)
+        taken.close()
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        thread = threading.Thread(target=refuse, args=(listener,))
+        thread.start()
+        with pytest.raises(control.NobodyAnswers):
+            control.ask(str(path), {"kind": "x"})
+        thread.join()
+
+
+def test_a_home_with_a_very_long_path_has_a_short_private_socket_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    deep = tmp_path / ("d" * 90) / "e"
+    one, other = control.socket_path(Home(deep / "one")), control.socket_path(Home(deep / "other"))
+    assert one != other
+    assert control.socket_path(Home(deep / "one")) == one
+    assert one.parent == tmp_path / f"fleet-{os.getuid()}"
+    assert one.parent.stat().st_mode & 0o077 == 0
+
+
+def test_a_long_home_is_served_like_any_other(tmp_path: Path) -> None:
+    home = Home(tmp_path / ("d" * 120))
+    path = control.socket_path(home)
+    try:
+        served(path, lambda: still_answers(path))
+    finally:
+        path.unlink(missing_ok=True)

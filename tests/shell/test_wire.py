@@ -1,0 +1,39 @@
+"""Persons' requests on their way from a command to the coordinator."""
+
+from __future__ import annotations
+
+import json
+from typing import get_args
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fleet.core import events
+from fleet.shell import wire
+
+PERSONS: st.SearchStrategy[events.Person] = st.one_of(
+    *(st.from_type(kind) for kind in get_args(events.Person))
+)
+
+
+@settings(max_examples=200)
+@given(PERSONS)
+def test_every_request_arrives_as_it_was_sent(event: events.Person) -> None:
+    sent = json.loads(json.dumps(wire.encode(event)))
+    arrived = wire.decode(sent)
+    assert type(arrived) is type(event)
+    assert arrived == event
+
+
+@pytest.mark.parametrize("kind", ["TimeTravelAsked", "WorkerLost", None, 7, ["CancelAsked"]])
+def test_a_request_of_another_version_is_refused_with_a_hint(kind: object) -> None:
+    """Reports of the world are no persons' requests either."""
+    with pytest.raises(ValueError, match=r"does not know the request .*older version"):
+        wire.decode({"kind": kind, "event": {}})
+
+
+@pytest.mark.parametrize("event", [None, [], {"at_ms": 1}, {"at_ms": "x", "id": "e", "task": "t1"}])
+def test_a_request_with_a_broken_body_is_refused(event: object) -> None:
+    with pytest.raises(ValueError, match="validation error"):
+        wire.decode({"kind": "CancelAsked", "event": event})
