@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -112,7 +113,8 @@ def test_those_who_hang_or_leave_disturb_nobody(path: Path) -> None:
 def test_a_hanging_client_does_not_keep_the_coordinator_from_ending(path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         served(path, lambda: client.connect(str(path)))
-        assert client.recv(1) == b""
+        with contextlib.suppress(ConnectionResetError):
+            assert client.recv(1) == b""
 
 
 def test_a_request_of_many_megabytes_gets_through_whole(path: Path) -> None:

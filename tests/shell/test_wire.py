@@ -10,14 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet.core import events
+from fleet.core.model import TaskSpec
 from fleet.shell import wire
 
+st.register_type_strategy(
+    TaskSpec,
+    st.builds(TaskSpec, max_budget_usd=st.none() | st.floats(allow_nan=False, allow_infinity=False)),
+)
 PERSONS: st.SearchStrategy[events.Person] = st.one_of(
     *(st.from_type(kind) for kind in get_args(events.Person))
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(PERSONS)
 def test_every_request_arrives_as_it_was_sent(event: events.Person) -> None:
     sent = json.loads(json.dumps(wire.encode(event)))
