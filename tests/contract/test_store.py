@@ -12,10 +12,16 @@ from fleet.core.check import broken
 from fleet.core.model import Fleet
 from fleet.ports import Change, Store
 from fleet.service import reading
+from fleet.sim.memory_store import Memory, MemoryStore
 from fleet.store.sqlite import SqliteStore
 from tests.contract.full_fleet import ATTEMPT, BUCKET, EFFECTS, SPEC, full_fleet, note, with_value
 
-STORES: dict[str, Callable[[Path], Store]] = {"sqlite": lambda home: SqliteStore(home / "fleet.db")}
+MEMORIES: dict[Path, Memory] = {}
+
+STORES: dict[str, Callable[[Path], Store]] = {
+    "sqlite": lambda home: SqliteStore(home / "fleet.db"),
+    "memory": lambda home: MemoryStore(MEMORIES.setdefault(home, Memory())),
+}
 
 Open = Callable[[], Store]
 
@@ -23,12 +29,22 @@ Open = Callable[[], Store]
 @pytest.fixture(params=sorted(STORES))
 def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
     """Opens the same store anew with each call, as a new process would."""
+    yield from opener(STORES[request.param], tmp_path)
+
+
+@pytest.fixture
+def open_database(tmp_path: Path) -> Iterator[Open]:
+    """The store that the read models read."""
+    yield from opener(STORES["sqlite"], tmp_path)
+
+
+def opener(make: Callable[[Path], Store], home: Path) -> Iterator[Open]:
     opened: list[Store] = []
 
     def open_() -> Store:
         for earlier in opened:
             earlier.close()
-        opened.append(STORES[request.param](tmp_path))
+        opened.append(make(home))
         return opened[-1]
 
     yield open_
@@ -84,9 +100,9 @@ def test_the_queue_is_rebuilt_in_rank_order(open_store: Open) -> None:
     assert not [sentence for sentence in broken(loaded) if "queue" in sentence]
 
 
-def test_only_what_the_change_changed_is_written(open_store: Open) -> None:
+def test_only_what_the_change_changed_is_written(open_database: Open) -> None:
     """A value that is the same object before and after is not written, whatever it says."""
-    store = open_store()
+    store = open_database()
     committed = filled(store)
     before = with_value(committed, "tasks", "t3", replace(committed.tasks["t3"], reason="never committed"))
     after = with_value(before, "tasks", "t1", replace(before.tasks["t1"], reason="committed"))
@@ -97,9 +113,9 @@ def test_only_what_the_change_changed_is_written(open_store: Open) -> None:
 
 
 def test_an_attempt_that_has_ended_leaves_the_fleet_and_stays_readable(
-    open_store: Open, tmp_path: Path
+    open_database: Open, tmp_path: Path
 ) -> None:
-    store = open_store()
+    store = open_database()
     before = filled(store)
     ended = replace(ATTEMPT, state="ended", ended_ms=8_100)
     store.commit(Change(before, replace(before, attempts={}), ended=[ended]))
@@ -108,8 +124,8 @@ def test_an_attempt_that_has_ended_leaves_the_fleet_and_stays_readable(
     assert (shown["id"], shown["state"], shown["ended_at"]) == ("t2.3", "ended", "1970-01-01T00:00:08.100Z")
 
 
-def test_an_attempt_that_began_and_ended_in_one_change_is_kept(open_store: Open, tmp_path: Path) -> None:
-    store = open_store()
+def test_an_attempt_that_began_and_ended_in_one_change_is_kept(open_database: Open, tmp_path: Path) -> None:
+    store = open_database()
     before = filled(store)
     store.commit(Change(before, before, ended=[replace(ATTEMPT, id="t2.4", number=4, state="ended")]))
     assert [a["id"] for a in reading.task(tmp_path, "t2")["attempts"]] == ["t2.3", "t2.4"]
@@ -133,8 +149,8 @@ def test_an_effect_reported_done_twice_or_never_decided_is_no_error(open_store: 
     assert len(store.load().outstanding) == len(EFFECTS) - 1
 
 
-def test_notes_become_the_history_of_their_task(open_store: Open, tmp_path: Path) -> None:
-    store = open_store()
+def test_notes_become_the_history_of_their_task(open_database: Open, tmp_path: Path) -> None:
+    store = open_database()
     before = filled(store)
     notes = [(8_000, note("first")), (8_001, note("of another", "t1")), (8_002, note("second"))]
     store.commit(Change(before, before, notes=notes))
@@ -145,9 +161,9 @@ def test_notes_become_the_history_of_their_task(open_store: Open, tmp_path: Path
     ]
 
 
-def test_half_a_surrogate_pair_is_stored_as_a_replacement(open_store: Open, tmp_path: Path) -> None:
+def test_half_a_surrogate_pair_is_stored_as_a_replacement(open_database: Open, tmp_path: Path) -> None:
     """A client that cuts an emoji in two must not stop the fleet."""
-    store = open_store()
+    store = open_database()
     before = filled(store)
     after = with_value(before, "tasks", "t3", replace(before.tasks["t3"], reason="cut \ud83d"))
     after = with_value(after, "buckets", "p/\ud83d", replace(BUCKET, pool="p", name="\ud83d"))
