@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 from fleet.core import events
@@ -16,6 +17,8 @@ class People:
         self._world = world
         self._rng = rng
         self._words = 0
+        self.regrets: str | None = None
+        """The task that a person has just cancelled, and may want back at once."""
 
     def tasks(self, fleet: Fleet, at_ms: int, name: str) -> events.TasksAdded:
         """A request for a few tasks, some of which wait for others."""
@@ -49,6 +52,9 @@ class People:
         rng = self._rng
         if not fleet.tasks or (len(fleet.tasks) < TASKS_MAX and rng.random() < 0.25):
             return self.tasks(fleet, at_ms, name)
+        if self.regrets is not None and rng.random() < 0.7:
+            return events.RetryAsked(at_ms=at_ms, id=name, task=self.regrets)
+        self.regrets = None
         lively = sorted(t.id for t in fleet.tasks.values() if t.state not in ("landed", "waiting", "queued"))
         task = rng.choice(lively if lively and rng.random() < 0.7 else sorted(fleet.tasks))
         ask = rng.choices(
@@ -61,6 +67,7 @@ class People:
                 at_ms=at_ms, id=name, task=task, word=f"w{self._words}", text="also this"
             )
         if ask == "cancel":
+            self.regrets = task
             return events.CancelAsked(at_ms=at_ms, id=name, task=task)
         if ask == "retry":
             return events.RetryAsked(at_ms=at_ms, id=name, task=task)
@@ -85,4 +92,5 @@ class People:
             return events.AccountVerified(
                 at_ms=at_ms, id=name, name=account.name, ok=ok, detail="" if ok else "401"
             )
-        return events.AccountAdded(at_ms=at_ms, id=name, account=account)
+        renewed = replace(account, concurrency=self._rng.randint(1, 6))
+        return events.AccountAdded(at_ms=at_ms, id=name, account=renewed)

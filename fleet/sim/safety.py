@@ -117,6 +117,8 @@ class Watch:
                 )
         workers = sum(1 for a in after.attempts.values() if a.account == account.name)
         ramp = max(ramp_before.get(account.name, 1), self.ramp[account.name])
+        if workers > account.concurrency:
+            raise Violation(f"{account.name} was given {workers} workers, more than it takes at once")
         if workers > max(1, ramp):
             raise Violation(f"{account.name} was given {workers} workers while it may be tried with {ramp}")
 
