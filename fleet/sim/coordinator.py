@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from fleet.core import decisions, events
+from fleet.core.dispatch import explain
 from fleet.core.events import Event
 from fleet.core.model import Fleet
 from fleet.core.step import Refused
@@ -167,6 +168,8 @@ class Coordinator:
         self._beat_ms = min(BEAT_MAX_MS, self._beat_ms * 3 // 2)
         if self._rng.random() < self._world.rates.stale_report:
             self._report_something_stale()
+        if self.fleet.tasks:  # any task can be explained at any moment
+            explain(self.fleet, self.fleet.tasks[self._rng.choice(sorted(self.fleet.tasks))])
         self._later(self._beat_ms, self._beat)
 
     def _report_something_stale(self) -> None:
@@ -242,7 +245,7 @@ class Coordinator:
         return f"{effect.attempt} orders" if orders and effect.attempt not in starting else worktree
 
     def _begin(self, effect: decisions.Effect) -> None:
-        slow = 60_000 if isinstance(effect, decisions.CheckWork | decisions.LandWork) else 2_000
+        slow = 2_000 if isinstance(effect, _QUICK) else 60_000
         self._later(self._rng.randint(1, slow), lambda: self._act(effect))
 
     def _act(self, effect: decisions.Effect) -> None:
@@ -265,6 +268,7 @@ class Coordinator:
                     self._begin(chain[0])
 
 
+_QUICK = (decisions.StartWorker, decisions.TellWorker, decisions.StopWorker, decisions.LookAtHeld)
 _REPORTS = (
     events.WorkerStarted,
     events.StartFailed,

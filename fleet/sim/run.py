@@ -117,7 +117,8 @@ class _Simulation:
             return
         if self.rng.random() < self.world.rates.person_acts:
             self.coordinator.ask(lambda at, name: self.people.act(self._fleet(), at, name))
-        self.agenda.after(self.rng.randint(5_000, 300_000), self._person)
+        pause_ms = 8_000 if self.people.regrets else 45_000
+        self.agenda.after(self.rng.randint(500, pause_ms), self._person)
 
     def _misfortune(self) -> None:
         """Now and then the coordinator is killed, or the clock on the wall jumps."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fleet.core.dispatch import explain
+from fleet.core.idle import is_idle
 from fleet.core.lifecycles import TASK_ENDS
 from fleet.core.model import Fleet
 from fleet.sim.safety import Watch
@@ -21,6 +22,8 @@ def _tasks(fleet: Fleet) -> Iterator[str]:
         why = explain(fleet, task)
         if task.state not in TASK_ENDS and not (task.state == "waiting" and why.stuck):
             yield f"every task that can end ends: {task.id} is {task.state}: {why.summary} {why.refusals}"
+    if not is_idle(fleet):
+        yield "a fleet that has nothing left to do is idle"
 
 
 def _targets(fleet: Fleet, world: World) -> Iterator[str]:
