@@ -229,7 +229,8 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Worktree:
-    """The directory a task's attempts work in. `slot` numbers its block of ports, unique among the living."""
+    """The directory a task's attempts work in. `slot` numbers its block of ports, unique among the living.
+    `preserved` is the ref that the last removal kept uncommitted work in; it is brought back when it is made anew."""
 
     task: str
     repo: str

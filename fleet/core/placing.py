@@ -72,4 +72,5 @@ def _claim_worktree(draft: Draft, task: Task) -> None:
         return
     taken = {w.slot for w in draft.worktrees.values() if w.state != "removed"}
     slot = next(n for n in range(len(taken) + 1) if n not in taken)
-    draft.put_worktree(Worktree(task=task.id, repo=task.spec.repo, slot=slot))
+    preserved = before.preserved if before else None
+    draft.put_worktree(Worktree(task=task.id, repo=task.spec.repo, slot=slot, preserved=preserved))

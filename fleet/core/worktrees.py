@@ -21,7 +21,7 @@ def worktree_removed(draft: Draft, event: WorktreeRemoved) -> None:
     worktree = draft.worktrees.get(event.task)
     if worktree is None or worktree.state != "removing":
         return
-    draft.put_worktree(replace(worktree, state="removed", preserved=event.preserved or worktree.preserved))
+    draft.put_worktree(replace(worktree, state="removed", preserved=event.preserved))
     kept = f"; uncommitted work is kept in {event.preserved}" if event.preserved else ""
     draft.note("info", f"worktree removed{kept}", task=event.task)
     draft.settle = True

@@ -94,8 +94,10 @@ class Finisher:
         Raises GitError, OSError: then it is still there.
         """
         ref = places.preserve_ref(task)
-        removed = remove(Path(task.spec.repo), places.worktree_path(self.home, task), ref)
-        return ref if removed.preserved else None
+        repo = Path(task.spec.repo)
+        removed = remove(repo, places.worktree_path(self.home, task), ref)
+        # A removal that is performed again finds nothing to preserve; what the first one kept is still there.
+        return ref if removed.preserved or Git(repo).commit_of(ref) else None
 
     def sweep(self, task: Task) -> None:
         """Ends what an earlier verification, cut short, has left running."""

@@ -98,6 +98,7 @@ class Starter:
                 base=task.spec.target,
                 ports=places.ports(worktree),
                 marker_env={"FLEET_RUN": self.host.marker(attempt.id), "FLEET_TASK": task.id},
+                preserved=worktree.preserved,
             )
         except SetupFailed as failed:
             raise CannotStart("setup", str(failed)) from failed

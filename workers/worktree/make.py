@@ -19,6 +19,7 @@ from workers.worktree.lock import held
 from workers.worktree.preserve import preserve, preserve_remains
 from workers.worktree.ready import Ready, read_ready, write_ready
 from workers.worktree.repository import Place, locate
+from workers.worktree.restore import restore
 from workers.worktree.seed import seed
 from workers.worktree.settings import WorktreeSettings, read_settings
 from workers.worktree.submodules import Sources, populate
@@ -74,8 +75,12 @@ def make_ready(
     ports: range | None = None,
     marker_env: Mapping[str, str],
     setup_timeout_s: float = SETUP_TIMEOUT_S,
+    preserved: str | None = None,
 ) -> Made:
     """Make the worktree at `worktree_path` on a branch named `branch` (or nearly so: see `claim`) from commit `base`.
+
+    Work that an earlier worktree of this branch left under the reference `preserved` is brought back into one that has
+    to be made.
 
     Setup commands run with `marker_env`, FLEET_PORT (the first of `ports`) and FLEET_PORTS, each for at most
     `setup_timeout_s` seconds. Raises GitError: NotARepository, SettingsWrong, SetupFailed, WorktreeRefused,
@@ -95,6 +100,7 @@ def make_ready(
         clear(site, entry)
         claimed = claim(site.repository, worktree_path, branch, base_commit)
         notes = add(site, claimed.branch)
+        notes += restore(Git(worktree_path, held_fds=(lock_fd,)), preserved) if preserved else ""
         output = notes + equip(site, settings, env, setup_timeout_s)
         _finish(site, Ready(branch=claimed.branch, base_commit=claimed.base_commit, setup_output=output))
     return Made(claimed.branch, claimed.base_commit, output)
