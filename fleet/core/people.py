@@ -37,7 +37,7 @@ def tasks_added(draft: Draft, event: TasksAdded) -> None:
         task_id: tuple(_dependency(draft, ids, spec, name) for name in spec.after)
         for task_id, spec in zip(ids.values(), event.specs, strict=True)
     }
-    _refuse_cycle(after)
+    _refuse_cycle(after, {task_id: key for key, task_id in ids.items() if not key.startswith("\0")})
     for number, (task_id, spec) in enumerate(zip(ids.values(), event.specs, strict=True), start=first):
         landed = all(t in draft.tasks and draft.tasks[t].state == "landed" for t in after[task_id])
         task = Task(
@@ -61,8 +61,9 @@ def _dependency(draft: Draft, ids: dict[str, str], spec: TaskSpec, name: str) ->
     return found
 
 
-def _refuse_cycle(after: dict[str, tuple[str, ...]]) -> None:
-    """A depth-first search among the new tasks; old ones cannot wait for new ones."""
+def _refuse_cycle(after: dict[str, tuple[str, ...]], names: dict[str, str]) -> None:
+    """A depth-first search among the new tasks, shown by the names they were given; old ones cannot wait for new
+    ones."""
     done: set[str] = set()
     for root in after:
         path: list[str] = []
@@ -78,7 +79,9 @@ def _refuse_cycle(after: dict[str, tuple[str, ...]]) -> None:
                 stack.pop()
             elif following in path:
                 circle = [*path[path.index(following) :], following]
-                raise Refused(f"the tasks wait for each other in a circle: {' → '.join(circle)}")
+                raise Refused(
+                    f"the tasks wait for each other in a circle: {' → '.join(names.get(t, t) for t in circle)}"
+                )
             else:
                 stack.append((following, iter(after[following])))
 

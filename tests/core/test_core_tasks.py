@@ -41,9 +41,9 @@ def test_a_dependant_starts_only_when_everything_it_waits_for_has_landed() -> No
 
 def test_a_cycle_is_refused_and_shown_and_nothing_is_added() -> None:
     story = Story()
-    with pytest.raises(Refused, match="t1 → t2 → t3 → t1"):
+    with pytest.raises(Refused, match="x → y → z → x"):
         story.add(spec(key="x", after=("y",)), spec(key="y", after=("z",)), spec(key="z", after=("x",)))
-    with pytest.raises(Refused, match="t1 → t1"):
+    with pytest.raises(Refused, match="x → x"):
         story.add(spec(key="x", after=("x",)))
     assert story.fleet.tasks == {}
 
