@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 
-from fleet.store.errors import corrupt_row
+from fleet.store.errors import StoreUnmade, corrupt_row
 from fleet.store.reader import open_reader, unreadable
 from fleet.store.statements import DATABASE, statements
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Rows:
-    """Reads within a `with` block. A home without a database has no rows."""
+    """Reads within a `with` block. A home without a database, or with one that is just being made, has none."""
 
     def __init__(self, home: str | os.PathLike[str]) -> None:
         self._path = os.path.join(os.fspath(home), DATABASE)  # noqa: PTH118 pathlib costs `fleet status` its start
@@ -27,7 +27,10 @@ class Rows:
 
     def __enter__(self) -> Rows:
         if os.path.exists(self._path):  # noqa: PTH110
-            self._connection = open_reader(self._path)
+            try:
+                self._connection = open_reader(self._path)
+            except StoreUnmade:
+                self._connection = None
         return self
 
     def __exit__(self, *_: object) -> None:

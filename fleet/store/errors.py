@@ -19,6 +19,10 @@ class StoreOlder(StoreUnreadable):
     """The database has not been brought to this version yet, and reading alone may not do it."""
 
 
+class StoreUnmade(StoreUnreadable):
+    """The file is there, but empty: a coordinator is making it right now, or was killed while it did."""
+
+
 def corrupt_file(path: object, detail: object) -> StoreCorrupt:
     return StoreCorrupt(
         f"{path} cannot be read as fleet's database ({detail}). Stop fleet, keep a copy of the file with its -wal and "

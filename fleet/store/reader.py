@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from fleet.store.errors import StoreUnreadable, corrupt_file, newer_database, older_database
+from fleet.store.errors import StoreUnmade, StoreUnreadable, corrupt_file, newer_database, older_database
 from fleet.store.failures import is_damage, why
 from fleet.store.statements import SCHEMA_VERSION
 
@@ -15,7 +15,8 @@ _TIMEOUT_S = 5.0
 def open_reader(path: str) -> sqlite3.Connection:
     """A connection that can only read, within one snapshot until it is closed. In WAL mode it holds nobody up.
 
-    Raises StoreUnreadable: StoreCorrupt, StoreNewer, StoreOlder, or for a file that is missing or may not be read.
+    Raises StoreUnreadable: StoreCorrupt, StoreNewer, StoreOlder, StoreUnmade, or for a file that is missing or may not
+    be read.
     """
     escaped = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     try:
@@ -31,6 +32,8 @@ def open_reader(path: str) -> sqlite3.Connection:
     try:
         connection.execute("BEGIN")
         found = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        if not found and connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
+            raise StoreUnmade(f"{path} has nothing in it yet: `fleet up` makes it")
         if found > SCHEMA_VERSION:
             raise newer_database(path, found, SCHEMA_VERSION)
         if found < SCHEMA_VERSION:
