@@ -137,7 +137,8 @@ def _ask(home: Home, account: Account) -> Verified:
     ]
     argv += ["--max-turns", "1", "--no-session-persistence"]
     with TemporaryDirectory(prefix="fleet-verify-") as empty:
-        return _judge(argv, isolation.env, isolation.secret_fd, secret, Path(empty))
+        env = {**isolation.env, "CLAUDE_CODE_MAX_RETRIES": "2"}
+        return _judge(argv, env, isolation.secret_fd, secret, Path(empty))
 
 
 def _secret(home: Home, account: Account) -> str:
