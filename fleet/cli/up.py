@@ -47,5 +47,6 @@ def _demo(options: UpOptions) -> int:
 
 def down(args: argparse.Namespace) -> int:
     workers = stop(find_home(os.environ), stop_workers=args.stop_workers)
-    say(f"stopped; {workers} workers go on, the next `fleet up` adopts them" if workers else "stopped")
+    living = "1 worker goes on" if workers == 1 else f"{workers} workers go on"
+    say(f"stopped; {living}, the next `fleet up` adopts them" if workers else "stopped")
     return 0

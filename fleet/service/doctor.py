@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import uuid4
 
-from fleet.core.model import Fleet
+from fleet.core.model import Account, Fleet
 from fleet.home import Home
 from fleet.service.clients import find_client
 from fleet.service.requests import NotDone
@@ -39,16 +39,23 @@ class Finding:
 
 def examine(home: Home, environ: Mapping[str, str]) -> list[Finding]:
     """Every check on its own: one that cannot be made is a finding too."""
-    looks: list[Callable[[], list[Finding]]] = [
-        lambda: [_git()],
-        lambda: [_client(environ)],
-        lambda: [_home(home)],
-        lambda: [_space(home)],
-        lambda: [_memory(home)],
-        lambda: [_coordinator(home)],
-        lambda: _state(home, environ),
-    ]
-    return [finding for look in looks for finding in look()]
+    looks: dict[str, Callable[[], list[Finding]]] = {
+        "git": lambda: [_git()],
+        "client": lambda: [_client(environ)],
+        "home": lambda: [_home(home)],
+        "disk": lambda: [_space(home)],
+        "memory": lambda: [_memory(home)],
+        "coordinator": lambda: [_coordinator(home)],
+        "database": lambda: _state(home, environ),
+    }
+    return [finding for what, look in looks.items() for finding in _looked(what, look)]
+
+
+def _looked(what: str, look: Callable[[], list[Finding]]) -> list[Finding]:
+    try:
+        return look()
+    except OSError as failed:
+        return [Finding(what, "error", f"it cannot be looked at: {failed}")]
 
 
 def _git() -> Finding:
@@ -139,7 +146,7 @@ def _account(home: Home, fleet: Fleet, name: str, environ: Mapping[str, str]) ->
         advice = f"renew its credential, then fleet account verify {name}"
         return Finding(what, "error", f"quarantined: {account.reason}", advice)
     if not account.login:
-        return Finding(what, "ok", account.kind)
+        return _with_token(home, fleet, what, account)
     try:
         state = login_state(find_client(environ).path, profile_of(account), home.config_dir(name), os.environ)
     except (LoginUnknown, NotDone) as failed:
@@ -148,3 +155,14 @@ def _account(home: Home, fleet: Fleet, name: str, environ: Mapping[str, str]) ->
         advice = f"fleet account remove {name}, then add it again with --login"
         return Finding(what, "error", "its directory holds no login any more", advice)
     return Finding(what, "ok", f"{account.kind}, logged in")
+
+
+def _with_token(home: Home, fleet: Fleet, what: str, account: Account) -> Finding:
+    try:
+        missing = account.secret and open_secrets(fleet.home_id, home.root).get(account.name) is None
+    except NoUsableKeyring:
+        return Finding(what, "warning", "its token cannot be looked up without the keyring")
+    if missing:
+        advice = f"fleet account remove {account.name}, then add it again with --token-stdin"
+        return Finding(what, "error", "the keyring has no token for it", advice)
+    return Finding(what, "ok", account.kind)

@@ -20,7 +20,7 @@ def coordinator(home: str | os.PathLike[str]) -> Record | None:
     """`pid` and `since` of the running coordinator; None when none runs, or only a short command holds the home."""
     try:
         lock = open(os.path.join(os.fspath(home), _LOCK), encoding="utf-8")  # noqa: PTH118, PTH123, SIM115
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     with lock:
         try:

@@ -59,6 +59,7 @@ class Listener:
         self._seen = verdict.Seen()
         self._activity = Activity()
         self._turn_judged = False
+        self._being_stopped = False
         self._good_end: events.TurnEnded | None = None
         self._counted = _Total(Tokens(), 0.0)
         self._stderr = ""
@@ -136,6 +137,9 @@ class Listener:
                 yield events.AwaitsBackground()
             return
         self._good_end = None
+        if outcome == "interrupted" and self._being_stopped:
+            # The supervisor's own doing (a stall, the deadline): its last record will say why.
+            return
         readings: tuple[events.WindowReading, ...] = ()
         if outcome == "limited" and judged.window is None:
             readings = (events.WindowReading("unnamed", None, None, None, "rejected", refused=True),)
@@ -154,7 +158,10 @@ class Listener:
             said = json.loads(payload)
         except ValueError:
             return (events.Garbled(1),)
-        if not isinstance(said, dict) or said.get("event") != "exit":
+        if not isinstance(said, dict):
+            return (events.Garbled(1),)
+        self._being_stopped = self._being_stopped or said.get("event") == "stopping"
+        if said.get("event") != "exit":
             return ()
         code = said.get("code") if isinstance(said.get("code"), int) else None
         cause = str(said.get("cause") or "exited")

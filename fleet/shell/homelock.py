@@ -72,7 +72,7 @@ def holder(home: Home) -> Holder | None:
     """Who holds the home now, None when nobody does (or has not said yet who it is)."""
     try:
         file = home.lock.open("r", encoding="utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     with file:
         try:
