@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Set
 
 from fleet.core.dispatch import Explanation, explain
 from fleet.core.lifecycles import TASK_ENDS
@@ -15,9 +16,10 @@ def stuck(fleet: Fleet) -> list[Explanation]:
     return [explain(fleet, task) for task in fleet.tasks.values() if task.id in ids]
 
 
-def is_idle(fleet: Fleet) -> bool:
-    """True when nothing runs and every task has ended or is stuck. A task that waits for a reset is not idle."""
-    if fleet.attempts or any(w.state == "removing" for w in fleet.worktrees.values()):
+def is_idle(fleet: Fleet, kept: Set[str] = frozenset()) -> bool:
+    """True when nothing runs and every task has ended or is stuck. A task that waits for a reset is not idle.
+    `kept` are tasks whose worktree could not be removed: nobody waits for that."""
+    if fleet.attempts or any(w.state == "removing" and w.task not in kept for w in fleet.worktrees.values()):
         return False
     open_ids = {task.id for task in fleet.tasks.values() if task.state not in TASK_ENDS}
     return not open_ids or open_ids <= _stuck_ids(fleet)

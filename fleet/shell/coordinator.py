@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 from uuid import uuid4
 
 import anyio
@@ -25,14 +25,17 @@ from fleet.shell.chatter import Chatter
 from fleet.shell.following import Following
 from fleet.shell.logs import Veil
 from fleet.shell.performing import Performer
-from workers.host import LocalHost
+from workers.host import LocalHost, RunHeld
+from workers.processes import ProcessesRemain
 
 POLL_S = 0.02
 BEAT_S = 1.0
 HOST_SEEN_S = 5.0
 MEMORY_GRAIN_BYTES = 64_000_000
 """Free memory is told to the core in steps of this, so that its jitter is not a change worth a write."""
+RETRY_S_FIRST = 0.5
 RETRY_S_MAX = 30.0
+STORE_RETRY_S = 1.0
 
 
 @dataclass
@@ -50,7 +53,7 @@ class Coordinator:
     until_idle: bool = False
     veil: Veil = field(default_factory=Veil)
     """Knows the credentials that are in use: what a person asks for must hold none of them."""
-    _performing: set[str] = field(default_factory=set)
+    _performing: dict[str, decisions.Effect] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._door = anyio.Lock()
@@ -104,8 +107,8 @@ class Coordinator:
                     break
                 except StoreFailed as failed:
                     self._complain("store", str(failed))
-                    await anyio.sleep(1.0)
-            self._recovered("store")
+                    await anyio.sleep(STORE_RETRY_S)
+            self._recovered("store", "the database")
             self._hand_out(applied)
 
     def _hand_out(self, applied: Applied) -> None:
@@ -125,18 +128,18 @@ class Coordinator:
             self._unwell[what] = story
             self.log.error(story, **bound)
 
-    def _recovered(self, what: str) -> None:
+    def _recovered(self, what: str, shown: str | None = None) -> None:
         if self._unwell.pop(what, None) is not None:
-            self.log.info(f"{what}: works again")
+            self.log.info(f"{shown or what} works again")
 
     # --- performing ---
 
     def _begin(self, effect: decisions.Effect) -> None:
-        self._performing.add(effect.id)
+        self._performing[effect.id] = effect
         self._group.start_soon(self._perform, effect)
 
     async def _perform(self, effect: decisions.Effect) -> None:
-        pause = 0.5
+        pause = RETRY_S_FIRST
         about = {"task": getattr(effect, "task", None), "attempt": getattr(effect, "attempt", None)}
         about = {key: value for key, value in about.items() if value is not None}
         while True:
@@ -152,9 +155,9 @@ class Coordinator:
                 self._complain(effect.id, story, **about)
                 await anyio.sleep(pause)
                 pause = min(pause * 2, RETRY_S_MAX)
-        self._recovered(effect.id)
+        self._recovered(effect.id, type(effect).__name__)
         await self.apply(*happened, done=(effect.id,))
-        self._performing.discard(effect.id)
+        del self._performing[effect.id]
 
     # --- following ---
 
@@ -190,7 +193,13 @@ class Coordinator:
                 self._suspects[attempt_id] = attempt.offset
 
     async def _report_lost(self, attempt: str) -> None:
-        ended = await to_thread.run_sync(self.host.sweep, attempt)
+        try:
+            ended = await to_thread.run_sync(self.host.sweep, attempt)
+        except (RunHeld, ProcessesRemain) as failed:
+            self._complain(
+                attempt, f"its supervisor is gone, but it cannot be cleaned up: {failed}", attempt=attempt
+            )
+            return
         left = f"; {len(ended)} processes it had left were ended" if ended else ""
         detail = f"its supervisor is gone without a word{left}"
         await self.apply(events.WorkerLost(**self._stamp(), attempt=attempt, detail=detail))
@@ -218,11 +227,17 @@ class Coordinator:
         )
 
     def _may_end(self) -> bool:
-        if self._performing:
-            return False
+        """When stopping only the workers are waited for: what else is decided is performed again by the next one."""
         if self._draining_to_stop:
             return not self.engine.fleet.attempts
-        return self.until_idle and idle.is_idle(self.engine.fleet)
+        kept = {effect.task for effect in self._performing.values() if self._is_kept(effect)}
+        if len(kept) < len(self._performing):
+            return False
+        return self.until_idle and idle.is_idle(self.engine.fleet, kept)
+
+    def _is_kept(self, effect: decisions.Effect) -> TypeGuard[decisions.RemoveWorktree]:
+        """A worktree that cannot be removed now: that keeps nobody waiting, each next coordinator tries it again."""
+        return isinstance(effect, decisions.RemoveWorktree) and effect.id in self._unwell
 
     # --- commands and signals ---
 
