@@ -126,10 +126,10 @@ class Performers:
         world = self._world
         if world.live_runs(effect.task):
             raise Violation(f"the worktree of {effect.task} is removed under its worker")
-        worktree = world.repos.worktrees.get(effect.task)
-        if worktree is not None:
-            worktree.exists = False
-        preserved = f"refs/fleet/kept/{effect.task}" if world.work_of(effect.task).dirty else None
+        worktree, work = world.repos.worktrees.get(effect.task), world.work_of(effect.task)
+        if worktree is not None and worktree.exists:
+            worktree.exists, worktree.kept, work.dirty = False, work.dirty, False
+        preserved = f"refs/fleet/kept/{effect.task}" if worktree is not None and worktree.kept else None
         return [
             lambda at_ms, name: events.WorktreeRemoved(
                 at_ms=at_ms, id=name, task=effect.task, preserved=preserved

@@ -14,10 +14,12 @@ Lane = tuple[str, str]
 
 @dataclass
 class Worktree:
-    """A directory on the disk, and what the target held when its branch began."""
+    """A directory on the disk, what the target held when its branch began, and whether uncommitted work was kept
+    when it was removed."""
 
     base: tuple[str, ...]
     exists: bool = True
+    kept: bool = False
 
 
 @dataclass

@@ -120,6 +120,12 @@ class World:
 
     def _check_base(self, fleet: Fleet, task: Task) -> None:
         worktree = self.repos.make(task.id, lane_of(task))
+        if worktree.kept:
+            if fleet.worktrees[task.id].preserved is None:
+                raise Violation(
+                    f"the uncommitted work of {task.id} is kept, but its next worker is not given it"
+                )
+            worktree.kept, self.work_of(task.id).dirty = False, True
         for dependency in (fleet.tasks[t] for t in task.after):
             merged = dependency.spec.land == "merge" and lane_of(dependency) == lane_of(task)
             if merged and dependency.id not in worktree.base:
