@@ -1,0 +1,371 @@
+"""The coordinator with the real engine and database, and workers that are recordings."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any, cast
+from uuid import uuid4
+
+import anyio
+import pytest
+from anyio import to_thread
+
+from fleet.core import events
+from fleet.core.decisions import StopWorker, TellWorker
+from fleet.core.model import Account, Attempt, Fleet, TaskSpec
+from fleet.engine import Engine
+from fleet.home import Home
+from fleet.ports import Change, Loaded, StoreFailed
+from fleet.service import requests
+from fleet.service.reading import status, task
+from fleet.shell import coordinator, following, homelock
+from fleet.shell.coordinator import Coordinator
+from fleet.shell.finishing import Finisher
+from fleet.shell.logs import Veil, open_log
+from fleet.shell.performing import Performer
+from fleet.shell.starting import CannotStart, Starter
+from fleet.store.sqlite import SqliteStore
+from tests.shell.spools import TIERS
+from tests.shell.stand_ins import Finishing, Workers
+from workers.host import LocalHost
+
+DEADLINE_S = 30.0
+
+
+class WallClock:
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+
+class FullDisk:
+    """The real store, on a disk that may be full."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+        self.full = False
+        self.refused = 0
+
+    def load(self) -> Loaded:
+        return self._store.load()
+
+    def commit(self, change: Change) -> None:
+        if self.full:
+            self.refused += 1
+            raise StoreFailed("the disk is full: free some space, then try again")
+        self._store.commit(change)
+
+    def close(self) -> None:
+        self._store.close()
+
+
+def stamp() -> dict[str, Any]:
+    return {"at_ms": time.time_ns() // 1_000_000, "id": uuid4().hex}
+
+
+def account(name: str = "work") -> events.AccountAdded:
+    added = Account(
+        name=name,
+        kind="subscription",
+        tiers=tuple(TIERS.items()),
+        concurrency=8,
+        pool=f"account:{name}",
+        added_ms=1,
+        allowance=8,
+        answered_ms=stamp()["at_ms"],
+    )
+    return events.AccountAdded(**stamp(), account=added)
+
+
+def tasks(*titles: str) -> events.TasksAdded:
+    specs = [
+        TaskSpec(prompt="p", repo=f"/srv/{t}", title=t, tiers=("sonnet",), target="main") for t in titles
+    ]
+    return events.TasksAdded(**stamp(), specs=tuple(specs))
+
+
+Script = Callable[[Coordinator], Awaitable[None]]
+
+
+class House:
+    """One home, of which one coordinator after another may run."""
+
+    def __init__(self, root: Path) -> None:
+        self.home = Home(root)
+        self.home.make()
+        self.workers = Workers(self.home.runs)
+        self.finishing = Finishing()
+        self.store = FullDisk(SqliteStore(self.home.database))
+        self.engine = Engine(self.store)
+        self._log = io.StringIO()
+
+    def crash(self) -> None:
+        """All that was in memory is gone."""
+        self.store.close()
+        self.store = FullDisk(SqliteStore(self.home.database))
+        self.engine = Engine(self.store)
+
+    def run(self, script: Script | None = None, *, until_idle: bool = True) -> Fleet:
+        """Until it is idle, or the script has ended."""
+        made = Coordinator(
+            engine=self.engine,
+            performer=Performer(cast(Starter, self.workers), cast(Finisher, self.finishing), WallClock()),
+            host=cast(LocalHost, self.workers),
+            runs=self.home.runs,
+            socket=self.home.root / "s",
+            clock=WallClock(),
+            log=open_log("json", Veil(), self._log),
+            workers_max=8,
+            until_idle=until_idle,
+        )
+
+        async def life() -> None:
+            with anyio.fail_after(DEADLINE_S):
+                async with anyio.create_task_group() as group:
+                    group.start_soon(made.run)
+                    if script is not None:
+                        await script(made)
+                        if not until_idle:
+                            group.cancel_scope.cancel()
+
+        anyio.run(life)
+        return self.engine.fleet
+
+    def states(self) -> list[str]:
+        return [task.state for task in self.engine.fleet.tasks.values()]
+
+    def told(self) -> list[str]:
+        return [json.loads(line)["event"] for line in self._log.getvalue().splitlines()]
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    for name in ("BEAT_S", "RETRY_S_FIRST", "STORE_RETRY_S"):
+        monkeypatch.setattr(coordinator, name, 0.02)
+    monkeypatch.setattr(following, "GATHER_S", 0.0)
+    made = House(tmp_path / "home")
+    yield made
+    made.store.close()
+
+
+async def until(true: Callable[[], bool]) -> None:
+    while not true():  # noqa: ASYNC110 (there is no event to wait for: it is the outcome that counts)
+        await anyio.sleep(0.005)
+
+
+async def has_spoken(made: Coordinator, attempt_id: str = "t1.1") -> None:
+    """Until something of its spool has been applied."""
+    engine = made.engine
+    await until(lambda: attempt_id in engine.fleet.attempts and engine.fleet.attempts[attempt_id].offset > 0)
+
+
+def test_it_ends_when_everything_has_landed(house: House) -> None:
+    house.engine.apply((account(), tasks("one", "two", "three")))
+    house.run()
+    assert house.states() == ["landed"] * 3
+    assert house.workers.starts == {"t1.1": 1, "t2.1": 1, "t3.1": 1}
+    assert house.finishing.removed == {"t1": 1, "t2": 1, "t3": 1}
+    assert house.engine.fleet.attempts == {}
+    house.crash()
+    assert house.engine.outstanding == ()
+
+
+def test_a_performer_that_fails_is_tried_again_while_the_others_go_on(house: House) -> None:
+    """Even a bug in one performer neither ends the coordinator nor loses the decision; its story is told once."""
+    landed_first: list[str] = []
+
+    def fail_until_the_other_has_landed(attempt: Attempt) -> None:
+        if attempt.task == "t1":
+            landed_first[:] = [t.id for t in house.engine.fleet.tasks.values() if t.state == "landed"]
+            if not landed_first:
+                raise ZeroDivisionError("a bug in the performer")
+
+    house.workers.before_start = fail_until_the_other_has_landed
+    house.engine.apply((account(), tasks("one", "two")))
+    house.run()
+    assert house.states() == ["landed", "landed"]
+    assert landed_first == ["t2"]
+    assert house.workers.starts["t1.1"] > 1
+    stories = [text for text in house.told() if "a bug in the performer" in text]
+    assert stories == ["StartWorker failed and is tried again: a bug in the performer"]
+    assert "StartWorker works again" in house.told()
+
+
+def test_a_check_that_fails_for_the_environment_decides_nothing(house: House) -> None:
+    """A full disk during the verification is no failed verification."""
+    faults = iter([OSError(28, "No space left on device")] * 3)
+
+    def full() -> None:
+        for fault in faults:
+            raise fault
+
+    house.finishing.before = full
+    house.engine.apply((account(), tasks("one")))
+    fleet = house.run()
+    assert house.states() == ["landed"]
+    assert house.finishing.checked["t1"] == 4
+    assert fleet.tasks["t1"].repairs == 0
+
+
+def test_a_worker_that_cannot_be_started_is_the_cores_matter(house: House) -> None:
+    def refuse(attempt: Attempt) -> None:
+        raise CannotStart("repository", "/srv/one is no git repository")
+
+    house.workers.before_start = refuse
+    house.engine.apply((account(), tasks("one")))
+    fleet = house.run()
+    assert house.states() == ["failed"]
+    assert "is no git repository" in fleet.tasks["t1"].reason
+
+
+def test_while_the_disk_is_full_nothing_is_lost_and_then_it_goes_on(house: House) -> None:
+    """The workers speak on meanwhile; each of their words is applied once the store can be written again."""
+    house.engine.apply((account(), tasks("one")))
+    house.workers.before_start = lambda attempt: setattr(house.store, "full", True)
+
+    async def free_some_space(made: Coordinator) -> None:
+        await until(lambda: house.store.refused > 3)
+        assert made.engine.fleet.tasks["t1"].state == "running"
+        house.store.full = False
+
+    house.run(free_some_space)
+    assert house.states() == ["landed"]
+    assert house.workers.starts == {"t1.1": 1}
+    told = house.told()
+    assert told.count("the disk is full: free some space, then try again") == 1
+    assert "the database works again" in told
+
+
+def test_a_request_while_the_disk_is_full_is_refused_in_words_and_the_coordinator_stays(house: House) -> None:
+    socket = house.home.root / "s"
+
+    async def ask(made: Coordinator) -> None:
+        await until(socket.exists)
+        with homelock.hold(house.home, str(socket)):
+            house.store.full = True
+            with pytest.raises(requests.NotDone, match="the disk is full"):
+                await to_thread.run_sync(requests.submit, house.home, tasks("refused"))
+            house.store.full = False
+            done = await to_thread.run_sync(requests.submit, house.home, tasks("one", "two"))
+        assert done.tasks == ("t1", "t2")
+
+    house.run(ask, until_idle=False)
+    assert [task.spec.title for task in house.engine.fleet.tasks.values()] == ["one", "two"]
+
+
+def test_decisions_of_a_life_that_was_cut_short_are_performed_by_the_next(house: House) -> None:
+    """Killed between the commit and the performing: the next coordinator starts the worker, once."""
+    seen = events.HostSeen(**stamp(), host="local", workers_max=8, memory_free_bytes=None)
+    applied = house.engine.apply((account(), seen, tasks("one")))
+    assert [type(effect).__name__ for effect in applied.effects] == ["StartWorker"]
+    house.crash()
+    assert house.engine.outstanding == applied.effects
+    house.run()
+    assert house.states() == ["landed"]
+    assert house.workers.starts == {"t1.1": 1}
+
+
+@pytest.mark.parametrize("pause", range(1, 14))
+def test_a_living_worker_is_adopted_and_not_started_again(house: House, pause: int) -> None:
+    """The coordinator is gone when the worker has said some of it; the next one hears the rest, and counts all once."""
+    house.workers.pauses_after = pause
+    house.engine.apply((account(), tasks("one")))
+    house.run(has_spoken, until_idle=False)
+    house.crash()
+    house.workers.go_on("t1.1")
+    house.run()
+    assert house.states() == ["landed"]
+    assert house.workers.starts == {"t1.1": 1}
+    (attempt,) = task(house.home.root, "t1")["attempts"]
+    assert sum(attempt["tokens"].values()) == 13_084
+    assert attempt["cost_usd"] == pytest.approx(0.00814)
+
+
+def test_decisions_about_an_attempt_that_is_gone_do_nothing(house: House) -> None:
+    """Such as remain when a worker ended while the order for it was on its way."""
+    house.engine.apply((account(), tasks("one")))
+    late = (
+        TellWorker(id="x1", cause="e", attempt="t1.9", word="w", text="too late"),
+        StopWorker(id="x2", cause="e", attempt="t1.9", how="ladder", why="too late"),
+    )
+    fleet = house.engine.fleet
+    house.store.commit(Change(fleet, fleet, decided=late))
+    house.crash()
+    house.run()
+    assert not any(attempt == "t1.9" for attempt, _ in house.workers.orders)
+    house.crash()
+    assert house.engine.outstanding == ()
+
+
+def test_a_task_cancelled_while_its_worker_is_being_started_ends_once_that_is_through(house: House) -> None:
+    """The order to stop waits for the start; nothing is left running, and the worktree goes last."""
+    begun, may_go = threading.Event(), threading.Event()
+
+    def slow(attempt: Attempt) -> None:
+        begun.set()
+        assert may_go.wait(DEADLINE_S)
+
+    house.workers.before_start = slow
+    house.engine.apply((account(), tasks("one")))
+
+    async def cancel(made: Coordinator) -> None:
+        await until(begun.is_set)
+        await made.apply(events.CancelAsked(**stamp(), task="t1"))
+        assert house.workers.orders == []
+        may_go.set()
+
+    house.run(cancel)
+    assert house.states() == ["cancelled"]
+    assert [type(order).__name__ for _, order in house.workers.orders] == ["Stop"]
+    assert house.finishing.removed == {"t1": 1}
+    assert house.engine.fleet.attempts == {}
+
+
+def test_a_worker_whose_supervisor_died_without_a_word_is_lost_and_its_task_goes_on(house: House) -> None:
+    house.workers.plays = "killed"
+    house.engine.apply((account(), tasks("one")))
+
+    async def kill(made: Coordinator) -> None:
+        await has_spoken(made)
+        house.workers.dead.add("t1.1")
+        await until(lambda: "t1.1" not in made.engine.fleet.attempts)
+
+    house.run(kill, until_idle=False)
+    lost = house.engine.fleet.tasks["t1"]
+    assert (lost.state, lost.faults) == ("queued", 1)
+    assert "its supervisor is gone without a word" in lost.reason
+
+
+def test_a_limit_takes_the_session_to_the_other_account(house: House) -> None:
+    house.workers.plays = "limited_five_hour"
+    house.engine.apply((account("work"), account("side"), tasks("one")))
+
+    def then_finish(attempt: Attempt) -> None:
+        house.workers.plays = "limited_five_hour" if attempt.number == 1 else "finished"
+
+    house.workers.before_start = then_finish
+    house.run()
+    assert house.states() == ["landed"]
+    shown = status(house.home.root)["accounts"]
+    assert sorted(a["state"] for a in shown) == ["limited", "ready"]
+    assert house.workers.starts == {"t1.1": 1, "t1.2": 1}
+
+
+def test_words_said_to_a_running_worker_reach_it_once(house: House) -> None:
+    house.workers.plays = "killed"
+    house.engine.apply((account(), tasks("one")))
+
+    async def speak(made: Coordinator) -> None:
+        await has_spoken(made)
+        word = str(uuid4())
+        await made.apply(events.PersonSaid(**stamp(), task="t1", word=word, text="and the tests"))
+        await until(lambda: bool(house.workers.said_to("t1.1")))
+        (line,) = house.workers.said_to("t1.1")
+        assert json.loads(line)["uuid"] == word
+        assert "and the tests" in line
+
+    house.run(speak, until_idle=False)
