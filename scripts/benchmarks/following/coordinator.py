@@ -1,0 +1,131 @@
+"""The measured process: a coordinator that only follows. Its store also notes when each offset became durable.
+
+    python -m benchmarks.following.coordinator HOME WARM_UP_S SECONDS
+
+Says a line when it follows, then one JSON document: `cpu_s` and `wall_s` after the warm-up, and its memory.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+
+import anyio
+
+from benchmarks.following import notes
+from fleet.engine import Engine
+from fleet.home import Home
+from fleet.ports import Change
+from fleet.service.up import WallClock
+from fleet.shell.coordinator import Coordinator
+from fleet.shell.finishing import Finisher
+from fleet.shell.logs import Veil, open_log
+from fleet.shell.performing import Performer
+from fleet.shell.starting import Client, Starter
+from fleet.store.sqlite import SqliteStore
+from profiles.secrets import MemorySecrets
+from workers.host import LocalHost
+
+AFTER_S = 2.0
+"""Time for the last lines to become durable."""
+
+
+class NotingStore(SqliteStore):
+    """The real store; the notes are written after the commit has returned, and count as the coordinator's time."""
+
+    def note_in(self, path: Path) -> None:
+        self._notes = path.open("ab", buffering=1 << 20)
+
+    def commit(self, change: Change) -> None:
+        super().commit(change)
+        now, before = time.time_ns(), change.before.attempts
+        for key, attempt in change.after.attempts.items():
+            if before[key] is not attempt:
+                self._notes.write(notes.ROW.pack(now, int(key.partition(".")[0][1:]), attempt.offset))
+
+    def close(self) -> None:
+        self._notes.close()
+        super().close()
+
+
+def main(root: Path, warm_up_s: float, seconds: float) -> None:
+    home = Home(root)
+    store = NotingStore(home.database)
+    store.note_in(home.root / notes.FILE)
+    engine = Engine(store)
+    coordinator = _coordinator(home, engine)
+    measured: dict[str, float] = {}
+
+    async def life() -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(coordinator.run)
+            with anyio.fail_after(30):
+                while not coordinator._following.followed:
+                    await anyio.sleep(0.01)
+            sys.stdout.write("following\n")
+            sys.stdout.flush()
+            await anyio.sleep(warm_up_s)
+            measured.update(await _watch(seconds - warm_up_s))
+            await anyio.sleep(AFTER_S)
+            coordinator._stop.set()
+
+    anyio.run(life)
+    store.close()
+    json.dump(measured, sys.stdout)
+
+
+async def _watch(seconds: float) -> dict[str, float]:
+    began, cpu, memory = time.monotonic(), _cpu_s(), []
+    while (passed := time.monotonic() - began) < seconds:
+        memory.append((passed, _rss_bytes()))
+        await anyio.sleep(min(1.0, seconds - passed))
+    return {
+        "wall_s": time.monotonic() - began,
+        "cpu_s": _cpu_s() - cpu,
+        "rss_bytes": memory[-1][1],
+        "rss_bytes_per_hour": _slope(memory) * 3600,
+    }
+
+
+def _cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def _rss_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _slope(points: list[tuple[float, int]]) -> float:
+    """Least squares, over the second half: bytes a second."""
+    points = points[len(points) // 2 :]
+    mean_x = sum(x for x, _ in points) / len(points)
+    mean_y = sum(y for _, y in points) / len(points)
+    spread = sum((x - mean_x) ** 2 for x, _ in points)
+    return sum((x - mean_x) * (y - mean_y) for x, y in points) / spread if spread else 0.0
+
+
+def _coordinator(home: Home, engine: Engine) -> Coordinator:
+    host = LocalHost(home.runs, engine.fleet.home_id)
+    client = Client(Path("/bin/false"), "0", frozenset())
+    starter = Starter(home, engine.fleet.home_id, host, client, MemorySecrets(), {})
+    with open(os.devnull, "w") as nowhere:
+        out = os.fdopen(os.dup(nowhere.fileno()), "w")
+    return Coordinator(
+        engine=engine,
+        performer=Performer(starter, Finisher(home, engine.fleet.home_id), WallClock()),
+        host=host,
+        runs=home.runs,
+        socket=home.root / "control.sock",
+        clock=WallClock(),
+        log=open_log("json", Veil(), out),
+        workers_max=400,
+    )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]))
