@@ -28,19 +28,35 @@ def run(args: argparse.Namespace) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except Exception as failed:
-        if _is_for_people(failed):
-            print(f"fleet: {failed}", file=sys.stderr)
-            return 1
-        raise
+        told = _told(failed)
+        if told is None:
+            raise
+        print(f"fleet: {told}", file=sys.stderr)
+        return 1
 
 
-def _is_for_people(failed: Exception) -> bool:
-    """Errors whose message is written for the person who reads it. Looked up only once something has failed, so that no
-    command has to import what may raise them."""
+def _told(failed: Exception) -> str | None:
+    """What to tell the person; None for what is no error of theirs. Looked up only once something has failed, so that
+    no command has to import what may raise it."""
     from fleet.ports import StoreFailed
     from fleet.service.reading import NotFound
     from fleet.service.requests import NotDone
+    from fleet.shell.homelock import HomeHeld
     from fleet.store.errors import StoreUnreadable
     from profiles.profile import InvalidProfile
 
-    return isinstance(failed, NotDone | NotFound | StoreFailed | StoreUnreadable | InvalidProfile)
+    if isinstance(failed, NotDone | NotFound | HomeHeld | StoreFailed | StoreUnreadable | InvalidProfile):
+        return str(failed)
+    return _of_the_disk(failed) if isinstance(failed, OSError) else None
+
+
+def _of_the_disk(failed: OSError) -> str:
+    from fleet.home import find_home
+
+    home = str(find_home(os.environ).root)
+    if failed.filename is None:
+        return str(failed)
+    told = f"{failed.filename}: {failed.strerror}"
+    if str(failed.filename).startswith(home):
+        told += f". All state is kept in {home}: make it a directory that you can write, or name another FLEET_HOME"
+    return told

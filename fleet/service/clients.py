@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,7 +15,7 @@ def find_client(environ: Mapping[str, str]) -> Client:
     """`FLEET_CLIENT`, else `claude` on the PATH, else the one that claude-agent-sdk brings. Raises NotDone."""
     named = environ.get("FLEET_CLIENT")
     try:
-        binary = locate.locate(Path(named).expanduser() if named else None, environ.get("PATH", ""))
+        binary = locate.locate(Path(os.path.expanduser(named)) if named else None, environ.get("PATH", ""))  # noqa: PTH111 (leaves an unknown ~user as it is)
         version = locate.version(binary)
         return Client(binary.path, str(version), locate.flags(binary))
     except locate.ClientError as failed:

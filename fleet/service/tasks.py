@@ -42,7 +42,7 @@ class TaskRequest(BaseModel):
     target: str | None = None
     allow_tool: tuple[str, ...] = ()
     max_turns: int | None = Field(default=None, ge=1)
-    max_budget_usd: float | None = Field(default=None, gt=0)
+    max_budget_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
 
     @field_validator("tier", mode="before")
     @classmethod
@@ -93,7 +93,7 @@ def _spec(request: TaskRequest, now: datetime) -> tuple[TaskSpec, list[str]]:
     try:
         for rule in request.allow_tool:
             check_rule(rule)
-        repository = inspect(Path(request.repo).expanduser())
+        repository = inspect(_expanded(request.repo))
         target = resolve_target(repository, request.target)
         deadline = parse_when(request.deadline, now) if request.deadline else None
         held = checked_out_at(Git(repository.root), target.branch) if request.land == "merge" else None
@@ -128,6 +128,14 @@ def _spec(request: TaskRequest, now: datetime) -> tuple[TaskSpec, list[str]]:
     return spec, warnings
 
 
+def _expanded(path: str) -> Path:
+    """Raises NotDone for the home of a user that there is none of."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as failed:
+        raise NotDone(f"{path}: there is no such user's home") from failed
+
+
 def _title(prompt: str) -> str:
     first = prompt.strip().splitlines()[0].strip()
     return first if len(first) <= TITLE_CHARS else first[: TITLE_CHARS - 1].rstrip() + "…"
@@ -146,13 +154,23 @@ def read_file(path: Path) -> list[TaskRequest]:
     if unknown or not isinstance(table.get("task"), list):
         what = f"unknown key {unknown[0]!r}" if unknown else "there is no [[task]]"
         raise NotDone(f"{path}: {what}; a file of tasks has [[task]] tables and at most one [defaults]")
-    return [_request(path, n, table.get("defaults", {}), one) for n, one in enumerate(table["task"], start=1)]
+    defaults = _table(path, "[defaults]", table.get("defaults", {}))
+    return [
+        _request(path, n, defaults, _table(path, f"task {n}", one))
+        for n, one in enumerate(table["task"], start=1)
+    ]
+
+
+def _table(path: Path, named: str, value: object) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise NotDone(f"{path}: {named} is {value!r}, not a table of keys")
+    return value
 
 
 def _request(path: Path, number: int, defaults: Mapping[str, Any], one: Mapping[str, Any]) -> TaskRequest:
     merged: dict[str, Any] = {"repo": ".", **defaults, **one}
     if isinstance(merged["repo"], str):
-        merged["repo"] = str((path.parent / Path(merged["repo"]).expanduser()).resolve())
+        merged["repo"] = str((path.parent / _expanded(merged["repo"])).resolve())
     return make_request(merged, f"{path}: task {number}")
 
 

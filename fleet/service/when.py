@@ -18,7 +18,10 @@ def parse_when(text: str, now: datetime) -> int:
     """Epoch milliseconds. `now` is aware; a time without a zone is in that of `now`. Raises UnknownTime."""
     span = _SPAN.fullmatch(text.strip())
     if span:
-        return _ms(now + timedelta(**{_UNITS[span[2].lower()]: float(span[1])}))
+        try:
+            return _ms(now + _span(span))
+        except OverflowError:
+            raise UnknownTime(f"{text!r} is further away than any calendar goes") from None
     clock = _CLOCK.fullmatch(text.strip())
     try:
         if clock:
@@ -37,7 +40,15 @@ def parse_span_s(text: str) -> float:
     span = _SPAN.fullmatch(text.strip())
     if span is None:
         raise UnknownTime(f"{text!r} is no span of time: write 90s, 15m, 2h or 1d")
-    return timedelta(**{_UNITS[span[2].lower()]: float(span[1])}).total_seconds()
+    try:
+        return _span(span).total_seconds()
+    except OverflowError:
+        raise UnknownTime(f"{text!r} is longer than any span of time can be") from None
+
+
+def _span(found: re.Match[str]) -> timedelta:
+    """Raises OverflowError."""
+    return timedelta(**{_UNITS[found[2].lower()]: float(found[1])})
 
 
 def _ms(at: datetime) -> int:
