@@ -96,10 +96,7 @@ def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secr
             home.runs.mkdir(mode=0o700, exist_ok=True)
             anyio.run(coordinator.run)
             _end_checks(finisher, engine.fleet)
-            living = len(engine.fleet.attempts)
-            log.info(
-                f"coordinator stopped{f'; {living} workers go on, the next `fleet up` adopts them' if living else ''}"
-            )
+            log.info(f"coordinator stopped{_living(len(engine.fleet.attempts))}")
             return engine.fleet
     except homelock.HomeHeld as failed:
         raise NotDone(str(failed)) from failed
@@ -119,6 +116,13 @@ def _end_checks(finisher: Finisher, fleet: Fleet) -> None:
     for task in fleet.tasks.values():
         if task.state in ("checking", "landing"):
             finisher.sweep(task)
+
+
+def _living(workers: int) -> str:
+    if not workers:
+        return ""
+    go_on = "1 worker goes on" if workers == 1 else f"{workers} workers go on"
+    return f"; {go_on}, the next `fleet up` adopts them"
 
 
 def ended_well(fleet: Fleet) -> bool:

@@ -18,6 +18,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 from fleet.home import Home
 
 LINE_BYTES_MAX = 64_000_000
+SEND_S_MAX = 2.0
 PATH_BYTES_MAX = 100
 """A Unix socket's path has room for 108 bytes on Linux, 104 on macOS."""
 
@@ -32,12 +33,14 @@ def socket_path(home: Home) -> Path:
     path = home.root / "control.sock"
     if len(os.fsencode(path)) <= PATH_BYTES_MAX:
         return path
-    digest = hashlib.sha256(os.fsencode(home.root)).hexdigest()[:16]
+    name = f"{hashlib.sha256(os.fsencode(home.root)).hexdigest()[:16]}.sock"
     private = Path(tempfile.gettempdir()) / f"fleet-{os.getuid()}"
+    if len(os.fsencode(private / name)) > PATH_BYTES_MAX:
+        private = Path("/tmp") / private.name
     private.mkdir(mode=0o700, exist_ok=True)
     if private.stat().st_uid != os.getuid():
         raise PermissionError(f"{private} belongs to somebody else: remove it, or name a shorter FLEET_HOME")
-    return private / f"{digest}.sock"
+    return private / name
 
 
 async def serve(path: Path, answer: Answer) -> None:
@@ -57,7 +60,9 @@ async def _converse(stream: SocketStream, answer: Answer) -> None:
             return
         reply = await answer(request) if request is not None else NO_REQUEST
         try:
-            await stream.send(json.dumps(reply).encode() + b"\n")
+            # Who asked the coordinator to stop hears of it, too: that very request cancels us here.
+            with anyio.move_on_after(SEND_S_MAX, shield=True):
+                await stream.send(json.dumps(reply).encode() + b"\n")
         except anyio.BrokenResourceError:
             # The command was ended before it heard the answer; what it asked for has been done.
             return

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeGuard
-from uuid import uuid4
 
 import anyio
 import structlog
@@ -25,6 +24,7 @@ from fleet.shell.chatter import Chatter
 from fleet.shell.following import Following
 from fleet.shell.logs import Veil
 from fleet.shell.performing import Performer
+from fleet.shell.stamp import stamp
 from workers.host import LocalHost, RunHeld
 from workers.processes import ProcessesRemain
 
@@ -36,6 +36,7 @@ MEMORY_GRAIN_BYTES = 64_000_000
 RETRY_S_FIRST = 0.5
 RETRY_S_MAX = 30.0
 STORE_RETRY_S = 1.0
+ANSWER_S_MAX = 10.0
 
 
 @dataclass
@@ -93,7 +94,7 @@ class Coordinator:
             self._begin(effect)
 
     def _stamp(self) -> dict[str, Any]:
-        return {"at_ms": self.clock.now_ms(), "id": uuid4().hex}
+        return stamp(self.clock)
 
     # --- the door ---
 
@@ -242,7 +243,16 @@ class Coordinator:
     # --- commands and signals ---
 
     async def _answer(self, request: dict[str, Any]) -> control.Reply:
-        """One request of a command. Refusals come back as words for the person who asked."""
+        """One request of a command. Refusals come back as words for the person who asked, and soon: also while the
+        store cannot be written."""
+        try:
+            with anyio.fail_after(ANSWER_S_MAX):
+                return await self._answer_when_it_can(request)
+        except TimeoutError:
+            why = self._unwell.get("store", f"the coordinator was busy for {ANSWER_S_MAX:.0f} s; try again")
+            return {"ok": False, "error": why}
+
+    async def _answer_when_it_can(self, request: dict[str, Any]) -> control.Reply:
         if request.get("kind") == "stop":
             return await self._asked_to_stop(stop_workers=request.get("stop_workers") is True)
         if self.veil.knows(json.dumps(request)):
@@ -266,8 +276,8 @@ class Coordinator:
         if not stop_workers:
             self._stop.set()
             return {"ok": True, "workers": workers}
-        self._draining_to_stop = True
         await self.apply(events.DrainAsked(**self._stamp(), on=True, stop_workers=True))
+        self._draining_to_stop = True
         return {"ok": True, "workers": 0}
 
     async def _obey_signals(self) -> None:

@@ -6,7 +6,8 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
-from typing import Any, Literal, TextIO
+from contextlib import suppress
+from typing import Any, Literal, TextIO, cast
 
 import structlog
 
@@ -54,12 +55,28 @@ class Veil:
         return self.hide(value if isinstance(value, str) else str(value))
 
 
+class Unfailing:
+    """A stream whose lines are lost while it cannot be written (its disk is full, its reader has gone): a log must not
+    end what it tells of."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            self._out.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._out.flush()
+
+
 def open_log(form: Format | None, veil: Veil, out: TextIO | None = None) -> structlog.stdlib.BoundLogger:
     """A logger that writes to standard error; the form follows whether that is a terminal, unless named."""
     out = out or sys.stderr
     form = form or ("console" if out.isatty() else "json")
     logger: structlog.stdlib.BoundLogger = structlog.wrap_logger(
-        structlog.WriteLogger(out),
+        structlog.WriteLogger(cast(TextIO, Unfailing(out))),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.format_exc_info,
