@@ -1,4 +1,4 @@
-"""What workers say, in the coordinator's log: a few lines a second for each, the rest counted."""
+"""What workers say, in the coordinator's log: a few lines a second for each and for all, the rest counted."""
 
 from __future__ import annotations
 
@@ -12,15 +12,24 @@ from workers.client.render import render_line
 
 LINES_PER_S = 3.0
 BURST_LINES = 8.0
+ALL_LINES_PER_S = 24.0
+ALL_BURST_LINES = 120.0
+"""For all workers together: nobody reads more, and each line shown costs as much as reading five."""
 
 
 @dataclass(slots=True)
 class _Voice:
-    """A token bucket for one worker: `left` lines may be shown now."""
+    """A token bucket: `left` lines may be shown now."""
 
     left: float
     seen_at: float
     hidden: int = 0
+
+    def fill(self, now_s: float, per_s: float, most: float) -> bool:
+        """Adds what the time since then gives; whether a line may be shown."""
+        self.left = min(most, self.left + (now_s - self.seen_at) * per_s)
+        self.seen_at = now_s
+        return self.left >= 1
 
 
 class Chatter:
@@ -29,19 +38,22 @@ class Chatter:
     def __init__(self, log: structlog.stdlib.BoundLogger) -> None:
         self._log = log
         self._voices: dict[str, _Voice] = {}
+        self._all = _Voice(ALL_BURST_LINES, 0.0)
 
     def say(self, attempt: Attempt, worktree: str | None, line: lines.Line, now_s: float) -> None:
         """Shows a line, with paths as they are seen from `worktree`."""
-        voice = self._voices.setdefault(attempt.id, _Voice(BURST_LINES, now_s))
-        voice.left = min(BURST_LINES, voice.left + (now_s - voice.seen_at) * LINES_PER_S)
-        voice.seen_at = now_s
-        if voice.left < 1:
+        voice = self._voices.get(attempt.id)
+        if voice is None:
+            voice = self._voices[attempt.id] = _Voice(BURST_LINES, now_s)
+        may_speak = voice.fill(now_s, LINES_PER_S, BURST_LINES)
+        if not (self._all.fill(now_s, ALL_LINES_PER_S, ALL_BURST_LINES) and may_speak):
             voice.hidden += 1
             return
         text = render_line(line)
         if text is None:
             return
         voice.left -= 1
+        self._all.left -= 1
         if worktree:
             text = text.replace(f"{worktree}/", "")
         log = self._log.bind(

@@ -29,6 +29,9 @@ from workers.host import LocalHost, RunHeld
 from workers.processes import ProcessesRemain
 
 POLL_S = 0.02
+POLL_S_MAX = 0.1
+POLL_SHARE = 0.1
+"""Spools are looked at as often as takes this share of a core, within POLL_S and POLL_S_MAX."""
 BEAT_S = 1.0
 HOST_SEEN_S = 5.0
 MEMORY_GRAIN_BYTES = 64_000_000
@@ -164,11 +167,13 @@ class Coordinator:
 
     async def _follow(self) -> None:
         while True:
+            began = time.thread_time()
             self._following.sync(self.engine.fleet)
             due = self._following.poll(self.clock.now_ms())
+            took_s = time.thread_time() - began
             if due:
                 await self.apply(*due)
-            await anyio.sleep(POLL_S)
+            await anyio.sleep(min(max(POLL_S, took_s / POLL_SHARE), POLL_S_MAX))
 
     def _said(self, attempt_id: str, line: Any) -> None:
         attempt = self.engine.fleet.attempts.get(attempt_id)

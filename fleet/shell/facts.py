@@ -17,6 +17,8 @@ from workers.spool import Record
 STDERR_TAIL_CHARS = 2_000
 LOGIN_TRIES = 3
 """A subscription's client ends by itself after two."""
+_TELLING = (lines.Answer, lines.Retry, lines.Result)
+_URGENT = (events.TurnEnded, events.Exited)
 
 _OUTCOMES: Mapping[verdict.Kind, events.Outcome] = {
     verdict.Kind.FINISHED: "finished",
@@ -68,20 +70,13 @@ class Listener:
         """What these records say, in order; pieces of one answer are folded into one fact."""
         heard = Heard([], [])
         for record in records:
-            for fact in self._record(record, heard.lines):
-                last = heard.facts[-1] if heard.facts else None
-                if isinstance(fact, events.Garbled) and isinstance(last, events.Garbled):
-                    heard.facts[-1] = events.Garbled(last.count + fact.count)
-                elif _continues(heard.facts, fact):
-                    heard.facts[-1] = fact
-                else:
-                    heard.facts.append(fact)
+            gather(heard.facts, self._record(record, heard.lines))
         return heard
 
     def _record(self, record: Record, telling: list[lines.Line]) -> Iterable[events.Fact]:
         if record.kind == "o":
             line = stream.read(record.payload)
-            if isinstance(line, lines.Answer | lines.Retry | lines.Result):
+            if isinstance(line, _TELLING):
                 telling.append(line)
             return self._said(line, record.at_ms)
         if record.kind == "e":
@@ -95,8 +90,9 @@ class Listener:
     def _said(self, line: lines.Line, at_ms: int) -> Iterable[events.Fact]:
         self._seen = self._seen.after(line)
         before, self._activity = self._activity, self._activity.after(line)
-        yield from (events.WordTaken(word) for word in sorted(self._activity.taken - before.taken))
-        yield from (events.WordLost(word) for word in sorted(self._activity.lost - before.lost))
+        if self._activity is not before:
+            yield from (events.WordTaken(word) for word in sorted(self._activity.taken - before.taken))
+            yield from (events.WordLost(word) for word in sorted(self._activity.lost - before.lost))
         if isinstance(line, lines.Init):
             self._turn_judged = False
             yield events.Began(line.version)
@@ -193,9 +189,21 @@ class Listener:
         )
 
 
-def _continues(facts: list[events.Fact], fact: events.Fact) -> bool:
+def gather(facts: list[events.Fact], further: Iterable[events.Fact]) -> None:
+    """Adds further facts in order. A further piece of the answer that was heard last takes its place, and counts of
+    what is garbled add up."""
+    for fact in further:
+        last = facts[-1] if facts else None
+        if isinstance(fact, events.Garbled) and isinstance(last, events.Garbled):
+            facts[-1] = events.Garbled(last.count + fact.count)
+        elif _continues(last, fact):
+            facts[-1] = fact
+        else:
+            facts.append(fact)
+
+
+def _continues(last: events.Fact | None, fact: events.Fact) -> bool:
     """Whether `fact` is a further piece of the answer that was heard last."""
-    last = facts[-1] if facts else None
     return (
         isinstance(fact, events.Answered)
         and isinstance(last, events.Answered)
@@ -207,7 +215,7 @@ def is_urgent(fact: events.Fact) -> bool:
     """Whether a fact is worth a commit of its own at once: something waits for what follows from it."""
     if isinstance(fact, events.WindowsRead):
         return any(reading.refused for reading in fact.readings)
-    return isinstance(fact, events.TurnEnded | events.Exited)
+    return isinstance(fact, _URGENT)
 
 
 def _sum(models: Iterable[lines.ModelUse]) -> Tokens:

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from fleet.core import events
 from fleet.core.model import Attempt, Fleet
-from fleet.shell.facts import Listener, is_urgent
+from fleet.shell.facts import Listener, gather, is_urgent
 from workers.client import lines
 from workers.spool import Batch, Follower, parse
 
@@ -119,5 +119,5 @@ class Following:
             self._said(batch.attempt, line)
         pending = self._pending.setdefault(batch.attempt, _Pending(batch.start, batch.end))
         pending.end = batch.end
-        pending.facts += heard.facts
+        gather(pending.facts, heard.facts)
         self._urgent = self._urgent or any(is_urgent(fact) for fact in heard.facts)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
-from uuid import uuid4
+from typing import Any, TypeVar
 
 import anyio
 from anyio import CapacityLimiter, to_thread
@@ -15,6 +14,7 @@ from fleet.core import decisions, events
 from fleet.core.model import Fleet
 from fleet.ports import Clock
 from fleet.shell.finishing import Finisher
+from fleet.shell.stamp import stamp
 from fleet.shell.starting import CannotStart, Starter
 from workers.client.say import user_message
 from workers.orders import Close, Order, Say, Stop
@@ -55,8 +55,8 @@ class Performer:
             return await self._look(effect, current())
         return await self._remove(effect, current())
 
-    def _stamp(self) -> tuple[int, str]:
-        return self.clock.now_ms(), uuid4().hex
+    def _stamp(self) -> dict[str, Any]:
+        return stamp(self.clock)
 
     async def _in_thread(self, limiter: CapacityLimiter | None, call: Callable[[], T]) -> T:
         # Abandoned when the coordinator stops: the decision is then performed again by the next one.
@@ -77,17 +77,14 @@ class Performer:
                     self._starting, lambda: self.starter.start(task, attempt, account, worktree)
                 )
             except CannotStart as failed:
-                at_ms, event_id = self._stamp()
                 return [
                     events.StartFailed(
-                        at_ms=at_ms, id=event_id, attempt=attempt.id, fault=failed.fault, detail=str(failed)
+                        **self._stamp(), attempt=attempt.id, fault=failed.fault, detail=str(failed)
                     )
                 ]
-        at_ms, event_id = self._stamp()
         return [
             events.WorkerStarted(
-                at_ms=at_ms,
-                id=event_id,
+                **self._stamp(),
                 attempt=attempt.id,
                 branch=started.made.branch,
                 base_commit=started.made.base_commit,
@@ -116,10 +113,7 @@ class Performer:
         return []
 
     def _never_began(self, attempt_id: str) -> events.WorkerLost:
-        at_ms, event_id = self._stamp()
-        return events.WorkerLost(
-            at_ms=at_ms, id=event_id, attempt=attempt_id, detail="it had not been started yet"
-        )
+        return events.WorkerLost(**self._stamp(), attempt=attempt_id, detail="it had not been started yet")
 
     async def _check(self, effect: decisions.CheckWork, fleet: Fleet) -> list[events.Event]:
         task = fleet.tasks[effect.attempt.rpartition(".")[0]]
@@ -127,11 +121,9 @@ class Performer:
             return []
         worktree = fleet.worktrees[task.id]
         checked = await self._in_thread(self._checking, lambda: self.finisher.check(task, worktree))
-        at_ms, event_id = self._stamp()
         return [
             events.WorkChecked(
-                at_ms=at_ms,
-                id=event_id,
+                **self._stamp(),
                 task=task.id,
                 attempt=effect.attempt,
                 ok=checked.ok,
@@ -146,11 +138,9 @@ class Performer:
             return []
         worktree = fleet.worktrees[task.id]
         ended = await self._in_thread(self._checking, lambda: self.finisher.land(task, worktree))
-        at_ms, event_id = self._stamp()
         return [
             events.LandingEnded(
-                at_ms=at_ms,
-                id=event_id,
+                **self._stamp(),
                 task=task.id,
                 begun_ms=effect.begun_ms,
                 outcome=ended.outcome,
@@ -164,11 +154,9 @@ class Performer:
         if task.state != "held":
             return []
         landed, free = await self._in_thread(None, lambda: self.finisher.look(task))
-        at_ms, event_id = self._stamp()
-        return [events.HeldSeen(at_ms=at_ms, id=event_id, task=task.id, landed=landed, free=free)]
+        return [events.HeldSeen(**self._stamp(), task=task.id, landed=landed, free=free)]
 
     async def _remove(self, effect: decisions.RemoveWorktree, fleet: Fleet) -> list[events.Event]:
         task = fleet.tasks[effect.task]
         preserved = await self._in_thread(self._checking, lambda: self.finisher.remove(task))
-        at_ms, event_id = self._stamp()
-        return [events.WorktreeRemoved(at_ms=at_ms, id=event_id, task=task.id, preserved=preserved)]
+        return [events.WorktreeRemoved(**self._stamp(), task=task.id, preserved=preserved)]
