@@ -38,11 +38,19 @@ class Household:
         return self.root / "repo"
 
     @property
+    def tmp(self) -> Path:
+        """Made when it is asked for: the client and its tools leave files there."""
+        path = self.root / "tmp"
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    @property
     def env(self) -> dict[str, str]:
         return {
             "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
             "HOME": str(self.root),
             "LANG": "C.UTF-8",
+            "TMPDIR": str(self.tmp),
             "FLEET_HOME": str(self.home),
             "FLEET_CLIENT": str(CLIENT),
             # A real backend of a public library: plain text, in this test's own directory.
@@ -68,6 +76,17 @@ class Household:
             text=True,
             timeout=PATIENCE_S,
             check=False,
+        )
+
+    def begin(self, *words: str) -> subprocess.Popen[str]:
+        """Starts a command that goes on; end it with `communicate`."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "fleet.cli", *words],
+            env=self.env,
+            cwd=self.root,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
         )
 
     def json(self, *words: str) -> Any:

@@ -14,10 +14,18 @@ pytestmark = pytest.mark.client
 
 
 def test_a_task_waits_for_the_earliest_reset_and_goes_on_by_itself(household: MakeHousehold) -> None:
-    """With every account limited `why` names the earliest reset, and after it the same session goes on there."""
+    """With every account limited `why` names the earliest reset; after it the session goes on, with what was said."""
     script = Script(
         accounts=(subscription("first"), subscription("second")),
-        tasks=(job("work", writes("one.txt", "1\n"), writes("two.txt", "2\n"), says("Done.")),),
+        tasks=(
+            job(
+                "work",
+                writes("one.txt", "1\n"),
+                writes("two.txt", "2\n"),
+                says("Done."),
+                also_write_three=(writes("three.txt", "3\n"),),
+            ),
+        ),
         faults=(
             Fault("limit", account="first", task="work", step=1, seconds=3600),
             Fault("limit", account="second", task="work", step=1, seconds=9),
@@ -34,6 +42,7 @@ def test_a_task_waits_for_the_earliest_reset_and_goes_on_by_itself(household: Ma
         )
         why = house.json("why", task)
         words = house.fleet("why", task)
+        house.fleet("task", "say", task, "Also write three.")
         house.wait_for_state(task, "landed")
 
     reset = house.double.requests  # the double says when: the header of the refusal
@@ -51,7 +60,9 @@ def test_a_task_waits_for_the_earliest_reset_and_goes_on_by_itself(household: Ma
         ("second", "finished"),
     ]
     assert len({a["session_id"] for a in attempts}) == 1
-    assert played(house.double.turns, "work") == [("work", 0), ("work", 1), ("work", 2)]
+    steps = [("work", 0), ("on also write three", 0), ("work", 1), ("work", 2)]
+    assert played(house.double.turns, "work") == steps
+    assert "three.txt" in house.git("ls-tree", "--name-only", "main")
     assert datetime.fromisoformat(attempts[2]["started_at"]) >= expected
 
 

@@ -78,6 +78,7 @@ SCRIPT = Script(
         job("moving", runs("env; cat /proc/$PPID/environ"), writes("a.txt", "a\n"), says("Done.")),
         job("expired", runs("sleep 1; env"), says("Done.")),
         job("keyed", runs("env; ls -l /proc/self/fd; sleep 1"), says("Done.")),
+        job("later", runs("env"), says("Done.")),
     ),
     faults=(
         Fault("limit", account="first", task="moving", step=1, seconds=3600),
@@ -105,12 +106,21 @@ def test_planted_tokens_never_appear(household: MakeHousehold) -> None:
             console = house.run("account", "verify", "first")
             for task in tasks:
                 house.wait_for_state(task, "landed")
+            in_use = house.run("task", "add", "-", "--repo", "repo", stdin=f"Use {TOKENS['second']}.")
+        house.add_task(prompt("later"), "--allow-tool", "Bash")
     words_of_persons_are_refused(house, tasks[0])
     in_a_console_log_too = house.run("up", "--until-idle", "--log-format", "console")
 
     assert watch.looks > 20 and watch.found == set()
     assert [a["state"] for a in house.json("account", "list")] == ["limited", "quarantined", "ready"]
-    said = console.stdout + console.stderr + in_a_console_log_too.stderr + in_a_console_log_too.stdout
+    assert in_use.returncode == 1 and "credential of an account" in in_use.stderr
+    said = (
+        in_use.stderr
+        + console.stdout
+        + console.stderr
+        + in_a_console_log_too.stderr
+        + in_a_console_log_too.stdout
+    )
     assert not shows(said.encode())
     files = [
         path for path in house.root.rglob("*") if path.is_file() and house.root / "data" not in path.parents

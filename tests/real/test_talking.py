@@ -35,6 +35,7 @@ def test_words_reach_a_session_that_works_and_one_that_is_verified(household: Ma
             *(prompt("work"), "--target", "main", "--land", "merge", "--allow-tool", "Bash"),
             *("--verify", f"while ! test -e {gate}; do sleep 0.05; done"),
         )
+        follower = house.begin("task", "logs", task, "-f")
         house.wait_for(lambda: house.seen(task)["worktree"] and house.seen(task)["worktree"]["path"], "")
         worktree = house.root / house.seen(task)["worktree"]["path"]
         house.wait_for((worktree / "begun").exists, "the tool never ran")
@@ -54,8 +55,10 @@ def test_words_reach_a_session_that_works_and_one_that_is_verified(household: Ma
     assert len(house.seen(task)["attempts"]) == 1
     parts = [part for part, _ in played(house.double.turns, "work")]
     assert parts.index("on please sign it") < len(parts) - 1 - parts[::-1].index("work"), "heard mid-turn"
-    logs = house.fleet("task", "logs", task)
-    assert "I write signature.txt." in logs and "Dated." in logs
+    # Whoever followed the log saw all of it, and its end.
+    followed = follower.communicate(timeout=30)[0]
+    assert "I write signature.txt." in followed and "Dated." in followed
+    assert followed.endswith(f"── {task} is landed ──\n") and followed == house.fleet("task", "logs", task)
 
     refused = house.run("task", "say", task, "One more thing.")
     assert refused.returncode == 1 and f"{task} has landed" in refused.stderr
