@@ -1,0 +1,217 @@
+"""A full disk and a clock that jumps: the coordinator says so once, waits, and goes on; no task is lost or frozen."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from fleet.double import Fault, Task
+from tests.real.household import Household
+from tests.real.staging import (
+    answered,
+    bash,
+    journal,
+    living,
+    prompt,
+    step,
+    write,
+    writes,
+)
+
+pytestmark = pytest.mark.client
+
+MERGE = ("--land", "merge", "--target", "main", "--allow-tool", "Bash")
+
+
+def wait_file(path: Path) -> str:
+    return f"until [ -e {path} ]; do sleep 0.05; done"
+
+
+@contextmanager
+def small_disk(path: Path, size_mb: int = 24) -> Iterator[None]:
+    """A file system of its own at `path`; only root may make one."""
+    path.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", f"size={size_mb}m", "tmpfs", str(path)]
+    if subprocess.run(words, capture_output=True, check=False).returncode != 0:
+        pytest.skip("a small file system can only be mounted by root")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(path)], check=True)
+
+
+def fill(disk: Path) -> Path:
+    """Takes all the space that is left."""
+    path = disk / "filler"
+    with path.open("wb", buffering=0) as filler, contextlib.suppress(OSError):
+        for size in (1 << 20, 1 << 12, 1):
+            with contextlib.suppress(OSError):
+                while True:
+                    filler.write(b"\0" * size)
+    return path
+
+
+def test_a_full_disk_stops_nothing_for_longer_than_it_is_full(tmp_path: Path) -> None:
+    """Requests are refused with the reason, the log says it once, and the work goes on where it was."""
+    go, further = tmp_path / "go", tmp_path / "further"
+    patient = Task(
+        "patient",
+        (
+            step("I wait.", bash(wait_file(go))),
+            step("I wait further.", bash(wait_file(further))),
+            step("I write.", write("a.txt")),
+            step("Done."),
+        ),
+    )
+    with small_disk(tmp_path / "home"), living(tmp_path, patient, writes("greet", "hello.txt")) as house:
+        house.make_repo()
+        house.add_account("work", "--concurrency", "2")
+        task = house.add_task(prompt("patient"), *MERGE)
+        with house.coordinator():
+            house.wait_for(lambda: answered(house), "it never ran")
+            filler = fill(house.home)
+            refused = add_until_refused(house)
+            assert "the disk is full: free some space" in refused.stderr and "Traceback" not in refused.stderr
+            go.touch()
+            house.wait_for(lambda: len(answered(house, "patient")) >= 2, "the client did not go on")
+            log = (tmp_path / "up.log").read_text()
+            assert "Traceback" not in log
+            filler.unlink()
+            further.touch()
+            ids = [t["id"] for t in house.json("task", "list")]
+            for added in ids:
+                house.wait_for_state(added, "landed")
+        log = (tmp_path / "up.log").read_text()
+        assert log.count("the disk is full") <= 2, "the same trouble is said once"
+        assert house.task(task)["state"] == "landed"
+        assert len(house.task(task)["attempts"]) == 1
+        assert house.git("show", "main:a.txt") == "text\n"
+        assert house.leftovers() == []
+
+
+def add_until_refused(house: Household) -> subprocess.CompletedProcess[str]:
+    """The database has some room of its own in its log: a few requests may still fit."""
+    for _ in range(60):
+        ended = house.run("task", "add", prompt("greet") + "x" * 100_000, "--repo", str(house.repo), *MERGE)
+        if ended.returncode:
+            return ended
+    raise AssertionError("a full disk took sixty tasks")
+
+
+def test_a_log_on_the_full_disk_does_not_end_the_coordinator(tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    patient = Task(
+        "patient", (step("I wait.", bash(wait_file(go))), step("I write.", write("a.txt")), step("Done."))
+    )
+    with small_disk(tmp_path / "logs", 1), living(tmp_path, patient) as house:
+        house.make_repo()
+        house.add_account("work")
+        task = house.add_task(prompt("patient"), *MERGE)
+        with (tmp_path / "logs" / "up.log").open("ab") as log:
+            process = house.start_coordinator(log)
+            try:
+                house.wait_for(lambda: answered(house), "it never ran")
+                fill(tmp_path / "logs")
+                go.touch()
+                house.wait_for(
+                    lambda: house.task(task)["state"] == "landed" or process.poll() is not None,
+                    "it never landed",
+                )
+                assert process.poll() is None, "the coordinator ended"
+                assert house.task(task)["state"] == "landed"
+            finally:
+                house.run("down", "--stop-workers")
+                process.wait(30)
+
+
+def test_a_worktree_whose_work_cannot_be_preserved_stays(tmp_path: Path) -> None:
+    """The reference it would be kept under is blocked: nothing is removed, the log says why, and nothing hangs."""
+    slow = Task(
+        "slow",
+        (
+            step("First.", write("half.txt")),
+            step("Slow.", bash("until false; do sleep 0.2; done")),
+            step("Done."),
+        ),
+    )
+    with living(tmp_path, slow) as house:
+        house.make_repo()
+        house.git("update-ref", "refs/fleet/preserved", "HEAD")
+        house.add_account("work")
+        task = house.add_task(prompt("slow"), *MERGE)
+        with house.coordinator():
+            house.wait_for(lambda: len(answered(house)) >= 2, "it never wrote anything")
+            house.fleet("task", "cancel", task)
+            house.wait_for(
+                lambda: "could not be preserved" in (tmp_path / "up.log").read_text(),
+                "the log does not say why",
+            )
+        worktree = Path(house.task(task)["worktree"]["path"])
+        assert (worktree / "half.txt").exists()
+        assert "could not be preserved" in str(house.up_until_idle()), "the next one says it again, and ends"
+        assert (worktree / "half.txt").exists()
+        house.git("update-ref", "-d", "refs/fleet/preserved")
+        house.up_until_idle()
+        assert not worktree.exists()
+        kept = next(w for w in house.json("worktree", "list") if w["task"] == task)["preserved"]
+        assert house.git("show", f"{kept}:half.txt") == "text\n"
+
+
+DAY_MS = 86_400_000
+
+JUMPING = """
+import sys, time
+from pathlib import Path
+offset = Path(sys.argv.pop(1))
+real = time.time_ns
+time.time_ns = lambda: real() + int(offset.read_text() or 0) * 1_000_000
+from fleet.cli import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("days", [400, -400])
+def test_a_clock_that_jumps_and_comes_back_freezes_nothing(tmp_path: Path, days: int) -> None:
+    """While it is off a worker fails, a limit is hit and a server is overloaded: none of it holds for a year."""
+    offset = tmp_path / "offset"
+    offset.write_text("0")
+    faults = (
+        Fault("overload", task="greet", step=1, times=2),
+        Fault("limit", account="work", seconds=2, after=3),
+    )
+    with living(
+        tmp_path, writes("greet", "a.txt", "b.txt", "c.txt"), writes("plain", "p.txt"), faults=faults
+    ) as house:
+        house.extra_env["CLAUDE_CODE_MAX_RETRIES"] = "1"
+        house.make_repo()
+        house.add_account("work", "--env", "CLAUDE_CODE_MAX_RETRIES=1")
+        ids = [house.add_task(prompt(name), *MERGE) for name in ("greet", "plain")]
+        with (tmp_path / "up.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-c", JUMPING, str(offset), "up", "--log-format", "json"],
+                env=house.env,
+                cwd=tmp_path,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+            try:
+                house.wait_for(lambda: answered(house), "it never ran")
+                offset.write_text(str(days * DAY_MS))
+                house.wait_for(
+                    lambda: any("overloaded" in line for line in journal(house)), "nothing went wrong"
+                )
+                offset.write_text("0")
+                house.double.account("work").reset("five_hour")
+                for task in ids:
+                    house.wait_for_state(task, "landed", timeout_s=80)
+            finally:
+                house.run("down", "--stop-workers")
+                process.wait(30)
+        assert house.leftovers() == []
