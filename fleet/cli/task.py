@@ -48,7 +48,7 @@ def listing(args: argparse.Namespace) -> int:
     if args.json:
         return as_json(found)
     if not found:
-        say('no tasks: fleet task add "PROMPT" --repo PATH')
+        say(f"no task is {args.state}" if args.state else 'no tasks: fleet task add "PROMPT" --repo PATH')
         return 0
     rows = [(t["id"], t["state"], str(t["priority"]), t["branch"] or "", t["title"]) for t in found]
     table(("ID", "STATE", "PRIORITY", "BRANCH", "TITLE"), rows)
