@@ -29,7 +29,7 @@ from workers.host import LocalHost, RunHeld
 from workers.processes import ProcessesRemain
 
 POLL_S = 0.02
-POLL_S_MAX = 0.1
+POLL_S_MAX = 0.05
 POLL_SHARE = 0.1
 """Spools are looked at as often as takes this share of a core, within POLL_S and POLL_S_MAX."""
 BEAT_S = 1.0

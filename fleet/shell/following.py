@@ -14,7 +14,7 @@ from fleet.shell.facts import Listener, gather, is_urgent
 from workers.client import lines
 from workers.spool import Batch, Follower, parse
 
-GATHER_S = 0.2
+GATHER_S = 0.1
 """How long facts that nothing waits for are gathered before they are committed together."""
 
 

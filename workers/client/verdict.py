@@ -106,6 +106,8 @@ class Seen:
         if isinstance(line, Windows):
             return replace(self, refused=line if line.status == "rejected" else None)
         if isinstance(line, Answer) and not line.subagent:
+            if line.error is None and self.error is None and self.refused is None:
+                return self  # nearly every line of a stream
             refused = line.refused or self.refused
             return replace(self, error=line.error, refused=refused if line.error else None)
         if isinstance(line, Retry):
