@@ -24,8 +24,7 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Whoever read our output has gone (`fleet task list | head`): that is no error, but must stay silent at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        hush()
         return 141
     except Exception as failed:
         told = _told(failed)
@@ -33,6 +32,11 @@ def run(args: argparse.Namespace) -> int:
             raise
         print(f"fleet: {told}", file=sys.stderr)
         return 1
+
+
+def hush() -> None:
+    """Whoever read our output has gone (`fleet task list | head`): that is no error, but must stay silent at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _told(failed: Exception) -> str | None:

@@ -1,0 +1,55 @@
+"""`fleet` as a person or a script runs it: a process of its own, in a home of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+DEADLINE_S = 60
+
+
+@dataclass(frozen=True)
+class Shell:
+    home: Path
+
+    def environment(self) -> dict[str, str]:
+        """Nothing of this machine's user: no keyring, no login, no settings of git."""
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.home.parent),
+            "FLEET_HOME": str(self.home),
+            "FLEET_CLIENT": str(self.home.parent / "no-such-client"),
+            "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "PYTHONWARNINGS": "error",
+        }
+
+    def fleet(
+        self, *words: str, stdin: str = "", options: tuple[str, ...] = ()
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *options, "-m", "fleet.cli", *words],
+            env=self.environment(),
+            cwd=self.home.parent,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_S,
+            check=False,
+        )
+
+    def piped(self, line: str) -> subprocess.CompletedProcess[str]:
+        """A shell's own line, in which `fleet` is the command."""
+        script = f'fleet() {{ "{sys.executable}" -m fleet.cli "$@"; }}; {line}'
+        return subprocess.run(
+            ["sh", "-c", script],
+            env=self.environment(),
+            cwd=self.home.parent,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_S,
+            check=False,
+        )

@@ -1,0 +1,258 @@
+"""The words of the command line, and what comes back."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from fleet.cli import main
+from fleet.cli.parser import build
+from tests.cli.commands import Shell
+
+COMMANDS = [
+    *("up", "down", "status", "why", "doctor"),
+    *(f"account {word}" for word in ("add", "list", "show", "verify", "remove")),
+    *(f"task {word}" for word in ("add", "list", "show", "cancel", "retry", "logs", "say")),
+    *("worktree list", "worktree prune"),
+]
+
+Printed = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def own_home(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What runs in this process has the same home and surroundings as what runs in one of its own."""
+    for name, value in shell.environment().items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.parametrize("command", ["", "account", "task", "worktree", *COMMANDS])
+def test_every_command_explains_itself(command: str, capsys: Printed) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*command.split(), "--help"])
+    assert ended.value.code == 0
+    assert f"usage: fleet {command}".strip() in capsys.readouterr().out
+
+
+def test_the_help_names_every_command(capsys: Printed) -> None:
+    for command in COMMANDS:
+        group, _, word = command.rpartition(" ")
+        with pytest.raises(SystemExit):
+            main([*group.split(), "--help"])
+        assert re.search(rf"^ +{word} ", capsys.readouterr().out, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "fly",
+        "task fly",
+        "task show",
+        "task say t1",
+        "up --workers 0",
+        "up --workers many",
+        "up --log-format xml",
+        "account add work",
+        "account add work --kind gift",
+        "account add work --kind api-key --login --token-stdin",
+        "task add x --priority high",
+        "task add x --land moon",
+        "status --colour",
+    ],
+)
+def test_words_that_are_off_end_with_2_and_say_so(words: str, capsys: Printed) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words.split())
+    printed = capsys.readouterr()
+    assert ended.value.code == 2
+    assert printed.out == ""
+    assert "usage: fleet" in printed.err
+    assert "error: " in printed.err
+    assert "_positive" not in printed.err
+
+
+@pytest.mark.parametrize("words", ["", "task", "account", "worktree"])
+def test_half_a_command_shows_its_help_and_ends_with_2(words: str, capsys: Printed) -> None:
+    assert main(words.split()) == 2
+    assert "usage: fleet" in capsys.readouterr().out
+
+
+ERRORS = {
+    "why t99": "there is no task t99: see `fleet task list`",
+    "task show t99": "there is no task t99",
+    "task cancel t99": "there is no task t99",
+    "task retry t99": "there is no task t99",
+    "task logs t99": "there is no task t99",
+    "task say t99 hello": "there is no task t99",
+    "task add": "give a prompt or --file",
+    "task add x --file y.toml": "give a prompt or --file",
+    "task add --file no.toml": "no.toml cannot be read: No such file",
+    "task add x --repo .": "is not a git repository",
+    "task add x --repo ~nosuch/y": "no such user's home",
+    "account show work": "there is no account work: see `fleet account list`",
+    "account remove work": "there is no account work",
+    "account verify work": "there is no account work",
+    "account add work --kind subscription": "--login",
+    "account add a/b --kind local --base-url http://127.0.0.1:9": "can't be a name",
+    "account add work --kind local": "--tier-map local=",
+    "account add work --kind local --tier-map local=m": "--base-url",
+    "down": "no coordinator runs on",
+    "up --stall-timeout soon": "no span of time",
+    "up --until-idle": "no-such-client",
+}
+
+
+@pytest.mark.parametrize(("words", "story"), ERRORS.items())
+def test_what_cannot_be_done_is_told_in_one_line_and_ends_with_1(
+    words: str, story: str, capsys: Printed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(words.split()) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("fleet: ")
+    assert printed.err.count("\n") == 1
+    assert story in printed.err
+
+
+def assert_told(printed: str, *parts: str) -> None:
+    assert printed.startswith("fleet: ")
+    assert printed.count("\n") == 1
+    assert "Traceback" not in printed
+    for part in parts:
+        assert part in printed
+
+
+@pytest.mark.parametrize("words", ["status", "task list", "task show t1", "why t1", "account list", "up"])
+def test_a_damaged_database_is_told_in_one_line_with_what_to_do(
+    shell: Shell, words: str, capsys: Printed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell.home.mkdir()
+    (shell.home / "fleet.db").write_bytes(bytes(range(256)) * 40)
+    if words == "up":
+        words = "task cancel t1"  # writes to it, as `up` does, and needs no client
+    assert main(words.split()) == 1
+    assert_told(capsys.readouterr().err, "fleet.db cannot be read as fleet's database", ".recover")
+
+
+def test_doctor_finds_a_damaged_database(shell: Shell, capsys: Printed) -> None:
+    shell.home.mkdir()
+    (shell.home / "fleet.db").write_bytes(bytes(range(256)) * 40)
+    assert main(["doctor", "--json"]) == 1
+    found = {finding["what"]: finding["grade"] for finding in json.loads(capsys.readouterr().out)}
+    assert found["database"] == "error"
+    assert found["client"] == "error"
+    assert found["git"] == "ok"
+
+
+@pytest.mark.parametrize("below", ["", "/below"])
+def test_a_home_that_cannot_be_a_directory_is_told_in_one_line(
+    shell: Shell, repo: Path, below: str, monkeypatch: pytest.MonkeyPatch, capsys: Printed
+) -> None:
+    """Root may write anywhere, so it is a file that stands in the way here."""
+    shell.home.write_text("")
+    monkeypatch.setenv("FLEET_HOME", f"{shell.home}{below}")
+    for words in (["task", "add", "x", "--repo", str(repo)], ["task", "cancel", "t1"]):
+        assert main(words) == 1
+        assert_told(capsys.readouterr().err, str(shell.home), "name another FLEET_HOME")
+
+
+def test_adding_prints_the_id_alone_and_notes_elsewhere(repo: Path, capsys: Printed) -> None:
+    (repo / "clock.txt").write_text("12:01\n")
+    assert main(["task", "add", "Turn the clock", "--repo", str(repo)]) == 0
+    printed = capsys.readouterr()
+    assert printed.out == "t1\n"
+    assert "uncommitted changes" in printed.err
+
+
+def test_a_prompt_may_come_from_standard_input(shell: Shell, repo: Path) -> None:
+    ended = shell.fleet("task", "add", "-", "--repo", str(repo), stdin="Turn the clock\nto noon ü\n")
+    assert (ended.returncode, ended.stdout) == (0, "t1\n")
+    shown = json.loads(shell.fleet("task", "show", "t1", "--json").stdout)
+    assert shown["prompt"] == "Turn the clock\nto noon ü\n"
+    assert shown["title"] == "Turn the clock"
+
+
+def test_json_prints_exactly_one_document(repo: Path, capsys: Printed) -> None:
+    """Whatever the command does, standard output is one JSON document."""
+    local = [
+        "account",
+        "add",
+        "box",
+        "--kind",
+        "local",
+        "--base-url",
+        "http://127.0.0.1:9",
+        "--tier-map",
+        "local=m",
+    ]
+    commands = [
+        local,
+        ["task", "add", "x", "--repo", str(repo)],
+        ["status"],
+        ["account", "list"],
+        ["account", "show", "box"],
+        ["task", "list"],
+        ["task", "show", "t1"],
+        ["why", "t1"],
+        ["task", "say", "t1", "and the tests"],
+        ["task", "cancel", "t1"],
+        ["task", "retry", "t1"],
+        ["worktree", "list"],
+        ["worktree", "prune"],
+        ["account", "remove", "box"],
+    ]
+    for words in commands:
+        assert main([*words, "--json"]) == 0, words
+        json.loads(capsys.readouterr().out)
+
+
+def test_status_json_has_what_scripts_count_on(repo: Path, capsys: Printed) -> None:
+    main(["task", "add", "x", "--repo", str(repo)])
+    capsys.readouterr()
+    main(["status", "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert found["tasks"] == {"queued": 1}
+    assert {"accounts", "tasks", "workers", "hosts"} <= set(found)
+
+
+def test_an_unknown_state_of_the_queue_reads_well_without_accounts(repo: Path, capsys: Printed) -> None:
+    main(["task", "add", "x", "--repo", str(repo)])
+    capsys.readouterr()
+    assert main(["why", "t1"]) == 0
+    assert capsys.readouterr().out == (
+        "t1 is queued: there is no account\n  to do: fleet account add NAME --kind subscription --login\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "command", ["fleet --help", "fleet task list", "fleet status --json", "fleet task add --help"]
+)
+def test_a_reader_that_leaves_early_makes_no_noise(shell: Shell, command: str) -> None:
+    """`fleet … | head`: the pipe is closed before anything was written."""
+    ended = shell.piped(f"{{ sleep 0.05; {command}; }} | true")
+    assert ended.stderr.replace('no tasks: fleet task add "PROMPT" --repo PATH\n', "") == ""
+
+
+HEAVY = {"anyio", "pydantic", "structlog", "git", "keyring", "asyncio"}
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["status"], ["status", "--json"], ["task", "list"], ["account", "list"]]
+)
+def test_looking_imports_nothing_heavy(shell: Shell, repo: Path, words: list[str]) -> None:
+    shell.fleet("task", "add", "x", "--repo", str(repo))
+    ended = shell.fleet(*words, options=("-X", "importtime"))
+    assert ended.returncode == 0
+    imported = set(re.findall(r"\| +([\w.]+)$", ended.stderr, re.MULTILINE))
+    assert "fleet.cli.parser" in imported
+    assert {name.partition(".")[0] for name in imported} & HEAVY == set()
+
+
+def test_the_parser_is_the_list_of_commands() -> None:
+    """So that the tests above miss none."""
+    usage = build().format_help()
+    assert set(re.findall(r"^    (\w+)  ", usage, re.MULTILINE)) == {c.split()[0] for c in COMMANDS}

@@ -1,0 +1,186 @@
+"""Tasks from a command line and from files."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fleet.home import Home
+from fleet.service import reading, tasks
+from fleet.service.requests import NotDone
+from tests.service.repositories import git, repository
+
+NOW = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    return repository(tmp_path / "clock")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home")
+
+
+def file(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "tasks.toml"
+    path.write_text(text)
+    return path
+
+
+def add(home: Home, **values: Any) -> tasks.Added:
+    request = tasks.make_request({"prompt": "Turn the clock", **values}, "fleet task add")
+    return tasks.add(home, [request], NOW)
+
+
+@pytest.mark.parametrize(
+    ("text", "story"),
+    [
+        ("prompt = ", "is not valid TOML"),
+        ("", "there is no [[task]]"),
+        ("[task]\nprompt = 'x'", "there is no [[task]]"),
+        ("[[tasks]]\nprompt = 'x'", "unknown key 'tasks'"),
+        ("task = [1]", "task 1 is 1, not a table"),
+        ("defaults = 3\n[[task]]\nprompt = 'x'", "[defaults] is 3, not a table"),
+        ("[[task]]\nprompt = 'x'\n[[task]]\ntitle = 'y'", "task 2: prompt: Field required"),
+        ("[[task]]\nprompt = 'x'\nteir = 'opus'", "task 1: teir: Extra inputs"),
+        ("[[task]]\nprompt = ' '", "task 1: prompt: must not be empty"),
+        ("[[task]]\nprompt = 'x'\nland = 'moon'", "task 1: land: "),
+        ("[[task]]\nprompt = 'x'\npriority = 'high'", "task 1: priority: "),
+        ("[[task]]\nprompt = 'x'\nmax_turns = 0", "task 1: max_turns: "),
+        ("[[task]]\nprompt = 'x'\nmax_budget_usd = inf", "task 1: max_budget_usd: "),
+        ("[[task]]\nprompt = 'x'\ntier = ''", "task 1: tier: must name a tier"),
+        ("[[task]]\nprompt = 'x'\nrepo = '~nosuch/y'", "no such user's home"),
+        ("[defaults]\ntier = 7\n[[task]]\nprompt = 'x'", "task 1: tier: "),
+    ],
+)
+def test_a_file_that_is_off_is_refused_naming_file_table_and_key(
+    tmp_path: Path, text: str, story: str
+) -> None:
+    path = file(tmp_path, text)
+    with pytest.raises(NotDone) as refused:
+        tasks.read_file(path)
+    assert story in str(refused.value)
+    assert str(path) in str(refused.value) or "nosuch" in story or "user's home" in story
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NotDone, match=r"none\.toml cannot be read: No such file"):
+        tasks.read_file(tmp_path / "none.toml")
+    (tmp_path / "latin.toml").write_bytes(b"[[task]]\nprompt = '\xe9'\n")
+    with pytest.raises(NotDone, match=r"latin\.toml is not valid TOML"):
+        tasks.read_file(tmp_path / "latin.toml")
+
+
+def test_defaults_are_shared_and_each_task_may_differ(tmp_path: Path, repo: Path, home: Home) -> None:
+    """A relative repository is relative to the file; ids of the file may be used in `after`."""
+    path = file(
+        tmp_path,
+        """
+        [defaults]
+        repo = "clock"
+        tier = "sonnet, opus"
+        verify = "make test"
+        [[task]]
+        id = "base"
+        prompt = "First"
+        [[task]]
+        prompt = "Second"
+        after = "base"
+        tier = ["haiku"]
+        verify = ["a", "b"]
+        priority = 3
+        deadline = "2h"
+        """,
+    )
+    assert tasks.add(home, tasks.read_file(path), NOW).ids == ("t1", "t2")
+    first, second = (reading.task(home.root, f"t{n}") for n in (1, 2))
+    assert (first["repo"], first["tiers"], first["verify"]) == (str(repo), ["sonnet", "opus"], ["make test"])
+    assert (second["tiers"], second["verify"], second["priority"]) == (["haiku"], ["a", "b"], 3)
+    assert (first["state"], second["state"], second["after"]) == ("queued", "waiting", ["t1"])
+    assert second["deadline"] == "2026-11-22T20:30:00.000Z"
+
+
+def test_what_is_left_out_has_its_default(home: Home, repo: Path) -> None:
+    add(home, repo=str(repo))
+    made = reading.task(home.root, "t1")
+    assert (made["tiers"], made["land"], made["priority"], made["target"]) == (
+        ["sonnet"],
+        "branch",
+        0,
+        "main",
+    )
+    assert (made["title"], made["deadline"], made["max_turns"]) == ("Turn the clock", None, None)
+
+
+def test_a_long_prompt_gives_a_short_title_of_its_first_line(home: Home, repo: Path) -> None:
+    add(home, repo=str(repo), prompt="\n  " + "long " * 30 + "\nsecond line")
+    title = reading.task(home.root, "t1")["title"]
+    assert len(title) <= 60
+    assert title.endswith("long…")
+
+
+def test_a_repository_is_found_from_a_directory_inside_it(home: Home, repo: Path) -> None:
+    (repo / "src").mkdir()
+    add(home, repo=str(repo / "src"))
+    assert reading.task(home.root, "t1")["repo"] == str(repo)
+
+
+def test_uncommitted_changes_are_warned_of(home: Home, repo: Path) -> None:
+    (repo / "clock.txt").write_text("12:01\n")
+    (warning,) = add(home, repo=str(repo)).warnings
+    assert "has uncommitted changes; workers start from main as committed" in warning
+
+
+def test_a_checked_out_target_of_a_merge_is_warned_of(home: Home, repo: Path) -> None:
+    """The person is told before the work is done, not only when it waits to land."""
+    (warning,) = add(home, repo=str(repo), land="merge").warnings
+    assert f"main is checked out at {repo} and is never moved under you" in warning
+    git(repo, "switch", "--quiet", "--create", "mine")
+    assert add(home, repo=str(repo), land="merge", target="main").warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("values", "story"),
+    [
+        ({"target": "nowhere"}, "nowhere"),
+        ({"deadline": "soon"}, "'soon' is no time"),
+        ({"after": ("t9",)}, "waits for t9, but there is no such task"),
+        ({"allow_tool": ("",)}, ""),
+    ],
+)
+def test_what_cannot_be_added_adds_nothing(
+    home: Home, repo: Path, values: dict[str, Any], story: str
+) -> None:
+    with pytest.raises(NotDone) as refused:
+        add(home, repo=str(repo), **values)
+    assert story in str(refused.value)
+    assert reading.tasks(home.root) == []
+
+
+def test_of_many_none_is_added_when_one_is_off(home: Home, repo: Path, tmp_path: Path) -> None:
+    good = tasks.make_request({"prompt": "x", "repo": str(repo)}, "")
+    bad = tasks.make_request({"prompt": "x", "repo": str(tmp_path)}, "")
+    with pytest.raises(NotDone):
+        tasks.add(home, [good, bad], NOW)
+    assert reading.tasks(home.root) == []
+
+
+def test_a_circle_is_refused_and_shown(home: Home, repo: Path, tmp_path: Path) -> None:
+    path = file(
+        tmp_path,
+        '[defaults]\nrepo = "clock"\n[[task]]\nid = "a"\nprompt = "x"\nafter = "b"\n'
+        '[[task]]\nid = "b"\nprompt = "y"\nafter = "a"\n',
+    )
+    with pytest.raises(NotDone, match="in a circle: a → b → a"):
+        tasks.add(home, tasks.read_file(path), NOW)
+
+
+def test_a_directory_that_is_no_repository_is_named(home: Home, tmp_path: Path) -> None:
+    with pytest.raises(NotDone) as refused:
+        add(home, repo=str(tmp_path))
+    assert str(tmp_path) in str(refused.value)
