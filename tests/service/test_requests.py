@@ -1,0 +1,145 @@
+"""A person's requests, alone and racing, with and without a coordinator."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from fleet.core.events import CancelAsked
+from fleet.core.model import Fleet
+from fleet.home import Home
+from fleet.service import reading
+from fleet.service.requests import NotDone, NotKnown, stamp, stop, submit
+from fleet.service.snapshot import home_id, snapshot
+from fleet.shell import control, homelock
+
+ADD = """
+import sys
+from pathlib import Path
+from fleet.core.events import TasksAdded
+from fleet.core.model import TaskSpec
+from fleet.home import Home
+from fleet.service.requests import stamp, submit
+home, count = Home(Path(sys.argv[1])), int(sys.argv[2])
+print("ready", flush=True)
+sys.stdin.readline()
+for n in range(count):
+    spec = TaskSpec(prompt="p", repo="/srv", title="t", tiers=("sonnet",), target="main")
+    print(*submit(home, TasksAdded(**stamp(), specs=(spec,))).tasks, flush=True)
+"""
+
+
+def test_eight_commands_at_once_all_succeed_with_ids_of_their_own(tmp_path: Path) -> None:
+    """They wait for each other; none is refused, none is lost. The home does not even exist when they begin."""
+    home = Home(tmp_path / "home")
+    command = [sys.executable, "-c", ADD, str(home.root), "2"]
+    racing = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(8)
+    ]
+    for process in racing:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in racing:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    printed = [process.communicate()[0].split() for process in racing]
+    assert [process.returncode for process in racing] == [0] * 8
+    ids = [task for tasks in printed for task in tasks]
+    assert sorted(ids, key=lambda t: int(t[1:])) == [f"t{n}" for n in range(1, 17)]
+    assert [task["id"] for task in reading.tasks(home.root)] == [f"t{n}" for n in range(1, 17)]
+
+
+def cancel() -> CancelAsked:
+    return CancelAsked(**stamp(), task="t1")
+
+
+class Answering:
+    """A coordinator's socket that takes one request and answers with these bytes."""
+
+    def __init__(self, home: Home, answer: bytes) -> None:
+        self._path = home.root / "s"
+        self._answer = answer
+        self.taken = 0
+        home.make()
+        self._hold = homelock.hold(home, str(self._path))
+
+    def __enter__(self) -> Answering:
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._listener.bind(str(self._path))
+        self._listener.listen()
+        self._hold.__enter__()
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+        return self
+
+    def _serve(self) -> None:
+        connection, _ = self._listener.accept()
+        with connection:
+            connection.makefile("rb").readline()
+            self.taken += 1
+            connection.sendall(self._answer)
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.join()
+        self._hold.__exit__(None, None, None)
+        self._listener.close()
+
+
+def test_a_running_coordinator_is_asked_and_its_refusal_told(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    refusal = b'{"ok": false, "error": "there is no task t1"}\n'
+    with Answering(home, refusal) as asked, pytest.raises(NotDone, match="there is no task t1"):
+        submit(home, cancel())
+    assert asked.taken == 1
+    assert not home.database.exists(), "nobody but the coordinator may write"
+
+
+def test_a_request_whose_answer_was_lost_is_not_sent_again(tmp_path: Path) -> None:
+    """It may have been done: the person is told to look first."""
+    home = Home(tmp_path)
+    with (
+        Answering(home, b"") as asked,
+        pytest.raises(NotKnown, match=r"done or not. Look first \(fleet task list"),
+    ):
+        submit(home, cancel())
+    assert asked.taken == 1
+
+
+def test_stopping_a_coordinator_that_leaves_before_it_answered_is_well(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    answering = Answering(home, b"")
+    answering.__enter__()
+    leaving = threading.Thread(target=lambda: (answering._thread.join(), answering.__exit__()))
+    leaving.start()
+    assert stop(home, stop_workers=False) == 0
+    leaving.join()
+
+
+def test_a_coordinator_that_died_is_not_asked(tmp_path: Path) -> None:
+    """Its lock died with it, whatever its file still says."""
+    home = Home(tmp_path)
+    home.lock.write_text('{"pid": 1, "since": 0, "socket": "/nowhere"}')
+    with pytest.raises(NotDone, match="there is no task t1"):
+        submit(home, cancel())
+    with pytest.raises(NotDone, match="no coordinator runs on"):
+        stop(home, stop_workers=False)
+
+
+def test_nobody_is_asked_behind_a_socket_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(control.NobodyAnswers):
+        control.ask(str(tmp_path / "none"), {})
+
+
+def test_a_home_has_one_name_for_ever_and_an_empty_one_is_empty(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    assert snapshot(home) == Fleet()
+    assert not home.root.exists()
+    name = home_id(home)
+    assert name
+    assert home_id(home) == name == snapshot(home).home_id
