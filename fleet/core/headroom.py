@@ -58,7 +58,7 @@ def blocked_until(bucket: Bucket, now_ms: int, settings: Settings) -> Blocked | 
         return Blocked(bucket.name, bucket.refused_until_ms, refused=True)
     utilization = utilization_now(bucket, now_ms, settings)
     if utilization is not None and utilization >= 1.0:
-        until = bucket.resets_ms or bucket.observed_ms + settings.reading_life_ms
+        until = bucket.resets_ms or bucket.observed_ms + settings.refusal_guess_ms
         return Blocked(bucket.name, until, refused=False)
     return None
 

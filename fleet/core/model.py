@@ -78,10 +78,10 @@ class TaskSpec:
 class Task:
     """A piece of work and how far it has come.
 
-    `attempt` fences reports: one that names another attempt is refused. `session_account` is the account in
-    whose directory the session's transcript lies. `faults` counts faults of the environment in a row without
-    an answer in between, `repairs` how often a failed check was given back to the session. `spent_usd` is what
-    attempts that have ended cost by the client's estimate.
+    `attempt` fences reports: one that names another attempt is refused. `session_account` is the account in whose
+    directory the session's transcript lies. `faults` counts ends of workers in a row without progress in between
+    (`progress_answers` answers of one worker), `repairs` how often a failed check was given back to the session.
+    `spent_usd` is what attempts that have ended cost by the client's estimate.
     """
 
     id: str
@@ -248,6 +248,7 @@ class Settings:
     worker_memory_bytes: int = 400_000_000
     repairs_max: int = 3
     faults_max: int = 6
+    progress_answers: int = 3
     backoff_first_ms: int = 2_000
     backoff_max_ms: int = 600_000
     refusal_guess_ms: int = 300_000

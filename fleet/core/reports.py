@@ -68,7 +68,7 @@ def _(fact: Answered, draft: Draft, attempt: Attempt) -> None:
         )
     )
     task = draft.tasks[attempt.task]
-    if task.faults:
+    if task.faults and attempt.answers + new >= draft.before.settings.progress_answers:
         draft.put_task(replace(task, faults=0))
     if new:
         _account_answered(draft, attempt)

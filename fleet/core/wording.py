@@ -35,7 +35,7 @@ def opening_text(task: Task, attempt: Attempt, *, resumed: bool) -> str:
     said = [word.text for word in attempt.opening]
     if resumed:
         return "\n\n".join(said) or GO_ON
-    again = [BEGIN_ANEW] if attempt.resumes else []
+    again = [BEGIN_ANEW] if attempt.resumes or task.branch else []
     return "\n\n".join([*again, task.spec.prompt, *said])
 
 

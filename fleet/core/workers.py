@@ -21,7 +21,7 @@ from fleet.core.worktrees import remove_worktree
 BLAMELESS = frozenset({"limited", "busy", "login", "paused", "account removed"})
 """Ends of an attempt that count nothing against its task: something else already keeps it from coming straight back."""
 
-PATIENT = frozenset({"lost", "disk"})
+PATIENT = frozenset({"lost", "disk", "launch", "cannot_start"})
 """Faults of the host: tried again with growing pauses, for as long as it takes."""
 
 FINAL = {

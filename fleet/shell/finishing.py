@@ -18,7 +18,7 @@ from workers.worktree.checkouts import checked_out_at
 from workers.worktree.commit import HookRefused, WorkUnfinished, commit_work
 from workers.worktree.make import SetupFailed
 from workers.worktree.remove import remove
-from workers.worktree.settings import read_settings
+from workers.worktree.settings import SettingsWrong, read_settings
 
 VERIFY_TIMEOUT_S = 3_600.0
 """For each command of a verification."""
@@ -51,17 +51,28 @@ class Finisher:
         """
         path = Path(worktree.path or places.worktree_path(self.home, task))
         self.sweep(task)
+        if not (path / ".git").exists():
+            raise GitError(
+                f"its worktree {path} is gone: bring it back, or go on from its branch with "
+                f"`fleet task cancel {task.id}` and `fleet task retry {task.id}`"
+            )
         try:
             commit_work(path, commit_message(task), branch=task.branch)
         except HookRefused as refused:
             return Checked(False, None, f"the repository's hook refused the commit of your work:\n{refused}")
         except WorkUnfinished as unfinished:
             return Checked(False, None, str(unfinished))
-        verdict = self._verify(task, worktree, path)
+        try:
+            verdict = self._verify(task, worktree, path)
+        except SettingsWrong as wrong:
+            return Checked(False, None, str(wrong))
         return Checked(verdict.ok, Git(path).commit_of("HEAD"), "" if verdict.ok else told(verdict))
 
     def land(self, task: Task, worktree: Worktree) -> Ended:
-        """Brings the task's branch into its target, in a worktree of its own. Raises OSError."""
+        """Brings the task's branch into its target, in a worktree of its own.
+
+        Raises OSError and GitError where the host is at fault: then nothing was decided.
+        """
         path = places.landing_path(self.home, task)
         self.sweep(task)
         try:
@@ -79,6 +90,8 @@ class Finisher:
         except SetupFailed as failed:
             return Ended("unverified", None, str(failed))
         except GitError as failed:
+            if failed.of_the_host:
+                raise
             return Ended("broken", None, str(failed))
         return _as_ended(ended)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -11,7 +12,7 @@ import anyio
 from anyio import CapacityLimiter, to_thread
 
 from fleet.core import decisions, events
-from fleet.core.model import Fleet
+from fleet.core.model import Fleet, Task
 from fleet.ports import Clock
 from fleet.shell.finishing import Finisher
 from fleet.shell.stamp import stamp
@@ -31,7 +32,8 @@ class Performer:
     clock: Clock
     starts_at_once: int = 4
     checks_at_once: int = 8
-    _locks: dict[str, anyio.Lock] = field(default_factory=lambda: defaultdict(anyio.Lock))
+    _orders: dict[str, anyio.Lock] = field(default_factory=lambda: defaultdict(anyio.Lock))
+    _worktrees: dict[str, anyio.Lock] = field(default_factory=lambda: defaultdict(anyio.Lock))
 
     def __post_init__(self) -> None:
         self._starting = CapacityLimiter(self.starts_at_once)
@@ -44,7 +46,7 @@ class Performer:
             return await self._start(effect, current)
         if isinstance(effect, decisions.TellWorker):
             line = user_message(effect.text, effect.word).decode()
-            return await self._order(effect.attempt, Say(effect.word, line), current())
+            return await self._order(effect.attempt, Say(effect.id, line), current())
         if isinstance(effect, decisions.StopWorker):
             return await self._stop(effect, current())
         if isinstance(effect, decisions.CheckWork):
@@ -62,15 +64,25 @@ class Performer:
         # Abandoned when the coordinator stops: the decision is then performed again by the next one.
         return await to_thread.run_sync(call, limiter=limiter, abandon_on_cancel=True)
 
+    @asynccontextmanager
+    async def _worktree_of(self, task: Task) -> AsyncIterator[None]:
+        """One at a time uses a task's worktree. A verification that is still at it is one nobody waits for any more."""
+        lock = self._worktrees[task.id]
+        if lock.locked():
+            await self._in_thread(None, lambda: self.finisher.sweep(task))
+        async with lock:
+            yield
+
     async def _start(self, effect: decisions.StartWorker, current: Callable[[], Fleet]) -> list[events.Event]:
-        async with self._locks[effect.attempt]:
+        task = current().tasks[effect.attempt.rpartition(".")[0]]
+        async with self._worktree_of(task), self._orders[effect.attempt]:
             fleet = current()
             attempt = fleet.attempts.get(effect.attempt)
             if attempt is None:
                 return []
             if attempt.state == "stopping" and not self.starter.has_started(attempt):
                 return [self._never_began(attempt.id)]
-            task, account = fleet.tasks[attempt.task], fleet.accounts[attempt.account]
+            task, account = fleet.tasks[task.id], fleet.accounts[attempt.account]
             worktree = fleet.worktrees[task.id]
             try:
                 started = await self._in_thread(
@@ -105,7 +117,7 @@ class Performer:
         """Leaves the order once the worker's start is through; a worker that never started has nothing to obey."""
         if attempt_id not in fleet.attempts:
             return []
-        async with self._locks[attempt_id]:
+        async with self._orders[attempt_id]:
             try:
                 await self._in_thread(None, lambda: self.starter.host.order(attempt_id, order))
             except FileNotFoundError:
@@ -120,7 +132,8 @@ class Performer:
         if task.attempt != effect.attempt or task.state != "checking":
             return []
         worktree = fleet.worktrees[task.id]
-        checked = await self._in_thread(self._checking, lambda: self.finisher.check(task, worktree))
+        async with self._worktree_of(task):
+            checked = await self._in_thread(self._checking, lambda: self.finisher.check(task, worktree))
         return [
             events.WorkChecked(
                 **self._stamp(),
@@ -158,5 +171,6 @@ class Performer:
 
     async def _remove(self, effect: decisions.RemoveWorktree, fleet: Fleet) -> list[events.Event]:
         task = fleet.tasks[effect.task]
-        preserved = await self._in_thread(self._checking, lambda: self.finisher.remove(task))
+        async with self._worktree_of(task):
+            preserved = await self._in_thread(self._checking, lambda: self.finisher.remove(task))
         return [events.WorktreeRemoved(**self._stamp(), task=task.id, preserved=preserved)]

@@ -73,14 +73,17 @@ def test_pauses_double_with_each_fault_in_a_row_and_then_a_person_has_to_look() 
     assert "6 workers in a row" in story.task().reason
 
 
-def test_an_answer_ends_a_row_of_faults() -> None:
+def test_progress_ends_a_row_of_faults_and_one_answer_is_no_progress() -> None:
     story = story_with_worker()
     story.end_turn("cut")
     story.exit()
     story.wait(60_000)
     story.opened("t1.2")
     assert story.task().faults == 1
-    story.answer("t1.2")
+    story.answer("t1.2", message="one")
+    story.answer("t1.2", message="two")
+    assert story.task().faults == 1
+    story.answer("t1.2", message="three")
     assert story.task().faults == 0
 
 

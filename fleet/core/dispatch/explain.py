@@ -95,7 +95,7 @@ def _queued(fleet: Fleet, task: Task) -> Explanation:
             task.id, task.state, "no account can ever take it", refusals, stuck=True, advice=advice
         )
     expects = headroom.earliest(r.until_ms for r in refusals)
-    crowded = any(r.until_ms is None and not r.lasting for r in refusals)
+    crowded = any(r.crowded for r in refusals)
     summary = "no account has room now" if crowded else "every account it may use is closed until a reset"
     return Explanation(task.id, task.state, summary, refusals, None if crowded else expects)
 

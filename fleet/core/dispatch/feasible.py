@@ -27,13 +27,14 @@ class Placement:
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """Why one account and tier was not taken. `until_ms` is when that will have changed, None where nobody
-    knows; `lasting` means only a person can change it."""
+    knows; `lasting` means only a person can change it; `crowded` that it changes when a worker ends or answers."""
 
     account: str
     tier: str
     why: str
     until_ms: int | None = None
     lasting: bool = False
+    crowded: bool = False
 
 
 def refusal(fleet: Fleet, room: Room, task: Task, account: Account, tier: str) -> Refusal | None:
@@ -99,7 +100,7 @@ def _crowded(room: Room, account: Account, tier: str) -> Refusal | None:
     why = f"has {workers} of {limit} workers it may have now"
     if limit < account.concurrency:
         why += f" (being tried out: up to {account.concurrency} once it has answered)"
-    return Refusal(account.name, tier, why)
+    return Refusal(account.name, tier, why, crowded=True)
 
 
 def _busy(fleet: Fleet, account: Account, tier: str) -> Refusal | None:
