@@ -84,7 +84,9 @@ def as_table(figures: dict[str, list[Figure]]) -> str:
     for found in figures.values():
         for one in found:
             target = "" if one.target is None else f"≤ {one.target:g} {one.unit}"
-            lines.append(f"{one.name:<44} {f'{one.value:g} {one.unit}':>10} {target:>10}  {one.verdict}".rstrip())
+            lines.append(
+                f"{one.name:<44} {f'{one.value:g} {one.unit}':>10} {target:>10}  {one.verdict}".rstrip()
+            )
             lines += [f"    {key}: {value}" for key, value in one.detail.items()]
     return "\n".join(lines) + "\n"
 

@@ -51,9 +51,13 @@ def _sample(scratch: Path, count: int) -> tuple[list[float], list[float], list[d
             house.add_account(f"a{number}")
         with house.coordinator():
             for number in range(count):
-                task = house.add_task(f"[[double:failover-{number}]] Look, then tell.", "--allow-tool", "Bash")
+                task = house.add_task(
+                    f"[[double:failover-{number}]] Look, then tell.", "--allow-tool", "Bash"
+                )
                 refused, followed = _failover(double, f"failover-{number}")
-                alone.append(_client_alone(house, double, task, str(followed.session), scratch / f"alone-{number}"))
+                alone.append(
+                    _client_alone(house, double, task, str(followed.session), scratch / f"alone-{number}")
+                )
                 moved.append(followed.at_s - refused.at_s)
                 stages.append(_stages(house, task, refused, followed))
                 house.wait_for_state(task, "landed", "failed")

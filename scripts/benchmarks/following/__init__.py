@@ -45,7 +45,16 @@ def _run(home: Path, attempts: list[str], seconds: float) -> dict[str, float]:
     shares = [attempts[number::WRITERS] for number in range(WRITERS)]
     writers = [
         subprocess.Popen(
-            [sys.executable, "-I", "-S", here / "writer.py", home / "runs", str(LINES_PER_S), str(seconds), *share],
+            [
+                sys.executable,
+                "-I",
+                "-S",
+                here / "writer.py",
+                home / "runs",
+                str(LINES_PER_S),
+                str(seconds),
+                *share,
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
@@ -87,7 +96,13 @@ def _figures(measured: dict[str, float], lag: lags.Lags, seconds: float) -> list
     memory = {"rss_mb": round(measured["rss_bytes"] / 1e6, 1), "seconds": seconds}
     flat = MEMORY_BYTES_PER_HOUR_MAX / 1e6 if seconds >= SECONDS["long"] else None
     return [
-        Figure("following: share of one core", round(measured["cpu_s"] / measured["wall_s"], 3), CORE_SHARE_MAX, "", detail),
+        Figure(
+            "following: share of one core",
+            round(measured["cpu_s"] / measured["wall_s"], 3),
+            CORE_SHARE_MAX,
+            "",
+            detail,
+        ),
         Figure("following: slowest line durable", lag.max_s, LAG_S_MAX, "s", times),
         Figure("following: memory growth", round(slope / 1e6, 2), flat, "MB/h", memory),
     ]

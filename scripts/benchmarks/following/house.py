@@ -39,18 +39,39 @@ def lay_out(root: Path, count: int) -> list[str]:
 
 def _account(name: str) -> Account:
     tiers = (("haiku", "haiku"), ("sonnet", "sonnet"), ("opus", "opus"))
-    return Account(name, "subscription", tiers, concurrency=40, pool=name, added_ms=1, allowance=40, answered_ms=1)
+    return Account(
+        name, "subscription", tiers, concurrency=40, pool=name, added_ms=1, allowance=40, answered_ms=1
+    )
 
 
 def _task(number: int) -> Task:
     spec = TaskSpec("Mend the parser.", "/repo", f"Mend {number}", ("sonnet",), "main")
-    return Task(f"t{number}", number, spec, 1, "running", attempt=f"t{number}.1", attempts=1, session_id=_session(number))
+    return Task(
+        f"t{number}",
+        number,
+        spec,
+        1,
+        "running",
+        attempt=f"t{number}.1",
+        attempts=1,
+        session_id=_session(number),
+    )
 
 
 def _attempt(task: Task, account: Account) -> Attempt:
     session = task.session_id or ""
     return Attempt(
-        f"{task.id}.1", task.id, 1, account.name, "sonnet", "sonnet", "local", session, 1, "running", began=True
+        f"{task.id}.1",
+        task.id,
+        1,
+        account.name,
+        "sonnet",
+        "sonnet",
+        "local",
+        session,
+        1,
+        "running",
+        began=True,
     )
 
 

@@ -26,9 +26,17 @@ def line(attempt: str, number: int) -> bytes:
     if step < 2 or (step == 2 and told % 4):
         part: dict[str, object] = {"type": "text", "text": TEXT * (8 + number % 5)}
         if step:
-            edit = {"file_path": "/fleet/worktrees/t7/parse.py", "old_string": CODE * 4, "new_string": CODE * (5 + told % 3)}
+            edit = {
+                "file_path": "/fleet/worktrees/t7/parse.py",
+                "old_string": CODE * 4,
+                "new_string": CODE * (5 + told % 3),
+            }
             part = {"type": "tool_use", "id": "toolu_%020x" % (number + step), "name": "Edit", "input": edit}
-        usage = {"input_tokens": 4, "cache_creation_input_tokens": 300, "cache_read_input_tokens": 5000 + number}
+        usage = {
+            "input_tokens": 4,
+            "cache_creation_input_tokens": 300,
+            "cache_read_input_tokens": 5000 + number,
+        }
         message = {
             "id": "msg_%s_%d" % (attempt, told),
             "type": "message",
@@ -40,14 +48,23 @@ def line(attempt: str, number: int) -> bytes:
             "usage": {**usage, "output_tokens": 1, "service_tier": "standard"},
             "context_management": None,
         }
-        said: dict[str, object] = {"type": "assistant", "message": message, **common, "request_id": "req_%016x" % told}
+        said: dict[str, object] = {
+            "type": "assistant",
+            "message": message,
+            **common,
+            "request_id": "req_%016x" % told,
+        }
     elif step == 2:
         window = {"utilization": 0.3 + told % 100 / 1000, "resetsAt": 1795356756, "status": "allowed"}
         info = {"status": "allowed", "resetsAt": 1795356756, "rateLimitType": "five_hour"}
         windows = {"five_hour": window, "seven_day": {**window, "resetsAt": 1795556756}}
         said = {"type": "rate_limit_event", "rate_limit_info": {**info, "unifiedWindows": windows}, **common}
     else:
-        result = {"tool_use_id": "toolu_%020x" % number, "type": "tool_result", "content": (TEXT + CODE) * (5 + told % 5)}
+        result = {
+            "tool_use_id": "toolu_%020x" % number,
+            "type": "tool_result",
+            "content": (TEXT + CODE) * (5 + told % 5),
+        }
         said = {"type": "user", "message": {"role": "user", "content": [result]}, **common}
         said["tool_use_result"] = {"stdout": TEXT * 3, "stderr": "", "interrupted": False}
     return json.dumps(said, separators=(",", ":")).encode()
@@ -57,7 +74,10 @@ def main(runs: str, lines_per_s: float, seconds: float, attempts: list[str]) -> 
     locks = [os.open(os.path.join(runs, name, "lock"), os.O_RDWR | os.O_CREAT, 0o600) for name in attempts]
     for lock in locks:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    spools = [os.open(os.path.join(runs, name, "spool"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600) for name in attempts]
+    spools = [
+        os.open(os.path.join(runs, name, "spool"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        for name in attempts
+    ]
     prepared = [[line(name, number) for number in range(64)] for name in attempts[:1]][0]
     os.write(1, b"ready\n")
     sys.stdin.buffer.read()

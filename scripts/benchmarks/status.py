@@ -1,12 +1,11 @@
 """How long `fleet status` takes on a large home, against the interpreter importing sqlite3.
 
 Whole processes, taking turns, so that the median of the ratios of neighbours holds on a machine that does other things
-too. `python scripts/bench_status.py [ROUNDS]` prints one JSON document, with the time of loading that home.
+too.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
 import subprocess
@@ -16,8 +15,8 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
+from benchmarks.figure import Figure, Options, spread
 from fleet.core.decisions import Note
 from fleet.core.lifecycles import TASK_ENDS, TaskState
 from fleet.core.model import Account, Attempt, Bucket, Fleet, Host, Task, TaskSpec, Worktree, bucket_key
@@ -28,6 +27,9 @@ TASKS = 10_000
 ACCOUNTS = 50
 WORKERS = 20
 ROUNDS = 25
+WARM_UPS = 2
+"""The first rounds compile and warm the caches."""
+TARGET = 2.0
 STATES: tuple[TaskState, ...] = ("queued", "waiting", "landed", "failed", "cancelled")
 WINDOWS = (("five_hour", None), ("seven_day", None), ("seven_day_opus", "opus"))
 
@@ -113,37 +115,34 @@ def seconds(command: Sequence[str], environment: Mapping[str, str], cwd: Path) -
     return time.perf_counter() - started
 
 
-def main(rounds: int = ROUNDS) -> dict[str, Any]:
-    """The median ratio, and what it comes from in milliseconds."""
-    fleet = Path(sysconfig.get_path("scripts")) / "fleet"
+def measure(options: Options) -> list[Figure]:
+    """The commands and the bare interpreter take turns; each round gives one ratio."""
+    rounds = 5 if options.quick else ROUNDS
+    fleet = str(Path(sysconfig.get_path("scripts")) / "fleet")
     commands = {
         "sqlite3": [sys.executable, "-I", "-c", "import sqlite3"],
-        "status": [str(fleet), "status"],
-        "status_json": [str(fleet), "status", "--json"],
+        "status": [fleet, "status"],
+        "status_json": [fleet, "status", "--json"],
+        "help": [fleet, "--help"],
     }
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory(prefix="fleet-bench-") as scratch:
         home = Path(scratch)
         loaded_s = fill(home)
         environment = {"PATH": os.environ["PATH"], "HOME": scratch, "FLEET_HOME": scratch}
         took: dict[str, list[float]] = {name: [] for name in commands}
-        for number in range(rounds + 2):
+        for number in range(-WARM_UPS, rounds):
             for name, command in commands.items():
                 took_s = seconds(command, environment, home)
-                if number >= 2:  # the first ones compile and warm the caches
+                if number >= 0:
                     took[name].append(took_s)
-    return {
-        "ratio": _ratio(took["status"], took["sqlite3"]),
-        "ratio_json": _ratio(took["status_json"], took["sqlite3"]),
-        "rounds": rounds,
-        **{f"{name}_ms": round(statistics.median(samples) * 1000, 1) for name, samples in took.items()},
-        "load_10000_tasks_ms": round(loaded_s * 1000, 1),
-    }
+    told = {"rounds": rounds, **spread("status", took["status"]), **spread("sqlite3", took["sqlite3"])}
+    return [
+        Figure("fleet status / import sqlite3", _ratio(took["status"], took["sqlite3"]), TARGET, detail=told),
+        Figure("fleet status --json / import sqlite3", _ratio(took["status_json"], took["sqlite3"]), TARGET),
+        Figure("fleet --help / import sqlite3", _ratio(took["help"], took["sqlite3"]), None),
+        Figure("loading that home", round(loaded_s * 1000, 1), None, "ms"),
+    ]
 
 
 def _ratio(these: Sequence[float], those: Sequence[float]) -> float:
     return round(statistics.median(a / b for a, b in zip(these, those, strict=True)), 3)
-
-
-if __name__ == "__main__":
-    json.dump(main(int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS), sys.stdout, indent=2)
-    sys.stdout.write("\n")

@@ -1,18 +1,16 @@
 """How long a decision takes: one step that places a task, and one where nothing can be placed, by length of queue.
 
-Prints a JSON document: milliseconds a step at each length, the exponent of growth fitted over the lengths (1 is
-linear), and whether the goal (10 ms at 10,000 tasks, no faster growth than n log n) is met.
+The engine's time for one event on a store in memory, and the exponent of growth fitted over the lengths (1 is linear).
 """
 
 from __future__ import annotations
 
-import json
 import math
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from time import process_time_ns
 
+from benchmarks.figure import Figure, Options
 from fleet.core import events
 from fleet.core.model import Account, Attempt, Bucket, Fleet, Host, Task, TaskSpec, bucket_key
 from fleet.engine import Engine
@@ -22,7 +20,10 @@ LENGTHS = (100, 1_000, 10_000)
 ACCOUNTS = 20
 TIERS = ("haiku", "sonnet", "opus")
 NOW_MS = 1_760_000_000_000
-GOAL_MS = 10.0
+ROUNDS = 15
+TARGET_MS = 10.0
+EXPONENT_MAX = 1.15
+"""n log n from 100 to 10,000 tasks grows 200-fold: log 200 / log 100."""
 
 
 def fleet_of(length: int, *, full: bool, classes: bool) -> Fleet:
@@ -78,7 +79,7 @@ def _task(n: int, *, classes: bool) -> Task:
     )
 
 
-def measure(fleet: Fleet, rounds: int) -> float:
+def milliseconds(fleet: Fleet, rounds: int) -> float:
     """The median of milliseconds that the engine takes for one event, state and decisions committed."""
     took = []
     for n in range(rounds):
@@ -133,18 +134,12 @@ def exponent(lengths: Sequence[int], took_ms: Sequence[float]) -> float:
     return over / sum((x - mean_x) ** 2 for x in xs)
 
 
-def main(rounds: int = 15) -> dict[str, object]:
-    result: dict[str, object] = {"goal_ms": GOAL_MS, "accounts": ACCOUNTS}
+def measure(options: Options) -> list[Figure]:
+    """For each case the time at the longest queue, and the exponent of its growth."""
+    figures = []
     for name, make in CASES.items():
-        took = [measure(make(length), rounds) for length in LENGTHS]
-        grows = exponent(LENGTHS, took)
-        result[name] = {
-            "ms": {str(n): round(t, 3) for n, t in zip(LENGTHS, took, strict=True)},
-            "exponent": round(grows, 2),
-            "met": took[-1] < GOAL_MS and grows <= 1.15,
-        }
-    return result
-
-
-if __name__ == "__main__":
-    sys.stdout.write(json.dumps(main(), indent=2) + "\n")
+        took = [milliseconds(make(length), 3 if options.quick else ROUNDS) for length in LENGTHS]
+        told = {f"{n} tasks": f"{ms:.3f} ms" for n, ms in zip(LENGTHS, took, strict=True)}
+        figures.append(Figure(f"decision, {name}", round(took[-1], 3), TARGET_MS, "ms", told))
+        figures.append(Figure(f"growth, {name}", round(exponent(LENGTHS, took), 2), EXPONENT_MAX, "exp"))
+    return figures

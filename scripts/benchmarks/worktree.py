@@ -6,23 +6,24 @@ Ten at once: ten `make_ready` together against ten `git worktree add` together, 
 
 from __future__ import annotations
 
-import json
 import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from benchmarks.figure import Figure, Options
 from workers.worktree.make import make_ready
 
 FILES = 50_000
 ROUNDS = 5
 ROUNDS_AT_ONCE = 2
 AT_ONCE = 10
+TARGET = 1.15
+TARGET_AT_ONCE = 1.0
 
 
 def repository(root: Path, files: int) -> Path:
@@ -77,26 +78,20 @@ def ratios(repo: Path, trees: Path, rounds: int, at_once: int) -> list[float]:
     return found
 
 
-def main(files: int = FILES) -> dict[str, object]:
-    """Measure; gives the ratios and prints them as one JSON document."""
+def measure(options: Options) -> list[Figure]:
+    files = FILES // 10 if options.quick else FILES
     with tempfile.TemporaryDirectory(prefix="fleet-bench-") as scratch:
         root = Path(scratch)
         repo = repository(root, files)
         (root / "trees").mkdir()
-        alone = ratios(repo, root / "trees", ROUNDS, 1)
-        together = ratios(repo, root / "trees", ROUNDS_AT_ONCE, AT_ONCE)
-    figures: dict[str, object] = {
-        "worktree_files": files,
-        "worktree_ready_over_git": round(statistics.median(alone), 3),
-        "worktree_ready_over_git_all": [round(ratio, 3) for ratio in alone],
-        "worktree_ready_over_git_goal": 1.15,
-        "worktree_ten_at_once_over_git": round(statistics.median(together), 3),
-        "worktree_ten_at_once_over_git_all": [round(ratio, 3) for ratio in together],
-        "worktree_ten_at_once_over_git_goal": 1.0,
-    }
-    print(json.dumps(figures, indent=2))  # noqa: T201
-    return figures
+        alone = ratios(repo, root / "trees", 3 if options.quick else ROUNDS, 1)
+        together = ratios(repo, root / "trees", 1 if options.quick else ROUNDS_AT_ONCE, AT_ONCE)
+    return [
+        _figure("worktree ready / git worktree add", alone, TARGET, files),
+        _figure(f"the same, {AT_ONCE} at once / git {AT_ONCE} at once", together, TARGET_AT_ONCE, files),
+    ]
 
 
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else FILES)
+def _figure(name: str, found: list[float], target: float, files: int) -> Figure:
+    told = {"files": files, "rounds": [round(ratio, 3) for ratio in found]}
+    return Figure(name, round(statistics.median(found), 3), target, detail=told)
