@@ -37,7 +37,7 @@ for n in range(count):
 def test_eight_commands_at_once_all_succeed_with_ids_of_their_own(tmp_path: Path) -> None:
     """They wait for each other; none is refused, none is lost. The home does not even exist when they begin."""
     home = Home(tmp_path / "home")
-    command = [sys.executable, "-c", ADD, str(home.root), "2"]
+    command = [sys.executable, "-c", ADD, str(home.root), "1"]
     racing = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(8)
     ]
@@ -51,8 +51,8 @@ def test_eight_commands_at_once_all_succeed_with_ids_of_their_own(tmp_path: Path
     printed = [process.communicate()[0].split() for process in racing]
     assert [process.returncode for process in racing] == [0] * 8
     ids = [task for tasks in printed for task in tasks]
-    assert sorted(ids, key=lambda t: int(t[1:])) == [f"t{n}" for n in range(1, 17)]
-    assert [task["id"] for task in reading.tasks(home.root)] == [f"t{n}" for n in range(1, 17)]
+    assert sorted(ids, key=lambda t: int(t[1:])) == [f"t{n}" for n in range(1, 9)]
+    assert [task["id"] for task in reading.tasks(home.root)] == [f"t{n}" for n in range(1, 9)]
 
 
 def cancel() -> CancelAsked:
@@ -60,7 +60,7 @@ def cancel() -> CancelAsked:
 
 
 class Answering:
-    """A coordinator's socket that takes one request and answers with these bytes."""
+    """A coordinator that takes one request, answers with these bytes, and is gone."""
 
     def __init__(self, home: Home, answer: bytes) -> None:
         self._path = home.root / "s"
@@ -84,10 +84,10 @@ class Answering:
             connection.makefile("rb").readline()
             self.taken += 1
             connection.sendall(self._answer)
+        self._hold.__exit__(None, None, None)
 
     def __exit__(self, *_: object) -> None:
         self._thread.join()
-        self._hold.__exit__(None, None, None)
         self._listener.close()
 
 
@@ -113,12 +113,8 @@ def test_a_request_whose_answer_was_lost_is_not_sent_again(tmp_path: Path) -> No
 
 def test_stopping_a_coordinator_that_leaves_before_it_answered_is_well(tmp_path: Path) -> None:
     home = Home(tmp_path)
-    answering = Answering(home, b"")
-    answering.__enter__()
-    leaving = threading.Thread(target=lambda: (answering._thread.join(), answering.__exit__()))
-    leaving.start()
-    assert stop(home, stop_workers=False) == 0
-    leaving.join()
+    with Answering(home, b""):
+        assert stop(home, stop_workers=False) == 0
 
 
 def test_a_coordinator_that_died_is_not_asked(tmp_path: Path) -> None:
