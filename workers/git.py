@@ -39,8 +39,23 @@ _CONTENDED = re.compile(
 )
 
 
+# How git tells of a host's trouble; for a checkout that finds no room it gives no reason, only "unable to write file".
+# All of these pass without anybody changing the repository.
+_OF_THE_HOST = re.compile(
+    r"No space left on device|Disk quota exceeded|Input/output error|Read-only file system|Cannot allocate memory"
+    r"|Too many open files|Out of memory|unable to write |write error"
+)
+
+
 class GitError(Exception):
     """Something about git or a repository is not as it must be; the message says what to do."""
+
+    @property
+    def of_the_host(self) -> bool:
+        """Whether the host is at fault (no git, a full disk, a lock that is held) and not the repository: then the same
+        may be tried again later."""
+        cause = self.__cause__
+        return cause.of_the_host if isinstance(cause, GitError) else isinstance(cause, OSError)
 
 
 class GitMissing(GitError):
@@ -48,6 +63,10 @@ class GitMissing(GitError):
 
     def __init__(self) -> None:
         super().__init__("git was not found on the PATH: install git 2.34 or newer, then try again")
+
+    @property
+    def of_the_host(self) -> bool:
+        return True
 
 
 class GitFailed(GitError):
@@ -57,6 +76,10 @@ class GitFailed(GitError):
         self.command, self.directory, self.code, self.stderr = tuple(command), directory, code, stderr
         said = stderr.strip()[-_STDERR_SHOWN:] or "(it said nothing)"
         super().__init__(f"`git {' '.join(command)}` in {directory} failed with code {code}: {said}")
+
+    @property
+    def of_the_host(self) -> bool:
+        return bool(_OF_THE_HOST.search(self.stderr))
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -69,6 +70,8 @@ def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secr
     Raises NotDone when it cannot be started: the home is held, there is no client, the database cannot be used.
     """
     client = find_client(environ)
+    if shutil.which("git", path=environ.get("PATH")) is None:
+        raise NotDone("there is no git on the PATH: install git 2.34 or newer, e.g. apt install git")
     try:
         with homelock.hold(home, str(control.socket_path(home)), patience_s=1.0), _store(home) as store:
             engine = Engine(store)

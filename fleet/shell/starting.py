@@ -103,7 +103,9 @@ class Starter:
         except SetupFailed as failed:
             raise CannotStart("setup", str(failed)) from failed
         except GitError as failed:
-            raise CannotStart("disk" if failed.of_the_host else "repository", str(failed)) from failed
+            if failed.of_the_host:
+                raise CannotStart("disk", f"the host is in trouble (is its disk full?): {failed}") from failed
+            raise CannotStart("repository", str(failed)) from failed
         except OSError as failed:
             raise CannotStart("disk", f"the worktree {path} could not be made: {failed}") from failed
 

@@ -95,6 +95,24 @@ def test_a_full_disk_stops_nothing_for_longer_than_it_is_full(tmp_path: Path) ->
         assert house.leftovers() == []
 
 
+def test_a_worktree_that_finds_no_room_is_made_once_there_is_some(tmp_path: Path) -> None:
+    """A full disk is the host's fault: the task keeps its place, and its history says what git said."""
+    with small_disk(tmp_path / "home", 16), living(tmp_path, writes("greet", "hello.txt")) as house:
+        house.make_repo({"README.md": "A sample.\n", "large.bin": "0" * 6_000_000})
+        house.add_account("work")
+        task = house.add_task(prompt("greet"), *MERGE)
+        filler = house.home / "filler"
+        filler.write_bytes(b"\0" * 11_000_000)
+        with house.coordinator():
+            house.wait_for(
+                lambda: any("is its disk full?" in line for line in journal(house, task)), "nobody says it"
+            )
+            assert "is its disk full?" in house.fleet("why", task)
+            filler.unlink()
+            house.wait_for_state(task, "landed", "failed")
+        assert house.task(task)["state"] == "landed", house.task(task)["reason"]
+
+
 def add_until_refused(house: Household) -> subprocess.CompletedProcess[str]:
     """The database has some room of its own in its log: a few requests may still fit."""
     for _ in range(60):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.real.staging import living, writes
+from tests.real_client import CLIENT
 
 pytestmark = pytest.mark.client
 
@@ -38,6 +39,11 @@ def test_a_bare_machine_is_told_everything_that_is_missing_at_once(tmp_path: Pat
         assert any(line.startswith("✗ client:") and "npm install" in line for line in lines)
         assert any("keyring" in line and not line.startswith("✓") for line in lines)
         assert not (house.home / "fleet.db").exists(), "looking makes nothing"
+        house.extra_env["FLEET_CLIENT"] = str(CLIENT)
+        ended = house.run("up")
+        assert ended.returncode == 1 and ended.stderr.startswith(
+            "fleet: there is no git on the PATH: install"
+        )
 
 
 def test_an_account_whose_token_is_gone_is_an_error(tmp_path: Path) -> None:

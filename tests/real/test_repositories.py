@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -313,6 +314,45 @@ def test_prune_takes_only_what_has_ended_and_keeps_what_was_not_committed(tmp_pa
         assert not worktree.exists() and house.task(held)["state"] == "waiting"
         kept = next(w for w in house.json("worktree", "list") if w["task"] == failed)["preserved"]
         assert house.git("show", f"{kept}:loose.txt") == "loose\n"
+
+
+def test_settings_that_a_worker_breaks_go_back_to_it(tmp_path: Path) -> None:
+    mend = Reaction(
+        "unknown key 'verify.comands'", (step("I mend it.", write(".fleet.toml", "")), step("Mended."))
+    )
+    wrong = write(".fleet.toml", '[verify]\ncomands = ["true"]\n')
+    task = Task("settings", (step("I write.", wrong), step("Done.")), reactions=(mend,))
+    with living(tmp_path, task) as house:
+        house.make_repo()
+        house.add_account("work")
+        house.add_task(prompt("settings"), *MERGE)
+        house.up_until_idle()
+        assert house.git("show", "main:.fleet.toml") == ""
+
+
+def test_a_worktree_that_is_gone_for_good_is_made_anew_from_its_branch(tmp_path: Path) -> None:
+    """The log gives the two commands; what had been committed is still there."""
+    go = tmp_path / "go"
+    steps = (
+        step("I commit.", bash("echo kept > kept.txt; git add kept.txt; git commit -qm Kept")),
+        step("I wait.", bash(wait_file(go))),
+        step("Done."),
+    )
+    with living(tmp_path, Task("slow", steps)) as house:
+        house.make_repo()
+        house.add_account("work")
+        task = house.add_task(prompt("slow"), *MERGE, "--allow-tool", "Bash")
+        with house.coordinator():
+            house.wait_for(lambda: len(answered(house)) >= 2, "it never ran")
+            shutil.rmtree(house.task(task)["worktree"]["path"])
+            go.touch()
+            advice = f"`fleet task cancel {task}` and `fleet task retry {task}`"
+            house.wait_for(lambda: advice in (house.root / "up.log").read_text(), "nobody says what to do")
+            house.fleet("task", "cancel", task)
+            house.wait_for(lambda: house.task(task)["worktree"]["state"] == "removed", "it is not tidied up")
+            house.fleet("task", "retry", task)
+            house.wait_for_state(task, "landed")
+        assert house.git("show", "main:kept.txt") == "kept\n"
 
 
 @pytest.mark.parametrize("lost", ["repository", "worktree"])

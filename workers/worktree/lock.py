@@ -22,6 +22,10 @@ _PAUSE_S = 0.05
 class WorktreeBusy(GitError):
     """Another process is making, landing in or removing this worktree."""
 
+    @property
+    def of_the_host(self) -> bool:
+        return True
+
 
 @contextmanager
 def held(worktree_path: Path, patience_s: float = 60.0) -> Iterator[int]:
