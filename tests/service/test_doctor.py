@@ -1,0 +1,59 @@
+"""What `fleet doctor` finds, and what it says to do."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from fleet.home import Home
+from fleet.service.doctor import Finding, examine
+from fleet.shell import homelock
+
+
+def findings(home: Home) -> dict[str, Finding]:
+    environ = {"PATH": os.environ["PATH"], "FLEET_CLIENT": str(home.root / "no-such-client")}
+    return {finding.what: finding for finding in examine(home, environ)}
+
+
+@pytest.fixture(autouse=True)
+def no_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLEET_KEYRING", "nonsense")
+
+
+def test_a_new_home_is_well_but_for_what_is_missing(tmp_path: Path) -> None:
+    """Every check is made, whatever the others found; an unused keyring is no error yet."""
+    found = findings(Home(tmp_path / "home"))
+    assert {"git", "client", "home", "disk", "memory", "coordinator", "database", "keyring"} <= set(found)
+    assert found["git"].grade == found["home"].grade == found["database"].grade == "ok"
+    assert found["client"].grade == "error"
+    assert "no-such-client" in found["client"].story
+    assert found["keyring"].grade == "warning"
+    assert found["coordinator"].story == "not running (fleet up)"
+
+
+def test_a_missing_git_is_an_error_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    git = findings(Home(tmp_path / "home"))["git"]
+    assert (git.grade, "install" in git.advice) == ("error", True)
+
+
+def test_a_home_that_others_can_read_is_warned_of(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.make()
+    home.root.chmod(0o755)
+    found = findings(home)["home"]
+    assert (found.grade, found.advice) == ("warning", f"chmod 700 {home.root}")
+
+
+def test_a_home_that_cannot_be_a_directory_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("")
+    found = findings(Home(tmp_path / "home" / "below"))["home"]
+    assert (found.grade, found.advice) == ("error", "name another FLEET_HOME")
+
+
+def test_a_running_coordinator_is_named(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    with homelock.hold(home, "/there/s"):
+        assert findings(home)["coordinator"].story == f"process {os.getpid()}"
