@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from fleet.homepath import home_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,4 @@ class Home:
 
 def find_home(environ: Mapping[str, str]) -> Home:
     """`FLEET_HOME`, or the platform's directory for a user's state."""
-    named = environ.get("FLEET_HOME")
-    if named:
-        return Home(Path(os.path.abspath(os.path.expanduser(named))))  # noqa: PTH100, PTH111 (the light way, before start)
-    from platformdirs import user_state_path
-
-    return Home(user_state_path("fleet", appauthor=False))
+    return Home(Path(home_path(environ)))

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from fleet.cli.run import Words
+
 
 def main(argv: list[str] | None = None) -> int:
     """The `fleet` command. Returns its exit code: 0 well, 1 not, 2 the command's words are off."""
-    from fleet.cli.parser import parse
     from fleet.cli.run import hush, run
 
     try:
-        args = parse(sys.argv[1:] if argv is None else argv)
+        args = _parse(sys.argv[1:] if argv is None else argv)
     except SystemExit:
         try:
             sys.stdout.flush()  # the help, which may be read by `head`
@@ -19,3 +22,15 @@ def main(argv: list[str] | None = None) -> int:
             hush()
         raise
     return run(args)
+
+
+def _parse(argv: list[str]) -> Words:
+    """Exits with 2 and the usage when the words are off. `fleet status` is asked for again and again, by people and
+    prompts: it does not wait for argparse and all the other commands, which take longer than its answer."""
+    if argv in (["status"], ["status", "--json"]):
+        from types import SimpleNamespace
+
+        return SimpleNamespace(run="fleet.cli.status:status", json="--json" in argv)
+    from fleet.cli.parser import parse
+
+    return parse(argv)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from importlib import import_module
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from types import SimpleNamespace
+
+    Words = Namespace | SimpleNamespace
+    """The words of a command, parsed: `run` names its function, `module:function`."""
 
 
 class Failed(Exception):
     """A command could not do what it was asked; the message is for the person. Exit code 1."""
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Words) -> int:
     module, _, function = args.run.partition(":")
     try:
         code: int = getattr(import_module(module), function)(args)

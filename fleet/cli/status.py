@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import argparse
 import os
-from typing import Any
 
 from fleet.cli.show import as_json, clock, table
-from fleet.home import find_home
+from fleet.homepath import home_path
 from fleet.service import reading
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-def status(args: argparse.Namespace) -> int:
-    home = find_home(os.environ)
-    found = reading.status(home.root)
+    from fleet.cli.run import Words
+
+
+def status(args: Words) -> int:
+    home = home_path(os.environ)
+    found = reading.status(home)
     if args.json:
         return as_json(found)
     running = found["coordinator"]
     process = f"process {running['pid']}" if running else "not running (fleet up)"
-    print(f"coordinator: {process}    {home.root}")
+    print(f"coordinator: {process}    {home}")
     counts = ", ".join(f"{count} {state}" for state, count in sorted(found["tasks"].items()))
     print(f"tasks: {counts or 'none (fleet task add)'}")
     if found["accounts"]:
