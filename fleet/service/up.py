@@ -25,6 +25,7 @@ from fleet.shell.finishing import Finisher
 from fleet.shell.logs import Format, Veil, open_log
 from fleet.shell.performing import Performer
 from fleet.shell.starting import Limits, Starter
+from fleet.store.errors import StoreUnreadable
 from fleet.store.sqlite import SqliteStore
 from profiles.secrets import Secrets, open_secrets
 from workers.host import LocalHost
@@ -76,33 +77,49 @@ def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secr
         with homelock.hold(home, str(control.socket_path(home)), patience_s=1.0), _store(home) as store:
             engine = Engine(store)
             veil = Veil()
-            log = open_log(options.log_format, veil)
             opened = secrets or open_secrets(engine.fleet.home_id, home.root, environ)
             host = LocalHost(home.runs, engine.fleet.home_id)
             starter = Starter(
                 home, engine.fleet.home_id, host, client, VeiledSecrets(opened, veil), environ, options.limits
             )
             finisher = Finisher(home, engine.fleet.home_id)
-            coordinator = Coordinator(
-                engine=engine,
-                performer=Performer(starter, finisher, WallClock()),
-                host=host,
-                runs=home.runs,
-                socket=control.socket_path(home),
-                clock=WallClock(),
-                log=log,
-                workers_max=options.workers_max,
-                until_idle=options.until_idle,
-                veil=veil,
-            )
-            log.info(f"coordinator {os.getpid()} on {home.root}, client {client.version}")
+            coordinator = _coordinator(home, options, engine, starter, finisher, veil)
+            coordinator.log.info(f"coordinator {os.getpid()} on {home.root}, client {client.version}")
             home.runs.mkdir(mode=0o700, exist_ok=True)
-            anyio.run(coordinator.run)
+            _run(coordinator)
             _end_checks(finisher, engine.fleet)
-            log.info(f"coordinator stopped{_living(len(engine.fleet.attempts))}")
+            coordinator.log.info(f"coordinator stopped{_living(len(engine.fleet.attempts))}")
             return engine.fleet
     except homelock.HomeHeld as failed:
         raise NotDone(str(failed)) from failed
+
+
+def _coordinator(
+    home: Home, options: UpOptions, engine: Engine, starter: Starter, finisher: Finisher, veil: Veil
+) -> Coordinator:
+    return Coordinator(
+        engine=engine,
+        performer=Performer(starter, finisher, WallClock()),
+        host=starter.host,
+        runs=home.runs,
+        socket=control.socket_path(home),
+        clock=WallClock(),
+        log=open_log(options.log_format, veil),
+        workers_max=options.workers_max,
+        until_idle=options.until_idle,
+        veil=veil,
+    )
+
+
+def _run(coordinator: Coordinator) -> None:
+    """Raises NotDone when the database turned out to be unreadable on the way: the workers live on meanwhile."""
+    try:
+        anyio.run(coordinator.run)
+    except BaseExceptionGroup as group:
+        unreadable, rest = group.split(StoreUnreadable)
+        if unreadable is None or rest is not None:
+            raise
+        raise NotDone(str(unreadable.exceptions[0])) from group
 
 
 @contextmanager
