@@ -17,7 +17,7 @@ from workers.worktree.branch import claim, key_of
 from workers.worktree.entry import Entry, admin_dir, entry_at
 from workers.worktree.lock import held
 from workers.worktree.preserve import preserve, preserve_remains
-from workers.worktree.ready import Ready, read_ready, write_ready
+from workers.worktree.ready import Ready, read_ready, ready_at, write_ready
 from workers.worktree.repository import Place, locate
 from workers.worktree.restore import restore
 from workers.worktree.seed import seed
@@ -86,8 +86,13 @@ def make_ready(
     `setup_timeout_s` seconds. Raises GitError: NotARepository, SettingsWrong, SetupFailed, WorktreeRefused,
     PreserveFailed, BranchTaken, SubmoduleMissing, WorktreeBusy, GitFailed. Nothing is lost when it does.
     """
-    place = locate(repo_path)
     worktree_path = worktree_path.absolute()
+    if (worktree_path / ".git").is_file():
+        with held(worktree_path):
+            ready = ready_at(repo_path, worktree_path)
+        if ready is not None and ready.branch is not None:
+            return Made(ready.branch, ready.base_commit, ready.setup_output)
+    place = locate(repo_path)
     env = {**marker_env, **port_variables(ports)}
     with held(worktree_path) as lock_fd:
         site = Site(place, worktree_path, lock_fd)

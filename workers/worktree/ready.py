@@ -29,6 +29,22 @@ def read_ready(admin: Path) -> Ready | None:
         return None
 
 
+def ready_at(repo_path: Path, worktree_path: Path) -> Ready | None:
+    """The record of a finished worktree of that repository at `worktree_path`, read without starting git (three
+    commands, a tenth of a failover). None also where only git can tell: `repo_path` is no top of a repository, say."""
+    try:
+        pointer = (worktree_path / ".git").read_text()
+        admin = worktree_path / pointer.removeprefix("gitdir: ").rstrip("\n")
+        back = admin / (admin / "gitdir").read_text().rstrip("\n")
+        common = admin / (admin / "commondir").read_text().rstrip("\n")
+        ours = any(top.is_dir() and top.samefile(common) for top in (repo_path / ".git", repo_path))
+        if pointer.startswith("gitdir: ") and ours and back.samefile(worktree_path / ".git"):
+            return read_ready(admin)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, UnicodeDecodeError):
+        return None
+    return None
+
+
 def write_ready(admin: Path, ready: Ready) -> None:
     """Write the record whole or not at all. Raises OSError."""
     draft = admin / f"{_FILE}.tmp"

@@ -49,6 +49,15 @@ def test_making_it_again_finds_it_with_the_work_in_it(repo: Path, trees: Path) -
     assert (trees / "t1" / "a.txt").read_text() == "work\n"
 
 
+def test_a_worktree_of_one_repository_is_not_taken_for_one_of_another(
+    repo: Path, trees: Path, tmp_path: Path
+) -> None:
+    make(repo, trees / "t1")
+    other = repository(tmp_path / "other", {"a.txt": "other\n"})
+    with pytest.raises(WorktreeRefused):
+        make(other, trees / "t1")
+
+
 def test_a_worktree_whose_directory_vanished_comes_back_with_its_commits(repo: Path, trees: Path) -> None:
     make(repo, trees / "t1")
     done = commit(trees / "t1", {"b.txt": "done\n"})
