@@ -30,6 +30,8 @@ from fleet.store.sqlite import SqliteStore
 from profiles.secrets import MemorySecrets
 from workers.host import LocalHost
 
+START_S = 3.0
+"""Until it follows every spool."""
 AFTER_S = 2.0
 """Time for the last lines to become durable."""
 
@@ -63,9 +65,8 @@ def main(root: Path, warm_up_s: float, seconds: float) -> None:
     async def life() -> None:
         async with anyio.create_task_group() as group:
             group.start_soon(coordinator.run)
-            with anyio.fail_after(30):
-                while not coordinator._following.followed:
-                    await anyio.sleep(0.01)
+            await anyio.sleep(START_S)
+            assert len(list(coordinator._following.followed)) == len(engine.fleet.attempts)
             sys.stdout.write("following\n")
             sys.stdout.flush()
             await anyio.sleep(warm_up_s)
@@ -113,8 +114,7 @@ def _coordinator(home: Home, engine: Engine) -> Coordinator:
     host = LocalHost(home.runs, engine.fleet.home_id)
     client = Client(Path("/bin/false"), "0", frozenset())
     starter = Starter(home, engine.fleet.home_id, host, client, MemorySecrets(), {})
-    with open(os.devnull, "w") as nowhere:
-        out = os.fdopen(os.dup(nowhere.fileno()), "w")
+    out = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
     return Coordinator(
         engine=engine,
         performer=Performer(starter, Finisher(home, engine.fleet.home_id), WallClock()),

@@ -15,70 +15,72 @@ import sys
 import time
 
 TEXT = "The parser reads each record once, keeps the offset of its last whole line, and goes on from there. "
-CODE = 'def parse(line: bytes) -> Record:\n    head, space, payload = line[2:].partition(b" ")\n    return Record(head, payload)\n'
+CODE = """def parse(line: bytes) -> Record:
+    head, space, payload = line[2:].partition(b" ")
+    return Record(head, payload)
+"""
+FILE = "/fleet/worktrees/t7/parse.py"
+SESSION = "7c1b3f0e-0000-4000-8000-000000000007"
 
 
 def line(attempt: str, number: int) -> bytes:
     """A round is four lines: words, a tool call, now and then the windows, what the tool gave. 1 to 3 KB each."""
     told, step = divmod(number, 4)
-    session = "7c1b3f0e-0000-4000-8000-%012d" % (abs(hash(attempt)) % 10**12)
-    common = {"parent_tool_use_id": None, "session_id": session, "uuid": "%032x" % number}
-    if step < 2 or (step == 2 and told % 4):
-        part: dict[str, object] = {"type": "text", "text": TEXT * (8 + number % 5)}
-        if step:
-            edit = {
-                "file_path": "/fleet/worktrees/t7/parse.py",
-                "old_string": CODE * 4,
-                "new_string": CODE * (5 + told % 3),
-            }
-            part = {"type": "tool_use", "id": "toolu_%020x" % (number + step), "name": "Edit", "input": edit}
-        usage = {
-            "input_tokens": 4,
-            "cache_creation_input_tokens": 300,
-            "cache_read_input_tokens": 5000 + number,
-        }
-        message = {
-            "id": "msg_%s_%d" % (attempt, told),
-            "type": "message",
-            "role": "assistant",
-            "model": "claude-sonnet-5-5",
-            "content": [part],
-            "stop_reason": None,
-            "stop_sequence": None,
-            "usage": {**usage, "output_tokens": 1, "service_tier": "standard"},
-            "context_management": None,
-        }
-        said: dict[str, object] = {
-            "type": "assistant",
-            "message": message,
-            **common,
-            "request_id": "req_%016x" % told,
-        }
-    elif step == 2:
-        window = {"utilization": 0.3 + told % 100 / 1000, "resetsAt": 1795356756, "status": "allowed"}
-        info = {"status": "allowed", "resetsAt": 1795356756, "rateLimitType": "five_hour"}
-        windows = {"five_hour": window, "seven_day": {**window, "resetsAt": 1795556756}}
-        said = {"type": "rate_limit_event", "rate_limit_info": {**info, "unifiedWindows": windows}, **common}
+    if step == 3:
+        said = tool_result(number, told)
+    elif step == 2 and told % 4 == 0:
+        said = windows(told)
+    elif step == 0:
+        said = answer(attempt, told, {"type": "text", "text": TEXT * (8 + told % 5)})
     else:
-        result = {
-            "tool_use_id": "toolu_%020x" % number,
-            "type": "tool_result",
-            "content": (TEXT + CODE) * (5 + told % 5),
-        }
-        said = {"type": "user", "message": {"role": "user", "content": [result]}, **common}
-        said["tool_use_result"] = {"stdout": TEXT * 3, "stderr": "", "interrupted": False}
-    return json.dumps(said, separators=(",", ":")).encode()
+        said = answer(attempt, told, edit(number, told))
+    common = {"parent_tool_use_id": None, "session_id": SESSION, "uuid": f"{number:032x}"}
+    return json.dumps({**said, **common}, separators=(",", ":")).encode()
+
+
+def answer(attempt: str, told: int, part: dict[str, object]) -> dict[str, object]:
+    usage = {"input_tokens": 4, "cache_creation_input_tokens": 300, "cache_read_input_tokens": 5000 + told}
+    message = {
+        "id": f"msg_{attempt}_{told}",
+        "type": "message",
+        "role": "assistant",
+        "model": "claude-sonnet-5-5",
+        "content": [part],
+        "stop_reason": None,
+        "stop_sequence": None,
+        "usage": {**usage, "output_tokens": 1, "service_tier": "standard"},
+        "context_management": None,
+    }
+    return {"type": "assistant", "message": message, "request_id": f"req_{told:016x}"}
+
+
+def edit(number: int, told: int) -> dict[str, object]:
+    change = {"file_path": FILE, "old_string": CODE * 4, "new_string": CODE * (5 + told % 3)}
+    return {"type": "tool_use", "id": f"toolu_{number:020x}", "name": "Edit", "input": change}
+
+
+def tool_result(number: int, told: int) -> dict[str, object]:
+    text = (TEXT + CODE) * (5 + told % 5)
+    result = {"tool_use_id": f"toolu_{number:020x}", "type": "tool_result", "content": text}
+    told_back = {"stdout": TEXT * 3, "stderr": "", "interrupted": False}
+    return {"type": "user", "message": {"role": "user", "content": [result]}, "tool_use_result": told_back}
+
+
+def windows(told: int) -> dict[str, object]:
+    window = {"utilization": 0.3 + told % 100 / 1000, "resetsAt": 1795356756, "status": "allowed"}
+    both = {"five_hour": window, "seven_day": {**window, "resetsAt": 1795556756}}
+    top = {"status": "allowed", "resetsAt": 1795356756, "rateLimitType": "five_hour"}
+    return {"type": "rate_limit_event", "rate_limit_info": {**top, "unifiedWindows": both}}
 
 
 def main(runs: str, lines_per_s: float, seconds: float, attempts: list[str]) -> None:
-    locks = [os.open(os.path.join(runs, name, "lock"), os.O_RDWR | os.O_CREAT, 0o600) for name in attempts]
+    locks = [os.open(f"{runs}/{name}/lock", os.O_RDWR | os.O_CREAT, 0o600) for name in attempts]
     for lock in locks:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     spools = [
-        os.open(os.path.join(runs, name, "spool"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        for name in attempts
+        os.open(f"{runs}/{name}/spool", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600) for name in attempts
     ]
-    prepared = [[line(name, number) for number in range(64)] for name in attempts[:1]][0]
+    prepared = [line(attempts[0], number) for number in range(64)]
     os.write(1, b"ready\n")
     sys.stdin.buffer.read()
     began = time.monotonic()
