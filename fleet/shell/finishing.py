@@ -121,7 +121,7 @@ class Finisher:
 
     def _verify(self, task: Task, worktree: Worktree, path: Path) -> Verdict:
         self.home.checks.mkdir(mode=0o700, parents=True, exist_ok=True)
-        commands = (*read_settings(Git(path), "HEAD").verify.commands, *task.spec.verify)
+        commands = (*_gate(Git(path), task), *task.spec.verify)
         env = self._environment(task, worktree)
         log = self.home.checks / f"{task.id}.{task.attempts}.log"
         return verify(commands, path, env, self.timeout_s, log)
@@ -132,6 +132,14 @@ class Finisher:
         if block is not None:
             env |= {"FLEET_PORT": str(block.start), "FLEET_PORTS": f"{block.start}-{block.stop - 1}"}
         return env
+
+
+def _gate(git: Git, task: Task) -> tuple[str, ...]:
+    """The repository's own commands: those of the target, which a worker cannot take away, and those that its branch
+    adds. Raises SettingsWrong."""
+    target = git.commit_of(f"refs/heads/{task.spec.target}") or task.base_commit or "HEAD"
+    asked = [c for commit in (target, "HEAD") for c in read_settings(git, commit).verify.commands]
+    return tuple(dict.fromkeys(asked))
 
 
 def told(verdict: Verdict) -> str:

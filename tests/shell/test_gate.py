@@ -1,0 +1,53 @@
+"""The gate of a task's own worktree, with real git and real commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fleet.core.model import Task, TaskSpec, Worktree
+from fleet.home import Home
+from fleet.shell import places
+from fleet.shell.finishing import Checked, Finisher
+from tests.service.repositories import git, repository
+from workers.worktree.make import make_ready
+
+GATE = '[verify]\ncommands = ["test -e wanted"]\n'
+
+
+def checked(root: Path, gate: str, wrote: dict[str, str]) -> Checked:
+    """What the gate says of a worker's files, in a repository whose `.fleet.toml` is `gate`."""
+    repo = repository(root / "repo")
+    (repo / ".fleet.toml").write_text(gate)
+    git(repo, "add", "--all")
+    git(repo, "commit", "--quiet", "--message", "Guard it")
+    home = Home(root / "home")
+    spec = TaskSpec(prompt="p", repo=str(repo), title="Fix it", tiers=("sonnet",), target="main")
+    task = Task(id="t1", number=1, spec=spec, created_ms=0, state="checking", attempts=1)
+    path = places.worktree_path(home, task)
+    marker = {"FLEET_RUN": "t1.1@gate"}
+    branch = make_ready(repo, path, branch="fleet/t1", base="main", marker_env=marker).branch
+    for name, text in wrote.items():
+        (path / name).write_text(text)
+    task = Task(
+        id="t1",
+        number=1,
+        spec=spec,
+        created_ms=0,
+        state="checking",
+        attempts=1,
+        branch=branch,
+        attempt="t1.1",
+    )
+    return Finisher(home, "gate").check(task, Worktree("t1", str(repo), 0, path=str(path)))
+
+
+def test_a_worker_cannot_take_the_gate_away(tmp_path: Path) -> None:
+    """The commands of the target's `.fleet.toml` are run though the worker has emptied that file."""
+    shut = checked(tmp_path / "a", GATE, {".fleet.toml": ""})
+    assert not shut.ok and "test -e wanted" in shut.output
+    assert checked(tmp_path / "b", GATE, {".fleet.toml": "", "wanted": "here\n"}).ok
+
+
+def test_a_worker_can_make_the_gate_stricter(tmp_path: Path) -> None:
+    shut = checked(tmp_path, "", {".fleet.toml": GATE})
+    assert not shut.ok and "test -e wanted" in shut.output
