@@ -80,7 +80,8 @@ class Task:
 
     `attempt` fences reports: one that names another attempt is refused. `session_account` is the account in whose
     directory the session's transcript lies. `faults` counts ends of workers in a row without progress in between
-    (`progress_answers` answers of one worker), `repairs` how often a failed check was given back to the session.
+    (`progress_answers` answers of one worker), `host_faults` those that were the environment's, which only lengthen the
+    pause, `repairs` how often a failed check was given back to the session.
     `spent_usd` is what attempts that have ended cost by the client's estimate.
     """
 
@@ -101,6 +102,7 @@ class Task:
     landed_commit: str | None = None
     not_before_ms: int = 0
     faults: int = 0
+    host_faults: int = 0
     repairs: int = 0
     spent_usd: float = 0.0
     words: tuple[Word, ...] = ()

@@ -129,6 +129,7 @@ def retry_asked(draft: Draft, event: RetryAsked) -> None:
             state="queued" if landed else "waiting",
             reason="",
             faults=0,
+            host_faults=0,
             repairs=0,
             not_before_ms=0,
             ended_ms=None,

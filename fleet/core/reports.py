@@ -68,8 +68,9 @@ def _(fact: Answered, draft: Draft, attempt: Attempt) -> None:
         )
     )
     task = draft.tasks[attempt.task]
-    if task.faults and attempt.answers + new >= draft.before.settings.progress_answers:
-        draft.put_task(replace(task, faults=0))
+    in_a_row = task.faults or task.host_faults
+    if in_a_row and attempt.answers + new >= draft.before.settings.progress_answers:
+        draft.put_task(replace(task, faults=0, host_faults=0))
     if new:
         _account_answered(draft, attempt)
 

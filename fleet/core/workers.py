@@ -22,7 +22,8 @@ BLAMELESS = frozenset({"limited", "busy", "login", "paused", "account removed"})
 """Ends of an attempt that count nothing against its task: something else already keeps it from coming straight back."""
 
 PATIENT = frozenset({"lost", "disk", "launch", "cannot_start"})
-"""Faults of the host: tried again with growing pauses, for as long as it takes."""
+"""Faults of the host: tried again with growing pauses, for as long as it takes. A connection that broke before any
+answer is one of them, too: the way to the server is down."""
 
 FINAL = {
     "turns": "it reached its limit of turns: raise --max-turns, or say what to do and retry",
@@ -163,19 +164,23 @@ def _put_back(draft: Draft, task: Task, attempt: Attempt) -> None:
     if reason in FINAL:
         fail(draft, task, f"{FINAL[reason]} ({attempt.detail})" if attempt.detail else FINAL[reason])
         return
-    faults = task.faults if reason in BLAMELESS else task.faults + 1
-    if faults >= draft.before.settings.faults_max and reason not in PATIENT:
+    blameless = reason in BLAMELESS
+    of_the_host = reason in PATIENT or (reason == "cut" and not attempt.answers)
+    host_faults = task.host_faults + of_the_host
+    faults = task.faults + (not blameless and not of_the_host)
+    if faults > task.faults and faults >= draft.before.settings.faults_max:
         fail(draft, task, f"{faults} workers in a row ended without an answer, the last one by {why}")
         return
     if reason == "no_session":
         task = replace(task, session_id=None, session_account=None)
-    pause = 0 if reason in BLAMELESS else backoff_ms(draft, faults, task.id)
+    pause = 0 if blameless else backoff_ms(draft, faults + host_faults, task.id)
     draft.put_task(
         replace(
             task,
             state="queued",
             reason=why,
             faults=faults,
+            host_faults=host_faults,
             not_before_ms=draft.now_ms + pause if pause else 0,
         )
     )

@@ -123,6 +123,7 @@ def full_fleet(home_id: str) -> Fleet:
             commit="def",
             not_before_ms=7_000,
             faults=1,
+            host_faults=2,
             repairs=2,
             words=WORDS,
             landing_since_ms=6_500,

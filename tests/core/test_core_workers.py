@@ -75,7 +75,7 @@ def test_pauses_double_with_each_fault_in_a_row_and_then_a_person_has_to_look() 
 
 def test_progress_ends_a_row_of_faults_and_one_answer_is_no_progress() -> None:
     story = story_with_worker()
-    story.end_turn("cut")
+    story.end_turn("error")
     story.exit()
     story.wait(60_000)
     story.opened("t1.2")
@@ -116,8 +116,8 @@ def test_a_start_without_a_usable_credential_quarantines_the_account() -> None:
     assert story.fleet.accounts["a"].state == "quarantined"
 
 
-@pytest.mark.parametrize("fault", ["disk", "lost"])
-def test_a_full_disk_and_a_lost_worker_never_fail_a_task_and_are_tried_with_growing_pauses(
+@pytest.mark.parametrize("fault", ["disk", "lost", "no network"])
+def test_a_fault_of_the_host_never_fails_a_task_and_is_tried_again_with_growing_pauses(
     fault: str,
 ) -> None:
     story = Story(account("a"))
@@ -126,12 +126,43 @@ def test_a_full_disk_and_a_lost_worker_never_fail_a_task_and_are_tried_with_grow
     for n in range(1, 2 * SETTINGS.faults_max):
         if fault == "disk":
             story.tell(events.StartFailed, attempt=f"t1.{n}", fault="disk", detail="no space left")
+        elif fault == "no network":
+            story.opened(f"t1.{n}")
+            story.end_turn("cut", f"t1.{n}")
+            story.exit(f"t1.{n}")
         else:
             story.opened(f"t1.{n}")
             story.tell(events.WorkerLost, attempt=f"t1.{n}", detail="gone")
         pauses.append(story.task().not_before_ms - story.now_ms)
         assert started(story.wait(pauses[-1])) == [f"t1.{n + 1}"]
     assert 0 < pauses[0] < pauses[3] < pauses[7] <= SETTINGS.backoff_max_ms
+
+
+def test_a_full_disk_for_hours_leaves_a_task_all_its_tries() -> None:
+    """One worker that dies afterwards is the first of its row, not the last."""
+    story = Story(account("a"))
+    story.add()
+    for n in range(1, 2 * SETTINGS.faults_max):
+        story.tell(events.StartFailed, attempt=f"t1.{n}", fault="disk", detail="no space left")
+        story.wait(SETTINGS.backoff_max_ms)
+    last = f"t1.{2 * SETTINGS.faults_max}"
+    story.opened(last)
+    story.end_turn("error", last)
+    story.exit(last)
+    assert story.task().state == "queued"
+
+
+def test_a_stream_that_is_cut_after_answers_again_and_again_ends_the_task() -> None:
+    """The way to the server is there: something about this conversation breaks it, and a person has to look."""
+    story = Story(account("a"))
+    story.add()
+    for n in range(1, SETTINGS.faults_max + 1):
+        story.opened(f"t1.{n}")
+        story.answer(f"t1.{n}")
+        story.end_turn("cut", f"t1.{n}")
+        story.exit(f"t1.{n}")
+        story.wait(SETTINGS.backoff_max_ms)
+    assert story.task().state == "failed"
 
 
 def test_a_worker_lost_while_it_was_being_stopped_ended_for_what_it_was_stopped_for() -> None:
