@@ -24,12 +24,17 @@ def main() -> int:
     args = _arguments()
     options = Options(long=args.long, quick=args.quick)
     figures: dict[str, list[Figure]] = {}
+    if not args.json:
+        _say(f"{head()}\n")
     for name in args.names or NAMES:
         began = time.monotonic()
         sys.stderr.write(f"bench: {name} …\n")
         figures[name] = measure_of(name)(options)
         sys.stderr.write(f"bench: {name} took {time.monotonic() - began:.0f} s\n")
-    sys.stdout.write(as_json(figures) if args.json else as_table(figures))
+        if not args.json:
+            _say(f"{as_table(figures[name])}\n")
+    if args.json:
+        _say(as_json(figures))
     missed = [f for found in figures.values() for f in found if f.verdict == "NOT REACHED"]
     return 1 if missed else 0
 
@@ -77,18 +82,25 @@ def as_json(figures: dict[str, list[Figure]]) -> str:
     return json.dumps({"machine": machine(), "figures": shown}, indent=2, ensure_ascii=False) + "\n"
 
 
-def as_table(figures: dict[str, list[Figure]]) -> str:
+def head() -> str:
+    about = " · ".join(f"{key} {value}" for key, value in machine().items())
+    return f"{about}\n\n{'FIGURE':<48} {'VALUE':>10} {'TARGET':>11}  VERDICT"
+
+
+def as_table(figures: list[Figure]) -> str:
     """Name, value, target, verdict; below each figure what it came from."""
-    lines = [" · ".join(f"{key} {value}" for key, value in machine().items()), ""]
-    lines.append(f"{'FIGURE':<44} {'VALUE':>10} {'TARGET':>10}  VERDICT")
-    for found in figures.values():
-        for one in found:
-            target = "" if one.target is None else f"≤ {one.target:g} {one.unit}"
-            lines.append(
-                f"{one.name:<44} {f'{one.value:g} {one.unit}':>10} {target:>10}  {one.verdict}".rstrip()
-            )
-            lines += [f"    {key}: {value}" for key, value in one.detail.items()]
-    return "\n".join(lines) + "\n"
+    lines = []
+    for one in figures:
+        target = "" if one.target is None else f"≤ {one.target:g} {one.unit}"
+        value = f"{one.value:g} {one.unit}"
+        lines.append(f"{one.name:<48} {value:>10} {target:>11}  {one.verdict}".rstrip())
+        lines += [f"    {key}: {value}" for key, value in one.detail.items()]
+    return "\n".join(lines)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
