@@ -176,7 +176,7 @@ class Household:
         )
         return process
 
-    def wait_for(self, holds: Callable[[], object], story: str, timeout_s: float = 60.0) -> None:
+    def wait_for(self, holds: Callable[[], object], story: str, timeout_s: float = 120.0) -> None:
         """Polls until `holds`; fails with `story` and the coordinator's log when it never does."""
         until = time.monotonic() + timeout_s
         while not holds():
@@ -185,7 +185,7 @@ class Household:
                 raise AssertionError(f"{story}\n{log.read_text() if log.exists() else ''}")
             time.sleep(0.05)
 
-    def wait_for_state(self, task_id: str, *states: str, timeout_s: float = 60.0) -> dict[str, Any]:
+    def wait_for_state(self, task_id: str, *states: str, timeout_s: float = 120.0) -> dict[str, Any]:
         self.wait_for(
             lambda: self.seen(task_id)["state"] in states, f"{task_id} never became {states}", timeout_s
         )

@@ -91,7 +91,7 @@ def test_commands_take_effect_in_a_running_coordinator_at_once(household: MakeHo
 
         slow = house.add_task(prompt("slow"), "--allow-tool", "Bash")
         queued = house.add_task(prompt("one"))
-        house.double.wait_for(lambda log: any(r.task == "slow" for r in log), 60)
+        house.double.wait_for(lambda log: any(r.task == "slow" for r in log), 120)
         assert [w["task"] for w in house.json("status")["workers"]] == [slow]
         assert "attempt" in house.fleet("why", slow)
         house.fleet("task", "cancel", queued)

@@ -144,7 +144,7 @@ def test_a_fresh_account_is_not_stampeded(household: MakeHousehold) -> None:
     )
     tasks = house.fleet("task", "add", "--file", str(file)).split()
     with house.coordinator():
-        house.double.wait_for(lambda log: {r.task for r in log} >= set(names), 60)
+        house.double.wait_for(lambda log: {r.task for r in log} >= set(names), 120)
         house.add_account("second")
         house.double.account("first").refuse("five_hour", 3600)
         (house.root / "gate").touch()

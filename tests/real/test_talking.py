@@ -134,7 +134,7 @@ def test_a_cancelled_task_keeps_its_work_and_goes_on_when_tried_again(household:
     with house.coordinator("--workers", "1"):
         task = house.add_task(prompt("work"), "--target", "main", "--land", "merge", "--allow-tool", "Bash")
         other = house.add_task(prompt("other"))
-        house.double.wait_for(lambda log: any(r.step == 1 for r in log), 60)
+        house.double.wait_for(lambda log: any(r.step == 1 for r in log), 120)
         house.fleet("task", "cancel", other)
         house.fleet("task", "cancel", task)
         cancelled = house.seen(task)
