@@ -12,8 +12,7 @@ if TYPE_CHECKING:
 
 
 def as_json(document: Any) -> int:
-    json.dump(document, sys.stdout, indent=2, ensure_ascii=False)
-    print()
+    print(json.dumps(document, indent=2, ensure_ascii=False))
     return 0
 
 
