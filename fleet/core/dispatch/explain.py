@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fleet.core import headroom
 from fleet.core.dispatch.feasible import Refusal, backs_off_until, held_back, refusal, waits_for
 from fleet.core.dispatch.room import Room
-from fleet.core.model import Fleet, Task
+from fleet.core.model import Account, Fleet, Task
 
 DEAD_ENDS = frozenset({"failed", "cancelled"})
 
@@ -90,14 +90,24 @@ def _queued(fleet: Fleet, task: Task) -> Explanation:
     if len(refusals) < len(accounts) * len(task.spec.tiers):
         return _placeable(fleet, room, task, refusals)
     if all(r.lasting for r in refusals):
-        advice = f"add an account with tier {' or '.join(task.spec.tiers)}, or fleet account verify NAME"
-        return Explanation(
-            task.id, task.state, "no account can ever take it", refusals, stuck=True, advice=advice
-        )
+        advice = _what_would_help(accounts, task)
+        return Explanation(task.id, task.state, "no account can take it", refusals, stuck=True, advice=advice)
     expects = headroom.earliest(r.until_ms for r in refusals)
     crowded = any(r.crowded for r in refusals)
     summary = "no account has room now" if crowded else "every account it may use is closed until a reset"
     return Explanation(task.id, task.state, summary, refusals, None if crowded else expects)
+
+
+def _what_would_help(accounts: list[Account], task: Task) -> str:
+    """What a person can do when every account is closed to the task until a person acts."""
+    quarantined = [
+        a.name for a in accounts if a.state == "quarantined" and {*task.spec.tiers} & {*dict(a.tiers)}
+    ]
+    if quarantined:
+        return "renew the credential, then " + ", or ".join(
+            f"fleet account verify {name}" for name in sorted(quarantined)
+        )
+    return f"add an account that has the tier {' or '.join(task.spec.tiers)}"
 
 
 def _placeable(fleet: Fleet, room: Room, task: Task, refusals: tuple[Refusal, ...]) -> Explanation:
