@@ -30,8 +30,11 @@ VERIFY_PROMPT = "Reply with the single word OK."
 
 @dataclass(frozen=True, slots=True)
 class Verified:
+    """`refused`: the credential itself was, and nothing else went wrong on the way."""
+
     ok: bool
     story: str
+    refused: bool = False
 
 
 def add(home: Home, profile: Profile, raw_token: str | None) -> str | None:
@@ -102,15 +105,15 @@ def remove(home: Home, name: str) -> None:
 
 def verify(home: Home, name: str) -> Verified:
     """Sends one small real request with the account's credential (it costs a few tokens) and records what came of it.
-    A quarantined account that answers is ready again. Raises NotDone."""
+    A quarantined account that answers is ready again, one whose credential is refused is quarantined; what says nothing
+    of the credential (no network, say) leaves it as it was. Raises NotDone."""
     account = snapshot(home).accounts.get(name)
     if account is None or account.state == "removed":
         raise NotDone(f"there is no account {name}: see `fleet account list`")
     verified = _ask(home, account)
-    submit(
-        home,
-        AccountVerified(**stamp(), name=name, ok=verified.ok, detail="" if verified.ok else verified.story),
-    )
+    if verified.ok or verified.refused:
+        detail = "" if verified.ok else verified.story
+        submit(home, AccountVerified(**stamp(), name=name, ok=verified.ok, detail=detail))
     return verified
 
 
@@ -180,7 +183,7 @@ def _judge(
     judged = verdict.judge(result, seen, verdict.Exit(ended.returncode, None, ended.stderr))
     # A limit shows that the credential works, as an answer does.
     ok = judged.kind in (verdict.Kind.FINISHED, verdict.Kind.LIMITED, verdict.Kind.TURNS, verdict.Kind.BUSY)
-    return Verified(ok, judged.reason)
+    return Verified(ok, judged.reason, refused=judged.kind in (verdict.Kind.LOGIN, verdict.Kind.BILLING))
 
 
 def parse_env(pairs: list[str]) -> dict[str, str]:

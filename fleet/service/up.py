@@ -7,7 +7,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import anyio
@@ -28,7 +28,7 @@ from fleet.shell.starting import Limits, Starter
 from fleet.store.errors import StoreUnreadable
 from fleet.store.sqlite import SqliteStore
 from profiles.secrets import Secrets, open_secrets
-from workers.host import LocalHost
+from workers.host import LocalHost, RunHeld
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,9 @@ def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secr
             home.runs.mkdir(mode=0o700, exist_ok=True)
             _run(coordinator)
             _end_checks(finisher, engine.fleet)
-            coordinator.log.info(f"coordinator stopped{_living(len(engine.fleet.attempts))}")
+            _end_starts(host, engine.fleet)
+            living = sum(host.alive(attempt) for attempt in engine.fleet.attempts)
+            coordinator.log.info(f"coordinator stopped{_living(living)}")
             return engine.fleet
     except homelock.HomeHeld as failed:
         raise NotDone(str(failed)) from failed
@@ -136,6 +138,15 @@ def _end_checks(finisher: Finisher, fleet: Fleet) -> None:
     for task in fleet.tasks.values():
         if task.state in ("checking", "landing"):
             finisher.sweep(task)
+
+
+def _end_starts(host: LocalHost, fleet: Fleet) -> None:
+    """Nor do the setup commands of a worktree that is being made: this process could not end before them."""
+    for attempt in fleet.attempts.values():
+        if not attempt.began and not host.alive(attempt.id):
+            # A worker that has come to life in between is the next coordinator's.
+            with suppress(RunHeld):
+                host.sweep(attempt.id)
 
 
 def _living(workers: int) -> str:

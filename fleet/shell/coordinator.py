@@ -286,7 +286,10 @@ class Coordinator:
         return {"ok": True, "workers": 0}
 
     async def _obey_signals(self) -> None:
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+        obeyed = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
+            obeyed.append(signal.SIGHUP)
+        with anyio.open_signal_receiver(*obeyed) as signals:
             async for _ in signals:
                 self._stop.set()
                 return
