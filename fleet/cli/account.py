@@ -58,8 +58,8 @@ def show(args: argparse.Namespace) -> int:
     if args.json:
         return as_json(found)
     for key, value in found.items():
-        if key != "buckets":
-            print(f"{key}: {value}")
+        if key != "buckets" and value is not None:
+            print(f"{key}: {_shown(value)}")
     for bucket in found["buckets"]:
         used = "unknown" if bucket["utilization"] is None else f"{bucket['utilization']:.0%} used"
         scope = f" ({bucket['scope']} only)" if bucket["scope"] else ""
@@ -67,14 +67,26 @@ def show(args: argparse.Namespace) -> int:
     return 0
 
 
+def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={one}" for key, one in value.items())
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
 def verify(args: argparse.Namespace) -> int:
     from fleet.service import accounts
 
     verified = accounts.verify(find_home(os.environ), args.name)
     if args.json:
-        as_json({"name": args.name, "ok": verified.ok, "story": verified.story})
+        as_json({"name": args.name, "ok": verified.ok, "refused": verified.refused, "story": verified.story})
+    elif verified.ok:
+        say(f"{args.name} works: {verified.story}")
+    elif verified.refused:
+        say(f"{args.name} does not work, and rests until its credential is renewed: {verified.story}")
     else:
-        say(f"{args.name}: {'works' if verified.ok else 'does not work'}: {verified.story}")
+        say(f"{args.name} could not be verified, and is used as before: {verified.story}")
     return 0 if verified.ok else 1
 
 
