@@ -24,7 +24,7 @@ from fleet.double import Account, Double, Fault, Script, Step, Task, ToolCall
 from fleet.double.stage import Request
 from tests.real.household import Household
 
-SAMPLES = 11
+SAMPLES = 9
 WARM_UPS = 1
 HOLD_S = 3.0
 """How long the double holds the answer after the failover, so that the client alone runs while Fleet only waits."""
