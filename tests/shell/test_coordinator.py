@@ -336,7 +336,7 @@ def test_a_worker_whose_supervisor_died_without_a_word_is_lost_and_its_task_goes
 
     house.run(kill, until_idle=False)
     lost = house.engine.fleet.tasks["t1"]
-    assert (lost.state, lost.faults) == ("queued", 1)
+    assert (lost.state, lost.faults, lost.host_faults) == ("queued", 0, 1)
     assert "its supervisor is gone without a word" in lost.reason
 
 

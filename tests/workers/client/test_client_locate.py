@@ -37,10 +37,11 @@ def test_the_sdks_copy_is_the_last_resort(tmp_path: Path) -> None:
     """With no client on the PATH, the one that came with the SDK is used, and the SDK is not imported for
     it.
     """
+    before = set(sys.modules)
     found = locate(None, str(tmp_path))
     assert found.source == "bundled"
     assert found.path == bundled_client()
-    assert "claude_agent_sdk.types" not in sys.modules
+    assert not [name for name in set(sys.modules) - before if name.startswith("claude_agent_sdk")]
 
 
 def test_a_named_client_that_is_missing_is_not_replaced(tmp_path: Path) -> None:
