@@ -4,6 +4,7 @@ behind."""
 from __future__ import annotations
 
 import os
+import re
 import select
 import signal
 import subprocess
@@ -15,6 +16,9 @@ from typing import IO
 
 from workers.git import scrubbed
 
+_WITHHELD = re.compile(r"FLEET_|ANTHROPIC_|CLAUDE|DBUS_SESSION_BUS_ADDRESS$")
+"""A setup or a verification runs what a worker wrote: the home, the person's own model credentials and the way to the
+keyring are none of its business."""
 TAIL_BYTES = 16_000
 LOG_BYTES_MAX = 32_000_000
 _TICK_S = 0.02
@@ -44,14 +48,15 @@ def run_shell(
 ) -> Ended:
     """Run `sh -c COMMAND` in a process group of its own; afterwards nothing of that group is left.
 
-    `env` is added to this process's environment. Raises OSError only when the log cannot be written.
+    `env` is added to this process's environment, without what leads to credentials there. Raises OSError only when the
+    log cannot be written.
     """
     started = time.monotonic()
     try:
         process = subprocess.Popen(
             ["sh", "-c", command],
             cwd=cwd,
-            env={**scrubbed(os.environ), **env},
+            env={**_inherited(), **env},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -75,6 +80,10 @@ def run_shell(
         process.wait()
         process.stdout.close()
     return Ended(process.returncode, output.tail(), time.monotonic() - started, timed_out)
+
+
+def _inherited() -> dict[str, str]:
+    return {name: value for name, value in scrubbed(os.environ).items() if not _WITHHELD.match(name)}
 
 
 class _Output:
