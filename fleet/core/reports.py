@@ -193,7 +193,7 @@ def _finished(draft: Draft, attempt: Attempt, fact: TurnEnded) -> None:
 def _check(draft: Draft, attempt: Attempt) -> None:
     draft.put_task(replace(draft.tasks[attempt.task], state="checking"))
     draft.decide(CheckWork, attempt=attempt.id)
-    draft.note("info", "turn finished; its work is committed and verified", attempt=attempt)
+    draft.note("info", "turn finished; now its work is committed and verified", attempt=attempt)
 
 
 def _limited(draft: Draft, attempt: Attempt, fact: TurnEnded) -> None:
