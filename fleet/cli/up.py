@@ -8,8 +8,9 @@ import os
 from fleet.cli.run import Failed
 from fleet.cli.show import say
 from fleet.home import find_home
+from fleet.service.outcome import ended_well, summary
 from fleet.service.requests import stop
-from fleet.service.up import UpOptions, ended_well, summary
+from fleet.service.up import UpOptions
 from fleet.service.up import up as run_up
 from fleet.service.when import UnknownTime, parse_span_s
 from fleet.shell.starting import Limits
@@ -28,11 +29,11 @@ def up(args: argparse.Namespace) -> int:
     options = UpOptions(args.workers, args.until_idle or args.demo, args.log_format, limits)
     if args.demo:
         return _demo(options)
-    fleet = run_up(find_home(os.environ), options, os.environ)
+    outcome = run_up(find_home(os.environ), options, os.environ)
     if not args.until_idle:
         return 0
-    print(summary(fleet))
-    return 0 if ended_well(fleet) else 1
+    print(summary(outcome))
+    return 0 if ended_well(outcome) else 1
 
 
 def _demo(options: UpOptions) -> int:
@@ -40,9 +41,9 @@ def _demo(options: UpOptions) -> int:
 
     laid_out = demo.lay_out()
     print(f"The demo's fleet and its sample repository are in {laid_out.place}\n", flush=True)
-    fleet = demo.run(laid_out, options, os.environ)
-    print(f"\n{demo.report(laid_out, fleet)}")
-    return 0 if ended_well(fleet) else 1
+    outcome = demo.run(laid_out, options, os.environ)
+    print(f"\n{demo.report(laid_out, outcome)}")
+    return 0 if ended_well(outcome) else 1
 
 
 def down(args: argparse.Namespace) -> int:

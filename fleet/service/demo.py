@@ -14,12 +14,13 @@ from importlib import resources
 from pathlib import Path
 
 from fleet.core.events import AccountAdded
-from fleet.core.model import Account, Fleet
+from fleet.core.model import Account
 from fleet.double import Double, read_script
 from fleet.home import Home
+from fleet.service.outcome import Outcome, summary
 from fleet.service.requests import stamp, submit
 from fleet.service.tasks import add, read_file
-from fleet.service.up import UpOptions, summary, up
+from fleet.service.up import UpOptions, up
 from profiles.profile import make_profile
 from profiles.secrets import MemorySecrets
 from workers.git import Git, identity
@@ -46,7 +47,7 @@ def lay_out() -> Demo:
     return Demo(Path(tempfile.mkdtemp(prefix="fleet-demo-")))
 
 
-def run(demo: Demo, options: UpOptions, environ: Mapping[str, str]) -> Fleet:
+def run(demo: Demo, options: UpOptions, environ: Mapping[str, str]) -> Outcome:
     """Runs the coordinator until every task has ended. Raises NotDone."""
     with resources.as_file(resources.files("fleet.service") / "demo_material") as material:
         _sample_repository(demo.repo, material / "sample")
@@ -94,11 +95,11 @@ def _tasks(demo: Demo, material: Path) -> Path:
     return path
 
 
-def report(demo: Demo, fleet: Fleet) -> str:
+def report(demo: Demo, outcome: Outcome) -> str:
     """What the person has just seen, and where to look further."""
-    moves = sum(1 for task in fleet.tasks.values() if task.attempts > 1)
+    moves = sum(1 for task in outcome.tasks if task.attempts > 1)
     history = Git(demo.repo).run("log", "--graph", "--oneline", "main").out
-    return f"""{summary(fleet)}
+    return f"""{summary(outcome)}
 {moves} of them went on with their session on another account when the first one's window was full.
 
 main of the sample repository:

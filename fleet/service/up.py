@@ -5,19 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import anyio
 
-from fleet.core.idle import stuck
-from fleet.core.lifecycles import TASK_ENDS
 from fleet.core.model import Fleet
 from fleet.engine import Engine
 from fleet.home import Home
 from fleet.service.clients import find_client
+from fleet.service.outcome import Outcome
 from fleet.service.requests import NotDone
 from fleet.shell import control, homelock
 from fleet.shell.coordinator import Coordinator
@@ -65,8 +63,8 @@ class VeiledSecrets:
         self._secrets.delete(account)
 
 
-def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secrets | None = None) -> Fleet:
-    """Runs the coordinator until it is stopped (or idle, when asked); returns the fleet as it was left.
+def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secrets | None = None) -> Outcome:
+    """Runs the coordinator until it is stopped (or idle, when asked); returns what came of the tasks.
 
     Raises NotDone when it cannot be started: the home is held, there is no client, the database cannot be used.
     """
@@ -76,6 +74,7 @@ def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secr
     try:
         with homelock.hold(home, str(control.socket_path(home)), patience_s=1.0), _store(home) as store:
             engine = Engine(store)
+            found = engine.fleet
             veil = Veil()
             opened = secrets or open_secrets(engine.fleet.home_id, home.root, environ)
             host = LocalHost(home.runs, engine.fleet.home_id)
@@ -91,7 +90,7 @@ def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secr
             _end_starts(host, engine.fleet)
             living = sum(host.alive(attempt) for attempt in engine.fleet.attempts)
             coordinator.log.info(f"coordinator stopped{_living(living)}")
-            return engine.fleet
+            return Outcome(found, engine.fleet)
     except homelock.HomeHeld as failed:
         raise NotDone(str(failed)) from failed
 
@@ -154,23 +153,3 @@ def _living(workers: int) -> str:
         return ""
     go_on = "1 worker goes on" if workers == 1 else f"{workers} workers go on"
     return f"; {go_on}, the next `fleet up` adopts them"
-
-
-def ended_well(fleet: Fleet) -> bool:
-    """Whether every task has landed, or was cancelled by a person."""
-    return all(task.state in ("landed", "cancelled") for task in fleet.tasks.values())
-
-
-def summary(fleet: Fleet) -> str:
-    """What came of the tasks, and what a person has to do about those that did not end well."""
-    counts = Counter(task.state for task in fleet.tasks.values())
-    head = ", ".join(f"{count} {state}" for state, count in sorted(counts.items())) or "no tasks"
-    lines = [f"{len(fleet.tasks)} tasks: {head}"]
-    lines += [f"  {t.id} failed: {t.reason}" for t in fleet.tasks.values() if t.state == "failed"]
-    lines += [
-        f"  {e.task} {e.state}: {e.summary}{f' — {e.advice}' if e.advice else ''}" for e in stuck(fleet)
-    ]
-    open_ones = sum(1 for t in fleet.tasks.values() if t.state not in TASK_ENDS)
-    if open_ones and not lines[1:]:
-        lines.append(f"  {open_ones} are still open: fleet up goes on with them")
-    return "\n".join(lines)

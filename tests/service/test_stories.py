@@ -13,8 +13,8 @@ from fleet.core.dispatch import explain
 from fleet.core.model import Account, Attempt, Bucket, Fleet, Host, Task, TaskSpec
 from fleet.home import Home
 from fleet.service import accounts, reading
+from fleet.service.outcome import Outcome, ended_well, summary
 from fleet.service.requests import NotDone
-from fleet.service.up import ended_well, summary
 from fleet.service.why import as_data, as_words, local_time, why
 from profiles.profile import make_profile
 
@@ -128,6 +128,11 @@ def test_an_unknown_task_is_told_where_to_look(tmp_path: Path) -> None:
         why(Home(tmp_path), "t7")
 
 
+def of_all(*tasks: Task) -> Outcome:
+    """All of them were added under this coordinator."""
+    return Outcome(fleet(), fleet(*tasks))
+
+
 @pytest.mark.parametrize(
     ("states", "well"),
     [
@@ -140,12 +145,12 @@ def test_an_unknown_task_is_told_where_to_look(tmp_path: Path) -> None:
     ],
 )
 def test_all_is_well_when_each_task_has_landed_or_was_cancelled(states: tuple[str, ...], well: bool) -> None:
-    assert ended_well(fleet(*(task(state, n) for n, state in enumerate(states, 1)))) is well
+    assert ended_well(of_all(*(task(state, n) for n, state in enumerate(states, 1)))) is well
 
 
 def test_the_summary_counts_and_says_what_a_person_has_to_do() -> None:
     told = summary(
-        fleet(
+        of_all(
             task("landed", 1),
             task("failed", 2, reason="it reached its limit of turns"),
             task("held", 3, reason="check out something else there"),
@@ -159,8 +164,20 @@ def test_the_summary_counts_and_says_what_a_person_has_to_do() -> None:
 
 
 def test_the_summary_of_nothing_and_of_open_tasks() -> None:
-    assert summary(fleet()) == "0 tasks: no tasks"
-    assert summary(fleet(task("queued"))).endswith("1 are still open: fleet up goes on with them")
+    assert summary(of_all()) == "0 tasks: no tasks"
+    assert summary(of_all(task("queued"))).endswith("1 are still open: fleet up goes on with them")
+
+
+def test_what_failed_under_an_earlier_coordinator_is_neither_counted_nor_listed() -> None:
+    """Until it is put back: then it is as new as any."""
+    old = task("failed", 1, ended_ms=5, reason="long ago")
+    outcome = Outcome(fleet(old, task("queued", 2)), fleet(old, task("landed", 2, ended_ms=9)))
+    assert ended_well(outcome)
+    assert summary(outcome) == "1 tasks: 1 landed"
+    failed_again = replace(old, ended_ms=9, reason="once more")
+    again = Outcome(fleet(old), fleet(failed_again))
+    assert not ended_well(again)
+    assert "t1 failed: once more" in summary(again)
 
 
 @pytest.fixture
