@@ -8,14 +8,19 @@ from dataclasses import replace
 from fleet.core.model import Fleet
 from fleet.home import Home
 from fleet.shell import homelock
+from fleet.store.errors import StoreUnmade
 from fleet.store.sqlite import SqliteStore
 
 
 def snapshot(home: Home) -> Fleet:
-    """As of now: what has reset since the last commit counts as reset."""
+    """As of now: what has reset since the last commit counts as reset. A home without a database, or whose database is
+    just being made, is empty. Raises StoreUnreadable."""
     if not home.database.exists():
         return Fleet()
-    store = SqliteStore(home.database)
+    try:
+        store = SqliteStore(home.database, read_only=True)
+    except StoreUnmade:
+        return Fleet()
     try:
         return replace(store.load().fleet, now_ms=time.time_ns() // 1_000_000)
     finally:
@@ -23,8 +28,12 @@ def snapshot(home: Home) -> Fleet:
 
 
 def home_id(home: Home) -> str:
-    """The name that this home's secrets and processes go by. Made with the home."""
-    if not home.database.exists():
-        with homelock.hold(home, patience_s=5.0):
-            SqliteStore(home.database).close()
+    """The name that this home's secrets and processes go by. Made with the home. Raises HomeHeld when it has to be made
+    and somebody else holds the home, StoreUnreadable."""
+    found = snapshot(home).home_id
+    if found:
+        return found
+    with homelock.hold(home, patience_s=5.0):
+        # Whoever held the home before may have made it.
+        SqliteStore(home.database).close()
     return snapshot(home).home_id

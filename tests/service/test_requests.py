@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from fleet.service import reading
 from fleet.service.requests import NotDone, NotKnown, stamp, stop, submit
 from fleet.service.snapshot import home_id, snapshot
 from fleet.shell import control, homelock
+from fleet.store.errors import StoreOlder
 
 ADD = """
 import sys
@@ -139,3 +142,25 @@ def test_a_home_has_one_name_for_ever_and_an_empty_one_is_empty(tmp_path: Path) 
     name = home_id(home)
     assert name
     assert home_id(home) == name == snapshot(home).home_id
+
+
+def test_looking_at_a_fleet_neither_makes_nor_migrates_its_database(tmp_path: Path) -> None:
+    """A database that somebody is just making is an empty fleet; one of an older version is left to `fleet up`."""
+    home = Home(tmp_path)
+    home.database.touch()
+    assert snapshot(home) == Fleet()
+    assert home.database.stat().st_size == 0
+    name = home_id(home)
+    assert name
+    with closing(sqlite3.connect(home.database)) as database:
+        database.execute("PRAGMA user_version = 0")
+    with pytest.raises(StoreOlder, match="`fleet up` brings it up to date"):
+        snapshot(home)
+
+
+def test_the_database_is_only_made_by_who_holds_the_home(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.database.touch()
+    with homelock.hold(home, "/there/s"), pytest.raises(homelock.HomeHeld):
+        home_id(home)
+    assert home.database.stat().st_size == 0
