@@ -14,13 +14,13 @@ from fleet.core.events import AccountAdded, AccountRemoved, AccountVerified
 from fleet.core.model import Account
 from fleet.home import Home
 from fleet.service.clients import find_client
-from fleet.service.requests import NotDone, stamp, submit
+from fleet.service.requests import NotDone, NotKnown, stamp, submit
 from fleet.service.snapshot import home_id, snapshot
 from fleet.shell.starting import profile_of
 from profiles.isolation import PLACEHOLDER, worker_environment
 from profiles.login import LoginUnknown, login_command, login_state
 from profiles.profile import InvalidProfile, Profile
-from profiles.secrets import NoUsableKeyring, open_secrets
+from profiles.secrets import NoUsableKeyring, Secrets, open_secrets
 from profiles.token import InvalidToken, read_token
 from workers.client import lines, stream, verdict
 
@@ -38,8 +38,11 @@ class Verified:
 
 
 def add(home: Home, profile: Profile, raw_token: str | None) -> str | None:
-    """Adds the account; its token, if it has one, goes to the keyring first. Returns a warning. Raises NotDone."""
+    """Adds the account; its token, if it has one, goes to the keyring first. Returns a warning.
+    Raises NotDone: then the keyring is as it was, unless it is NotKnown whether the account was added."""
     warning = None
+    secrets: Secrets | None = None
+    before: str | None = None
     existing = snapshot(home).accounts.get(profile.name)
     if existing is not None and existing.state == "ready":
         raise NotDone(
@@ -50,13 +53,34 @@ def add(home: Home, profile: Profile, raw_token: str | None) -> str | None:
             token = read_token(raw_token, profile.kind)
             warning = token.warning
             home.make()
-            open_secrets(home_id(home), home.root).put(profile.name, token.text)
+            secrets = open_secrets(home_id(home), home.root)
+            before = secrets.get(profile.name)
+            secrets.put(profile.name, token.text)
         elif profile.login:
             _log_in(home, profile)
     except (InvalidToken, NoUsableKeyring, InvalidProfile) as failed:
         raise NotDone(str(failed)) from failed
-    submit(home, AccountAdded(**stamp(), account=_account(profile, secret=raw_token is not None)))
+    try:
+        submit(home, AccountAdded(**stamp(), account=_account(profile, secret=secrets is not None)))
+    except NotKnown:
+        # The account may be there, and then it needs its token.
+        raise
+    except NotDone as failed:
+        if secrets is not None:
+            _put_back(secrets, profile.name, before, failed)
+        raise
     return warning
+
+
+def _put_back(secrets: Secrets, name: str, before: str | None, because: NotDone) -> None:
+    """No token stays without its account, and one that was there before comes back. Raises NotDone."""
+    try:
+        if before is None:
+            secrets.delete(name)
+        else:
+            secrets.put(name, before)
+    except NoUsableKeyring as failed:
+        raise NotDone(f"{because}. The token given now is still in the keyring: {failed}") from failed
 
 
 def _account(profile: Profile, *, secret: bool) -> Account:

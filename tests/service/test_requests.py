@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import socket
 import sqlite3
 import subprocess
 import sys
-import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from fleet.service.requests import NotDone, NotKnown, stamp, stop, submit
 from fleet.service.snapshot import home_id, snapshot
 from fleet.shell import control, homelock
 from fleet.store.errors import StoreOlder
+from tests.service.answering import Answering
 
 ADD = """
 import sys
@@ -60,38 +59,6 @@ def test_eight_commands_at_once_all_succeed_with_ids_of_their_own(tmp_path: Path
 
 def cancel() -> CancelAsked:
     return CancelAsked(**stamp(), task="t1")
-
-
-class Answering:
-    """A coordinator that takes one request, answers with these bytes, and is gone."""
-
-    def __init__(self, home: Home, answer: bytes) -> None:
-        self._path = home.root / "s"
-        self._answer = answer
-        self.taken = 0
-        home.make()
-        self._hold = homelock.hold(home, str(self._path))
-
-    def __enter__(self) -> Answering:
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._listener.bind(str(self._path))
-        self._listener.listen()
-        self._hold.__enter__()
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-        return self
-
-    def _serve(self) -> None:
-        connection, _ = self._listener.accept()
-        with connection:
-            connection.makefile("rb").readline()
-            self.taken += 1
-            connection.sendall(self._answer)
-        self._hold.__exit__(None, None, None)
-
-    def __exit__(self, *_: object) -> None:
-        self._thread.join()
-        self._listener.close()
 
 
 def test_a_running_coordinator_is_asked_and_its_refusal_told(tmp_path: Path) -> None:
