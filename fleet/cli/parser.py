@@ -168,6 +168,10 @@ def _logs(parser: Parser) -> None:
 
 def _say(parser: Parser) -> None:
     parser.add_argument("message", metavar="MESSAGE")
+    parser.add_argument(
+        "--interrupt", action="store_true", help="break off what it is doing and hear this first"
+    )
+    parser.add_argument("--tier", metavar="TIER", help="let the session at work go on with another tier")
     _json(parser)
 
 

@@ -97,7 +97,7 @@ def retry(args: argparse.Namespace) -> int:
 def say_to(args: argparse.Namespace) -> int:
     from fleet.service import talk
 
-    talk.say(find_home(os.environ), args.id, args.message)
+    talk.say(find_home(os.environ), args.id, args.message, interrupt=args.interrupt, tier=args.tier)
     return _changed(args, "said")
 
 

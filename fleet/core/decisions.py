@@ -26,9 +26,13 @@ class StartWorker(Decision):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TellWorker(Decision):
+    """Say the words of this id to the session; before them end its turn, or set another model, where asked."""
+
     attempt: str
     word: str
     text: str
+    interrupt: bool = False
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,11 +39,14 @@ class RetryAsked(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonSaid(Event):
-    """`word` is the id by which the words are told exactly once."""
+    """`word` is the id by which the words are told exactly once. `interrupt` ends the running turn first; `tier`
+    is what the session goes on with from then on."""
 
     task: str
     word: str
     text: str
+    interrupt: bool = False
+    tier: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,6 +305,25 @@ class WorktreeRemoved(Event):
     preserved: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerformFailed(Event):
+    """A decision about the task could not be performed and is tried again: once for each story that it fails with.
+    `lasting`: it goes on failing for what a person has to mend."""
+
+    task: str
+    effect: str
+    story: str
+    lasting: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerformWentWell(Event):
+    """What had failed has been performed."""
+
+    task: str
+    effect: str
+
+
 World = (
     WorkerStarted
     | StartFailed
@@ -311,6 +333,8 @@ World = (
     | LandingEnded
     | HeldSeen
     | WorktreeRemoved
+    | PerformFailed
+    | PerformWentWell
     | HostSeen
     | Beat
 )

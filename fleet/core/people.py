@@ -18,7 +18,7 @@ from fleet.core.events import (
     TasksAdded,
 )
 from fleet.core.lifecycles import TASK_ENDS, AccountState
-from fleet.core.model import Task, TaskSpec, Word
+from fleet.core.model import Attempt, Task, TaskSpec, Word
 from fleet.core.workers import stop
 from fleet.core.worktrees import remove_worktree
 
@@ -155,14 +155,31 @@ def person_said(draft: Draft, event: PersonSaid) -> None:
             "the merge fails"
         )
     word = Word(event.word, event.text)
+    attempt = draft.attempts.get(task.attempt or "")
+    works = task.state == "running" and attempt is not None and attempt.state == "running"
+    if event.tier is not None and not works:
+        raise Refused(
+            f"{task.id} has no worker at work now, and only a session at work can be given another tier"
+        )
     draft.put_task(replace(task, words=(*task.words, word)))
     draft.note("info", f"a person said: {event.text}", task=task.id)
-    attempt = draft.attempts.get(task.attempt or "")
-    if task.state == "running" and attempt is not None and attempt.state == "running":
-        draft.put_attempt(replace(attempt, told=(*attempt.told, word.id)))
-        draft.decide(TellWorker, attempt=attempt.id, word=word.id, text=word.text)
+    if attempt is not None and works:
+        _tell_at_work(draft, attempt, word, event)
     elif task.state in ("landing", "held"):
         _take_back(draft, task.id)
+
+
+def _tell_at_work(draft: Draft, attempt: Attempt, word: Word, event: PersonSaid) -> None:
+    model = None
+    if event.tier is not None:
+        model = draft.accounts[attempt.account].model_of(event.tier)
+        if model is None:
+            raise Refused(f"{attempt.account}, where {attempt.task} is at work, has no tier {event.tier}")
+        attempt = replace(attempt, tier=event.tier, model=model)
+    draft.put_attempt(replace(attempt, told=(*attempt.told, word.id)))
+    draft.decide(
+        TellWorker, attempt=attempt.id, word=word.id, text=word.text, interrupt=event.interrupt, model=model
+    )
 
 
 def _take_back(draft: Draft, task_id: str) -> None:

@@ -237,6 +237,12 @@ def _no_model(draft: Draft, attempt: Attempt, fact: TurnEnded) -> None:
     stop(draft, attempt, "limited", how="quick", detail=fact.detail)
 
 
+def _interrupted(draft: Draft, attempt: Attempt, fact: TurnEnded) -> None:
+    """A person broke the turn off to say something, which the client takes up at once; or nobody of ours did."""
+    if not attempt.told:
+        _retry(draft, attempt, fact)
+
+
 def _retry(draft: Draft, attempt: Attempt, fact: TurnEnded) -> None:
     stop(draft, attempt, fact.outcome, how="quick", detail=fact.detail)
 
@@ -248,6 +254,7 @@ _RULES: dict[str, _Rule] = {
     "busy": _busy,
     "login": _login,
     "no_model": _no_model,
+    "interrupted": _interrupted,
 }
 
 

@@ -16,13 +16,14 @@ from workers.spool import Follower, Record
 POLL_S = 0.1
 
 
-def say(home: Home, task_id: str, text: str) -> Done:
-    """Raises NotDone."""
+def say(home: Home, task_id: str, text: str, *, interrupt: bool = False, tier: str | None = None) -> Done:
+    """Raises NotDone. `interrupt` ends the running turn first; `tier` is what the session goes on with."""
     event = stamp()
     # With its dashes: the client gives it back when it takes the words up.
-
     word = str(UUID(event["id"]))
-    return submit(home, PersonSaid(**event, task=task_id, word=word, text=text))
+    return submit(
+        home, PersonSaid(**event, task=task_id, word=word, text=text, interrupt=interrupt, tier=tier)
+    )
 
 
 def cancel(home: Home, task_id: str) -> Done:

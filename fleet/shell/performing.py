@@ -17,7 +17,7 @@ from fleet.ports import Clock
 from fleet.shell.finishing import Finisher
 from fleet.shell.stamp import stamp
 from fleet.shell.starting import CannotStart, Starter
-from workers.client.say import user_message
+from workers.client.say import interrupt, set_model, user_message
 from workers.orders import Close, Order, Say, Stop
 
 T = TypeVar("T")
@@ -45,8 +45,7 @@ class Performer:
         if isinstance(effect, decisions.StartWorker):
             return await self._start(effect, current)
         if isinstance(effect, decisions.TellWorker):
-            line = user_message(effect.text, effect.word).decode()
-            return await self._order(effect.attempt, Say(effect.id, line), current())
+            return await self._tell(effect, current())
         if isinstance(effect, decisions.StopWorker):
             return await self._stop(effect, current())
         if isinstance(effect, decisions.CheckWork):
@@ -105,6 +104,20 @@ class Performer:
                 resumed=started.resumed,
             )
         ]
+
+    async def _tell(self, effect: decisions.TellWorker, fleet: Fleet) -> list[events.Event]:
+        """An interrupt goes first, so that the words begin a turn of their own and are not broken off with the old."""
+        lines = []
+        if effect.model is not None:
+            lines.append((f"{effect.id}.model", set_model(f"{effect.id}.model", effect.model)))
+        if effect.interrupt:
+            lines.append((f"{effect.id}.interrupt", interrupt(f"{effect.id}.interrupt")))
+        lines.append((effect.id, user_message(effect.text, effect.word)))
+        for order_id, line in lines:
+            reports = await self._order(effect.attempt, Say(order_id, line.decode()), fleet)
+            if reports:
+                return reports
+        return []
 
     async def _stop(self, effect: decisions.StopWorker, fleet: Fleet) -> list[events.Event]:
         if effect.how == "close":

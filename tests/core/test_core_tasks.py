@@ -7,6 +7,7 @@ import pytest
 from fleet.core import events
 from fleet.core.decisions import LandWork, TellWorker
 from fleet.core.events import TurnEnded, WordLost, WordTaken
+from fleet.core.idle import is_idle
 from fleet.core.model import Settings
 from fleet.core.step import Refused
 from fleet.core.wording import opening_id
@@ -19,6 +20,14 @@ def landing_story(**but: object) -> Story:
     story = Story(account("a"), account("b"))
     story.add(spec(land="merge", **but))
     story.to_landing()
+    return story
+
+
+def at_work() -> Story:
+    story = Story(account("a"))
+    story.add(spec())
+    story.start()
+    story.opened()
     return story
 
 
@@ -376,3 +385,55 @@ def test_prune_removes_only_the_worktrees_of_tasks_that_have_ended() -> None:
     assert story.fleet.worktrees["t1"].preserved == "refs/fleet/kept/t1"
     with pytest.raises(Refused, match="only the worktree of a task that has ended"):
         in_state("running").tell(events.PruneAsked, tasks=("t1",))
+
+
+def test_an_interrupted_turn_ends_nothing_while_the_session_is_owed_words() -> None:
+    story = at_work()
+    decided = story.tell(
+        events.PersonSaid, task="t1", word="w1", text="stop that", interrupt=True, tier="opus"
+    )
+    (told,) = [d for d in decided if isinstance(d, TellWorker)]
+    assert (told.interrupt, told.model) == (True, "o")
+    assert story.end_turn("interrupted") == []
+    assert (story.attempt("t1.1").state, story.attempt("t1.1").tier) == ("running", "opus")
+
+
+def test_another_tier_is_refused_where_there_is_none_or_nobody_is_at_work() -> None:
+    story = at_work()
+    with pytest.raises(Refused, match="has no tier mythical"):
+        story.tell(events.PersonSaid, task="t1", word="w1", text="x", tier="mythical")
+    assert story.task().words == ()
+    story.end_turn("finished")
+    with pytest.raises(Refused, match="no worker at work"):
+        story.tell(events.PersonSaid, task="t1", word="w2", text="x", tier="opus")
+
+
+def test_a_trouble_is_told_until_the_task_moves_on() -> None:
+    story = Story(account("a"))
+    story.add()
+    story.opened()
+    story.finish()
+    story.tell(events.PerformFailed, task="t1", effect="d9", story="disk full")
+    story.tell(events.PerformFailed, task="t1", effect="d9", story="disk full")
+    assert "trouble: disk full" in story.why().summary
+    assert story.notes().count("disk full") == 1
+    story.tell(events.PerformWentWell, task="t1", effect="another")
+    assert "disk full" in story.why().summary
+    story.check()
+    assert "disk full" not in story.why().summary
+
+
+def test_lasting_trouble_of_a_check_lets_the_worker_go_and_says_that_a_person_must_act() -> None:
+    """Whatever waits behind it is stuck, too; once it can be verified it goes on."""
+    story = Story(account("a"))
+    story.add(spec(key="first"), spec(after=("first",)))
+    story.opened()
+    story.finish()
+    stop = story.tell(events.PerformFailed, task="t1", effect="d9", story="worktree gone", lasting=True)
+    assert kinds(stop) == ["StopWorker"]
+    assert not is_idle(story.fleet)
+    story.exit()
+    assert is_idle(story.fleet)
+    assert story.why("t1").stuck and story.why("t2").advice == "see: fleet why t1"
+    story.check()
+    assert story.task("t1").state == "landed" and story.task("t2").state == "running"

@@ -65,6 +65,42 @@ def test_words_reach_a_session_that_works_and_one_that_is_verified(household: Ma
     assert "fleet task add" in refused.stderr and "retry" not in refused.stderr
 
 
+def test_an_interrupt_and_another_tier_reach_the_running_session(household: MakeHousehold) -> None:
+    """A person breaks off a tool that would run for ever; the same worker goes on as told, with the other model."""
+    script = Script(
+        accounts=(subscription("first"),),
+        tasks=(
+            job(
+                "work",
+                runs("touch begun; while :; do sleep 0.05; done"),
+                stop_that=(writes("other.txt", "other\n"), says("Done the other way.")),
+            ),
+        ),
+    )
+    house = household(script)
+    house.make_repo()
+    house.add_account("first")
+    with house.coordinator():
+        task = house.add_task(
+            *(prompt("work"), "--target", "main", "--land", "merge", "--allow-tool", "Bash")
+        )
+        house.wait_for(lambda: house.seen(task)["worktree"] and house.seen(task)["worktree"]["path"], "")
+        begun = house.root / house.seen(task)["worktree"]["path"] / "begun"
+        house.wait_for(begun.exists, "the tool never ran")
+        begun.unlink()
+        house.fleet("task", "say", task, "Stop that, do it the other way.", "--interrupt", "--tier", "opus")
+        house.wait_for_state(task, "landed")
+        refused = house.run("task", "say", task, "Once more.", "--tier", "sonnet")
+        assert refused.returncode == 1 and "has landed" in refused.stderr
+
+    assert house.git("show", "main:other.txt") == "other\n"
+    (attempt,) = house.seen(task)["attempts"]
+    assert (attempt["tier"], attempt["reason"]) == ("opus", "finished")
+    models = [r.model or "" for r in house.double.turns if r.task == "work"]
+    assert "sonnet" in models[0] and "opus" in models[-1]
+    assert house.leftovers() == []
+
+
 def test_a_failed_verification_goes_back_to_the_session_a_bounded_number_of_times(
     household: MakeHousehold,
 ) -> None:
