@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from fleet.cli.show import as_json, clock, table
+from fleet.cli.show import as_json, clock, table, window
 from fleet.homepath import home_path
 from fleet.service import reading
 
@@ -25,6 +25,8 @@ def status(args: Words) -> int:
     print(f"coordinator: {process}    {home}")
     counts = ", ".join(f"{count} {state}" for state, count in sorted(found["tasks"].items()))
     print(f"tasks: {counts or 'none (fleet task add)'}")
+    for trouble in found["troubles"]:
+        print(f"  {trouble['task']} {trouble['state']}, in trouble: {trouble['story']}")
     if found["accounts"]:
         print()
         table(("ACCOUNT", "KIND", "STATE", "BUCKETS"), [_account(a) for a in found["accounts"]])
@@ -35,15 +37,8 @@ def status(args: Words) -> int:
 
 
 def _account(account: dict[str, Any]) -> tuple[str, ...]:
-    buckets = ", ".join(_bucket(bucket) for bucket in account["buckets"]) or "unknown"
+    buckets = ", ".join(window(bucket) for bucket in account["buckets"]) or "unknown"
     return account["name"], account["kind"], account["state"], buckets
-
-
-def _bucket(bucket: dict[str, Any]) -> str:
-    used = "?" if bucket["utilization"] is None else f"{bucket['utilization']:.0%}"
-    refused = " refused" if bucket["status"] == "rejected" else ""
-    until = f" until {clock(bucket['resets_at'])}" if bucket["resets_at"] else ""
-    return f"{bucket['name']} {used}{refused}{until}"
 
 
 def _worker(worker: dict[str, Any]) -> tuple[str, ...]:

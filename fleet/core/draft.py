@@ -79,9 +79,12 @@ class Draft:
         self._fields[name] = value
 
     def put_task(self, task: Task) -> Task:
+        """Writes the task. A trouble is one of the state it came in."""
         before = self.tasks.get(task.id)
         if before is not None:
             check_transition("task", task.id, before.state, task.state, self.cause)
+            if before.state != task.state and task.trouble is not None:
+                task = replace(task, trouble=None)
         self._requeue(before, task)
         return self._write("tasks", task.id, task)
 

@@ -61,11 +61,13 @@ class AccountRemoved(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountVerified(Event):
-    """A real request with its credential was answered (`ok`), or refused with `detail`."""
+    """A real request with its credential was answered (`ok`), or refused with `detail`. `readings` are what the answer
+    said about the account's windows."""
 
     name: str
     ok: bool
     detail: str = ""
+    readings: tuple[WindowReading, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,6 +75,16 @@ class TaskSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Trouble:
+    """What the coordinator tries for a task again and again, in vain so far: the decision `effect`. `lasting` means
+    that only a person can change it."""
+
+    effect: str
+    story: str
+    lasting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """A piece of work and how far it has come.
 
@@ -109,6 +119,7 @@ class Task:
     landing_since_ms: int | None = None
     landing_begun: bool = False
     ended_ms: int | None = None
+    trouble: Trouble | None = None
 
     @property
     def budget_left_usd(self) -> float | None:

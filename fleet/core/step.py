@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fleet.core import events, finishing, people, reports, workers, worktrees
+from fleet.core import events, finishing, people, reports, troubles, workers, worktrees
 from fleet.core.decisions import AnyDecision
 from fleet.core.draft import Draft
 from fleet.core.model import Fleet, Host
@@ -67,4 +67,6 @@ _RULES: dict[type, Callable[[Draft, Any], None]] = {
     events.LandingEnded: finishing.landing_ended,
     events.HeldSeen: finishing.held_seen,
     events.WorktreeRemoved: worktrees.worktree_removed,
+    events.PerformFailed: troubles.perform_failed,
+    events.PerformWentWell: troubles.perform_went_well,
 }

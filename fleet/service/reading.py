@@ -41,6 +41,10 @@ def status(home: Home, now_ms: int | None = None) -> Record:
                 for body in rows.bodies("accounts", "accounts")
             ],
             "tasks": dict(rows.plain("task_states")),
+            "troubles": [
+                {"task": body["id"], "state": body["state"], "story": shapes.trouble(body)}
+                for body in rows.bodies("tasks", "tasks_in_trouble")
+            ],
             "workers": workers,
             "hosts": [shapes.host(body, workers) for body in rows.bodies("hosts", "hosts")],
             "coordinator": coordinator(home),

@@ -110,8 +110,15 @@ def task_brief(body: Record) -> Record:
         "landed_commit": body["landed_commit"],
         "after": body["after"],
         "reason": body["reason"] or None,
+        "trouble": trouble(body),
         "created_at": iso(body["created_ms"]),
     }
+
+
+def trouble(body: Record) -> str | None:
+    """What the coordinator tries in vain for the task; bodies of older versions have no such field."""
+    found = body.get("trouble")
+    return found["story"] if found else None
 
 
 def task_full(body: Record) -> Record:

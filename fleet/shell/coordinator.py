@@ -16,6 +16,7 @@ from anyio import to_thread
 from anyio.abc import TaskGroup
 
 from fleet.core import decisions, events, idle
+from fleet.core.model import Trouble
 from fleet.core.people import Refused
 from fleet.engine import Applied, Engine
 from fleet.ports import Clock, StoreFailed
@@ -25,6 +26,7 @@ from fleet.shell.following import Following
 from fleet.shell.logs import Veil
 from fleet.shell.performing import Performer
 from fleet.shell.stamp import stamp
+from workers.git import GitError
 from workers.host import LocalHost, RunHeld
 from workers.processes import ProcessesRemain
 
@@ -38,6 +40,10 @@ MEMORY_GRAIN_BYTES = 64_000_000
 """Free memory is told to the core in steps of this, so that its jitter is not a change worth a write."""
 RETRY_S_FIRST = 0.5
 RETRY_S_MAX = 30.0
+TRIES_BEFORE_TOLD = 2
+"""So often has a decision failed when its task is said to be in trouble: what passes at once is none."""
+TRIES_BEFORE_LASTING = 5
+"""So often has it failed, some seconds long, when a repository's fault is taken to be a person's matter."""
 STORE_RETRY_S = 1.0
 ANSWER_S_MAX = 10.0
 
@@ -143,7 +149,7 @@ class Coordinator:
         self._group.start_soon(self._perform, effect)
 
     async def _perform(self, effect: decisions.Effect) -> None:
-        pause = RETRY_S_FIRST
+        pause, tries = RETRY_S_FIRST, 0
         about = {"task": getattr(effect, "task", None), "attempt": getattr(effect, "attempt", None)}
         about = {key: value for key, value in about.items() if value is not None}
         while True:
@@ -153,15 +159,35 @@ class Coordinator:
             # The border between the coordinator and everything it performs: whatever fails in one performer (a full
             # disk, a bug) must not end the others, and the decision stays outstanding until it has been performed.
             except Exception as failed:  # noqa: BLE001
-                story = (
-                    f"{type(effect).__name__} failed and is tried again: {failed or type(failed).__name__}"
-                )
-                self._complain(effect.id, story, **about)
+                what, why = type(effect).__name__, str(failed) or type(failed).__name__
+                self._complain(effect.id, f"{what} failed and is tried again: {why}", **about)
+                tries += 1
+                await self._say_trouble(effect, f"{what}: {why}", tries, lasting=_is_lasting(failed))
                 await anyio.sleep(pause)
                 pause = min(pause * 2, RETRY_S_MAX)
         self._recovered(effect.id, type(effect).__name__)
+        trouble = self._trouble_of(effect)
+        if trouble is not None:
+            well = events.PerformWentWell(**self._stamp(), task=_task_of(effect), effect=effect.id)
+            happened = [well, *happened]
         await self.apply(*happened, done=(effect.id,))
         del self._performing[effect.id]
+
+    async def _say_trouble(self, effect: decisions.Effect, story: str, tries: int, *, lasting: bool) -> None:
+        """Tells the core once for each story, so that `why` and `status` know it, too."""
+        lasting = lasting and tries >= TRIES_BEFORE_LASTING
+        trouble = Trouble(effect.id, story, lasting)
+        if tries >= TRIES_BEFORE_TOLD and self._trouble_of(effect) != trouble:
+            told = events.PerformFailed(
+                **self._stamp(), task=_task_of(effect), effect=effect.id, story=story, lasting=lasting
+            )
+            await self.apply(told)
+
+    def _trouble_of(self, effect: decisions.Effect) -> Trouble | None:
+        """The trouble that its task is in for this very decision."""
+        task = self.engine.fleet.tasks.get(_task_of(effect))
+        trouble = task.trouble if task is not None else None
+        return trouble if trouble is not None and trouble.effect == effect.id else None
 
     # --- following ---
 
@@ -237,13 +263,19 @@ class Coordinator:
         if self._draining_to_stop:
             return not self.engine.fleet.attempts
         kept = {effect.task for effect in self._performing.values() if self._is_kept(effect)}
-        if len(kept) < len(self._performing):
+        awaited = [e for e in self._performing.values() if not self._is_kept(e) and not self._is_in_vain(e)]
+        if awaited:
             return False
         return self.until_idle and idle.is_idle(self.engine.fleet, kept)
 
     def _is_kept(self, effect: decisions.Effect) -> TypeGuard[decisions.RemoveWorktree]:
         """A worktree that cannot be removed now: that keeps nobody waiting, each next coordinator tries it again."""
         return isinstance(effect, decisions.RemoveWorktree) and effect.id in self._unwell
+
+    def _is_in_vain(self, effect: decisions.Effect) -> bool:
+        """One that only a person can make possible: that, too, each next coordinator tries again."""
+        trouble = self._trouble_of(effect)
+        return trouble is not None and trouble.lasting
 
     # --- commands and signals ---
 
@@ -293,3 +325,14 @@ class Coordinator:
             async for _ in signals:
                 self._stop.set()
                 return
+
+
+def _task_of(effect: decisions.Effect) -> str:
+    if isinstance(effect, decisions.LandWork | decisions.LookAtHeld | decisions.RemoveWorktree):
+        return effect.task
+    return effect.attempt.rpartition(".")[0]
+
+
+def _is_lasting(failed: Exception) -> bool:
+    """Whether the repository or the worktree is at fault, not the host: that doesn't pass by itself."""
+    return isinstance(failed, GitError) and not failed.of_the_host

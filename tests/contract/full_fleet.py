@@ -16,7 +16,19 @@ from fleet.core.decisions import (
     StopWorker,
     TellWorker,
 )
-from fleet.core.model import Account, Attempt, Bucket, Fleet, Host, Task, TaskSpec, Tokens, Word, Worktree
+from fleet.core.model import (
+    Account,
+    Attempt,
+    Bucket,
+    Fleet,
+    Host,
+    Task,
+    TaskSpec,
+    Tokens,
+    Trouble,
+    Word,
+    Worktree,
+)
 
 SPEC = TaskSpec(
     prompt="Repariere den Zähler “ñ” 🦉\nund prüfe ihn",
@@ -128,6 +140,7 @@ def full_fleet(home_id: str) -> Fleet:
             words=WORDS,
             landing_since_ms=6_500,
             landing_begun=True,
+            trouble=Trouble("d2", "No space left on device", lasting=True),
         ),
         Task(id="t10", number=10, spec=SPEC, created_ms=2_600, state="queued"),
         Task(

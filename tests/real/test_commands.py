@@ -58,7 +58,14 @@ def test_what_only_reads_works_without_a_coordinator(household: MakeHousehold) -
     house = household(SCRIPT)
     house.make_repo()
     empty = house.json("status")
-    assert empty == {"accounts": [], "tasks": {}, "workers": [], "hosts": [], "coordinator": None}
+    assert empty == {
+        "accounts": [],
+        "tasks": {},
+        "troubles": [],
+        "workers": [],
+        "hosts": [],
+        "coordinator": None,
+    }
     assert house.json("task", "list") == [] and house.json("account", "list") == []
     assert house.json("worktree", "list") == []
     assert not house.home.exists() or not (house.home / "fleet.db").exists(), "reading made a database"

@@ -17,6 +17,8 @@ from anyio import to_thread
 
 from fleet.core import events
 from fleet.core.decisions import StopWorker, TellWorker
+from fleet.core.dispatch import explain
+from fleet.core.idle import stuck
 from fleet.core.model import Account, Attempt, Fleet, TaskSpec
 from fleet.engine import Engine
 from fleet.home import Home
@@ -32,6 +34,7 @@ from fleet.shell.starting import CannotStart, Starter
 from fleet.store.sqlite import SqliteStore
 from tests.shell.spools import TIERS
 from tests.shell.stand_ins import Finishing, Workers
+from workers.git import GitError
 from workers.host import LocalHost
 
 DEADLINE_S = 30.0
@@ -190,7 +193,7 @@ def test_a_performer_that_fails_is_tried_again_while_the_others_go_on(house: Hou
     assert house.states() == ["landed", "landed"]
     assert landed_first == ["t2"]
     assert house.workers.starts["t1.1"] > 1
-    stories = [text for text in house.told() if "a bug in the performer" in text]
+    stories = [text for text in house.told() if text.startswith("StartWorker failed")]
     assert stories == ["StartWorker failed and is tried again: a bug in the performer"]
     assert "StartWorker works again" in house.told()
 
@@ -209,6 +212,56 @@ def test_a_check_that_fails_for_the_environment_decides_nothing(house: House) ->
     assert house.states() == ["landed"]
     assert house.finishing.checked["t1"] == 4
     assert fleet.tasks["t1"].repairs == 0
+
+
+def test_why_and_status_tell_what_is_tried_in_vain_until_it_goes_well(house: House) -> None:
+    """Once for each story, however often it is tried; what has passed is told no more."""
+    full = [True]
+
+    def disk() -> None:
+        if full[0]:
+            raise OSError(28, "No space left on device")
+
+    house.finishing.before = disk
+    house.engine.apply((account(), tasks("one")))
+
+    async def free_some_space(made: Coordinator) -> None:
+        await until(lambda: house.finishing.checked["t1"] > 4)
+        fleet = made.engine.fleet
+        explained = explain(fleet, fleet.tasks["t1"])
+        assert "No space left on device; it is tried again" in explained.summary
+        assert not explained.stuck
+        (told,) = status(house.home.root)["troubles"]
+        assert (told["task"], told["state"]) == ("t1", "checking")
+        assert "No space left on device" in told["story"]
+        full[0] = False
+
+    fleet = house.run(free_some_space)
+    assert fleet.tasks["t1"].state == "landed" and fleet.tasks["t1"].trouble is None
+    history = [line["text"] for line in task(house.home.root, "t1")["history"]]
+    assert len([text for text in history if "No space left" in text]) == 1
+
+
+def test_a_worktree_that_is_gone_for_good_keeps_nobody_waiting_and_is_tried_by_the_next(house: House) -> None:
+    """Its worker is let go, the others end, and when a person has brought it back it goes on where it was."""
+    gone = [True]
+
+    def look() -> None:
+        if gone[0]:
+            raise GitError("its worktree is gone: bring it back")
+
+    house.finishing.before = look
+    house.engine.apply((account(), tasks("one")))
+    fleet = house.run()
+    assert (house.states(), fleet.attempts) == (["checking"], {})
+    (explained,) = stuck(fleet)
+    assert "its worktree is gone: bring it back" in explained.summary
+    gone[0] = False
+    house.crash()
+    fleet = house.run()
+    assert house.states() == ["landed"]
+    assert fleet.tasks["t1"].trouble is None
+    assert house.workers.starts == {"t1.1": 1}
 
 
 def test_a_worker_that_cannot_be_started_is_the_cores_matter(house: House) -> None:

@@ -37,7 +37,8 @@ def home(tmp_path: Path) -> Path:
 
 
 def test_a_home_without_a_database_is_an_empty_one(tmp_path: Path) -> None:
-    empty: dict[str, object] = {"accounts": [], "tasks": {}, "workers": [], "hosts": [], "coordinator": None}
+    lists: dict[str, object] = {name: [] for name in ("accounts", "troubles", "workers", "hosts")}
+    empty: dict[str, object] = {**lists, "tasks": {}, "coordinator": None}
     assert reading.status(tmp_path) == reading.status(tmp_path / "nowhere") == empty
     assert reading.tasks(tmp_path) == reading.accounts(tmp_path) == reading.worktrees(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
@@ -46,6 +47,7 @@ def test_a_home_without_a_database_is_an_empty_one(tmp_path: Path) -> None:
 def test_status_counts_tasks_and_names_workers_and_hosts(home: Path) -> None:
     status = reading.status(home, NOW_MS)
     assert status["tasks"] == {"landed": 1, "queued": 2, "running": 1}
+    assert status["troubles"] == [{"task": "t2", "state": "running", "story": "No space left on device"}]
     assert status["workers"] == [
         {
             "attempt": "t2.3",
@@ -175,6 +177,7 @@ def test_tasks_are_listed_in_their_order_or_by_state(home: Path) -> None:
             "landed_commit": None,
             "after": ["t1"],
             "reason": "limited",
+            "trouble": "No space left on device",
             "created_at": "1970-01-01T00:00:02.500Z",
         }
     ]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fleet.core import headroom
 from fleet.core.dispatch.feasible import Refusal, backs_off_until, held_back, refusal, waits_for
 from fleet.core.dispatch.room import Room
-from fleet.core.model import Account, Fleet, Task
+from fleet.core.lifecycles import TASK_ENDS
+from fleet.core.model import Account, Fleet, Task, Trouble
 
 DEAD_ENDS = frozenset({"failed", "cancelled"})
 
@@ -27,8 +28,26 @@ class Explanation:
     advice: str = ""
 
 
+def needs_a_person(task: Task) -> bool:
+    """Whether an open task cannot go on until a person has mended what it is in trouble for."""
+    return task.trouble is not None and task.trouble.lasting and task.state not in TASK_ENDS
+
+
 def explain(fleet: Fleet, task: Task) -> Explanation:
     """Explains any task's present state."""
+    explained = _explained(fleet, task)
+    return explained if task.trouble is None else _troubled(explained, task.trouble)
+
+
+def _troubled(explained: Explanation, trouble: Trouble) -> Explanation:
+    summary = f"{explained.summary}; trouble: {trouble.story}; it is tried again"
+    if explained.stuck or not trouble.lasting:
+        return replace(explained, summary=summary)
+    advice = explained.advice or "mend the cause of the trouble, then it goes on by itself (fleet up)"
+    return replace(explained, summary=summary, stuck=True, advice=advice)
+
+
+def _explained(fleet: Fleet, task: Task) -> Explanation:
     if task.state == "queued":
         return _queued(fleet, task)
     if task.state == "waiting":
@@ -56,7 +75,7 @@ def _blocker(fleet: Fleet, task: Task) -> Task | None:
     frontier = deque(waits_for(fleet, task))
     while frontier:
         found = frontier.popleft()
-        if found.state in DEAD_ENDS or found.state == "held":
+        if found.state in DEAD_ENDS or found.state == "held" or needs_a_person(found):
             return found
         if found.state == "queued" and _queued(fleet, found).stuck:
             return found

@@ -7,6 +7,9 @@ SELECT id, body FROM tasks ORDER BY seq;
 -- name: tasks_in_state
 SELECT id, body FROM tasks WHERE state = :state ORDER BY seq;
 
+-- name: tasks_in_trouble
+SELECT id, body FROM tasks WHERE instr(body, '"trouble":{') > 0 ORDER BY seq;
+
 -- name: task
 SELECT id, body FROM tasks WHERE id = :id;
 
