@@ -7,7 +7,7 @@ import os
 import sys
 
 from fleet.cli.run import Failed
-from fleet.cli.show import as_json, clock, say, table
+from fleet.cli.show import as_json, clock, say, table, window
 from fleet.home import find_home
 from fleet.service import reading
 
@@ -80,9 +80,12 @@ def verify(args: argparse.Namespace) -> int:
 
     verified = accounts.verify(find_home(os.environ), args.name)
     if args.json:
-        as_json({"name": args.name, "ok": verified.ok, "refused": verified.refused, "story": verified.story})
+        keys = ("ok", "refused", "story", "windows")
+        as_json({"name": args.name, **{key: getattr(verified, key) for key in keys}})
     elif verified.ok:
-        say(f"{args.name} works: {verified.story}")
+        say(
+            "; ".join([f"{args.name} works", *filter(None, [verified.story]), *map(window, verified.windows)])
+        )
     elif verified.refused:
         say(f"{args.name} does not work, and rests until its credential is renewed: {verified.story}")
     else:

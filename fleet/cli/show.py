@@ -28,6 +28,16 @@ def say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
+def window(bucket: dict[str, Any]) -> str:
+    """One bucket in few words: how full it is, and until when."""
+    used = "?" if bucket["utilization"] is None else f"{bucket['utilization']:.0%}"
+    refused = bucket["status"] == "rejected"
+    words = f"{bucket['name']} {used}{' refused' if refused else ''}"
+    if not bucket["resets_at"]:
+        return words
+    return f"{words} {'until' if refused else 'resets'} {clock(bucket['resets_at'])}"
+
+
 def clock(iso: str | None) -> str:
     """An ISO time as the person's own clock shows it; a dash where it is unknown."""
     if iso is None:

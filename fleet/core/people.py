@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from fleet.core import headroom
 from fleet.core.decisions import TellWorker
 from fleet.core.draft import Draft
 from fleet.core.events import (
@@ -219,6 +220,17 @@ def account_verified(draft: Draft, event: AccountVerified) -> None:
     account = draft.accounts.get(event.name)
     if account is None or account.state == "removed":
         raise Refused(f"there is no account {event.name}: see `fleet account list`")
+    changed = headroom.merged(
+        draft.buckets,
+        account.pool,
+        event.readings,
+        at_ms=event.at_ms,
+        now_ms=draft.now_ms,
+        source="verify",
+        settings=draft.before.settings,
+    )
+    for key, bucket in changed.items():
+        draft.put_bucket(key, bucket)
     state: AccountState = "ready" if event.ok else "quarantined"
     draft.put_account(replace(account, state=state, reason=event.detail))
     draft.note("info" if event.ok else "warning", f"verified: {state} {event.detail}", account=account.name)

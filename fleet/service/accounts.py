@@ -6,16 +6,26 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
-from fleet.core.events import AccountAdded, AccountRemoved, AccountVerified
+from fleet.core.events import (
+    AccountAdded,
+    AccountRemoved,
+    AccountVerified,
+    TurnEnded,
+    WindowReading,
+    WindowsRead,
+)
 from fleet.core.model import Account
 from fleet.home import Home
 from fleet.service.clients import find_client
 from fleet.service.requests import NotDone, NotKnown, stamp, submit
+from fleet.service.shapes import iso
 from fleet.service.snapshot import home_id, snapshot
+from fleet.shell.facts import Listener
 from fleet.shell.starting import profile_of
 from profiles.isolation import PLACEHOLDER, worker_environment
 from profiles.login import LoginUnknown, login_command, login_state
@@ -23,6 +33,7 @@ from profiles.profile import InvalidProfile, Profile
 from profiles.secrets import NoUsableKeyring, Secrets, open_secrets
 from profiles.token import InvalidToken, read_token
 from workers.client import lines, stream, verdict
+from workers.spool import Record
 
 VERIFY_TIMEOUT_S = 120.0
 VERIFY_PROMPT = "Reply with the single word OK."
@@ -30,11 +41,28 @@ VERIFY_PROMPT = "Reply with the single word OK."
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """`refused`: the credential itself was, and nothing else went wrong on the way."""
+    """`refused`: the credential itself was, and nothing else went wrong on the way. `story` is empty where there is
+    nothing to add. `readings`: the windows that the client named."""
 
     ok: bool
     story: str
     refused: bool = False
+    readings: tuple[WindowReading, ...] = ()
+
+    @property
+    def windows(self) -> list[dict[str, Any]]:
+        """As the read models show buckets; of several readings of one window the last."""
+        last = {reading.name: reading for reading in self.readings}
+        return [
+            {
+                "name": reading.name,
+                "scope": reading.scope,
+                "utilization": reading.utilization,
+                "resets_at": iso(reading.resets_ms),
+                "status": "rejected" if reading.refused else reading.status or "unknown",
+            }
+            for reading in last.values()
+        ]
 
 
 def add(home: Home, profile: Profile, raw_token: str | None) -> str | None:
@@ -137,7 +165,10 @@ def verify(home: Home, name: str) -> Verified:
     verified = _ask(home, account)
     if verified.ok or verified.refused:
         detail = "" if verified.ok else verified.story
-        submit(home, AccountVerified(**stamp(), name=name, ok=verified.ok, detail=detail))
+        submit(
+            home,
+            AccountVerified(**stamp(), name=name, ok=verified.ok, detail=detail, readings=verified.readings),
+        )
     return verified
 
 
@@ -165,7 +196,8 @@ def _ask(home: Home, account: Account) -> Verified:
     argv += ["--max-turns", "1", "--no-session-persistence"]
     with TemporaryDirectory(prefix="fleet-verify-") as empty:
         env = {**isolation.env, "CLAUDE_CODE_MAX_RETRIES": "2"}
-        return _judge(argv, env, isolation.secret_fd, secret, Path(empty))
+        verified, said = _judge(argv, env, isolation.secret_fd, secret, Path(empty))
+    return replace(verified, readings=_readings(account, said))
 
 
 def _secret(home: Home, account: Account) -> str:
@@ -179,8 +211,8 @@ def _secret(home: Home, account: Account) -> str:
 
 def _judge(
     argv: list[str], env: Mapping[str, str], secret_fd: int | None, secret: str | None, cwd: Path
-) -> Verified:
-    """Runs the client once; the secret goes to it through a pipe."""
+) -> tuple[Verified, list[bytes]]:
+    """Runs the client once; the secret goes to it through a pipe. Gives the lines that it said, too."""
     command = argv
     if secret is not None and secret_fd is not None:
         # The shell only moves the pipe from standard input to the descriptor the client reads.
@@ -198,16 +230,26 @@ def _judge(
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return Verified(False, f"no answer within {VERIFY_TIMEOUT_S:.0f} s")
+        return Verified(False, f"no answer within {VERIFY_TIMEOUT_S:.0f} s"), []
     seen, result = verdict.Seen(), None
-    for text in ended.stdout.splitlines():
-        line = stream.read(text.encode())
+    said = [text.encode() for text in ended.stdout.splitlines()]
+    for text in said:
+        line = stream.read(text)
         seen = seen.after(line)
         result = line if isinstance(line, lines.Result) else result
     judged = verdict.judge(result, seen, verdict.Exit(ended.returncode, None, ended.stderr))
     # A limit shows that the credential works, as an answer does.
     ok = judged.kind in (verdict.Kind.FINISHED, verdict.Kind.LIMITED, verdict.Kind.TURNS, verdict.Kind.BUSY)
-    return Verified(ok, judged.reason, refused=judged.kind in (verdict.Kind.LOGIN, verdict.Kind.BILLING))
+    story = "" if judged.kind in (verdict.Kind.FINISHED, verdict.Kind.TURNS) else judged.reason
+    return Verified(ok, story, refused=judged.kind in (verdict.Kind.LOGIN, verdict.Kind.BILLING)), said
+
+
+def _readings(account: Account, said: list[bytes]) -> tuple[WindowReading, ...]:
+    """Of the account's windows, heard as from a worker."""
+    at_ms = int(stamp()["at_ms"])
+    heard = Listener(dict(account.tiers)).hear(Record("o", at_ms, line) for line in said)
+    telling = (fact for fact in heard.facts if isinstance(fact, WindowsRead | TurnEnded))
+    return tuple(reading for fact in telling for reading in fact.readings)
 
 
 def parse_env(pairs: list[str]) -> dict[str, str]:

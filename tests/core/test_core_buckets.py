@@ -229,3 +229,15 @@ def test_the_same_readings_again_change_nothing(story: list[WindowReading]) -> N
         {**once, **again}, "a", [last], at_ms=START_MS, now_ms=START_MS, source="stream", settings=SETTINGS
     )
     assert twice == {}
+
+
+def test_what_verifying_an_account_saw_of_its_windows_is_known_at_once() -> None:
+    """Also a refusal: it closes the account's bucket although the credential works."""
+    story = Story(account("a"))
+    story.tell(events.AccountVerified, name="a", ok=True, readings=(reading(used=0.31),))
+    bucket = story.fleet.buckets["a/five_hour"]
+    assert (bucket.utilization, bucket.source) == (0.31, "verify")
+    story.tell(events.AccountVerified, name="a", ok=True, readings=(refusal(),))
+    assert story.add() == []
+    assert story.fleet.accounts["a"].state == "ready"
+    assert started(story.wait(HOUR_MS)) == ["t1.1"]
