@@ -14,6 +14,9 @@ def listing(args: argparse.Namespace) -> int:
     found = reading.worktrees(find_home(os.environ).root)
     if args.json:
         return as_json(found)
+    if not found:
+        say("no worktrees: one is made for each task that begins")
+        return 0
     rows = [(w["task"], w["task_state"], w["state"], w["path"] or "-", w["preserved"] or "") for w in found]
     table(("TASK", "TASK STATE", "STATE", "PATH", "PRESERVED"), rows)
     return 0

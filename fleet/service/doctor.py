@@ -37,6 +37,14 @@ class Finding:
     advice: str = ""
 
 
+_NO_ACCOUNT = Finding(
+    "accounts",
+    "warning",
+    "there is none, so no task can run",
+    "fleet account add NAME --kind subscription --login",
+)
+
+
 def examine(home: Home, environ: Mapping[str, str]) -> list[Finding]:
     """Every check on its own: one that cannot be made is a finding too."""
     looks: dict[str, Callable[[], list[Finding]]] = {
@@ -117,7 +125,7 @@ def _coordinator(home: Home) -> Finding:
 
 def _state(home: Home, environ: Mapping[str, str]) -> list[Finding]:
     if not home.database.exists():
-        return [Finding("database", "ok", "none yet"), *_keyring(home, "new", needed=False)]
+        return [Finding("database", "ok", "none yet"), *_keyring(home, "new", needed=False), _NO_ACCOUNT]
     try:
         fleet = snapshot(home)
     except StoreUnreadable as failed:
@@ -126,8 +134,7 @@ def _state(home: Home, environ: Mapping[str, str]) -> list[Finding]:
     accounts = [a for a in fleet.accounts.values() if a.state != "removed"]
     found += _keyring(home, fleet.home_id, needed=any(a.secret for a in accounts))
     if not accounts:
-        advice = "fleet account add NAME --kind subscription --login"
-        found.append(Finding("accounts", "warning", "there is none", advice))
+        found.append(_NO_ACCOUNT)
     return found + [_account(home, fleet, name, environ) for name in sorted(a.name for a in accounts)]
 
 

@@ -31,6 +31,7 @@ def test_a_new_home_is_well_but_for_what_is_missing(tmp_path: Path) -> None:
     assert "no-such-client" in found["client"].story
     assert found["keyring"].grade == "warning"
     assert found["coordinator"].story == "not running (fleet up)"
+    assert (found["accounts"].grade, "fleet account add" in found["accounts"].advice) == ("warning", True)
 
 
 def test_a_missing_git_is_an_error_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
