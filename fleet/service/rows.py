@@ -26,12 +26,20 @@ class Rows:
         self._statements = statements("reading.sql")
 
     def __enter__(self) -> Rows:
-        if os.path.exists(self._path):  # noqa: PTH110
+        if self._is_there():
             try:
                 self._connection = open_reader(self._path)
             except StoreUnmade:
                 self._connection = None
         return self
+
+    def _is_there(self) -> bool:
+        """Raises OSError where it cannot even be looked for: a home that is a file is not an empty fleet."""
+        try:
+            os.stat(self._path)  # noqa: PTH116
+        except FileNotFoundError:
+            return False
+        return True
 
     def __exit__(self, *_: object) -> None:
         if self._connection is not None:

@@ -15,6 +15,7 @@ from fleet.core.events import TasksAdded
 from fleet.core.model import TaskSpec
 from fleet.home import Home
 from fleet.service.requests import NotDone, stamp, submit
+from fleet.service.snapshot import snapshot
 from fleet.service.when import UnknownTime, parse_when
 from workers.client.command import BadLaunch, check_rule
 from workers.git import Git, GitError
@@ -85,8 +86,18 @@ def add(home: Home, requests: list[TaskRequest], now: datetime) -> Added:
         spec, said = _spec(request, now)
         specs.append(spec)
         warnings += said
+    warnings += _without_account(home, requests)
     done = submit(home, TasksAdded(**stamp(), specs=tuple(specs)))
     return Added(done.tasks, tuple(dict.fromkeys(warnings)))
+
+
+def _without_account(home: Home, requests: list[TaskRequest]) -> list[str]:
+    """Tiers that no account has may be mistyped, or their account may come later."""
+    accounts = [account for account in snapshot(home).accounts.values() if account.state != "removed"]
+    there = {tier for account in accounts for tier, _ in account.tiers}
+    asked = dict.fromkeys(tier for request in requests for tier in request.tier)
+    advice = f"accounts have {', '.join(sorted(there))}" if there else "fleet account add"
+    return [f"no account has the tier {tier} now ({advice})" for tier in asked if tier not in there]
 
 
 def _spec(request: TaskRequest, now: datetime) -> tuple[TaskSpec, list[str]]:

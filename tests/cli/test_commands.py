@@ -160,6 +160,40 @@ def test_a_home_that_cannot_be_a_directory_is_told_in_one_line(
         assert_told(capsys.readouterr().err, str(shell.home), "name another FLEET_HOME")
 
 
+@pytest.mark.parametrize("below", ["", "/below"])
+@pytest.mark.parametrize("words", ["status", "task list", "account list", "worktree list"])
+def test_a_home_that_is_a_file_is_not_shown_as_an_empty_fleet(
+    shell: Shell, words: str, below: str, monkeypatch: pytest.MonkeyPatch, capsys: Printed
+) -> None:
+    shell.home.write_text("")
+    monkeypatch.setenv("FLEET_HOME", f"{shell.home}{below}")
+    assert main(words.split()) == 1
+    assert_told(capsys.readouterr().err, str(shell.home), "Not a directory", "name another FLEET_HOME")
+
+
+def test_a_list_without_anything_in_it_says_so_beside_standard_output(capsys: Printed) -> None:
+    for words, story in (
+        ("worktree list", "no worktrees"),
+        ("task list", "no tasks"),
+        ("account list", "no acc"),
+    ):
+        assert main(words.split()) == 0
+        printed = capsys.readouterr()
+        assert printed.out == "" and printed.err.startswith(story)
+
+
+def test_a_tier_that_no_account_has_is_noted_when_a_task_is_added(repo: Path, capsys: Printed) -> None:
+    """Only a note: the account may come later."""
+    words = ["--kind", "local", "--base-url", "http://127.0.0.1:9", "--tier-map", "small=m"]
+    main(["account", "add", "box", *words])
+    capsys.readouterr()
+    for tier, noted in (("small", False), ("smal", True)):
+        assert main(["task", "add", "x", "--repo", str(repo), "--tier", tier]) == 0
+        printed = capsys.readouterr()
+        assert printed.out.startswith("t")
+        assert ("note: no account has the tier smal now" in printed.err) is noted
+
+
 def test_adding_prints_the_id_alone_and_notes_elsewhere(repo: Path, capsys: Printed) -> None:
     (repo / "clock.txt").write_text("12:01\n")
     assert main(["task", "add", "Turn the clock", "--repo", str(repo)]) == 0

@@ -132,13 +132,13 @@ def test_a_repository_is_found_from_a_directory_inside_it(home: Home, repo: Path
 
 def test_uncommitted_changes_are_warned_of(home: Home, repo: Path) -> None:
     (repo / "clock.txt").write_text("12:01\n")
-    (warning,) = add(home, repo=str(repo)).warnings
+    warning, *_ = add(home, repo=str(repo)).warnings
     assert "has uncommitted changes; workers start from main as committed" in warning
 
 
 def test_a_checked_out_target_of_a_merge_is_warned_of(home: Home, repo: Path) -> None:
     """The person is told before the work is done, not only when it waits to land."""
-    (warning,) = add(home, repo=str(repo), land="merge").warnings
+    warning, *_ = add(home, repo=str(repo), land="merge").warnings
     assert f"main is checked out at {repo} and is never moved under you" in warning
     git(repo, "switch", "--quiet", "--create", "mine")
     assert add(home, repo=str(repo), land="merge", target="main").warnings == ()
