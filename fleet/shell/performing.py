@@ -18,9 +18,12 @@ from fleet.shell.finishing import Finisher
 from fleet.shell.stamp import stamp
 from fleet.shell.starting import CannotStart, Starter
 from workers.client.say import interrupt, set_model, user_message
+from workers.host import RunHeld
 from workers.orders import Close, Order, Say, Stop
 
 T = TypeVar("T")
+SWEEP_AGAIN_S = 0.25
+"""Between two looks for the commands of a start that has to end."""
 
 
 @dataclass
@@ -128,14 +131,29 @@ class Performer:
 
     async def _order(self, attempt_id: str, order: Order, fleet: Fleet) -> list[events.Event]:
         """Leaves the order once the worker's start is through; a worker that never started has nothing to obey."""
-        if attempt_id not in fleet.attempts:
+        attempt = fleet.attempts.get(attempt_id)
+        if attempt is None:
             return []
+        if isinstance(order, Stop) and not attempt.began:
+            await self._cut_start_short(attempt_id)
         async with self._orders[attempt_id]:
             try:
                 await self._in_thread(None, lambda: self.starter.host.order(attempt_id, order))
             except FileNotFoundError:
                 return [self._never_began(attempt_id)]
         return []
+
+    async def _cut_start_short(self, attempt_id: str) -> None:
+        """Ends the setup commands of a start that is still at it, which then fails: a setup may take half an hour, and
+        nobody waits for it any more. Repeated, since one command may follow another. Raises ProcessesRemain."""
+        while self._orders[attempt_id].locked():
+            try:
+                await self._in_thread(None, lambda: self.starter.host.sweep(attempt_id))
+            except RunHeld:
+                return  # the worker has come to life: it obeys the order
+            with anyio.move_on_after(SWEEP_AGAIN_S):
+                async with self._orders[attempt_id]:
+                    return
 
     def _never_began(self, attempt_id: str) -> events.WorkerLost:
         return events.WorkerLost(**self._stamp(), attempt=attempt_id, detail="it had not been started yet")

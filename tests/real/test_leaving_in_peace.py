@@ -39,6 +39,21 @@ def test_a_stop_does_not_wait_for_a_setup_command(tmp_path: Path) -> None:
         assert [a["id"] for a in house.task(task)["attempts"]] == [f"{task}.1"]
 
 
+def test_a_task_that_is_cancelled_during_a_setup_command_ends_at_once(tmp_path: Path) -> None:
+    with living(tmp_path, writes("greet", "hello.txt")) as house:
+        house.extra_env["FLAGS"] = str(tmp_path)
+        house.make_repo({".fleet.toml": f"[worktree]\nsetup = ['{SETUP}']\n"})
+        house.add_account("work")
+        task = house.add_task(prompt("greet"), *MERGE)
+        with house.coordinator():
+            house.wait_for((tmp_path / "setting-up").exists, "no setup")
+            house.fleet("task", "cancel", task)
+            house.wait_for(
+                lambda: house.task(task)["worktree"]["state"] == "removed", "it waits for the setup"
+            )
+        assert house.leftovers() == []
+
+
 def test_under_nohup_a_coordinator_survives_its_terminal(tmp_path: Path) -> None:
     with living(tmp_path, writes("greet", "hello.txt")) as house:
         house.make_repo()

@@ -34,6 +34,7 @@ class Workers:
         self.plays = plays
         self.pauses_after: int | None = None
         self.before_start: Callable[[Attempt], None] = lambda attempt: None
+        self.before_sweep: Callable[[str], None] = lambda attempt: None
         self.starts: Counter[str] = Counter()
         self.orders: list[tuple[str, Order]] = []
         self.dead: set[str] = set()
@@ -83,6 +84,7 @@ class Workers:
         return attempt_id not in self.dead
 
     def sweep(self, attempt_id: str) -> tuple[int, ...]:
+        self.before_sweep(attempt_id)
         return ()
 
     def memory_free_bytes(self) -> int:

@@ -378,6 +378,31 @@ def test_a_task_cancelled_while_its_worker_is_being_started_ends_once_that_is_th
     assert house.engine.fleet.attempts == {}
 
 
+@pytest.mark.parametrize("asked", ["cancel", "stop workers"])
+def test_nobody_waits_for_the_setup_of_a_worker_that_is_to_be_stopped(house: House, asked: str) -> None:
+    """Its commands are ended, so that its start fails; a task that was only paused keeps its place unblamed."""
+    begun, swept = threading.Event(), threading.Event()
+
+    def setup(attempt: Attempt) -> None:
+        begun.set()
+        assert swept.wait(DEADLINE_S)
+        raise CannotStart("setup", "its setup command was ended by signal 15")
+
+    house.workers.before_start = setup
+    house.workers.before_sweep = lambda attempt: swept.set()
+    house.engine.apply((account(), tasks("one")))
+
+    async def stop(made: Coordinator) -> None:
+        await until(begun.is_set)
+        drain = events.DrainAsked(**stamp(), on=True, stop_workers=True)
+        await made.apply(events.CancelAsked(**stamp(), task="t1") if asked == "cancel" else drain)
+        await until(lambda: not made.engine.fleet.attempts)
+
+    fleet = house.run(stop, until_idle=False)
+    assert house.states() == ["cancelled" if asked == "cancel" else "queued"]
+    assert (fleet.tasks["t1"].faults, fleet.tasks["t1"].host_faults) == (0, 0)
+
+
 def test_a_worker_whose_supervisor_died_without_a_word_is_lost_and_its_task_goes_on(house: House) -> None:
     house.workers.plays = "killed"
     house.engine.apply((account(), tasks("one")))
