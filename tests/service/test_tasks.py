@@ -141,7 +141,8 @@ def test_a_checked_out_target_of_a_merge_is_warned_of(home: Home, repo: Path) ->
     warning, *_ = add(home, repo=str(repo), land="merge").warnings
     assert f"main is checked out at {repo} and is never moved under you" in warning
     git(repo, "switch", "--quiet", "--create", "mine")
-    assert add(home, repo=str(repo), land="merge", target="main").warnings == ()
+    again = add(home, repo=str(repo), land="merge", target="main").warnings
+    assert not any("checked out" in warning for warning in again)
 
 
 @pytest.mark.parametrize(
