@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from fleet.core import headroom
 from fleet.core.decisions import StartWorker
-from fleet.core.dispatch import Placement, choose
+from fleet.core.dispatch import Placement, Refusal, choose
 from fleet.core.draft import Draft
 from fleet.core.model import Attempt, Task, Worktree
 from fleet.core.wording import fresh_session_id
+
+REFUSALS_TOLD = 8
+"""Of what was refused when a task was placed, so that many accounts fill no journal."""
 
 
 def dispatch(draft: Draft) -> None:
@@ -35,6 +39,26 @@ def _place(draft: Draft, placement: Placement) -> None:
     if attempt.carry_from:
         how = f"moves from {attempt.carry_from} to {attempt.account}, with its session"
     draft.note("info", f"{task.spec.title}: {how} ({attempt.tier})", attempt=attempt)
+    if placement.refused:
+        draft.note("debug", _in_words(placement.refused, draft.now_ms), attempt=attempt)
+
+
+def _in_words(refused: Sequence[Refusal], now_ms: int) -> str:
+    """What was considered for a placement and not taken."""
+    shown = [
+        f"not {r.account} ({r.tier}): {r.why}{_for_how_long(r, now_ms)}" for r in refused[:REFUSALS_TOLD]
+    ]
+    further = len(refused) - len(shown)
+    return "; ".join([*shown, f"and {further} more"] if further else shown)
+
+
+def _for_how_long(refusal: Refusal, now_ms: int) -> str:
+    if refusal.until_ms is None:
+        return ""
+    minutes = -(-(refusal.until_ms - now_ms) // 60_000)
+    return (
+        f", for {minutes // 60} h {minutes % 60} min still" if minutes >= 60 else f", for {minutes} min still"
+    )
 
 
 def _restart_ramp(draft: Draft, name: str) -> None:

@@ -46,6 +46,7 @@ def as_data(explained: Explanation) -> dict[str, Any]:
             }
             for r in explained.refusals
         ],
+        "possible": [{"account": account, "tier": tier} for account, tier in explained.feasible],
     }
 
 
@@ -54,6 +55,9 @@ def as_words(explained: Explanation) -> str:
     for refused in explained.refusals:
         until = f" until {local_time(refused.until_ms)}" if refused.until_ms else ""
         lines.append(f"  not {refused.account} with {refused.tier}: {refused.why}{until}")
+    if explained.feasible:
+        also = ", ".join(f"{account} with {tier}" for account, tier in explained.feasible)
+        lines.append(f"  also possible now: {also}")
     if explained.expects_ms is not None:
         lines.append(f"  expects to run at {local_time(explained.expects_ms)}")
     if explained.advice:

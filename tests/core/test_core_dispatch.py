@@ -225,6 +225,22 @@ def test_why_of_a_worker_names_account_tier_host_and_headroom() -> None:
     assert "its work is being verified" in story.why().summary
 
 
+def test_why_of_a_worker_says_what_else_was_refused_and_what_else_would_do() -> None:
+    """Also later, when nothing but the history knows what was refused at its placement."""
+    story = Story(account("a"), account("b"), account("c"))
+    story.add(spec())
+    story.opened()
+    story.limit("t1.1")
+    assert story.attempt("t1.2").account == "b"
+    assert "not a (sonnet): five_hour was refused, for 1 h 0 min still" in story.notes()
+    story.opened("t1.2")
+    why = {r.account: r.why for r in story.why().refusals}
+    assert why == {"a": "five_hour was refused", "c": "its session stays on b, where its cache is warm"}
+    story.add(spec(tiers=("sonnet", "opus")))
+    assert story.attempt("t2.1").account == "c"
+    assert story.why("t2").feasible == (("c", "opus"),)
+
+
 def test_why_of_one_that_is_queued_behind_others_says_how_many() -> None:
     story = Story(account("a"), workers_max=1)
     story.add(spec(), spec(), spec())

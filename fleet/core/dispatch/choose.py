@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fleet.core.dispatch import price
-from fleet.core.dispatch.feasible import Placement, any_account_gives, backs_off_until, held_back, refusal
+from fleet.core.dispatch.feasible import (
+    Placement,
+    Refusal,
+    any_account_gives,
+    backs_off_until,
+    held_back,
+    refusal,
+)
 from fleet.core.dispatch.room import Room
-from fleet.core.model import Fleet, Task
+from fleet.core.model import Account, Fleet, Task
 
 Class = tuple[tuple[str, ...], str | None]
 """Queued tasks that agree in this have the same feasible placements: allowed tiers, and the account their
@@ -36,27 +43,29 @@ def choose(fleet: Fleet) -> Iterator[Placement]:
         kind: Class = (task.spec.tiers, task.session_account if task.session_id else None)
         if kind in hopeless or held_back(fleet, task) or backs_off_until(fleet, task) is not None:
             continue
-        best = _best(fleet, room, task)
+        best = _best(fleet, room, task, host.name)
         if best is None:
             hopeless.add(kind)
             continue
-        room.take(best[0], host.name)
-        yield Placement(task.id, best[0], best[1], host.name)
-        if room.account_is_full(fleet.accounts[best[0]]) and not any_account_gives(fleet, room):
+        room.take(best.account, host.name)
+        yield best
+        if room.account_is_full(fleet.accounts[best.account]) and not any_account_gives(fleet, room):
             return
         host = room.host_for_one_more()
 
 
-def _best(fleet: Fleet, room: Room, task: Task) -> tuple[str, str] | None:
+def _best(fleet: Fleet, room: Room, task: Task, host: str) -> Placement | None:
     tiers = task.spec.tiers
-    feasible = [
-        (account, tier)
-        for account in fleet.accounts.values()
-        if account.state != "removed"
-        for tier in tiers
-        if refusal(fleet, room, task, account, tier) is None
-    ]
+    feasible: list[tuple[Account, str]] = []
+    refused: list[Refusal] = []
+    for account in fleet.accounts.values():
+        for tier in tiers if account.state != "removed" else ():
+            against = refusal(fleet, room, task, account, tier)
+            if against is None:
+                feasible.append((account, tier))
+            else:
+                refused.append(against)
     if not feasible:
         return None
     account, tier = min(feasible, key=lambda pair: price.order(room, tiers, *pair))
-    return account.name, tier
+    return Placement(task.id, account.name, tier, host, tuple(refused))

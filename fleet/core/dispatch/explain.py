@@ -9,7 +9,7 @@ from fleet.core import headroom
 from fleet.core.dispatch.feasible import Refusal, backs_off_until, held_back, refusal, waits_for
 from fleet.core.dispatch.room import Room
 from fleet.core.lifecycles import TASK_ENDS
-from fleet.core.model import Account, Fleet, Task, Trouble
+from fleet.core.model import Account, Attempt, Fleet, Task, Trouble
 
 DEAD_ENDS = frozenset({"failed", "cancelled"})
 
@@ -17,7 +17,8 @@ DEAD_ENDS = frozenset({"failed", "cancelled"})
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """`expects_ms` is when it expects to run, None where that depends on other work or is unknown. `stuck`
-    means that nothing will happen until a person acts; `advice` then says what."""
+    means that nothing will happen until a person acts; `advice` then says what. `feasible` are the accounts, each with
+    a tier, that would take it just as well."""
 
     task: str
     state: str
@@ -26,6 +27,7 @@ class Explanation:
     expects_ms: int | None = None
     stuck: bool = False
     advice: str = ""
+    feasible: tuple[tuple[str, str], ...] = ()
 
 
 def needs_a_person(task: Task) -> bool:
@@ -157,7 +159,28 @@ def _placed(fleet: Fleet, task: Task) -> Explanation:
     summary = (
         f"attempt {attempt.id} {doing} on {attempt.account} ({attempt.tier}, {known}), host {attempt.host}"
     )
-    return Explanation(task.id, task.state, summary)
+    refusals, feasible = _instead(fleet, task, attempt)
+    return Explanation(task.id, task.state, summary, refusals, feasible=feasible)
+
+
+def _instead(
+    fleet: Fleet, task: Task, attempt: Attempt
+) -> tuple[tuple[Refusal, ...], tuple[tuple[str, str], ...]]:
+    """What else a running task could be on now: what is refused, and what is not."""
+    others = {name: other for name, other in fleet.attempts.items() if name != attempt.id}
+    room = Room(replace(fleet, attempts=others))
+    refusals: list[Refusal] = []
+    feasible: list[tuple[str, str]] = []
+    for name, account in sorted(fleet.accounts.items()):
+        for tier in task.spec.tiers if account.state != "removed" else ():
+            if (name, tier) == (attempt.account, attempt.tier):
+                continue
+            against = refusal(fleet, room, task, account, tier)
+            if against is None:
+                feasible.append((name, tier))
+            else:
+                refusals.append(against)
+    return tuple(refusals), tuple(feasible)
 
 
 def _beyond(task: Task) -> Explanation:

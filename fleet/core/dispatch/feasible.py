@@ -17,14 +17,6 @@ from fleet.core.model import Account, Fleet, Task
 
 
 @dataclass(frozen=True, slots=True)
-class Placement:
-    task: str
-    account: str
-    tier: str
-    host: str
-
-
-@dataclass(frozen=True, slots=True)
 class Refusal:
     """Why one account and tier was not taken. `until_ms` is when that will have changed, None where nobody
     knows; `lasting` means only a person can change it; `crowded` that it changes when a worker ends or answers."""
@@ -35,6 +27,17 @@ class Refusal:
     until_ms: int | None = None
     lasting: bool = False
     crowded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """`refused` is what was considered for it and not taken, by account and tier."""
+
+    task: str
+    account: str
+    tier: str
+    host: str
+    refused: tuple[Refusal, ...] = ()
 
 
 def refusal(fleet: Fleet, room: Room, task: Task, account: Account, tier: str) -> Refusal | None:
