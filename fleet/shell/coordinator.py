@@ -309,10 +309,12 @@ class Coordinator:
         return {"ok": True, "tasks": [f"t{n}" for n in added]}
 
     async def _asked_to_stop(self, stop_workers: bool) -> control.Reply:
-        workers = len(self.engine.fleet.attempts)
         if not stop_workers:
+            attempts = tuple(self.engine.fleet.attempts)
+            # One whose worktree is still being set up ends with this process.
+            living = await to_thread.run_sync(lambda: sum(map(self.host.alive, attempts)))
             self._stop.set()
-            return {"ok": True, "workers": workers}
+            return {"ok": True, "workers": living}
         await self.apply(events.DrainAsked(**self._stamp(), on=True, stop_workers=True))
         self._draining_to_stop = True
         return {"ok": True, "workers": 0}

@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
@@ -25,7 +26,7 @@ from fleet.home import Home
 from fleet.ports import Change, Loaded, StoreFailed
 from fleet.service import requests
 from fleet.service.reading import status, task
-from fleet.shell import coordinator, following, homelock
+from fleet.shell import control, coordinator, following, homelock
 from fleet.shell.coordinator import Coordinator
 from fleet.shell.finishing import Finisher
 from fleet.shell.logs import Veil, open_log
@@ -401,6 +402,32 @@ def test_nobody_waits_for_the_setup_of_a_worker_that_is_to_be_stopped(house: Hou
     fleet = house.run(stop, until_idle=False)
     assert house.states() == ["cancelled" if asked == "cancel" else "queued"]
     assert (fleet.tasks["t1"].faults, fleet.tasks["t1"].host_faults) == (0, 0)
+
+
+def test_who_stops_it_is_told_of_the_workers_that_live_on_and_not_of_those_being_set_up(house: House) -> None:
+    begun, asked = threading.Event(), threading.Event()
+    house.workers.pauses_after = 3
+    house.workers.dead.add("t1.1")
+
+    def setup(attempt: Attempt) -> None:
+        if attempt.id == "t1.1":
+            begun.set()
+            assert asked.wait(DEADLINE_S)
+            raise CannotStart("setup", "it was ended")
+
+    house.workers.before_start = setup
+    house.engine.apply((account(), tasks("one", "two")))
+    replies: list[control.Reply] = []
+
+    async def stop(made: Coordinator) -> None:
+        await until(begun.is_set)
+        await has_spoken(made, "t2.1")
+        ask = partial(control.ask, str(house.home.root / "s"), {"kind": "stop", "stop_workers": False})
+        replies.append(await to_thread.run_sync(ask))
+        asked.set()
+
+    house.run(stop, until_idle=False)
+    assert replies == [{"ok": True, "workers": 1}]
 
 
 def test_a_worker_whose_supervisor_died_without_a_word_is_lost_and_its_task_goes_on(house: House) -> None:
