@@ -331,7 +331,7 @@ def test_settings_that_a_worker_breaks_go_back_to_it(tmp_path: Path) -> None:
 
 
 def test_a_worktree_that_is_gone_for_good_is_made_anew_from_its_branch(tmp_path: Path) -> None:
-    """The log gives the two commands; what had been committed is still there."""
+    """`why`, the log and the status give the two commands; what had been committed is still there."""
     go = tmp_path / "go"
     steps = (
         step("I commit.", bash("echo kept > kept.txt; git add kept.txt; git commit -qm Kept")),
@@ -348,6 +348,8 @@ def test_a_worktree_that_is_gone_for_good_is_made_anew_from_its_branch(tmp_path:
             go.touch()
             advice = f"`fleet task cancel {task}` and `fleet task retry {task}`"
             house.wait_for(lambda: advice in (house.root / "up.log").read_text(), "nobody says what to do")
+            house.wait_for(lambda: house.json("why", task)["stuck"], "why says nothing of it")
+            assert advice in house.fleet("why", task) and advice in house.fleet("status")
             house.fleet("task", "cancel", task)
             house.wait_for(lambda: house.task(task)["worktree"]["state"] == "removed", "it is not tidied up")
             house.fleet("task", "retry", task)
