@@ -108,9 +108,10 @@ def landing_ended(draft: Draft, event: LandingEnded) -> None:
     begin_landings(draft)
 
 
-def look_at_held(draft: Draft) -> None:
-    """On a beat: asks whether a person has freed the target of a held task, or merged it."""
-    pause = draft.before.settings.held_recheck_ms
+def look_at_held(draft: Draft, *, at_once: bool = False) -> None:
+    """Asks whether a person has freed the target of a held task, or merged it: on a beat, if that was not asked just
+    now, and whenever a coordinator begins."""
+    pause = 0 if at_once else draft.before.settings.held_recheck_ms
     for task in [t for t in draft.tasks.values() if t.state == "held"]:
         if not 0 <= draft.now_ms - task.not_before_ms < pause:
             draft.put_task(replace(task, not_before_ms=draft.now_ms))

@@ -18,6 +18,7 @@ from fleet.core.events import (
     RetryAsked,
     TasksAdded,
 )
+from fleet.core.finishing import look_at_held
 from fleet.core.lifecycles import TASK_ENDS, AccountState
 from fleet.core.model import Attempt, Task, TaskSpec, Word
 from fleet.core.workers import stop
@@ -254,4 +255,6 @@ def drain_asked(draft: Draft, event: DrainAsked) -> None:
         for attempt in list(draft.attempts.values()):
             if attempt.state != "stopping":
                 stop(draft, attempt, "paused", how="ladder")
-    draft.settle = not event.on
+    if not event.on:
+        look_at_held(draft, at_once=True)
+        draft.settle = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fleet.core import events
-from fleet.core.decisions import LandWork, TellWorker
+from fleet.core.decisions import LandWork, LookAtHeld, TellWorker
 from fleet.core.events import TurnEnded, WordLost, WordTaken
 from fleet.core.idle import is_idle
 from fleet.core.model import Settings
@@ -437,3 +437,11 @@ def test_lasting_trouble_of_a_check_lets_the_worker_go_and_says_that_a_person_mu
     assert story.why("t1").stuck and story.why("t2").advice == "see: fleet why t1"
     story.check()
     assert story.task("t1").state == "landed" and story.task("t2").state == "running"
+
+
+def test_a_coordinator_that_begins_looks_at_held_tasks_at_once() -> None:
+    """Otherwise `up --until-idle` right after the person's merge would end before it has looked."""
+    story = landing_story()
+    story.landing("held", commit="c1", detail="main is checked out")
+    assert [d for d in story.wait(1_000) if isinstance(d, LookAtHeld)] == []
+    assert [d.task for d in story.tell(events.DrainAsked, on=False) if isinstance(d, LookAtHeld)] == ["t1"]
