@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
+import sys
 
 from fleet.cli.run import Failed
 from fleet.cli.show import say
@@ -42,7 +44,8 @@ def _demo(options: UpOptions) -> int:
     laid_out = demo.lay_out()
     print(f"The demo's fleet and its sample repository are in {laid_out.place}\n", flush=True)
     outcome = demo.run(laid_out, options, os.environ)
-    print(f"\n{demo.report(laid_out, outcome)}")
+    command = "fleet" if shutil.which("fleet") else sys.argv[0]
+    print(f"\n{demo.report(laid_out, outcome, command)}")
     return 0 if ended_well(outcome) else 1
 
 

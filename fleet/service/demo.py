@@ -95,15 +95,16 @@ def _tasks(demo: Demo, material: Path) -> Path:
     return path
 
 
-def report(demo: Demo, outcome: Outcome) -> str:
-    """What the person has just seen, and where to look further."""
+def report(demo: Demo, outcome: Outcome, command: str) -> str:
+    """What the person has just seen, and where to look further with `command`, which is how Fleet was called."""
     moves = sum(1 for task in outcome.tasks if task.attempts > 1)
+    sessions = "One session was" if moves == 1 else f"{moves} sessions were"
     history = Git(demo.repo).run("log", "--graph", "--oneline", "main").out
     return f"""{summary(outcome)}
-{moves} of them went on with their session on another account when the first one's window was full.
+{sessions} taken to the other account in the middle of a task, when the first one's window was full.
 
 main of the sample repository:
 {history}
 
-Look around:  FLEET_HOME={demo.home.root} fleet task list    (then: task show t1, task logs t1, why t1)
+Look around:  FLEET_HOME={demo.home.root} {command} task list    (or: task show t1, task logs t1, why t1)
 Clean up:     rm -r {demo.place}"""
