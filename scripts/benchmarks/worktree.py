@@ -25,7 +25,7 @@ AT_ONCE = 10
 GIT_TRIES = 20
 TARGET = 1.15
 TARGET_AT_ONCE = 1.05
-"""No slower than git, that is 1.0: single rounds scatter from 0.85 to 1.15, so the median of six may miss it by chance."""
+"""No slower than git, that is 1.0: single rounds scatter from 0.85 to 1.15, so a median of six may miss it."""
 
 
 def repository(root: Path, files: int) -> Path:
