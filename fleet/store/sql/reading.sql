@@ -8,7 +8,13 @@ SELECT id, body FROM tasks ORDER BY seq;
 SELECT id, body FROM tasks WHERE state = :state ORDER BY seq;
 
 -- name: tasks_in_trouble
-SELECT id, body FROM tasks WHERE instr(body, '"trouble":{') > 0 ORDER BY seq;
+-- Only where something is being performed for the task: looking into every body takes longer than all the rest.
+SELECT id, body FROM tasks
+WHERE (
+    state IN ('running', 'checking', 'landing', 'held')
+    OR id IN (SELECT task FROM worktrees WHERE state = 'removing')
+) AND instr(body, '"trouble":{') > 0
+ORDER BY seq;
 
 -- name: task
 SELECT id, body FROM tasks WHERE id = :id;
