@@ -80,7 +80,7 @@ class LocalHost:
             command = [sys.executable, "-I", "-S", str(self._program()), str(self.run_dir(attempt))]
             ended = subprocess.run(
                 command,
-                input=secret or b"",
+                input=b"" if secret is None else b"%d\n%s" % (len(secret), secret),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 env={},

@@ -1,12 +1,15 @@
 """Runs one attempt's client on one host, outlives whoever asked for it, and writes down everything it says.
 
-    python -I -S supervisor.py RUN_DIR < secret
+    python -I -S supervisor.py RUN_DIR < handover
 
 Standard library only and one file, so that it can be sent over ssh and run by any Python from 3.9 on. Small
 imports only: what is imported here is waited for by every start of a worker.
 
 Exit status of the invoked process: 0 the run is held (by this supervisor, which goes on in the background, or
 by another one); 2 the run cannot be understood (reason on standard error); 3 this attempt has run before.
+
+With a secret, the handover is its length in decimal, a newline, and the secret: an asker that dies while it hands over
+leaves a cut one, and then nothing is started, so that the next asker can try again.
 
 The spool holds lines `<kind> <epoch ms> <payload>`: `o` and `e` are the client's standard output and error,
 verbatim; `s` are this supervisor's own records, JSON objects with an `event`:
@@ -862,13 +865,18 @@ def take_lock(run_dir: str) -> bool:
             time.sleep(0.005)
 
 
-def _read_all(fd: int) -> bytes:
+def read_handover(fd: int) -> bytes:
+    """The secret, whole. Raises BadRun for one that was cut off."""
     chunks: list[bytes] = []
     while True:
         chunk = os.read(fd, 65536)
         if not chunk:
-            return b"".join(chunks)
+            break
         chunks.append(chunk)
+    length, _, secret = b"".join(chunks).partition(b"\n")
+    if not length.isdigit() or int(length) != len(secret):
+        raise BadRun("the secret was not handed over whole: whoever asked for this run died meanwhile")
+    return secret
 
 
 def detach(log: int) -> bool:
@@ -895,7 +903,7 @@ def main(run_dir: str) -> int:
             return RAN_BEFORE
         spec = read_spec(run_dir)
         log = os.open(os.path.join(run_dir, "supervisor.log"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        secret = b"" if spec.secret_fd is None else _read_all(0)
+        secret = b"" if spec.secret_fd is None else read_handover(0)
     except (OSError, BadRun) as why:
         _log("%s cannot be supervised: %s" % (run_dir, why))
         return BAD_RUN

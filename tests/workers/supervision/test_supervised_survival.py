@@ -258,6 +258,25 @@ def test_the_secret_arrives_on_its_descriptor_and_stands_nowhere_else(yard: Yard
     assert [path for path in files if token in path.read_bytes()] == []
 
 
+@pytest.mark.parametrize("handover", [b"", b"6", b"6\n", b"6\nsecre", b"secret"])
+def test_a_run_whose_asker_died_handing_over_the_secret_is_not_started_until_it_is_asked_again(
+    yard: Yard, handover: bytes
+) -> None:
+    """A client without its token would be refused, and its account quarantined for nothing."""
+    run = yard.runs / "t1.1"
+    (run / "orders").mkdir(parents=True)
+    spec = yard.shell("cat <&7; echo", secret_fd=7)
+    (run / "spec.json").write_text(spec.to_json("t1.1", yard.host.marker("t1.1")))
+    command = [sys.executable, "-I", "-S", supervisor.__file__, str(run)]
+    asked = subprocess.run(command, input=handover, capture_output=True, check=False, timeout=30)
+    assert asked.returncode == supervisor.BAD_RUN
+    assert b"not handed over whole" in asked.stderr
+    assert not yard.host.has_started("t1.1") and not yard.host.alive("t1.1")
+    yard.launch(spec, secret=b"secret")
+    assert yard.exit()["code"] == 0
+    assert yard.said() == [b"secret"]
+
+
 def test_a_secret_without_a_descriptor_is_refused_before_anything_is_written(yard: Yard) -> None:
     with pytest.raises(ValueError, match="secret_fd"):
         yard.launch(yard.python(""), secret=b"s")

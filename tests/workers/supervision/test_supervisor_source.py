@@ -53,7 +53,7 @@ def test_a_real_python_3_9_runs_a_client_with_it(yard: Yard) -> None:
     spec = yard.shell("cat <&7; read line; echo $line", secret_fd=7, first_lines=("hello",))
     (run / "spec.json").write_text(spec.to_json("t1.1", yard.host.marker("t1.1")))
     command = [python, "-I", "-S", supervisor.__file__, str(run)]
-    subprocess.run(command, input=b"secret\n", check=True, timeout=30)
+    subprocess.run(command, input=b"7\nsecret\n", check=True, timeout=30)
     assert yard.exit()["code"] == 0
     assert yard.said() == [b"secret", b"hello"]
     assert (run / "supervisor.log").read_bytes() == b""
