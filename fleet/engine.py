@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from fleet.core.decisions import Effect, Note
+from fleet.core.dispatch import choose as dispatch_choose
 from fleet.core.events import Event
 from fleet.core.model import Attempt, Fleet
+from fleet.core.placing import Choose
 from fleet.core.step import step
 from fleet.ports import Change, Store
 
@@ -23,7 +25,8 @@ class Applied:
 class Engine:
     """Holds the fleet in memory, exactly as the store has it."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, choose: Choose = dispatch_choose) -> None:
+        self._choose = choose
         loaded = store.load()
         self._store = store
         self.fleet: Fleet = loaded.fleet
@@ -41,7 +44,7 @@ class Engine:
         effects: list[Effect] = []
         notes: list[tuple[int, Note]] = []
         for event in events:
-            after, decisions = step(after, event)
+            after, decisions = step(after, event, self._choose)
             ended += after.ended
             for decision in decisions:
                 if isinstance(decision, Note):

@@ -119,6 +119,13 @@ class Draft:
     def put_bucket(self, key: str, bucket: Bucket) -> Bucket:
         return self._write("buckets", key, bucket)
 
+    def put(self, name: str, key: str, value: V) -> V:
+        """Writes a value that has no lifecycle: of projects, reservations, limits, floors, what was learned."""
+        return self._write(name, key, value)
+
+    def drop(self, name: str, key: str) -> None:
+        self._changed[name] = {k: v for k, v in self._map(name).items() if k != key}
+
     def put_host(self, host: Host) -> Host:
         return self._write("hosts", host.name, host)
 

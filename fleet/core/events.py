@@ -10,7 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from fleet.core.model import Account, TaskSpec, Tokens
+from fleet.core.model import Account, TaskSpec
+from fleet.core.policy import Floor, Limit, Project, Reservation, Strategy
+from fleet.core.prices import Prices
+from fleet.core.tokens import Tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,12 +80,71 @@ class PruneAsked(Event):
     tasks: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectSet(Event):
+    project: Project
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReservationAdded(Event):
+    """Its id is given by the core."""
+
+    reservation: Reservation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReservationRemoved(Event):
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitAdded(Event):
+    """Its id is given by the core."""
+
+    limit: Limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FloorAdded(Event):
+    """Its id is given by the core."""
+
+    floor: Floor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitRemoved(Event):
+    """A limit or a floor."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrategySet(Event):
+    strategy: Strategy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerSet(Event):
+    """A person opens the circuit breaker, with `why`, or closes it again with an empty one. `faults_max` changes how
+    many ends of workers in a row open it."""
+
+    why: str | None = None
+    faults_max: int | None = None
+
+
 # --- the coordinator and its hosts ----------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beat(Event):
     """Time has passed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Priced(Event):
+    """The planning problem was solved anew."""
+
+    prices: Prices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -339,6 +401,7 @@ World = (
     | PerformWentWell
     | HostSeen
     | Beat
+    | Priced
 )
 Person = (
     TasksAdded
@@ -350,4 +413,12 @@ Person = (
     | AccountVerified
     | PruneAsked
     | DrainAsked
+    | ProjectSet
+    | ReservationAdded
+    | ReservationRemoved
+    | LimitAdded
+    | FloorAdded
+    | LimitRemoved
+    | StrategySet
+    | BreakerSet
 )

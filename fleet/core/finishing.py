@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from fleet.core import costs
 from fleet.core.decisions import LandWork, LookAtHeld
 from fleet.core.draft import Draft
 from fleet.core.events import HeldSeen, LandingEnded, WorkChecked
@@ -29,6 +30,8 @@ def _accept(draft: Draft, task: Task) -> None:
     """Verified: the worker may go, and the branch goes to its landing."""
     draft.note("info", "verified", task=task.id)
     attempt = draft.attempts.get(task.attempt or "")
+    if attempt is not None:
+        costs.learn(draft, task, attempt, won=True)
     if task.spec.land == "branch":
         landed(draft, task, task.commit)
     else:

@@ -10,7 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from fleet.core.learned import Demand, Experience, Rate
 from fleet.core.lifecycles import AccountState, AttemptState, TaskState, WorktreeState
+from fleet.core.policy import DEFAULT, Floor, Limit, Policy, Project, Reservation, Spent
+from fleet.core.prices import Prices
+from fleet.core.tokens import NO_TOKENS, Tokens
 
 Kind = Literal["subscription", "api-key", "local"]
 Land = Literal["branch", "merge"]
@@ -25,38 +29,10 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
-    """Tokens by kind, as the Messages API counts them."""
-
-    input: int = 0
-    output: int = 0
-    cache_read: int = 0
-    cache_write: int = 0
-
-    def __add__(self, other: Tokens) -> Tokens:
-        return Tokens(
-            self.input + other.input,
-            self.output + other.output,
-            self.cache_read + other.cache_read,
-            self.cache_write + other.cache_write,
-        )
-
-    def __sub__(self, other: Tokens) -> Tokens:
-        return Tokens(
-            self.input - other.input,
-            self.output - other.output,
-            self.cache_read - other.cache_read,
-            self.cache_write - other.cache_write,
-        )
-
-    @property
-    def total(self) -> int:
-        return self.input + self.output + self.cache_read + self.cache_write
-
-
-@dataclass(frozen=True, slots=True)
 class TaskSpec:
-    """What a person asked for. `key` is the name other tasks of the same request may use in `after`."""
+    """What a person asked for. `key` is the name other tasks of the same request may use in `after`. `kind` is its
+    class for learning (execution, judgement, reasoning …, an open set), `size` how large it is relative to others of
+    its kind. With `plan_tier` the session plans with that tier and then executes with the one it was placed with."""
 
     prompt: str
     repo: str
@@ -72,6 +48,22 @@ class TaskSpec:
     allow_tools: tuple[str, ...] = ()
     max_turns: int | None = None
     max_budget_usd: float | None = None
+    project: str = ""
+    kind: str = "execution"
+    size: float = 1.0
+    value: float | None = None
+    plan_tier: str | None = None
+    subagent_tier: str | None = None
+
+    @property
+    def worth(self) -> float:
+        """Its value before urgency and age: as given, else each step of priority counts twice the one below."""
+        return 2.0**self.priority if self.value is None else self.value
+
+    @property
+    def project_name(self) -> str:
+        """A repository is a project unless another is named."""
+        return self.project or self.repo
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +84,9 @@ class Task:
     directory the session's transcript lies. `faults` counts ends of workers in a row without progress in between
     (`progress_answers` answers of one worker), `host_faults` those that were the environment's, which only lengthen the
     pause, `repairs` how often a failed check was given back to the session.
-    `spent_usd` is what attempts that have ended cost by the client's estimate.
+    `spent_usd` is what attempts that have ended cost by the client's estimate. `tier_failed` is the strongest tier
+    whose work failed its verification for good; `tier_work` (work units) and `tier_ms` are what the present tier has
+    taken so far in attempts that have ended. `planned`: its plan has been made.
     """
 
     id: str
@@ -120,6 +114,10 @@ class Task:
     landing_begun: bool = False
     ended_ms: int | None = None
     trouble: Trouble | None = None
+    tier_failed: str | None = None
+    tier_work: float = 0.0
+    tier_ms: int = 0
+    planned: bool = False
 
     @property
     def budget_left_usd(self) -> float | None:
@@ -170,13 +168,18 @@ class Attempt:
     offset: int = 0
     answers: int = 0
     answer_id: str | None = None
-    answer_tokens: Tokens = Tokens()
-    running_tokens: Tokens = Tokens()
-    tokens: Tokens = Tokens()
+    answer_tokens: Tokens = NO_TOKENS
+    running_tokens: Tokens = NO_TOKENS
+    tokens: Tokens = NO_TOKENS
     cost_usd: float | None = None
     malformed: int = 0
     awaits_background: bool = False
     ended_ms: int | None = None
+
+    @property
+    def used(self) -> Tokens:
+        """All tokens so far, those of the running turn included."""
+        return self.tokens + self.running_tokens + self.answer_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +217,8 @@ class Account:
 class Bucket:
     """One metered window of a pool, as last seen. `scope` is the tier it is for, or None for all of them.
 
-    `refused_until_ms` outranks any reading until it has passed. `refusals` counts refusals in a row.
+    `refused_until_ms` outranks any reading until it has passed. `refusals` counts refusals in a row. `length_ms` is the
+    window's length where that is known otherwise than by its name.
     """
 
     pool: str
@@ -227,6 +231,7 @@ class Bucket:
     status: str | None = None
     refused_until_ms: int | None = None
     refusals: int = 0
+    length_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +290,16 @@ class Fleet:
     worktrees: Mapping[str, Worktree] = field(default_factory=dict)
     queue: tuple[Rank, ...] = ()
     ended: tuple[Attempt, ...] = ()
+    projects: Mapping[str, Project] = field(default_factory=dict)
+    reservations: Mapping[str, Reservation] = field(default_factory=dict)
+    limits: Mapping[str, Limit] = field(default_factory=dict)
+    floors: Mapping[str, Floor] = field(default_factory=dict)
+    spent: Mapping[str, Spent] = field(default_factory=dict)
+    rates: Mapping[str, Rate] = field(default_factory=dict)
+    experience: Mapping[str, Experience] = field(default_factory=dict)
+    demand: Mapping[str, Demand] = field(default_factory=dict)
+    policy: Policy = DEFAULT
+    prices: Prices | None = None
     tasks_made: int = 0
     decisions_made: int = 0
     draining: bool = False

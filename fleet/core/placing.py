@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from fleet.core import headroom
 from fleet.core.decisions import StartWorker
-from fleet.core.dispatch import Placement, Refusal, choose
+from fleet.core.dispatch import Placement, Refusal
 from fleet.core.draft import Draft
-from fleet.core.model import Attempt, Task, Worktree
+from fleet.core.model import Attempt, Fleet, Task, Worktree
 from fleet.core.wording import fresh_session_id
 
 REFUSALS_TOLD = 8
 """Of what was refused when a task was placed, so that many accounts fill no journal."""
 
 
-def dispatch(draft: Draft) -> None:
+Choose = Callable[[Fleet], Iterator[Placement]]
+"""A rule of dispatch: the placements to make now, in their order."""
+
+
+def place(draft: Draft, choose: Choose) -> None:
     """Makes every placement that can be made now."""
     for placement in choose(draft.peek()):
         _place(draft, placement)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import singledispatch
 
-from fleet.core import headroom
+from fleet.core import headroom, limits, rates
 from fleet.core.decisions import CheckWork
 from fleet.core.draft import Draft
 from fleet.core.events import (
@@ -24,7 +24,9 @@ from fleet.core.events import (
     WordLost,
     WordTaken,
 )
-from fleet.core.model import Attempt, Tokens
+from fleet.core.learned import work_of
+from fleet.core.model import Attempt
+from fleet.core.tokens import Tokens
 from fleet.core.wording import opening_id
 from fleet.core.workers import backoff_ms, end, stop, tell
 
@@ -57,7 +59,9 @@ def _(fact: Began, draft: Draft, attempt: Attempt) -> None:
 def _(fact: Answered, draft: Draft, attempt: Attempt) -> None:
     """An answer proves the account, ends rows of faults, and lets the account's allowance grow."""
     new = fact.message_id != attempt.answer_id
-    draft.put_attempt(
+    _count(
+        draft,
+        attempt,
         replace(
             attempt,
             answers=attempt.answers + new,
@@ -65,7 +69,7 @@ def _(fact: Answered, draft: Draft, attempt: Attempt) -> None:
             running_tokens=attempt.running_tokens + attempt.answer_tokens if new else attempt.running_tokens,
             answer_tokens=fact.tokens,
             awaits_background=False,
-        )
+        ),
     )
     task = draft.tasks[attempt.task]
     in_a_row = task.faults or task.host_faults
@@ -73,6 +77,16 @@ def _(fact: Answered, draft: Draft, attempt: Attempt) -> None:
         draft.put_task(replace(task, faults=0, host_faults=0))
     if new:
         _account_answered(draft, attempt)
+
+
+def _count(draft: Draft, before: Attempt, after: Attempt) -> None:
+    """Writes the attempt, and counts what it has used since before: a later, exact count may take some back."""
+    draft.put_attempt(after)
+    used, was = after.used, before.used
+    work = work_of(used) - work_of(was)
+    rates.worked(draft, after, draft.accounts[after.account], work)
+    usd = (after.cost_usd or 0.0) - (before.cost_usd or 0.0)
+    limits.spend(draft, after, used.total - was.total, work, usd)
 
 
 def _account_answered(draft: Draft, attempt: Attempt) -> None:
@@ -114,6 +128,7 @@ def read_windows(
             before is None or before.refused_until_ms != bucket.refused_until_ms
         )
         draft.put_bucket(key, bucket)
+        rates.observed(draft, before, bucket)
         if newly:
             draft.note("warning", f"limit reached: {bucket.name} refuses", attempt=attempt)
             draft.settle = True
@@ -151,7 +166,9 @@ def _(fact: WordLost, draft: Draft, attempt: Attempt) -> None:
 @apply.register
 def _(fact: Used, draft: Draft, attempt: Attempt) -> None:
     cost = attempt.cost_usd if fact.cost_usd is None else (attempt.cost_usd or 0.0) + fact.cost_usd
-    draft.put_attempt(
+    _count(
+        draft,
+        attempt,
         replace(
             attempt,
             tokens=attempt.tokens + fact.tokens,
@@ -159,7 +176,7 @@ def _(fact: Used, draft: Draft, attempt: Attempt) -> None:
             answer_tokens=Tokens(),
             answer_id=None,
             cost_usd=cost,
-        )
+        ),
     )
 
 

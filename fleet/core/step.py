@@ -5,32 +5,40 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fleet.core import events, finishing, people, reports, troubles, workers, worktrees
+from fleet.core import dispatch, events, finishing, people, reports, ruling, troubles, workers, worktrees
 from fleet.core.decisions import AnyDecision
 from fleet.core.draft import Draft
 from fleet.core.model import Fleet, Host
 from fleet.core.people import Refused
-from fleet.core.placing import dispatch
+from fleet.core.placing import Choose, place
 
 __all__ = ["Refused", "step"]
 
 
-def step(fleet: Fleet, event: events.Event) -> tuple[Fleet, tuple[AnyDecision, ...]]:
-    """Applies one event. Raises Refused when a person asked for what cannot be done; the fleet is then as
-    before.
+def step(
+    fleet: Fleet, event: events.Event, choose: Choose = dispatch.choose
+) -> tuple[Fleet, tuple[AnyDecision, ...]]:
+    """Applies one event; `choose` is the rule that makes placements (the simulator compares others with ours).
+
+    Raises Refused when a person asked for what cannot be done; the fleet is then as before.
 
     A report that comes too late (of an attempt that has ended, or of spool already applied) changes nothing.
     """
     draft = Draft(fleet, event.at_ms, event.id)
     _RULES[type(event)](draft, event)
     if draft.settle:
-        dispatch(draft)
+        place(draft, choose)
     return draft.close()
 
 
 def _beat(draft: Draft, event: events.Beat) -> None:
     """Time alone may let tasks move: a reset, the end of a back-off, a target that a person has freed."""
     finishing.look_at_held(draft)
+    draft.settle = True
+
+
+def _priced(draft: Draft, event: events.Priced) -> None:
+    draft.set("prices", event.prices)
     draft.settle = True
 
 
@@ -57,6 +65,15 @@ _RULES: dict[type, Callable[[Draft, Any], None]] = {
     events.AccountVerified: people.account_verified,
     events.PruneAsked: people.prune_asked,
     events.DrainAsked: people.drain_asked,
+    events.ProjectSet: ruling.project_set,
+    events.ReservationAdded: ruling.reservation_added,
+    events.ReservationRemoved: ruling.reservation_removed,
+    events.LimitAdded: ruling.limit_added,
+    events.FloorAdded: ruling.floor_added,
+    events.LimitRemoved: ruling.limit_removed,
+    events.StrategySet: ruling.strategy_set,
+    events.BreakerSet: ruling.breaker_set,
+    events.Priced: _priced,
     events.Beat: _beat,
     events.HostSeen: _host_seen,
     events.WorkerStarted: workers.worker_started,

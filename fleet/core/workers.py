@@ -11,10 +11,13 @@ from dataclasses import replace
 from typing import Literal
 from zlib import crc32
 
+from fleet.core import limits
 from fleet.core.decisions import StopWorker, TellWorker
 from fleet.core.draft import Draft
 from fleet.core.events import StartFailed, WorkerLost, WorkerStarted
-from fleet.core.model import Attempt, Task, Tokens, Word
+from fleet.core.learned import work_of
+from fleet.core.model import Attempt, Task, Word
+from fleet.core.tokens import Tokens
 from fleet.core.wording import opening_id
 from fleet.core.worktrees import remove_worktree
 
@@ -148,7 +151,15 @@ def end(draft: Draft, attempt: Attempt, reason: str, detail: str) -> None:
     draft.put_attempt(ended)
     draft.settle = True
     task = draft.tasks[attempt.task]
-    task = draft.put_task(replace(task, spent_usd=task.spent_usd + (attempt.cost_usd or 0.0)))
+    task = draft.put_task(
+        replace(
+            task,
+            spent_usd=task.spent_usd + (attempt.cost_usd or 0.0),
+            tier_work=task.tier_work + work_of(attempt.used),
+            tier_ms=task.tier_ms + max(0, draft.now_ms - attempt.started_ms),
+        )
+    )
+    limits.fault(draft, ended_well=bool(attempt.answers) or reason in BLAMELESS)
     if task.state == "running":
         _put_back(draft, task, ended)
     elif task.state in ("cancelled", "landed"):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from fleet.core import events
-from fleet.core.model import Tokens
+from fleet.core.tokens import Tokens
 from profiles.windows import is_informative, scope_of
 from workers.client import lines, stream, verdict
 from workers.client.activity import Activity

@@ -21,7 +21,7 @@ from fleet.core.events import (
     WordLost,
     WordTaken,
 )
-from fleet.core.model import Tokens
+from fleet.core.tokens import Tokens
 from fleet.sim.agenda import Agenda
 from fleet.sim.meters import Pool
 from fleet.sim.rates import Rates

@@ -24,11 +24,11 @@ from fleet.core.model import (
     Host,
     Task,
     TaskSpec,
-    Tokens,
     Trouble,
     Word,
     Worktree,
 )
+from fleet.core.tokens import Tokens
 
 SPEC = TaskSpec(
     prompt="Repariere den Zähler “ñ” 🦉\nund prüfe ihn",

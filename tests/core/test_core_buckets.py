@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from fleet.core import events, headroom
 from fleet.core.events import WindowReading, WindowsRead
-from fleet.core.model import Bucket, Settings, Tokens
+from fleet.core.model import Bucket, Settings
+from fleet.core.tokens import Tokens
 from tests.core.story import HOUR_MS, START_MS, Story, account, kinds, reading, refusal, spec, started
 
 SETTINGS = Settings()

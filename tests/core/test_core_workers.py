@@ -8,7 +8,8 @@ import pytest
 
 from fleet.core import events
 from fleet.core.events import StartFault, TurnEnded, Used
-from fleet.core.model import Settings, Tokens
+from fleet.core.model import Settings
+from fleet.core.tokens import Tokens
 from tests.core.story import Story, account, kinds, started
 
 SETTINGS = Settings()
