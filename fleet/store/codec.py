@@ -15,7 +15,10 @@ from pydantic_core import PydanticSerializationError
 
 from fleet.core import decisions
 from fleet.core.decisions import Effect
+from fleet.core.learned import Demand, Experience, Rate
 from fleet.core.model import Account, Attempt, Bucket, Host, Task, Worktree
+from fleet.core.policy import Floor, Limit, Policy, Project, Reservation, Spent
+from fleet.core.prices import Prices
 
 V = TypeVar("V")
 
@@ -26,13 +29,25 @@ VALUES: dict[str, type[Any]] = {
     "buckets": Bucket,
     "hosts": Host,
     "worktrees": Worktree,
+    "projects": Project,
+    "reservations": Reservation,
+    "limits": Limit,
+    "floors": Floor,
+    "spent": Spent,
+    "rates": Rate,
+    "experience": Experience,
+    "demand": Demand,
 }
 """The kind of value in each map of the fleet, those first that others refer to."""
+
+SINGLES: dict[str, type[Any]] = {"policy": Policy, "prices": Prices}
+"""The values of the fleet of which there is one; without a row each is as a new fleet has it."""
 
 EFFECTS: dict[str, type[Effect]] = {kind.__name__: kind for kind in Effect.__args__}
 
 _ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {
-    kind: TypeAdapter(kind) for kind in (*VALUES.values(), *EFFECTS.values(), decisions.Note)
+    kind: TypeAdapter(kind)
+    for kind in (*VALUES.values(), *SINGLES.values(), *EFFECTS.values(), decisions.Note)
 }
 
 

@@ -15,7 +15,8 @@ _COLUMNS = ("task", "account", "host", "state", "pool")
 
 def value_row(key: str, value: Any) -> Row:
     """The parameters of the statement that puts the value; it uses those its table has."""
-    columns = {name: as_text(getattr(value, name)) for name in _COLUMNS if hasattr(value, name)}
+    found = ((name, getattr(value, name, None)) for name in _COLUMNS)
+    columns = {name: as_text(text) for name, text in found if text is not None}
     return {"id": as_text(key), **columns, "body": encode(value)}
 
 

@@ -63,6 +63,7 @@ class SqliteStore:
             maps: dict[str, Any] = {
                 name: dict(self._values(name, kind)) for name, kind in codec.VALUES.items()
             }
+            singles = dict(self._singles())
             meta = self._connection.execute(self._load["meta"]).fetchone()
             outstanding = tuple(self._effects())
         if meta is None:
@@ -70,6 +71,7 @@ class SqliteStore:
         home_id, now_ms, tasks_made, decisions_made, draining = meta
         fleet = Fleet(
             **maps,
+            **singles,
             queue=tuple(sorted(task.rank for task in maps["tasks"].values() if task.state == "queued")),
             home_id=home_id,
             now_ms=now_ms,
@@ -82,6 +84,12 @@ class SqliteStore:
     def _values(self, table: str, kind: type[Any]) -> Iterator[tuple[str, Any]]:
         for key, body in self._connection.execute(self._load[table]):
             yield key, self._decoded(table, key, kind, body)
+
+    def _singles(self) -> Iterator[tuple[str, Any]]:
+        for name, body in self._connection.execute(self._load["singles"]):
+            if name not in codec.SINGLES:
+                raise corrupt_row(self.path, "singles", name, "this version of fleet knows no such value")
+            yield name, self._decoded("singles", name, codec.SINGLES[name], body)
 
     def _effects(self) -> Iterator[Effect]:
         for key, kind, body in self._connection.execute(self._load["outbox"]):
@@ -100,6 +108,8 @@ class SqliteStore:
         with self._explained("write"), self._transaction():
             for name in codec.VALUES:
                 self._write_map(name, getattr(change.before, name), getattr(change.after, name), change)
+            for name in codec.SINGLES:
+                self._write_single(name, getattr(change.before, name), getattr(change.after, name))
             self._each("add_effect", map(effect_row, change.decided))
             self._each("effect_done", ({"id": done} for done in change.done))
             self._each("add_note", (note_row(at_ms, note) for at_ms, note in change.notes))
@@ -117,6 +127,12 @@ class SqliteStore:
         self._each(f"put_{name}", (value_row(key, value) for key, value in differing))
         gone = (key for key in before if key not in after and key not in ended)
         self._each(f"drop_{name}", ({"id": key} for key in gone))
+
+    def _write_single(self, name: str, before: Any, after: Any) -> None:
+        if after is None and before is not None:
+            self._each("drop_single", [{"id": name}])
+        elif after is not before:
+            self._each("put_single", [value_row(name, after)])
 
     def _each(self, statement: str, rows: Iterator[Row] | list[Row]) -> None:
         self._connection.executemany(self._write[statement], rows)

@@ -16,6 +16,7 @@ from fleet.core.decisions import (
     StopWorker,
     TellWorker,
 )
+from fleet.core.learned import Demand, Experience, Rate
 from fleet.core.model import (
     Account,
     Attempt,
@@ -28,6 +29,8 @@ from fleet.core.model import (
     Word,
     Worktree,
 )
+from fleet.core.policy import STRATEGIES, Floor, Limit, Policy, Project, Reservation, Spent, Tier
+from fleet.core.prices import Prices
 from fleet.core.tokens import Tokens
 
 SPEC = TaskSpec(
@@ -45,6 +48,12 @@ SPEC = TaskSpec(
     allow_tools=("Bash(git *)",),
     max_turns=40,
     max_budget_usd=2.5,
+    project="clocks",
+    kind="judgement",
+    size=2.0,
+    value=3.5,
+    plan_tier="opus",
+    subagent_tier="haiku",
 )
 WORDS = (Word("w1", "and the tests"), Word("w2", "Verification failed\n\n\0"))
 
@@ -103,6 +112,25 @@ BUCKET = Bucket(
     status="rejected",
     refused_until_ms=9_500,
     refusals=2,
+    length_ms=604_800_000,
+)
+POLICY = Policy(
+    tiers=(Tier("local", 0.1), Tier("sonnet", 3.0)),
+    strategy=STRATEGIES[0],
+    breaker="a person has opened it: the month's bill",
+    breaker_faults=7,
+    faults=3,
+)
+PRICES = Prices(
+    at_ms=7_900,
+    source="programme",
+    buckets={"organisation/seven_day_opus": 12.5},
+    slots={"work": 0.25},
+    hosts=0.5,
+    edges=(9_000, 18_000),
+    later={"opus": (1e-6, 0.0)},
+    solve_ms=44.5,
+    detail="1 class",
 )
 
 
@@ -141,6 +169,10 @@ def full_fleet(home_id: str) -> Fleet:
             landing_since_ms=6_500,
             landing_begun=True,
             trouble=Trouble("d2", "No space left on device", lasting=True),
+            tier_failed="haiku",
+            tier_work=1_234.5,
+            tier_ms=61_000,
+            planned=True,
         ),
         Task(id="t10", number=10, spec=SPEC, created_ms=2_600, state="queued"),
         Task(
@@ -161,6 +193,26 @@ def full_fleet(home_id: str) -> Fleet:
         hosts={"local": Host("local", 4, 8_000_000_000, 7_500, "disk is nearly full")},
         worktrees={"t2": Worktree("t2", "/srv/clock", 3, "ready", "/home/wt/t2", "refs/fleet/t2/1")},
         queue=tuple(sorted(task.rank for task in tasks if task.state == "queued")),
+        projects={"clocks": Project("clocks", 2.0, ("work",), ("sonnet", "opus"))},
+        reservations={
+            "r1": Reservation(
+                "r1", "work", "opus", 0.4, ((9_000, 19_000), (99_000, 109_000)), said="Thu 19:00-22:00"
+            )
+        },
+        limits={"l1": Limit("l1", "account", "work", "day", "share", 0.3, 1_000, "five_hour")},
+        floors={"f1": Floor("f1", 0.1), "f2": Floor("f2", 0.2, "work", "seven_day")},
+        spent={"l1": Spent("l1", 3, 0.125)},
+        rates={
+            "organisation/seven_day_opus/opus": Rate("organisation", "seven_day_opus", "opus", 0.5, 2e6, 3e4)
+        },
+        experience={"opus": Experience("opus", 3.0, 12.5, 0.25, 13.5, 0.5, 2.0, 1.0)},
+        demand={
+            "clocks/judgement": Demand(
+                "clocks/judgement", "clocks", "judgement", ("opus",), 1.5, 2.0, 3.0, 1_000, 7_000
+            )
+        },
+        policy=POLICY,
+        prices=PRICES,
         tasks_made=10,
         decisions_made=17,
         draining=True,

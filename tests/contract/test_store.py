@@ -112,6 +112,25 @@ def test_only_what_the_change_changed_is_written(open_database: Open) -> None:
     assert loaded.tasks["t3"] == committed.tasks["t3"]
 
 
+def test_the_policy_and_the_prices_are_written_only_when_they_are_others(open_database: Open) -> None:
+    store = open_database()
+    committed = filled(store)
+    unsaid = replace(committed, policy=replace(committed.policy, faults=9), prices=None)
+    store.commit(Change(unsaid, replace(unsaid, tasks_made=11)))
+    assert (store.load().fleet.policy, store.load().fleet.prices) == (committed.policy, committed.prices)
+    calm = replace(committed, policy=replace(committed.policy, breaker=""), prices=None)
+    store.commit(Change(committed, calm))
+    assert (store.load().fleet.policy.breaker, store.load().fleet.prices) == ("", None)
+
+
+def test_what_was_laid_down_can_be_taken_back(open_store: Open) -> None:
+    store = open_store()
+    before = filled(store)
+    after = replace(before, reservations={}, limits={}, spent={}, floors={"f2": before.floors["f2"]})
+    store.commit(Change(before, after))
+    assert open_store().load().fleet == after
+
+
 def test_an_attempt_that_has_ended_leaves_the_fleet_and_stays_readable(
     open_database: Open, tmp_path: Path
 ) -> None:

@@ -9,16 +9,42 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleet.core.learned import Demand, Experience, Rate
 from fleet.core.model import Account, Attempt, Bucket, Host, Task, TaskSpec, Worktree
+from fleet.core.policy import Floor, Limit, Policy, Project, Reservation, Spent, Strategy, Tier
+from fleet.core.prices import Prices
 from fleet.store.codec import EFFECTS, Undecodable, decode, encode
 from tests.contract.full_fleet import ACCOUNT, SPEC
 
 numbers = st.none() | st.floats(allow_nan=False, allow_infinity=False)
-specs = st.builds(TaskSpec, max_budget_usd=numbers)
+finite = st.floats(allow_nan=False, allow_infinity=False)
+shares = st.dictionaries(st.text(), finite)
+tiers = st.builds(Tier, weight=finite)
+strategies = st.builds(Strategy, protect=finite, quantile=finite, haste=finite, age_days=finite)
+specs = st.builds(TaskSpec, max_budget_usd=numbers, size=finite, value=numbers)
+rates = st.builds(Rate, share=finite, work=finite, pending=finite)
+moments = dict.fromkeys(("count", "log_work", "log_work_m2", "log_ms", "log_ms_m2", "won", "lost"), finite)
 values = st.one_of(
-    st.builds(Task, spec=specs),
+    st.builds(Task, spec=specs, tier_work=finite, spent_usd=finite),
     st.builds(Attempt, cost_usd=numbers),
     st.builds(Bucket, utilization=numbers),
+    st.builds(Project, weight=finite),
+    st.builds(Reservation, amount=finite),
+    st.builds(Limit, amount=finite),
+    st.builds(Floor, share=finite),
+    st.builds(Spent, amount=finite),
+    rates,
+    st.builds(Experience, **moments),
+    st.builds(Demand, value=finite, size=finite, count=finite),
+    st.builds(Policy, tiers=st.tuples(tiers), strategy=strategies),
+    st.builds(
+        Prices,
+        buckets=shares,
+        slots=shares,
+        hosts=finite,
+        later=st.dictionaries(st.text(), st.tuples(finite)),
+        solve_ms=finite,
+    ),
     *(st.from_type(kind) for kind in (Account, Host, Worktree, *EFFECTS.values())),
 )
 

@@ -44,6 +44,8 @@ def load(database: Path, *, read_only: bool = False) -> None:
         ("UPDATE attempts SET body = '{}' WHERE id = 't2.3'", "row t2.3 of table attempts"),
         ("UPDATE outbox SET body = 'null' WHERE id = 'd5'", "row d5 of table outbox"),
         ("UPDATE outbox SET kind = 'Dance' WHERE id = 'd5'", "knows no effect Dance"),
+        ("UPDATE singles SET body = '{}' WHERE name = 'prices'", "row prices of table singles"),
+        ("UPDATE singles SET name = 'dreams' WHERE name = 'prices'", "knows no such value"),
         ("DELETE FROM meta", "row 1 of table meta"),
     ],
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from fleet.core.policy import DEFAULT
 from fleet.store.errors import StoreNewer
 from fleet.store.migrate import migrate, migrations, split
 from fleet.store.sqlite import SqliteStore
@@ -58,3 +59,21 @@ def test_a_migration_that_is_cut_short_leaves_nothing_behind(tmp_path: Path) -> 
             migrate(connection, path)
         assert [name for _, name, *_ in things(connection)] == ["buckets"]
         assert connection.execute("PRAGMA user_version").fetchone() == (0,)
+
+
+def test_a_home_of_the_first_version_keeps_all_it_had_and_has_laid_down_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "fleet.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as first:
+        for statement in split(migrations()[0][1]):
+            first.execute(statement)
+        first.execute("PRAGMA user_version = 1")
+        first.execute(
+            'INSERT INTO hosts (name, body) VALUES (\'local\', \'{"name":"local","workers_max":4}\')'
+        )
+        (home_id,) = first.execute("SELECT home_id FROM meta").fetchone()
+    store = SqliteStore(path)
+    fleet = store.load().fleet
+    store.close()
+    assert (fleet.home_id, fleet.hosts["local"].workers_max) == (home_id, 4)
+    assert fleet.policy == DEFAULT and fleet.prices is None
+    assert not (fleet.projects or fleet.reservations or fleet.limits or fleet.floors or fleet.experience)

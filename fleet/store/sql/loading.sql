@@ -21,3 +21,30 @@ SELECT task, body FROM worktrees ORDER BY seq;
 
 -- name: outbox
 SELECT id, kind, body FROM outbox ORDER BY seq;
+
+-- name: projects
+SELECT id, body FROM projects ORDER BY seq;
+
+-- name: reservations
+SELECT id, body FROM reservations ORDER BY seq;
+
+-- name: limits
+SELECT id, body FROM limits ORDER BY seq;
+
+-- name: floors
+SELECT id, body FROM floors ORDER BY seq;
+
+-- name: spent
+SELECT id, body FROM spent ORDER BY seq;
+
+-- name: rates
+SELECT id, body FROM rates ORDER BY seq;
+
+-- name: experience
+SELECT id, body FROM experience ORDER BY seq;
+
+-- name: demand
+SELECT id, body FROM demand ORDER BY seq;
+
+-- name: singles
+SELECT name, body FROM singles;

@@ -23,6 +23,38 @@ ON CONFLICT (name) DO UPDATE SET body = excluded.body;
 INSERT INTO worktrees (task, state, body) VALUES (:id, :state, :body)
 ON CONFLICT (task) DO UPDATE SET state = excluded.state, body = excluded.body;
 
+-- name: put_projects
+INSERT INTO projects (id, body) VALUES (:id, :body)
+ON CONFLICT (id) DO UPDATE SET body = excluded.body;
+
+-- name: put_reservations
+INSERT INTO reservations (id, body) VALUES (:id, :body)
+ON CONFLICT (id) DO UPDATE SET body = excluded.body;
+
+-- name: put_limits
+INSERT INTO limits (id, body) VALUES (:id, :body)
+ON CONFLICT (id) DO UPDATE SET body = excluded.body;
+
+-- name: put_floors
+INSERT INTO floors (id, body) VALUES (:id, :body)
+ON CONFLICT (id) DO UPDATE SET body = excluded.body;
+
+-- name: put_spent
+INSERT INTO spent (id, body) VALUES (:id, :body)
+ON CONFLICT (id) DO UPDATE SET body = excluded.body;
+
+-- name: put_rates
+INSERT INTO rates (id, body) VALUES (:id, :body)
+ON CONFLICT (id) DO UPDATE SET body = excluded.body;
+
+-- name: put_experience
+INSERT INTO experience (id, body) VALUES (:id, :body)
+ON CONFLICT (id) DO UPDATE SET body = excluded.body;
+
+-- name: put_demand
+INSERT INTO demand (id, body) VALUES (:id, :body)
+ON CONFLICT (id) DO UPDATE SET body = excluded.body;
+
 -- name: drop_tasks
 DELETE FROM tasks WHERE id = :id;
 
@@ -40,6 +72,37 @@ DELETE FROM hosts WHERE name = :id;
 
 -- name: drop_worktrees
 DELETE FROM worktrees WHERE task = :id;
+
+-- name: drop_projects
+DELETE FROM projects WHERE id = :id;
+
+-- name: drop_reservations
+DELETE FROM reservations WHERE id = :id;
+
+-- name: drop_limits
+DELETE FROM limits WHERE id = :id;
+
+-- name: drop_floors
+DELETE FROM floors WHERE id = :id;
+
+-- name: drop_spent
+DELETE FROM spent WHERE id = :id;
+
+-- name: drop_rates
+DELETE FROM rates WHERE id = :id;
+
+-- name: drop_experience
+DELETE FROM experience WHERE id = :id;
+
+-- name: drop_demand
+DELETE FROM demand WHERE id = :id;
+
+-- name: put_single
+INSERT INTO singles (name, body) VALUES (:id, :body)
+ON CONFLICT (name) DO UPDATE SET body = excluded.body;
+
+-- name: drop_single
+DELETE FROM singles WHERE name = :id;
 
 -- name: add_effect
 INSERT INTO outbox (id, kind, attempt, task, body) VALUES (:id, :kind, :attempt, :task, :body);
