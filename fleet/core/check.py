@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from fleet.core.lifecycles import TASK_ENDS
-from fleet.core.model import Fleet
+from fleet.core.model import Fleet, queue_of
 
 
 def broken(fleet: Fleet) -> list[str]:
@@ -22,9 +22,8 @@ def broken(fleet: Fleet) -> list[str]:
 
 
 def _queue(fleet: Fleet) -> Iterator[str]:
-    expected = tuple(sorted(t.rank for t in fleet.tasks.values() if t.state == "queued"))
-    if fleet.queue != expected:
-        yield "the queue holds exactly the queued tasks, in rank order"
+    if fleet.queue != queue_of(fleet.tasks.values()):
+        yield "the queue holds exactly the queued tasks, in lines of rank order"
 
 
 def _workers(fleet: Fleet) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 
 from fleet.core.decisions import AnyDecision, Note
 from fleet.core.lifecycles import check_transition
-from fleet.core.model import Account, Attempt, Bucket, Fleet, Host, Task, Worktree
+from fleet.core.model import Account, Attempt, Bucket, Fleet, Host, Rank, Task, Worktree
 
 V = TypeVar("V")
 Level = Literal["debug", "info", "warning", "error"]
@@ -28,7 +28,7 @@ class Draft:
         at."""
         self._changed: dict[str, dict[str, Any]] = {}
         self._fields: dict[str, Any] = {}
-        self._queue: list[Any] | None = None
+        self._lines: dict[str, list[Rank]] = {}
         self._ended: list[Attempt] = []
 
     # --- reading ---
@@ -89,15 +89,20 @@ class Draft:
         return self._write("tasks", task.id, task)
 
     def _requeue(self, before: Task | None, after: Task) -> None:
-        was = before is not None and before.state == "queued"
-        if was == (after.state == "queued"):
+        was = before if before is not None and before.state == "queued" else None
+        now = after if after.state == "queued" else None
+        if was is not None and now is not None and was.rank == now.rank and was.line == now.line:
             return
-        if self._queue is None:
-            self._queue = list(self.before.queue)
-        if was:
-            del self._queue[bisect_left(self._queue, after.rank)]
-        else:
-            insort(self._queue, after.rank)
+        if was is not None:
+            ranks = self._line(was.line)
+            del ranks[bisect_left(ranks, was.rank)]
+        if now is not None:
+            insort(self._line(now.line), now.rank)
+
+    def _line(self, line: str) -> list[Rank]:
+        if line not in self._lines:
+            self._lines[line] = list(self.before.queue.get(line, ()))
+        return self._lines[line]
 
     def put_attempt(self, attempt: Attempt) -> Attempt:
         """Writes the attempt; one that has ended leaves the fleet at once (the store keeps it), so that the same
@@ -168,8 +173,9 @@ class Draft:
     def peek(self) -> Fleet:
         """The fleet as written so far."""
         changed: dict[str, Any] = {**self._changed, **self._fields}
-        if self._queue is not None:
-            changed["queue"] = tuple(self._queue)
+        if self._lines:
+            lines = {**self.before.queue, **{line: tuple(ranks) for line, ranks in self._lines.items()}}
+            changed["queue"] = {line: ranks for line, ranks in lines.items() if ranks}
         return replace(self.before, now_ms=self.now_ms, **changed)
 
     def close(self) -> tuple[Fleet, tuple[AnyDecision, ...]]:

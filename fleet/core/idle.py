@@ -45,13 +45,10 @@ def _stuck_ids(fleet: Fleet) -> set[str]:
 
 
 def _never_placeable(fleet: Fleet) -> set[str]:
-    """Queued tasks that only a person can help. Tasks that may use the same tiers share the answer."""
-    by_tiers: dict[tuple[str, ...], list[Task]] = defaultdict(list)
-    for *_, task_id in fleet.queue:
-        task = fleet.tasks[task_id]
-        by_tiers[task.spec.tiers].append(task)
+    """Queued tasks that only a person can help. Those of one line share the answer."""
     found: set[str] = set()
-    for tasks in by_tiers.values():
+    for ranks in fleet.queue.values():
+        tasks = [fleet.tasks[rank[3]] for rank in ranks]
         # One whose back-off runs is explained by that; it is not stuck before it has been tried.
         stuck_ones = [t.id for t in tasks if t.not_before_ms <= fleet.now_ms]
         if stuck_ones and explain(fleet, fleet.tasks[stuck_ones[0]]).stuck:

@@ -6,8 +6,9 @@ immutable: state changes only in `fleet.core.step`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from math import log2
 from typing import Literal
 
 from fleet.core.learned import Demand, Experience, Rate
@@ -126,14 +127,32 @@ class Task:
         return None if limit is None else max(limit - self.spent_usd, 0.0)
 
     @property
+    def line(self) -> str:
+        """The line of the queue it stands in: tasks that agree in this may have the same placements, and differ only in
+        value, size and age. What has a deadline stands in lines of its own."""
+        spec = self.spec
+        session = (self.session_account or "") if self.session_id else ""
+        timed = "" if spec.deadline_ms is None else "timed"
+        tiers = ",".join(spec.tiers)
+        return "\x1f".join(
+            (spec.project_name, spec.kind, tiers, spec.plan_tier or "", self.tier_failed or "", session, timed)
+        )
+
+    @property
     def rank(self) -> Rank:
-        """The total order of the queue: priority, then the nearer deadline, then first come."""
-        deadline = self.spec.deadline_ms
-        return (-self.spec.priority, NEVER_MS if deadline is None else deadline, self.number, self.id)
+        """Its place in the line, a total order: the nearer deadline, then value for its size, older ones counting more
+        (`AGE_DOUBLES_MS`), then first come."""
+        spec = self.spec
+        density = log2(max(spec.worth, WORTH_MIN) / spec.size) - self.created_ms / AGE_DOUBLES_MS
+        return (spec.deadline_ms or 0, -density, self.number, self.id)
 
 
-Rank = tuple[int, int, int, str]
+Rank = tuple[int, float, int, str]
+Queue = Mapping[str, tuple[Rank, ...]]
 NEVER_MS = 1 << 62
+WORTH_MIN = 1e-9
+AGE_DOUBLES_MS = 7 * 86_400_000
+"""A task that has waited so long counts twice (`worth`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +296,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """The whole state. `queue` is the index of queued tasks in rank order; `check` holds it to that.
+    """The whole state. `queue` is the index of queued tasks: lines in rank order; `check` holds it to that.
     `ended` are the attempts that the last event ended: the store keeps them, the fleet drops them."""
 
     now_ms: int = 0
@@ -288,7 +307,7 @@ class Fleet:
     buckets: Mapping[str, Bucket] = field(default_factory=dict)
     hosts: Mapping[str, Host] = field(default_factory=dict)
     worktrees: Mapping[str, Worktree] = field(default_factory=dict)
-    queue: tuple[Rank, ...] = ()
+    queue: Queue = field(default_factory=dict)
     ended: tuple[Attempt, ...] = ()
     projects: Mapping[str, Project] = field(default_factory=dict)
     reservations: Mapping[str, Reservation] = field(default_factory=dict)
@@ -308,3 +327,12 @@ class Fleet:
 
 def bucket_key(pool: str, name: str) -> str:
     return f"{pool}/{name}"
+
+
+def queue_of(tasks: Iterable[Task]) -> Queue:
+    """The index of the queued ones among these tasks."""
+    lines: dict[str, list[Rank]] = {}
+    for task in tasks:
+        if task.state == "queued":
+            lines.setdefault(task.line, []).append(task.rank)
+    return {line: tuple(sorted(ranks)) for line, ranks in lines.items()}

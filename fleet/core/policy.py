@@ -38,19 +38,18 @@ class Strategy:
 
     `protect`: what is kept for a person, as a multiple of what the reservation names. `quantile`: the quantile of a
     task's cost that must fit before what is protected, and below every floor. `haste`: by how much of its value a task
-    is worth more now than a day later. `age_days`: after how many days of waiting a task counts twice.
+    is worth more now than a day later.
     """
 
     name: str
     protect: float
     quantile: float
     haste: float
-    age_days: float
 
 
 STRATEGIES = (
-    Strategy("after-hours", protect=1.25, quantile=0.95, haste=0.01, age_days=7.0),
-    Strategy("full-time", protect=1.0, quantile=0.9, haste=0.05, age_days=7.0),
+    Strategy("after-hours", protect=1.25, quantile=0.95, haste=0.01),
+    Strategy("full-time", protect=1.0, quantile=0.9, haste=0.05),
 )
 
 

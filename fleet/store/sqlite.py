@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fleet.core.decisions import Effect
-from fleet.core.model import Fleet
+from fleet.core.model import Fleet, queue_of
 from fleet.ports import Change, Loaded, StoreFailed
 from fleet.store import codec
 from fleet.store.errors import corrupt_file, corrupt_row
@@ -72,7 +72,7 @@ class SqliteStore:
         fleet = Fleet(
             **maps,
             **singles,
-            queue=tuple(sorted(task.rank for task in maps["tasks"].values() if task.state == "queued")),
+            queue=queue_of(maps["tasks"].values()),
             home_id=home_id,
             now_ms=now_ms,
             tasks_made=tasks_made,

@@ -38,7 +38,7 @@ def fleet_of(length: int, *, full: bool, classes: bool) -> Fleet:
         accounts=accounts,
         buckets={bucket_key(b.pool, b.name): b for n in range(ACCOUNTS) for b in _buckets(n, full=full)},
         hosts={"here": Host("here", workers_max=1_000, memory_free_bytes=10**13)},
-        queue=tuple(sorted(task.rank for task in tasks.values())),
+        queue=queue_of(tasks.values()),
         tasks_made=length,
     )
 
@@ -108,7 +108,7 @@ def half_closed(fleet: Fleet) -> Fleet:
         fleet,
         tasks={**tasks, "x": replace(tied, id="x", number=0, state="running")},
         attempts=crowd,
-        queue=tuple(sorted(task.rank for task in tasks.values())),
+        queue=queue_of(tasks.values()),
         hosts={"here": Host("here", workers_max=10_000, memory_free_bytes=10**13)},
     )
 

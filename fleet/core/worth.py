@@ -1,0 +1,37 @@
+"""What a task is worth now: its priority or value, its age, and how near its deadline is.
+
+    worth(t) = value × 2^(age / AGE_DOUBLES) × urgency(slack)
+    urgency(slack) = 1 + e^(−slack / NEAR)   while it can still be in time, LATE afterwards
+
+where slack is the time to the deadline less the time the work is expected to take. Age doubles a worth each week, without
+bound: nothing can starve, because whatever competes with it is younger; and because that growth is exponential, the order
+of two tasks never changes with time, so that queues stay sorted.
+"""
+
+from __future__ import annotations
+
+from math import exp
+
+from fleet.core.model import AGE_DOUBLES_MS, Task
+
+NEAR_MS = 4 * 3_600_000
+"""Slack at which urgency has risen by 1/e: from 1 far from the deadline to 2 at the last moment to begin."""
+
+LATE = 0.25
+"""What is left of a task's value after its deadline: most of it is gone, but somebody still waits for it."""
+
+
+def worth_now(task: Task, now_ms: int, needs_ms: float = 0.0) -> float:
+    """In the worth of a fresh task of priority 0. `needs_ms` is how long its work is expected to take."""
+    age = max(0, now_ms - task.created_ms) / AGE_DOUBLES_MS
+    return float(task.spec.worth * 2.0**age * urgency(task.spec.deadline_ms, now_ms, needs_ms))
+
+
+def urgency(deadline_ms: int | None, now_ms: int, needs_ms: float) -> float:
+    """A factor; 1 without a deadline."""
+    if deadline_ms is None:
+        return 1.0
+    slack = deadline_ms - now_ms - needs_ms
+    return LATE if slack < 0 else 1.0 + exp(-slack / NEAR_MS)
+
+
