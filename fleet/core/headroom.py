@@ -27,6 +27,18 @@ WORKER_COMMITMENT = 0.02
 """Share of a bucket that one running worker is taken to need still, until that rate is learned."""
 
 
+LENGTHS_MS = (
+    ("five_hour", 5 * 3_600_000),
+    ("seven_day", 7 * 86_400_000),
+    ("minute", 60_000),
+    ("hour", 3_600_000),
+    ("day", 86_400_000),
+    ("week", 7 * 86_400_000),
+    ("month", 30 * 86_400_000),
+)
+"""Length of a window by what its name says; the first that is found in it counts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Blocked:
     """A bucket that gives nothing now, until `until_ms`."""
@@ -48,6 +60,13 @@ def utilization_now(bucket: Bucket, now_ms: int, settings: Settings) -> float | 
         return bucket.utilization if now_ms < bucket.resets_ms else None
     fresh = now_ms - bucket.observed_ms < settings.reading_life_ms
     return bucket.utilization if fresh else None
+
+
+def length_of(bucket: Bucket) -> int | None:
+    """How long one window of the bucket lasts, in ms: as known, else as its name says, else None."""
+    if bucket.length_ms is not None:
+        return bucket.length_ms
+    return next((length for word, length in LENGTHS_MS if word in bucket.name), None)
 
 
 def blocked_until(bucket: Bucket, now_ms: int, settings: Settings) -> Blocked | None:
