@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, Literal, TypeVar
 
 from fleet.core.decisions import AnyDecision, Note
+from fleet.core.learned import Demand, Experience, Rate
 from fleet.core.lifecycles import check_transition
 from fleet.core.model import Account, Attempt, Bucket, Fleet, Host, Rank, Task, Worktree
 
@@ -56,6 +57,18 @@ class Draft:
     @property
     def worktrees(self) -> Mapping[str, Worktree]:
         return self._map("worktrees")
+
+    @property
+    def rates(self) -> Mapping[str, Rate]:
+        return self._map("rates")
+
+    @property
+    def experience(self) -> Mapping[str, Experience]:
+        return self._map("experience")
+
+    @property
+    def demand(self) -> Mapping[str, Demand]:
+        return self._map("demand")
 
     def value(self, name: str) -> Any:
         return self._fields.get(name, getattr(self.before, name))

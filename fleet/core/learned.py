@@ -29,7 +29,8 @@ def work_of(tokens: Tokens) -> float:
 @dataclass(frozen=True, slots=True)
 class Rate:
     """How much of a bucket one unit of work with a tier takes. `share` and `work` are what has been attributed to the
-    tier so far, older pairs counting less; `pending` is its work since the bucket's last reading."""
+    tier so far, older pairs counting less; `pending` is its work that is not yet in them, and `risen` what the bucket's
+    utilization has risen by since that work began. An empty pool: what holds for all pools together."""
 
     pool: str
     bucket: str
@@ -37,6 +38,7 @@ class Rate:
     share: float = 0.0
     work: float = 0.0
     pending: float = 0.0
+    risen: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fleet.core import headroom
+from fleet.core import headroom, rates
 from fleet.core.decisions import TellWorker
 from fleet.core.draft import Draft
 from fleet.core.events import (
@@ -231,7 +231,7 @@ def account_verified(draft: Draft, event: AccountVerified) -> None:
         settings=draft.before.settings,
     )
     for key, bucket in changed.items():
-        draft.put_bucket(key, bucket)
+        rates.observed(draft, draft.buckets.get(key), draft.put_bucket(key, bucket))
     state: AccountState = "ready" if event.ok else "quarantined"
     draft.put_account(replace(account, state=state, reason=event.detail))
     draft.note("info" if event.ok else "warning", f"verified: {state} {event.detail}", account=account.name)

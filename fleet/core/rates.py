@@ -1,19 +1,201 @@
-"""How much of each bucket a unit of work takes, learned from pairs of readings and token counts."""
+"""How much of each bucket a unit of work takes, learned from pairs of readings and token counts.
+
+Nobody publishes it, it differs by plan, tier and month, and a reading says only how full the whole bucket is. So
+between two readings of one window we know the sum, `rise = Σ rate(tier) · work(tier)`, and from many such sums the
+parts are found as tomography finds densities from rays: each rise is shared out among the tiers in proportion to what
+the present rates say they took, and a tier's new rate is all it was given over all its work (the expectation-
+maximisation update of Shepp and Vardi, "Maximum likelihood reconstruction for emission tomography", IEEE Transactions
+on Medical Imaging 1, 1982). Rates so learned are never negative, and always explain what was seen.
+
+Three things stand between that and the truth:
+
+- *Readings are coarse* (1 %). Work stays pending until the bucket has risen and the pending work is worth a few of
+  those steps, so that what one step hides is small in it.
+- *Persons work on the same account.* They can only add to a rise, never take from it. So a rise above what is expected
+  counts in part only, `_plausible` says how far: generously while little is known, since the first guess may be off by
+  ten, closely once there is evidence (Huber, "Robust estimation of a location parameter", 1964, one-sided). A rise
+  below what is expected counts in full.
+- *Rates change.* What was learned before counts half after each further `HALF_LIFE` buckets of work.
+
+What is not known of a bucket is taken from its other tiers and from other pools' buckets of the same name.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from fleet.core.draft import Draft
-from fleet.core.model import Account, Attempt, Bucket, Fleet
+from fleet.core.headroom import RESET_JITTER_MS
+from fleet.core.learned import Rate
+from fleet.core.model import Account, Attempt, Bucket, Fleet, bucket_key
+from fleet.core.policy import Policy
+
+GUESS = 0.02 / 200_000
+"""Before anything is learned: a typical task of 200,000 work units with `GUESS_TIER` takes 2 % of a five-hour
+window."""
+
+GUESS_TIER = "sonnet"
+
+GUESS_WEEK = 0.1
+"""… and a tenth of that share of a week: a full five-hour window is reported to be 8 to 20 % of the week."""
+
+DOUBT = 0.03
+"""What a first guess counts for, as if it had been seen over this share of a bucket."""
+
+BLOCK = 0.03
+"""Work is settled when it is worth this share of the bucket: three steps of a reading."""
+
+HALF_LIFE = 2.0
+"""After so many whole buckets of work what was learned before counts half."""
+
+EXCESS, EXCESS_FIRST = 1.2, 10.0
+"""How far above the expected a rise may count, as a factor: with much evidence, and with none."""
+
+EVERYONE = ""
+"""The pool under which the rates of all pools together are kept: no real pool has an empty name."""
 
 
 def rate(fleet: Fleet, pool: str, bucket: str, tier: str) -> float:
-    """Share of the bucket that one work unit with `tier` takes."""
-    return 1e-7
+    """Share of the bucket that one work unit with `tier` takes; 0.0 if that tier does not draw on it."""
+    known = fleet.buckets.get(bucket_key(pool, bucket))
+    if known is not None and known.scope not in (None, tier):
+        return 0.0
+    return _Rates(fleet.rates, fleet.policy, bucket).of(pool, tier)
 
 
 def worked(draft: Draft, attempt: Attempt, account: Account, work: float) -> None:
-    """Work units done since the last call: pending until the next reading of each bucket drawn on."""
+    """Work units done since the last call: pending until the next reading of each bucket drawn on. A correction may
+    be negative, and may take back what is settled already: then it is taken from what comes next.
+
+    Work before a bucket's first reading is not kept: there is nothing to measure its rise from.
+    """
+    if work == 0.0:
+        return
+    for bucket in draft.buckets.values():
+        if bucket.pool == account.pool and bucket.scope in (None, attempt.tier):
+            key = rate_key(bucket.pool, bucket.name, attempt.tier)
+            before = draft.rates.get(key) or Rate(bucket.pool, bucket.name, attempt.tier)
+            draft.put("rates", key, replace(before, pending=before.pending + work))
 
 
 def observed(draft: Draft, before: Bucket | None, after: Bucket) -> None:
     """A new reading of a bucket: what its utilization rose by is attributed to the tiers' pending work."""
+    pending = _pending(draft, after)
+    if not pending:  # a person's own use: it teaches nothing
+        return
+    if before is None or not _is_same_window(before, after):
+        for one in pending:
+            _put(draft, replace(one, pending=0.0, risen=0.0))
+        return
+    rise = (after.utilization or 0.0) - (before.utilization or 0.0)
+    if rise == 0.0:
+        return
+    working = [_put(draft, replace(one, risen=one.risen + rise)) for one in pending if one.pending > 0.0]
+    if rise > 0.0 and working:
+        _settle(draft, working)
+
+
+def rate_key(pool: str, bucket: str, tier: str) -> str:
+    return f"{pool}/{bucket}/{tier}"
+
+
+def _put(draft: Draft, one: Rate) -> Rate:
+    return draft.put("rates", rate_key(one.pool, one.bucket, one.tier), one)
+
+
+def _pending(draft: Draft, bucket: Bucket) -> list[Rate]:
+    """The tiers whose work waits for this bucket's reading, by name."""
+    found = (
+        one
+        for one in draft.rates.values()
+        if one.pool == bucket.pool and one.bucket == bucket.name and one.pending != 0.0
+    )
+    return sorted(found, key=lambda one: one.tier)
+
+
+def _is_same_window(before: Bucket, after: Bucket) -> bool:
+    """Whether both are readings of one window, known to be. Without a reset nobody can tell."""
+    if before.resets_ms is None or after.resets_ms is None:
+        return False
+    if before.utilization is None or after.utilization is None:
+        return False
+    return abs(after.resets_ms - before.resets_ms) <= RESET_JITTER_MS
+
+
+def _settle(draft: Draft, pending: list[Rate]) -> None:
+    """Shares out what the bucket has risen by since the pending work began, once that is worth it."""
+    pool, bucket = pending[0].pool, pending[0].bucket
+    rates = _Rates(draft.rates, draft.before.policy, bucket)
+    expected = [one.pending * rates.of(pool, one.tier) for one in pending]
+    total = sum(expected)
+    risen = max(one.risen for one in pending)
+    if total < BLOCK and risen < 2 * BLOCK:
+        return
+    counted = min(risen, total * _plausible(rates.seen(pool)))
+    keep = 0.5 ** (max(counted, total) / HALF_LIFE)
+    _forget(draft, bucket, pool, keep)
+    _forget(draft, bucket, EVERYONE, keep)
+    for one, part in zip(pending, expected, strict=True):
+        _attribute(draft, one, pool, counted * part / total)
+        _attribute(draft, one, EVERYONE, counted * part / total)
+
+
+def _plausible(evidence: float) -> float:
+    """Up to which multiple of what is expected a rise counts, after `evidence` (a share of the bucket) was seen."""
+    doubt = DOUBT / (DOUBT + evidence)
+    return EXCESS + (EXCESS_FIRST - EXCESS) * doubt * doubt
+
+
+def _forget(draft: Draft, bucket: str, pool: str, keep: float) -> None:
+    for key, one in list(draft.rates.items()):
+        if one.pool == pool and one.bucket == bucket:
+            draft.put("rates", key, replace(one, share=one.share * keep, work=one.work * keep))
+
+
+def _attribute(draft: Draft, settled: Rate, pool: str, share: float) -> None:
+    """Adds the pair, and begins a new one."""
+    key = rate_key(pool, settled.bucket, settled.tier)
+    before = draft.rates.get(key) or Rate(pool, settled.bucket, settled.tier)
+    share, work = before.share + share, before.work + settled.pending
+    _put(draft, replace(before, share=share, work=work, pending=0.0, risen=0.0))
+
+
+class _Rates:
+    """The present estimates for the buckets of one name."""
+
+    def __init__(self, learned: Mapping[str, Rate], policy: Policy, bucket: str) -> None:
+        self._learned = learned
+        self._policy = policy
+        self._bucket = bucket
+        self._scales: dict[str, float] = {}
+
+    def of(self, pool: str, tier: str) -> float:
+        """What was seen, shrunk towards what is expected of this tier from the others."""
+        prior = self._base(pool, tier) * self._scale(pool)
+        one = self._learned.get(rate_key(pool, self._bucket, tier))
+        return prior if one is None else (DOUBT + one.share) / (DOUBT / prior + one.work)
+
+    def seen(self, pool: str) -> float:
+        """Share of the pool's bucket that has been attributed so far, the old counting less."""
+        return sum(one.share for one in self._tiers(pool))
+
+    def _tiers(self, pool: str) -> list[Rate]:
+        found = (self._learned.get(rate_key(pool, self._bucket, t.name)) for t in self._policy.tiers)
+        return [one for one in found if one is not None and one.work > 0.0]
+
+    def _base(self, pool: str, tier: str) -> float:
+        return self._guess(tier) if pool == EVERYONE else self.of(EVERYONE, tier)
+
+    def _scale(self, pool: str) -> float:
+        """How much dearer this pool's bucket is than expected, over all tiers: plans differ by one factor."""
+        if pool not in self._scales:
+            seen = self._tiers(pool)
+            expected = sum(one.work * self._base(pool, one.tier) for one in seen)
+            self._scales[pool] = (DOUBT + sum(one.share for one in seen)) / (DOUBT + expected)
+        return self._scales[pool]
+
+    def _guess(self, tier: str) -> float:
+        week = GUESS_WEEK if self._bucket.startswith("seven_day") else 1.0
+        weight = self._policy.weight_of(tier) / self._policy.weight_of(GUESS_TIER)
+        return GUESS * week * weight
