@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fleet.core import headroom, rates
+from fleet.core import demand, headroom, rates
 from fleet.core.decisions import TellWorker
 from fleet.core.draft import Draft
 from fleet.core.events import (
@@ -53,6 +53,7 @@ def tasks_added(draft: Draft, event: TasksAdded) -> None:
         draft.put_task(task)
         draft.note("info", f"added: {spec.title}", task=task_id)
     draft.set("tasks_made", first - 1 + len(event.specs))
+    demand.arrived(draft, event.specs)
     draft.settle = True
 
 
