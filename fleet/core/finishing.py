@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from fleet.core import costs
 from fleet.core.decisions import LandWork, LookAtHeld
+from fleet.core.dispatch.tiers import stronger
 from fleet.core.draft import Draft
 from fleet.core.events import HeldSeen, LandingEnded, WorkChecked
 from fleet.core.model import Task, Word
@@ -55,7 +56,29 @@ def _give_back(draft: Draft, task: Task, word: Word, why: str) -> None:
     draft.note(
         "warning", f"{why} ({repairs} of {draft.before.settings.repairs_max}): {last_line}", task=task.id
     )
-    _go_on_with_words(draft, replace(task, repairs=repairs, words=(*task.words, word)))
+    task = replace(task, repairs=repairs, words=(*task.words, word))
+    if repairs > draft.before.settings.repairs_per_tier and _escalate(draft, task):
+        return
+    _go_on_with_words(draft, task)
+
+
+def _escalate(draft: Draft, task: Task) -> bool:
+    """Ends what a tier could not do and puts the task back for a stronger one, with its session. False when there is
+    none, or no worker to take it from."""
+    attempt = draft.attempts.get(task.attempt or "")
+    if attempt is None or attempt.state != "running":
+        return False
+    following = stronger(draft.peek(), task, attempt.tier)
+    if following is None:
+        return False
+    costs.learn(draft, task, attempt, won=False)
+    story = f"{attempt.tier} could not do it: goes on with {following} or stronger"
+    task = replace(task, tier_failed=attempt.tier, repairs=0, tier_work=0.0, tier_ms=0)
+    draft.put_task(replace(task, state="queued", reason=story, landing_begun=False))
+    draft.note("info", story, attempt=attempt)
+    stop(draft, attempt, "escalated", how="close")
+    draft.settle = True
+    return True
 
 
 def _go_on_with_words(draft: Draft, task: Task) -> None:

@@ -45,7 +45,7 @@ class Blocked:
 
     bucket: str
     until_ms: int
-    refused: bool
+    how: str
 
 
 def is_void(bucket: Bucket, now_ms: int) -> bool:
@@ -74,11 +74,13 @@ def blocked_until(bucket: Bucket, now_ms: int, settings: Settings) -> Blocked | 
     if is_void(bucket, now_ms):
         return None
     if bucket.refused_until_ms is not None and now_ms < bucket.refused_until_ms:
-        return Blocked(bucket.name, bucket.refused_until_ms, refused=True)
+        return Blocked(bucket.name, bucket.refused_until_ms, "was refused")
     utilization = utilization_now(bucket, now_ms, settings)
     if utilization is not None and utilization >= 1.0:
         until = bucket.resets_ms or bucket.observed_ms + settings.refusal_guess_ms
-        return Blocked(bucket.name, until, refused=False)
+        return Blocked(bucket.name, until, "is full")
+    if bucket.kept_until_ms is not None and now_ms < bucket.kept_until_ms:
+        return Blocked(bucket.name, bucket.kept_until_ms, "is down to what is kept")
     return None
 
 

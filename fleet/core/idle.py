@@ -7,7 +7,7 @@ from collections.abc import Set
 
 from fleet.core.dispatch import Explanation, explain, needs_a_person
 from fleet.core.lifecycles import TASK_ENDS
-from fleet.core.model import Fleet, Task
+from fleet.core.model import Fleet
 
 
 def stuck(fleet: Fleet) -> list[Explanation]:

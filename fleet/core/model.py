@@ -135,7 +135,15 @@ class Task:
         timed = "" if spec.deadline_ms is None else "timed"
         tiers = ",".join(spec.tiers)
         return "\x1f".join(
-            (spec.project_name, spec.kind, tiers, spec.plan_tier or "", self.tier_failed or "", session, timed)
+            (
+                spec.project_name,
+                spec.kind,
+                tiers,
+                spec.plan_tier or "",
+                self.tier_failed or "",
+                session,
+                timed,
+            )
         )
 
     @property
@@ -162,7 +170,8 @@ class Attempt:
     `began`: its worker has been started, so there is a spool; `offset` is how far that has been applied, in bytes.
     `resumes`: it was started to go on with a session;
     `carry_from` is the account whose directory that session has to be brought from. `told` are the ids of words
-    handed to the worker that it has not taken up yet. `tokens` are those of turns that have ended, `running_tokens`
+    handed to the worker that it has not taken up yet. `plans`: its first turn only makes a plan, with the task's
+    planning tier; then it goes on with `tier`. `tokens` are those of turns that have ended, `running_tokens`
     and `answer_tokens` those of the running one, whose latest answer may still grow. While it is `stopping`,
     `reason` is already what it will have ended for.
     """
@@ -180,6 +189,7 @@ class Attempt:
     began: bool = False
     resumes: bool = False
     carry_from: str | None = None
+    plans: bool = False
     opening: tuple[Word, ...] = ()
     told: tuple[str, ...] = ()
     reason: str = ""
@@ -237,7 +247,8 @@ class Bucket:
     """One metered window of a pool, as last seen. `scope` is the tier it is for, or None for all of them.
 
     `refused_until_ms` outranks any reading until it has passed. `refusals` counts refusals in a row. `length_ms` is the
-    window's length where that is known otherwise than by its name.
+    window's length where that is known otherwise than by its name. Until `kept_until_ms` automation stays away, because
+    its work had come down to what is kept for persons.
     """
 
     pool: str
@@ -251,6 +262,7 @@ class Bucket:
     refused_until_ms: int | None = None
     refusals: int = 0
     length_ms: int | None = None
+    kept_until_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +296,7 @@ class Settings:
 
     worker_memory_bytes: int = 400_000_000
     repairs_max: int = 3
+    repairs_per_tier: int = 1
     faults_max: int = 6
     progress_answers: int = 3
     backoff_first_ms: int = 2_000
@@ -292,6 +305,7 @@ class Settings:
     reading_life_ms: int = 5 * 3_600_000
     answer_life_ms: int = 900_000
     held_recheck_ms: int = 5_000
+    kept_pause_ms: int = 1_800_000
 
 
 @dataclass(frozen=True, slots=True)

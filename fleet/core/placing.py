@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from fleet.core import headroom
 from fleet.core.decisions import StartWorker
-from fleet.core.dispatch import Placement, Refusal
+from fleet.core.dispatch import Placement, Quote, Refusal
 from fleet.core.draft import Draft
-from fleet.core.model import Attempt, Fleet, Task, Worktree
+from fleet.core.model import Account, Attempt, Fleet, Task, Worktree
 from fleet.core.wording import fresh_session_id
 
 REFUSALS_TOLD = 8
@@ -43,8 +43,25 @@ def _place(draft: Draft, placement: Placement) -> None:
     if attempt.carry_from:
         how = f"moves from {attempt.carry_from} to {attempt.account}, with its session"
     draft.note("info", f"{task.spec.title}: {how} ({attempt.tier})", attempt=attempt)
+    if placement.quote is not None:
+        draft.note("debug", in_words(placement.quote), attempt=attempt)
     if placement.refused:
         draft.note("debug", _in_words(placement.refused, draft.now_ms), attempt=attempt)
+
+
+def in_words(quote: Quote) -> str:
+    """The arithmetic of a placement in one line."""
+    charges = "".join(
+        f" − {share:.2%} of {bucket} at {price:.3g}"
+        for bucket, share, price in quote.charges
+        if share * price
+    )
+    charges += f" − its place {quote.place:.3g}" if quote.place else ""
+    charges += f" − its bill {quote.money:.3g}" if quote.money else ""
+    charges += f" + {quote.after:.3g} by a stronger tier after it" if quote.after else ""
+    worth = f"worth {quote.worth:.3g} × chance {quote.chance:.0%}"
+    charges = charges or " − nothing, its capacity is free,"
+    return f"{quote.account} with {quote.tier}: {worth}{charges} = {quote.net:.3g}"
 
 
 def _in_words(refused: Sequence[Refusal], now_ms: int) -> str:
@@ -77,6 +94,7 @@ def _attempt(draft: Draft, task: Task, placement: Placement) -> Attempt:
     attempt_id = f"{task.id}.{number}"
     account = draft.accounts[placement.account]
     resumes = task.session_id is not None
+    planning = _planning_model(task, account)
     moved = resumes and task.session_account != account.name
     return Attempt(
         id=attempt_id,
@@ -84,7 +102,8 @@ def _attempt(draft: Draft, task: Task, placement: Placement) -> Attempt:
         number=number,
         account=account.name,
         tier=placement.tier,
-        model=account.model_of(placement.tier) or placement.tier,
+        model=(planning or account.model_of(placement.tier)) or placement.tier,
+        plans=planning is not None,
         host=placement.host,
         session_id=task.session_id or fresh_session_id(draft.before.home_id, attempt_id),
         started_ms=draft.now_ms,
@@ -92,6 +111,12 @@ def _attempt(draft: Draft, task: Task, placement: Placement) -> Attempt:
         carry_from=task.session_account if moved else None,
         opening=task.words,
     )
+
+
+def _planning_model(task: Task, account: Account) -> str | None:
+    """The model that makes the plan; None where none is asked for, it is made, or the account has no such tier."""
+    plan = task.spec.plan_tier
+    return None if plan is None or task.planned else account.model_of(plan)
 
 
 def _claim_worktree(draft: Draft, task: Task) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import singledispatch
 
-from fleet.core import headroom, limits, rates
-from fleet.core.decisions import CheckWork
+from fleet.core import headroom, limits, rates, reserving
+from fleet.core.decisions import CheckWork, TellWorker
 from fleet.core.draft import Draft
 from fleet.core.events import (
     Answered,
@@ -25,9 +25,9 @@ from fleet.core.events import (
     WordTaken,
 )
 from fleet.core.learned import work_of
-from fleet.core.model import Attempt
+from fleet.core.model import Attempt, Bucket, Task, bucket_key
 from fleet.core.tokens import Tokens
-from fleet.core.wording import opening_id
+from fleet.core.wording import opening_id, plan_made
 from fleet.core.workers import backoff_ms, end, stop, tell
 
 
@@ -129,9 +129,32 @@ def read_windows(
         )
         draft.put_bucket(key, bucket)
         rates.observed(draft, before, bucket)
+        keep_clear(draft, bucket)
         if newly:
             draft.note("warning", f"limit reached: {bucket.name} refuses", attempt=attempt)
             draft.settle = True
+
+
+def keep_clear(draft: Draft, bucket: Bucket) -> None:
+    """Stops work that has come down to what is kept of the bucket: its task goes on when that is free again, or on
+    another account. Automation then stays away for a while, so that nothing is begun and stopped in a circle."""
+    fleet = draft.peek()
+    kept = reserving.protected(fleet, bucket) + reserving.floor(fleet, bucket)
+    used = headroom.utilization_now(bucket, draft.now_ms, fleet.settings)
+    if kept <= 0 or used is None or used < 1.0 - kept:
+        return
+    until = draft.now_ms + fleet.settings.kept_pause_ms
+    until = until if bucket.resets_ms is None else min(until, bucket.resets_ms)
+    draft.put_bucket(bucket_key(bucket.pool, bucket.name), replace(bucket, kept_until_ms=until))
+    for attempt in list(draft.attempts.values()):
+        account = draft.accounts[attempt.account]
+        drawn = account.pool == bucket.pool and bucket.scope in (None, attempt.tier)
+        if drawn and attempt.state == "running" and draft.tasks[attempt.task].state == "running":
+            draft.note(
+                "info", f"{bucket.name} is down to the {kept:.0%} that are kept: it pauses", attempt=attempt
+            )
+            stop(draft, attempt, "kept", how="ladder")
+    draft.settle = True
 
 
 @apply.register
@@ -201,10 +224,25 @@ def _finished(draft: Draft, attempt: Attempt, fact: TurnEnded) -> None:
     task = draft.tasks[attempt.task]
     if attempt.told or task.state != "running":
         return
+    if attempt.plans and not task.planned:
+        _carry_out(draft, attempt, task)
+        return
     for word in task.words:
         tell(draft, attempt.id, word)
     if not task.words:
         _check(draft, attempt)
+
+
+def _carry_out(draft: Draft, attempt: Attempt, task: Task) -> None:
+    """The plan is made: the same session goes on with the tier it was placed with."""
+    model = draft.accounts[attempt.account].model_of(attempt.tier) or attempt.tier
+    word = plan_made(attempt)
+    draft.put_task(replace(task, planned=True, words=(*task.words, word)))
+    draft.put_attempt(replace(attempt, model=model, told=(*attempt.told, word.id)))
+    draft.note(
+        "info", f"its plan is made with {task.spec.plan_tier}: {attempt.tier} carries it out", attempt=attempt
+    )
+    draft.decide(TellWorker, attempt=attempt.id, word=word.id, text=word.text, model=model)
 
 
 def _check(draft: Draft, attempt: Attempt) -> None:

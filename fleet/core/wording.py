@@ -9,6 +9,11 @@ from fleet.core.model import Attempt, Task, Word
 _FLEET = UUID("6f0a1c7e-3d52-5a7b-9d0e-5f1e1ee7f1ee")
 
 GO_ON = "Continue where you left off."
+PLAN = (
+    "First make a plan for this task: look at what is there, decide what has to be done in which steps, and say the "
+    "plan. Change nothing yet."
+)
+CARRY_OUT = "Now carry out your plan."
 BEGIN_ANEW = (
     "You are taking over this task from an earlier session whose conversation was lost. Its work so far is in "
     "this directory: look at it first (git status, git log), then finish the task."
@@ -32,11 +37,15 @@ def fresh_session_id(home_id: str, attempt_id: str) -> str:
 
 def opening_text(task: Task, attempt: Attempt, *, resumed: bool) -> str:
     """The first message: the prompt for a new session; for one that goes on, what has been said since."""
-    said = [word.text for word in attempt.opening]
+    said = [word.text for word in attempt.opening] + [PLAN] * attempt.plans
     if resumed:
         return "\n\n".join(said) or GO_ON
     again = [BEGIN_ANEW] if attempt.resumes or task.branch else []
     return "\n\n".join([*again, task.spec.prompt, *said])
+
+
+def plan_made(attempt: Attempt) -> Word:
+    return Word(stable_id(attempt.id, "planned"), CARRY_OUT)
 
 
 def check_failed(cause: str, output: str) -> Word:

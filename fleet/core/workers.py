@@ -21,7 +21,7 @@ from fleet.core.tokens import Tokens
 from fleet.core.wording import opening_id
 from fleet.core.worktrees import remove_worktree
 
-BLAMELESS = frozenset({"limited", "busy", "login", "paused", "account removed"})
+BLAMELESS = frozenset({"limited", "busy", "login", "paused", "account removed", "kept"})
 """Ends of an attempt that count nothing against its task: something else already keeps it from coming straight back."""
 
 PATIENT = frozenset({"lost", "disk", "launch", "cannot_start"})
@@ -155,16 +155,22 @@ def end(draft: Draft, attempt: Attempt, reason: str, detail: str) -> None:
         replace(
             task,
             spent_usd=task.spent_usd + (attempt.cost_usd or 0.0),
-            tier_work=task.tier_work + work_of(attempt.used),
-            tier_ms=task.tier_ms + max(0, draft.now_ms - attempt.started_ms),
+            # What a tier took that has failed is no part of what the next one takes.
+            tier_work=task.tier_work + work_of(attempt.used) * (reason != "escalated"),
+            tier_ms=task.tier_ms + max(0, draft.now_ms - attempt.started_ms) * (reason != "escalated"),
         )
     )
-    limits.fault(draft, ended_well=bool(attempt.answers) or reason in BLAMELESS)
+    if reason != "cancelled" and not _is_of_the_host(attempt, reason):
+        limits.fault(draft, ended_well=bool(attempt.answers) or reason in BLAMELESS)
     if task.state == "running":
         _put_back(draft, task, ended)
     elif task.state in ("cancelled", "landed"):
         remove_worktree(draft, task.id)
     draft.note("info", f"worker ended: {reason}{': ' + detail if detail else ''}", attempt=ended)
+
+
+def _is_of_the_host(attempt: Attempt, reason: str) -> bool:
+    return reason in PATIENT or (reason == "cut" and not attempt.answers)
 
 
 def _put_back(draft: Draft, task: Task, attempt: Attempt) -> None:
@@ -176,7 +182,7 @@ def _put_back(draft: Draft, task: Task, attempt: Attempt) -> None:
         fail(draft, task, f"{FINAL[reason]} ({attempt.detail})" if attempt.detail else FINAL[reason])
         return
     blameless = reason in BLAMELESS
-    of_the_host = reason in PATIENT or (reason == "cut" and not attempt.answers)
+    of_the_host = _is_of_the_host(attempt, reason)
     host_faults = task.host_faults + of_the_host
     faults = task.faults + (not blameless and not of_the_host)
     if faults > task.faults and faults >= draft.before.settings.faults_max:

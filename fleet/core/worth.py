@@ -3,9 +3,9 @@
     worth(t) = value × 2^(age / AGE_DOUBLES) × urgency(slack)
     urgency(slack) = 1 + e^(−slack / NEAR)   while it can still be in time, LATE afterwards
 
-where slack is the time to the deadline less the time the work is expected to take. Age doubles a worth each week, without
-bound: nothing can starve, because whatever competes with it is younger; and because that growth is exponential, the order
-of two tasks never changes with time, so that queues stay sorted.
+where slack is the time to the deadline less the time the work is expected to take. Age doubles a worth each week,
+without bound: nothing can starve, because whatever competes with it is younger; and because that growth is exponential,
+the order of two tasks never changes with time, so that queues stay sorted.
 """
 
 from __future__ import annotations
@@ -33,5 +33,3 @@ def urgency(deadline_ms: int | None, now_ms: int, needs_ms: float) -> float:
         return 1.0
     slack = deadline_ms - now_ms - needs_ms
     return LATE if slack < 0 else 1.0 + exp(-slack / NEAR_MS)
-
-

@@ -20,14 +20,21 @@ def on(story: Story, name: str) -> list[str]:
     return [a.id for a in story.fleet.attempts.values() if a.account == name]
 
 
-def test_priority_goes_first_then_the_nearer_deadline_then_first_come() -> None:
-    story = Story(account("a"), workers_max=0)
+def test_the_dearest_goes_first_then_the_nearer_deadline_then_first_come_and_last_what_comes_too_late() -> None:
+    """A near deadline counts up to twice, as much as a step of priority; one that cannot be met a quarter."""
+    story = Story(workers_max=9)
     story.add(
-        spec(title="late"), spec(deadline_ms=START_MS + 9), spec(deadline_ms=START_MS + 5), spec(priority=1)
+        spec(title="no deadline"),
+        spec(deadline_ms=START_MS + 9 * HOUR_MS),
+        spec(deadline_ms=START_MS + 5 * HOUR_MS),
+        spec(priority=2),
+        spec(title="no deadline either"),
+        spec(deadline_ms=START_MS + 1),
     )
-    decided = story.tell(events.HostSeen, host="here", workers_max=1, memory_free_bytes=10**12)
-    assert [rank[3] for rank in story.fleet.queue] == ["t3", "t2", "t1"]
-    assert started(decided) == ["t4.1"]
+    order = []
+    for n in range(6):
+        order += started(story.tell(events.AccountAdded, account=account(f"a{n}")))
+    assert order == ["t4.1", "t3.1", "t2.1", "t1.1", "t5.1", "t6.1"]
 
 
 def test_the_tier_named_first_wins_then_what_is_paid_for_then_headroom() -> None:

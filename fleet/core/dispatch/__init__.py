@@ -8,5 +8,6 @@ replaces what is behind them.
 from fleet.core.dispatch.choose import choose
 from fleet.core.dispatch.explain import Explanation, explain, needs_a_person
 from fleet.core.dispatch.feasible import Placement, Refusal
+from fleet.core.dispatch.price import Quote
 
-__all__ = ["Explanation", "Placement", "Refusal", "choose", "explain", "needs_a_person"]
+__all__ = ["Explanation", "Placement", "Quote", "Refusal", "choose", "explain", "needs_a_person"]

@@ -1,71 +1,197 @@
-"""One round of dispatch: the placements to make now, in the order of the queue."""
+"""One round of dispatch: the placements to make now, the best first.
+
+Each line of the queue offers the best of its first tasks; among the lines the offer with the highest density is taken,
+its capacity and place are gone, and the next is looked for, until nothing acceptable is left. Acceptable is what pays
+for its capacity (net ≥ 0), and would not do clearly better later.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from heapq import heappop, heappush
 
-from fleet.core.dispatch import price
+from fleet.core.dispatch.capacity import Capacity
+from fleet.core.dispatch.fairness import Fairness
 from fleet.core.dispatch.feasible import (
     Placement,
     Refusal,
     any_account_gives,
     backs_off_until,
+    beyond_means,
     held_back,
     refusal,
 )
+from fleet.core.dispatch.price import Market, Quote
 from fleet.core.dispatch.room import Room
+from fleet.core.dispatch.tiers import allowed
 from fleet.core.model import Account, Fleet, Task
 
-Class = tuple[tuple[str, ...], str | None]
-"""Queued tasks that agree in this have the same feasible placements: allowed tiers, and the account their
-session is on."""
+HEADS = 8
+"""How many acceptable tasks of a line are compared: its order knows no urgency, and a task may be too large where the
+next one fits."""
+
+LOOKED_AT = 48
+"""How many of a line are looked at in a round, so that a long line of what cannot run takes no time."""
+
+PATIENCE = 0.02
+"""By how much of its worth waiting must be better than running now."""
+
+MERIT = {"subscription": 0, "local": 0, "api-key": 1}
+"""What is already paid for goes first among equals."""
+
+TOLERANCE = 1e-6
 
 
 def choose(fleet: Fleet) -> Iterator[Placement]:
-    """Yields the placements to make now, best task first.
-
-    Ends as soon as no account gives to anybody. Linear in the queue at worst, and each task that cannot be placed
-    costs one look-up: tasks of a class for which nothing was feasible are passed over, because room only shrinks
-    during a round.
-    """
-    if fleet.draining or not fleet.queue:
+    """Yields the placements to make now, best first."""
+    if fleet.draining or not fleet.queue or fleet.policy.breaker:
         return
     room = Room(fleet)
     host = room.host_for_one_more()
-    hopeless: set[Class] = set()
-    if not any_account_gives(fleet, room):
+    if host is None or not any_account_gives(fleet, room):
         return
-    tasks = fleet.tasks
-    for rank in fleet.queue:
-        if host is None:
-            return
-        task = tasks[rank[3]]
-        kind: Class = (task.spec.tiers, task.session_account if task.session_id else None)
-        if kind in hopeless or held_back(fleet, task) or backs_off_until(fleet, task) is not None:
+    dispatch = Round(fleet, room)
+    offers: list[tuple[tuple[float, int, str], str, Offer]] = []
+    for line in sorted(fleet.queue):
+        _push(offers, line, dispatch.best_of(line))
+    while offers and host is not None:
+        _, line, offer = heappop(offers)
+        if not dispatch.still_good(offer):
+            _push(offers, line, dispatch.best_of(line))
             continue
-        best = _best(fleet, room, task, host.name)
-        if best is None:
-            hopeless.add(kind)
-            continue
-        room.take(best.account, host.name)
-        yield best
-        if room.account_is_full(fleet.accounts[best.account]) and not any_account_gives(fleet, room):
+        refused = dispatch.refused(offer.task)
+        dispatch.take(offer, host.name)
+        yield Placement(offer.task.id, offer.account.name, offer.quote.tier, host.name, refused, offer.quote)
+        if not any_account_gives(fleet, room):
             return
         host = room.host_for_one_more()
+        _push(offers, line, dispatch.best_of(line))
 
 
-def _best(fleet: Fleet, room: Room, task: Task, host: str) -> Placement | None:
-    tiers = task.spec.tiers
-    feasible: list[tuple[Account, str]] = []
-    refused: list[Refusal] = []
-    for account in fleet.accounts.values():
-        for tier in tiers if account.state != "removed" else ():
-            against = refusal(fleet, room, task, account, tier)
-            if against is None:
-                feasible.append((account, tier))
-            else:
-                refused.append(against)
-    if not feasible:
+@dataclass(frozen=True, slots=True)
+class Offer:
+    task: Task
+    account: Account
+    quote: Quote
+    rank: float
+    taken: int
+
+
+def _push(offers: list[tuple[tuple[float, int, str], str, Offer]], line: str, offer: Offer | None) -> None:
+    if offer is not None:
+        heappush(offers, ((-offer.rank, offer.task.number, offer.task.id), line, offer))
+
+
+class Round:
+    """What is known while one round lasts."""
+
+    def __init__(self, fleet: Fleet, room: Room) -> None:
+        self.fleet = fleet
+        self.room = room
+        self.capacity = Capacity(fleet)
+        self.market = Market(fleet, self.capacity)
+        self.fairness = Fairness(fleet)
+        self._accounts = [a for a in fleet.accounts.values() if a.state != "removed"]
+        self._taken = 0
+        self._placed: set[str] = set()
+        self._order: dict[str, tuple[Account, ...]] = {}
+
+    def best_of(self, line: str) -> Offer | None:
+        """The best acceptable offer of a line, None when there is none."""
+        found: list[Offer] = []
+        hopeless = False
+        for looked_at, rank in enumerate(self.fleet.queue[line]):
+            if looked_at >= LOOKED_AT + len(self._placed) or len(found) >= HEADS or hopeless:
+                break
+            task = self.fleet.tasks[rank[3]]
+            if task.id in self._placed or held_back(self.fleet, task) or backs_off_until(self.fleet, task):
+                continue
+            offer, hopeless = self._offer(task)
+            if offer is not None:
+                found.append(offer)
+        return min(found, key=lambda o: (-o.rank, o.task.number, o.task.id), default=None)
+
+    def _offer(self, task: Task) -> tuple[Offer | None, bool]:
+        """The best placement of the task; and whether no other of its line can be placed either."""
+        quotes: list[tuple[tuple[float, ...], Account, Quote]] = []
+        open_ones = 0
+        for tier in allowed(self.fleet, task):
+            for account in self._by_price(tier):
+                against, quote = self.considered(task, account, tier)
+                open_ones += quote is not None
+                if against is not None or quote is None:
+                    continue
+                quotes.append(((-quote.merit, *self._among_equals(account, tier)), account, quote))
+                break
+        if not quotes:
+            return None, open_ones == 0
+        _, account, best = min(quotes, key=lambda q: (q[0], q[1].name))
+        rank = best.density * self.fairness.of(task)
+        return Offer(task, account, best, rank, self._taken), False
+
+    def refused(self, task: Task) -> tuple[Refusal, ...]:
+        """What speaks against every placement of the task that cannot be made, by account."""
+        considered = (
+            self.considered(task, account, tier)[0]
+            for account in sorted(self._accounts, key=lambda a: a.name)
+            for tier in allowed(self.fleet, task)
+        )
+        return tuple(against for against in considered if against is not None)
+
+    def considered(self, task: Task, account: Account, tier: str) -> tuple[Refusal | None, Quote | None]:
+        """The first reason against the placement, None when there is none; and its arithmetic, if it came to that."""
+        against = refusal(self.fleet, self.room, task, account, tier)
+        if against is not None:
+            return against, None
+        quote = self.market.quote(task, account, tier)
+        short = beyond_means(self.fleet, self.capacity, task, account, tier, quote.need)
+        return short or self._not_worth_it(task, quote), quote
+
+    def _not_worth_it(self, task: Task, quote: Quote) -> Refusal | None:
+        """Why a feasible placement is left: the capacity is worth more elsewhere, or the task does better later."""
+        if quote.net < -TOLERANCE * quote.worth:
+            why = f"its capacity is worth {quote.cost:.3g} elsewhere, the task {quote.net + quote.cost:.3g}"
+            return Refusal(quote.account, quote.tier, why, crowded=True)
+        later = self.market.later(task, quote.tier)
+        if later > quote.net + PATIENCE * quote.worth:
+            why = f"it does better later: {later:.3g} instead of {quote.net:.3g} now"
+            return Refusal(quote.account, quote.tier, why, crowded=True)
         return None
-    account, tier = min(feasible, key=lambda pair: price.order(room, tiers, *pair))
-    return Placement(task.id, account.name, tier, host, tuple(refused))
+
+    def _by_price(self, tier: str) -> tuple[Account, ...]:
+        """The accounts in the order in which they are tried for a tier: the cheapest first, then what is paid for, then
+        the most headroom, then the name. What fits the first is not offered to the next."""
+        if tier not in self._order:
+            self._order[tier] = tuple(
+                sorted(
+                    self._accounts,
+                    key=lambda a: (self.market.unit(a, tier), *self._among_equals(a, tier), a.name),
+                )
+            )
+        return self._order[tier]
+
+    def _among_equals(self, account: Account, tier: str) -> tuple[float, ...]:
+        draws = self.capacity.draws(account, tier)
+        least = min((left.mean if left.known else 0.5 for left, _ in draws), default=0.5)
+        return (MERIT[account.kind], -round(least - 0.02 * self.room.workers_on(account), 6))
+
+    def still_good(self, offer: Offer) -> bool:
+        """Whether nothing was taken since it was made, or it still fits."""
+        if offer.taken == self._taken:
+            return True
+        return (
+            refusal(self.fleet, self.room, offer.task, offer.account, offer.quote.tier) is None
+            and beyond_means(
+                self.fleet, self.capacity, offer.task, offer.account, offer.quote.tier, offer.quote.need
+            )
+            is None
+        )
+
+    def take(self, offer: Offer, host: str) -> None:
+        self.room.take(offer.account.name, host)
+        self.capacity.take(offer.account, offer.quote.tier, offer.quote.need)
+        self.fairness.take(offer.task)
+        self._placed.add(offer.task.id)
+        self._taken += 1
+        self._order.clear()

@@ -6,10 +6,13 @@ from collections import deque
 from dataclasses import dataclass, replace
 
 from fleet.core import headroom
-from fleet.core.dispatch.feasible import Refusal, backs_off_until, held_back, refusal, waits_for
+from fleet.core.dispatch.choose import Round
+from fleet.core.dispatch.feasible import Refusal, backs_off_until, held_back, waits_for
+from fleet.core.dispatch.price import Quote
 from fleet.core.dispatch.room import Room
+from fleet.core.dispatch.tiers import allowed
 from fleet.core.lifecycles import TASK_ENDS
-from fleet.core.model import Account, Attempt, Fleet, Task, Trouble
+from fleet.core.model import Account, Fleet, Task, Trouble
 
 DEAD_ENDS = frozenset({"failed", "cancelled"})
 
@@ -18,7 +21,7 @@ DEAD_ENDS = frozenset({"failed", "cancelled"})
 class Explanation:
     """`expects_ms` is when it expects to run, None where that depends on other work or is unknown. `stuck`
     means that nothing will happen until a person acts; `advice` then says what. `feasible` are the accounts, each with
-    a tier, that would take it just as well."""
+    a tier, that would take it just as well. `quotes` are the arithmetic of what was considered, the best first."""
 
     task: str
     state: str
@@ -28,6 +31,7 @@ class Explanation:
     stuck: bool = False
     advice: str = ""
     feasible: tuple[tuple[str, str], ...] = ()
+    quotes: tuple[Quote, ...] = ()
 
 
 def needs_a_person(task: Task) -> bool:
@@ -97,51 +101,79 @@ def _queued(fleet: Fleet, task: Task) -> Explanation:
         return Explanation(task.id, task.state, behind)
     if fleet.draining:
         return Explanation(task.id, task.state, "no new workers are started: the coordinator is stopping")
-    room = Room(fleet)
+    if fleet.policy.breaker:
+        advice = "look for the cause, then: fleet breaker close"
+        summary = f"the circuit breaker is open: {fleet.policy.breaker}"
+        return Explanation(task.id, task.state, summary, stuck=True, advice=advice)
     accounts = [a for a in fleet.accounts.values() if a.state != "removed"]
     if not accounts:
         advice = "fleet account add NAME --kind subscription --login"
         return Explanation(task.id, task.state, "there is no account", stuck=True, advice=advice)
-    refusals = tuple(
-        found
-        for account in sorted(accounts, key=lambda a: a.name)
-        for tier in task.spec.tiers
-        if (found := refusal(fleet, room, task, account, tier)) is not None
-    )
-    if len(refusals) < len(accounts) * len(task.spec.tiers):
-        return _placeable(fleet, room, task, refusals)
+    dispatch = Round(fleet, Room(fleet))
+    refusals, quotes = _considered(dispatch, task, accounts)
+    tiers = allowed(fleet, task)
+    if len(refusals) < len(accounts) * len(tiers):
+        return _placeable(fleet, dispatch.room, task, refusals, quotes)
     if all(r.lasting for r in refusals):
-        advice = _what_would_help(accounts, task)
+        advice = _what_would_help(accounts, tiers)
         return Explanation(task.id, task.state, "no account can take it", refusals, stuck=True, advice=advice)
     expects = headroom.earliest(r.until_ms for r in refusals)
     crowded = any(r.crowded for r in refusals)
-    summary = "no account has room now" if crowded else "every account it may use is closed until a reset"
-    return Explanation(task.id, task.state, summary, refusals, None if crowded else expects)
+    if quotes:
+        summary = f"waits: on {quotes[0].account} with {quotes[0].tier} {_against(refusals, quotes[0])}"
+    else:
+        summary = "no account has room now" if crowded else "every account it may use is closed until a reset"
+    return Explanation(
+        task.id, task.state, summary, refusals, None if crowded else expects, quotes=tuple(quotes)
+    )
 
 
-def _what_would_help(accounts: list[Account], task: Task) -> str:
+def _against(refusals: tuple[Refusal, ...], quote: Quote) -> str:
+    return next(r.why for r in refusals if (r.account, r.tier) == (quote.account, quote.tier))
+
+
+def _considered(
+    dispatch: Round, task: Task, accounts: list[Account], but: tuple[str, str] | None = None
+) -> tuple[tuple[Refusal, ...], tuple[Quote, ...]]:
+    """What speaks against each account and tier, and the arithmetic of those that it came to, best first."""
+    refusals: list[Refusal] = []
+    quotes: list[Quote] = []
+    for account in sorted(accounts, key=lambda a: a.name):
+        for tier in allowed(dispatch.fleet, task):
+            if (account.name, tier) == but:
+                continue
+            against, quote = dispatch.considered(task, account, tier)
+            if against is not None:
+                refusals.append(against)
+            if quote is not None:
+                quotes.append(quote)
+    return tuple(refusals), tuple(sorted(quotes, key=lambda q: (-q.merit, q.account, q.tier)))
+
+
+def _what_would_help(accounts: list[Account], tiers: tuple[str, ...]) -> str:
     """What a person can do when every account is closed to the task until a person acts."""
-    quarantined = [
-        a.name for a in accounts if a.state == "quarantined" and {*task.spec.tiers} & {*dict(a.tiers)}
-    ]
+    quarantined = [a.name for a in accounts if a.state == "quarantined" and {*tiers} & {*dict(a.tiers)}]
     if quarantined:
         return "renew the credential, then " + ", or ".join(
             f"fleet account verify {name}" for name in sorted(quarantined)
         )
-    return f"add an account that has the tier {' or '.join(task.spec.tiers)}"
+    return f"add an account that has the tier {' or '.join(tiers)}"
 
 
-def _placeable(fleet: Fleet, room: Room, task: Task, refusals: tuple[Refusal, ...]) -> Explanation:
+def _placeable(
+    fleet: Fleet, room: Room, task: Task, refusals: tuple[Refusal, ...], quotes: tuple[Quote, ...]
+) -> Explanation:
     """An account would take it: then it is the hosts, or others that are ahead of it."""
     if not fleet.hosts:
-        return Explanation(task.id, task.state, "the coordinator isn't running: fleet up", refusals)
+        idle = "the coordinator isn't running: fleet up"
+        return Explanation(task.id, task.state, idle, refusals, quotes=quotes)
     full = {h.name: why for h in fleet.hosts.values() if (why := room.host_refusal(h))}
     if len(full) == len(fleet.hosts):
         hosts = "; ".join(f"host {name}: {why}" for name, why in sorted(full.items()))
-        return Explanation(task.id, task.state, hosts, refusals)
-    ahead = fleet.queue.index(task.rank)
+        return Explanation(task.id, task.state, hosts, refusals, quotes=quotes)
+    ahead = fleet.queue[task.line].index(task.rank)
     summary = f"next in the queue, {ahead} ahead of it" if ahead else "next in the queue"
-    return Explanation(task.id, task.state, summary, refusals, fleet.now_ms)
+    return Explanation(task.id, task.state, summary, refusals, fleet.now_ms, quotes=quotes)
 
 
 def _placed(fleet: Fleet, task: Task) -> Explanation:
@@ -159,28 +191,22 @@ def _placed(fleet: Fleet, task: Task) -> Explanation:
     summary = (
         f"attempt {attempt.id} {doing} on {attempt.account} ({attempt.tier}, {known}), host {attempt.host}"
     )
-    refusals, feasible = _instead(fleet, task, attempt)
-    return Explanation(task.id, task.state, summary, refusals, feasible=feasible)
-
-
-def _instead(
-    fleet: Fleet, task: Task, attempt: Attempt
-) -> tuple[tuple[Refusal, ...], tuple[tuple[str, str], ...]]:
-    """What else a running task could be on now: what is refused, and what is not."""
     others = {name: other for name, other in fleet.attempts.items() if name != attempt.id}
-    room = Room(replace(fleet, attempts=others))
-    refusals: list[Refusal] = []
-    feasible: list[tuple[str, str]] = []
-    for name, account in sorted(fleet.accounts.items()):
-        for tier in task.spec.tiers if account.state != "removed" else ():
-            if (name, tier) == (attempt.account, attempt.tier):
-                continue
-            against = refusal(fleet, room, task, account, tier)
-            if against is None:
-                feasible.append((name, tier))
-            else:
-                refusals.append(against)
-    return tuple(refusals), tuple(feasible)
+    without = replace(fleet, attempts=others)
+    dispatch = Round(without, Room(without))
+    accounts = [a for a in fleet.accounts.values() if a.state != "removed"]
+    refusals, quotes = _considered(dispatch, task, accounts, but=(attempt.account, attempt.tier))
+    against = {(r.account, r.tier) for r in refusals}
+    feasible = tuple((q.account, q.tier) for q in quotes if (q.account, q.tier) not in against)
+    present = dispatch.market.quote(task, account, attempt.tier) if account else None
+    return Explanation(
+        task.id,
+        task.state,
+        summary,
+        refusals,
+        feasible=tuple(sorted(feasible)),
+        quotes=quotes if present is None else (present, *quotes),
+    )
 
 
 def _beyond(task: Task) -> Explanation:

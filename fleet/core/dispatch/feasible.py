@@ -12,7 +12,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fleet.core import limits
+from fleet.core.costs import Expected
+from fleet.core.dispatch.capacity import Capacity
+from fleet.core.dispatch.price import Quote
 from fleet.core.dispatch.room import Room
+from fleet.core.dispatch.tiers import allowed
 from fleet.core.model import Account, Fleet, Task
 
 
@@ -31,22 +36,47 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """`refused` is what was considered for it and not taken, by account and tier."""
+    """`refused` is what was considered for it and not taken, by account and tier; `quote` its arithmetic, where the
+    rule that chose it has one."""
 
     task: str
     account: str
     tier: str
     host: str
     refused: tuple[Refusal, ...] = ()
+    quote: Quote | None = None
 
 
 def refusal(fleet: Fleet, room: Room, task: Task, account: Account, tier: str) -> Refusal | None:
-    """The first reason against `task` on `account` with `tier`, None when there is none."""
+    """The first reason against `task` on `account` with `tier` but for capacity, None when there is none."""
     return (
         closed(room, account, tier)
+        or _not_for_project(fleet, task, account, tier)
         or _warm_elsewhere(fleet, room, task, account, tier)
         or _crowded(room, account, tier)
     ) or _busy(fleet, account, tier)
+
+
+def beyond_means(
+    fleet: Fleet, capacity: Capacity, task: Task, account: Account, tier: str, need: Expected
+) -> Refusal | None:
+    """Why what the work needs is not to be had there now: a bucket that has too little left, or a budget."""
+    limit = limits.against(fleet, task, account, tier, need)
+    if limit is not None:
+        return Refusal(account.name, tier, limit.why, limit.until_ms, lasting=limit.until_ms is None)
+    short = capacity.too_little(account, tier, need)
+    if short is None:
+        return None
+    kept = ", beside what is kept" if short.guarded else ""
+    why = f"{short.bucket} has {short.left:.1%} left{kept}, and it may need {short.need:.1%}"
+    return Refusal(account.name, tier, why, short.until_ms, crowded=short.until_ms is None)
+
+
+def _not_for_project(fleet: Fleet, task: Task, account: Account, tier: str) -> Refusal | None:
+    project = fleet.projects.get(task.spec.project_name)
+    if project is None or not project.accounts or account.name in project.accounts:
+        return None
+    return Refusal(account.name, tier, f"is not for project {project.name}", lasting=True)
 
 
 def closed(room: Room, account: Account, tier: str) -> Refusal | None:
@@ -58,7 +88,7 @@ def closed(room: Room, account: Account, tier: str) -> Refusal | None:
     block = room.block_of(account, tier)
     if block is None:
         return None
-    why = f"{block.bucket} {'was refused' if block.refused else 'is full'}"
+    why = f"{block.bucket} {block.how}"
     return Refusal(account.name, tier, why, block.until_ms)
 
 
@@ -73,16 +103,18 @@ def any_account_gives(fleet: Fleet, room: Room) -> bool:
     )
 
 
-def is_closed(room: Room, task: Task, account: Account) -> bool:
+def is_closed(fleet: Fleet, room: Room, task: Task, account: Account) -> bool:
     """Whether the account is closed to every tier the task may use: only then may its session move."""
-    return account.state != "ready" or all(closed(room, account, t) for t in task.spec.tiers)
+    return account.state != "ready" or all(
+        closed(room, account, t) or _not_for_project(fleet, task, account, t) for t in allowed(fleet, task)
+    )
 
 
 def warm_account(fleet: Fleet, room: Room, task: Task) -> Account | None:
     """The account that the task's session has to stay on: the one its cache is warm on, unless that is
     closed."""
     account = fleet.accounts.get(task.session_account or "")
-    if account is None or task.session_id is None or is_closed(room, task, account):
+    if account is None or task.session_id is None or is_closed(fleet, room, task, account):
         return None
     return account
 

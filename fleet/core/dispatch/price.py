@@ -1,24 +1,207 @@
-"""The order among feasible placements. A later rule prices capacity here; this one ranks it."""
+"""What a placement is worth and what it costs: value × chance − Σ share of each bucket × its price − the place's price.
+
+The prices are the dual values of the planning problem (`fleet.core.prices`): what the best use that we would have to
+give up is worth. Without fresh prices every bucket is free, and the order alone decides (greedy by density).
+"""
 
 from __future__ import annotations
 
-from fleet.core import headroom
-from fleet.core.dispatch.room import Room
-from fleet.core.model import Account
+from dataclasses import dataclass
 
-MERIT = {"subscription": 0, "local": 0, "api-key": 1}
-"""What is already paid for runs first; a key that bills by the token runs when nothing else can."""
+from fleet.core import costs
+from fleet.core.costs import Expected
+from fleet.core.dispatch.capacity import Capacity
+from fleet.core.dispatch.tiers import allowed, is_free
+from fleet.core.model import Account, Fleet, Task, bucket_key
+from fleet.core.prices import Prices
+from fleet.core.worth import worth_now
+
+STALE_MS = 6 * 3_600_000
+"""Prices older than this say nothing any more."""
+
+HOUR_MS = 3_600_000
+
+STEP_DOWN = 0.1
+"""Where a person named tiers, each step away from the preferred one costs this part of the value."""
+
+FUEL = 0.03
+"""What work with a tier of weight 1 costs in any case, as a part of the task's value: so that of two tiers that would
+do, the cheaper one does it also while nothing is scarce (merit order)."""
+
+FAILURE = 0.05
+"""What a failed try costs beside its work, as a part of the task's value: time, and a person's patience."""
+
+DOLLAR = 0.5
+"""The price of a dollar, in the worth of a task of priority 0: what a key that bills by the token has to be worth."""
+
+DOLLARS_PER_WORK = 1e-6
+"""List price of a work unit with a tier of weight 1: a million plain input tokens for a dollar."""
 
 
-def headroom_left(room: Room, account: Account, tier: str) -> float:
-    """Headroom of the account for `tier` after what its running workers are taken to need still."""
-    known = room.headroom_of(account, tier)
-    free = headroom.UNKNOWN_HEADROOM if known is None else known
-    return free - room.workers_on(account) * headroom.WORKER_COMMITMENT
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """One placement's arithmetic, in the worth of a fresh task of priority 0. `charges` are (bucket, share, price of
+    the whole bucket); `place` what the worker's place costs, `money` what the bill does, `other` fuel and steps down;
+    `after` is what a stronger tier is expected to make of it should this one fail. `density` is its value for the share
+    of its tightest bucket, by which what is acceptable is ordered."""
+
+    account: str
+    tier: str
+    worth: float
+    chance: float
+    need: Expected
+    charges: tuple[tuple[str, float, float], ...]
+    place: float
+    money: float
+    other: float
+    after: float
+    density: float
+
+    @property
+    def cost(self) -> float:
+        return sum(share * price for _, share, price in self.charges) + self.place + self.money
+
+    @property
+    def net(self) -> float:
+        """What is left when the capacity is paid; that is what decides whether it runs."""
+        return self.worth * self.chance - self.cost + self.after
+
+    @property
+    def merit(self) -> float:
+        """What decides between tiers: the net less what is only a preference."""
+        return self.net - self.other
 
 
-def order(room: Room, tiers: tuple[str, ...], account: Account, tier: str) -> tuple[object, ...]:
-    """Sort key, best first: the tier that was named first, then merit, then headroom, then the name (a total
-    order)."""
-    left = headroom_left(room, account, tier)
-    return (tiers.index(tier), MERIT[account.kind], -left, account.name)
+class Market:
+    """Quotes for one round of dispatch."""
+
+    def __init__(self, fleet: Fleet, capacity: Capacity) -> None:
+        self._fleet = fleet
+        self._capacity = capacity
+        self.prices = fresh(fleet)
+        self._unit: dict[tuple[str, str], float] = {}
+        self._cheapest: dict[str, float] = {}
+        self._expected: dict[tuple[str, str, str], Expected] = {}
+
+    def expected(self, task: Task, tier: str) -> Expected:
+        """What is still to be done of the task with that tier."""
+        if task.tier_work or task.attempts:
+            return costs.remaining(self._fleet, task, tier)
+        spec = task.spec
+        key = (spec.project_name, spec.kind, tier)
+        if key not in self._expected:
+            found = costs.expected(self._fleet, spec, tier)
+            size = spec.size
+            self._expected[key] = Expected(
+                found.work / size, found.high / size, found.ms / size, found.chance
+            )
+        unit = self._expected[key]
+        return Expected(unit.work * spec.size, unit.high * spec.size, unit.ms * spec.size, unit.chance)
+
+    def unit(self, account: Account, tier: str) -> float:
+        """Price of a work unit with that tier on that account."""
+        key = (account.name, tier)
+        if key not in self._unit:
+            total = 0.0
+            if self.prices is not None:
+                for left, per_work in self._capacity.draws(account, tier):
+                    bucket = bucket_key(left.bucket.pool, left.bucket.name)
+                    total += per_work * self.prices.buckets.get(bucket, 0.0)
+            self._unit[key] = total + self._bill(account, tier)
+        return self._unit[key]
+
+    def _bill(self, account: Account, tier: str) -> float:
+        if account.kind != "api-key":
+            return 0.0
+        return self._fleet.policy.weight_of(tier) * DOLLARS_PER_WORK * DOLLAR
+
+    def cheapest(self, tier: str) -> float | None:
+        """Price of a work unit with that tier where it costs least now, None when no account has it."""
+        if tier not in self._cheapest:
+            units = [
+                self.unit(a, tier)
+                for a in self._fleet.accounts.values()
+                if a.state == "ready" and a.model_of(tier) is not None
+            ]
+            self._cheapest[tier] = min(units, default=-1.0)
+        found = self._cheapest[tier]
+        return None if found < 0 else found
+
+    def quote(self, task: Task, account: Account, tier: str) -> Quote:
+        need = self.expected(task, tier)
+        worth = worth_now(task, self._fleet.now_ms, need.ms)
+        prices = self.prices
+        charges = []
+        tightest = 0.0
+        for left, per_work in self._capacity.draws(account, tier):
+            share = need.work * per_work
+            tightest = max(tightest, share)
+            if prices is not None:
+                price = prices.buckets.get(bucket_key(left.bucket.pool, left.bucket.name), 0.0)
+                if price:
+                    charges.append((left.bucket.name, share, price))
+        hours = need.ms / HOUR_MS
+        place = 0.0 if prices is None else hours * (prices.slots.get(account.name, 0.0) + prices.hosts)
+        after = self._after(task, tier, worth, need.chance)
+        return Quote(
+            account=account.name,
+            tier=tier,
+            worth=worth,
+            chance=need.chance,
+            need=need,
+            charges=tuple(charges),
+            place=place,
+            money=need.work * self._bill(account, tier),
+            other=self._preference(task, tier) * worth,
+            after=after,
+            density=(worth * need.chance + after) / max(tightest, hours * 1e-6, 1e-12),
+        )
+
+    def _preference(self, task: Task, tier: str) -> float:
+        if is_free(task):
+            return FUEL * self._fleet.policy.weight_of(tier)
+        tiers = allowed(self._fleet, task)
+        return STEP_DOWN * tiers.index(tier)
+
+    def _after(self, task: Task, tier: str, worth: float, chance: float) -> float:
+        """Should `tier` fail: what the stronger tiers are still expected to bring, at the cheapest prices of now. The
+        chances are of the same work, so one that has failed is harder: p' = (p_next − p) / (1 − p)."""
+        if chance >= 1.0:
+            return 0.0
+        fleet, order = self._fleet, self._fleet.policy.order_of
+        above = [t for t in allowed(fleet, task) if order(t) > order(tier) and self.cheapest(t) is not None]
+        value, failed = 0.0, 1.0 - chance
+        likely = chance
+        for following in sorted(above, key=order):
+            need = self.expected(task, following)
+            gain = max(0.0, need.chance - likely)
+            paid = need.work * (self.cheapest(following) or 0.0) + FAILURE * worth
+            if gain * worth > failed * paid:
+                value += gain * worth - failed * paid
+                failed, likely = failed - gain, likely + gain
+        return value
+
+    def later(self, task: Task, tier: str) -> float:
+        """The best that waiting promises: its net in the best later period, at that period's price."""
+        prices = self.prices
+        if prices is None or tier not in prices.later:
+            return 0.0
+        need = self.expected(task, tier)
+        haste = self._fleet.policy.strategy.haste
+        deadline = task.spec.deadline_ms
+        best = 0.0
+        for starts_ms, unit in zip(prices.edges, prices.later[tier], strict=True):
+            wait = max(0.0, (starts_ms - self._fleet.now_ms) / (24 * HOUR_MS))
+            if deadline is not None and starts_ms + need.ms > deadline:
+                break
+            worth = worth_now(task, self._fleet.now_ms, need.ms) * (1.0 - haste * wait)
+            best = max(best, worth * need.chance - need.work * unit)
+        return best
+
+
+def fresh(fleet: Fleet) -> Prices | None:
+    """The fleet's prices, unless they are too old to say anything."""
+    prices = fleet.prices
+    if prices is None or not 0 <= fleet.now_ms - prices.at_ms < STALE_MS:
+        return None
+    return prices

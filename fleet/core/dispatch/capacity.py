@@ -1,0 +1,101 @@
+"""What buckets can still give while placements are being made: readings, less what running work will take, less what is
+kept for persons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fleet.core import costs, headroom, reserving
+from fleet.core.costs import Expected
+from fleet.core.model import Account, Bucket, Fleet, bucket_key
+from fleet.core.rates import rate
+
+OVERLAP = 0.5
+"""How much of a task's mean cost must still be left in a bucket of which nothing is kept: the session of one that does
+not fit goes on elsewhere or after the reset, and the rest of a window that nobody begins is lost for certain."""
+
+
+@dataclass(slots=True)
+class Left:
+    """What one bucket can still give: `mean` after what running work is expected to take, `high` after the strategy's
+    quantile of it. `guarded`: a part is kept for persons or below a floor, so that the quantile decides."""
+
+    bucket: Bucket
+    mean: float
+    high: float
+    guarded: bool
+    known: bool
+    whole: float
+    """What a fresh window would give: 1 less what is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class TooLittle:
+    """A bucket that has not enough left for a placement: `need` and `left` are shares of it."""
+
+    bucket: str
+    need: float
+    left: float
+    guarded: bool
+    until_ms: int | None
+
+
+class Capacity:
+    """Lives for one round of dispatch, and is kept current as placements are taken."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+        self._committed = costs.committed(fleet)
+        self._left: dict[str, Left] = {}
+        self._draws: dict[tuple[str, str], tuple[tuple[Left, float], ...]] = {}
+
+    def draws(self, account: Account, tier: str) -> tuple[tuple[Left, float], ...]:
+        """The buckets that work of `tier` draws on, each with its rate (share per work unit)."""
+        key = (account.name, tier)
+        if key not in self._draws:
+            self._draws[key] = tuple(
+                (self._of(bucket), rate(self._fleet, account.pool, bucket.name, tier))
+                for bucket in headroom.drawn_on(self._fleet, account, tier)
+            )
+        return self._draws[key]
+
+    def _of(self, bucket: Bucket) -> Left:
+        key = bucket_key(bucket.pool, bucket.name)
+        if key not in self._left:
+            fleet = self._fleet
+            kept = reserving.protected(fleet, bucket) + reserving.floor(fleet, bucket)
+            used = headroom.utilization_now(bucket, fleet.now_ms, fleet.settings)
+            known = used is not None
+            if used is None:
+                # Unknown is not zero: where something is kept, half of it counts as used.
+                used = 1.0 - headroom.UNKNOWN_HEADROOM if kept > 0 else 0.0
+            mean, high = self._committed.get(key, (0.0, 0.0))
+            free = 1.0 - used - kept
+            self._left[key] = Left(bucket, free - mean, free - high, kept > 0, known, 1.0 - kept)
+        return self._left[key]
+
+    def too_little(self, account: Account, tier: str, need: Expected) -> TooLittle | None:
+        """The first bucket in which there is not enough left for `need`, None when it fits everywhere."""
+        for left, per_work in self.draws(account, tier):
+            share = self._within(left, need.ms)
+            wanted = per_work * (need.high if left.guarded else need.work * OVERLAP) * share
+            there = left.high if left.guarded else left.mean
+            # What is larger than any window can never fit whole: it begins in a fresh one and is stopped where the kept
+            # part begins.
+            if wanted > there and there < 0.95 * left.whole:
+                until = left.bucket.resets_ms
+                return TooLittle(left.bucket.name, wanted, max(there, 0.0), left.guarded, until)
+        return None
+
+    def _within(self, left: Left, ms: float) -> float:
+        """The part of a work of `ms` that falls before the bucket's reset."""
+        resets_ms = left.bucket.resets_ms
+        if resets_ms is None or resets_ms <= self._fleet.now_ms or ms <= 0:
+            return 1.0
+        return min(1.0, (resets_ms - self._fleet.now_ms) / ms)
+
+    def take(self, account: Account, tier: str, need: Expected) -> None:
+        for left, per_work in self.draws(account, tier):
+            share = per_work * self._within(left, need.ms)
+            left.mean -= need.work * share
+            left.high -= need.high * share

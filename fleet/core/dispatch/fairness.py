@@ -1,0 +1,42 @@
+"""Fairness between projects whose weights a person has set, while they compete.
+
+Each project's share of the workers is held to its share of the weights: an offer's rank is multiplied by
+√(due / has), within ¼ to 4, where `due` is weight over the sum of weights of the competing projects and `has` its part
+of their workers (one added to each, so that the first worker is well-defined). Weighted max–min fairness approached by
+a priority, as fair schedulers of clusters do it; without weights set it is 1, and value alone decides.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from math import sqrt
+
+from fleet.core.model import Fleet, Task
+
+
+class Fairness:
+    def __init__(self, fleet: Fleet) -> None:
+        self._weights = {
+            name: project.weight for name, project in fleet.projects.items() if project.weight != 1.0
+        }
+        self._workers: Counter[str] = Counter()
+        self._due: dict[str, float] = {}
+        if self._weights:
+            self._workers.update(fleet.tasks[a.task].spec.project_name for a in fleet.attempts.values())
+            queued = {fleet.tasks[ranks[0][3]].spec.project_name for ranks in fleet.queue.values()}
+            competing = sorted(queued | set(self._workers))
+            weights = {name: self._weights.get(name, 1.0) for name in competing}
+            total = sum(weights.values())
+            self._due = {name: weight / total for name, weight in weights.items()}
+
+    def of(self, task: Task) -> float:
+        """The factor on the rank of an offer of this task."""
+        if len(self._due) < 2:
+            return 1.0
+        name = task.spec.project_name
+        workers = sum(self._workers[n] for n in self._due)
+        has = (self._workers[name] + 1) / (workers + len(self._due))
+        return min(4.0, max(0.25, sqrt(self._due[name] / has)))
+
+    def take(self, task: Task) -> None:
+        self._workers[task.spec.project_name] += 1
