@@ -11,6 +11,7 @@ from fleet.core.decisions import AnyDecision, Note
 from fleet.core.learned import Demand, Experience, Rate
 from fleet.core.lifecycles import check_transition
 from fleet.core.model import Account, Attempt, Bucket, Fleet, Host, Rank, Task, Worktree
+from fleet.core.policy import Floor, Limit, Reservation
 
 V = TypeVar("V")
 Level = Literal["debug", "info", "warning", "error"]
@@ -69,6 +70,18 @@ class Draft:
     @property
     def demand(self) -> Mapping[str, Demand]:
         return self._map("demand")
+
+    @property
+    def reservations(self) -> Mapping[str, Reservation]:
+        return self._map("reservations")
+
+    @property
+    def limits(self) -> Mapping[str, Limit]:
+        return self._map("limits")
+
+    @property
+    def floors(self) -> Mapping[str, Floor]:
+        return self._map("floors")
 
     def value(self, name: str) -> Any:
         return self._fields.get(name, getattr(self.before, name))
