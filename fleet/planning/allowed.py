@@ -1,0 +1,39 @@
+"""Which accounts work may go to."""
+
+from __future__ import annotations
+
+from fleet.core import headroom
+from fleet.core.model import Account, Fleet, Task
+
+
+class Allowed:
+    """Looks each account and project up once. Names of accounts are sorted."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+        self.ready = tuple(sorted(a.name for a in fleet.accounts.values() if a.state == "ready"))
+        self._gives = {
+            name: frozenset(
+                tier
+                for tier, _ in fleet.accounts[name].tiers
+                if headroom.block_of(fleet, fleet.accounts[name], tier) is None
+            )
+            for name in self.ready
+        }
+
+    def of_project(self, project: str) -> tuple[str, ...]:
+        laid_down = self._fleet.projects.get(project)
+        if laid_down is None or not laid_down.accounts:
+            return self.ready
+        return tuple(name for name in self.ready if name in laid_down.accounts)
+
+    def accounts(self, task: Task) -> tuple[str, ...]:
+        """Those of its project; only the one that its session is warm on while that one gives anything to its tiers."""
+        open_to_it = self.of_project(task.spec.project_name)
+        warm = task.session_account if task.session_id is not None else None
+        return (warm,) if warm in open_to_it and self._gives[warm] else open_to_it
+
+    def tiers(self, project: str) -> frozenset[str]:
+        """Those that some account of the project's has."""
+        accounts: list[Account] = [self._fleet.accounts[name] for name in self.of_project(project)]
+        return frozenset(tier for account in accounts for tier, _ in account.tiers)

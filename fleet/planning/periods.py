@@ -1,0 +1,50 @@
+"""The planning periods: short at first, because what starts now has to be right, and longer the further away."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+
+HOUR_MS = 3_600_000
+DAY_HOURS = 24.0
+EDGES_H = (0.0, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 168.0)
+"""Edges of the periods in hours from now: each about twice as long as the one before, for a week."""
+
+
+@dataclass(frozen=True, slots=True)
+class Periods:
+    """`edges` in hours from now, rising from 0."""
+
+    edges: tuple[float, ...] = EDGES_H
+
+    @property
+    def count(self) -> int:
+        return len(self.edges) - 1
+
+    @property
+    def horizon(self) -> float:
+        return self.edges[-1]
+
+    @property
+    def lengths(self) -> tuple[float, ...]:
+        return tuple(b - a for a, b in zip(self.edges, self.edges[1:], strict=False))
+
+    def holding(self, hours: float) -> int:
+        """The period that holds this time; the last one for all later times."""
+        return min(max(bisect_right(self.edges, hours) - 1, 0), self.count - 1)
+
+    def touched(self, begins: float, ends: float) -> range:
+        """The periods that the span overlaps."""
+        return range(self.holding(begins), max(bisect_left(self.edges, min(ends, self.horizon)), 1))
+
+    def last_in_time(self, latest_start: float) -> int:
+        """The last period whose work begins in time: by its middle, save that now is now. −1: none."""
+        if latest_start < 0.0:
+            return -1
+        middles = [(a + b) / 2 for a, b in zip(self.edges, self.edges[1:], strict=False)]
+        return max(bisect_right(middles, latest_start) - 1, 0)
+
+    def discounts(self, haste: float) -> tuple[float, ...]:
+        """What is left of a value in each period when a day's delay costs the share `haste`; the first is now."""
+        later = [(a + b) / 2 for a, b in zip(self.edges[1:], self.edges[2:], strict=False)]
+        return (1.0, *((1.0 + haste) ** (-hours / DAY_HOURS) for hours in later))

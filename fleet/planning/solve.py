@@ -1,0 +1,167 @@
+"""From a fleet to its prices and its plan."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+from fleet.core.model import Account, Fleet
+from fleet.core.prices import Prices
+from fleet.planning.answer import Answer, Planned
+from fleet.planning.classes import classes_of
+from fleet.planning.periods import HOUR_MS, Periods
+from fleet.planning.programme import Begun, Metered, Programme
+from fleet.planning.sheet import Solved
+
+NOTHING = 1e-7
+"""Less of a class, or of a typical task's work, is rounding."""
+
+
+def plan(fleet: Fleet, *, time_limit_s: float = 2.0) -> Prices:
+    """The prices only. Raises NoPlan."""
+    return solve(fleet, time_limit_s=time_limit_s).prices
+
+
+def solve(fleet: Fleet, *, time_limit_s: float = 2.0, periods: Periods | None = None) -> Answer:
+    """Raises NoPlan when the solver is missing, fails or takes longer than the limit."""
+    began = perf_counter()
+    periods = periods or Periods()
+    programme = Programme(fleet, periods, classes_of(fleet, periods))
+    solved = programme.sheet.solve(time_limit_s)
+    return Answer(
+        prices=_prices(programme, solved, (perf_counter() - began) * 1_000),
+        planned=tuple(_planned(programme, solved)),
+        unused=_unused(programme, solved),
+        value=solved.value * programme.scale,
+        columns=programme.sheet.column_count,
+        rows=programme.sheet.row_count,
+        classes=len(programme.classes),
+    )
+
+
+def _prices(programme: Programme, solved: Solved, solve_ms: float) -> Prices:
+    fleet, periods, scale = programme.fleet, programme.periods, programme.scale
+    duals = [dual * scale for dual in solved.duals]
+    hosts = programme.host_row
+    tiers = sorted({tier for account in programme.accounts for tier, _ in account.tiers})
+    by_account = {
+        (account.name, tier): _costs(programme, duals, account, tier)
+        for account in programme.accounts
+        for tier, _ in account.tiers
+    }
+    later = {
+        tier: tuple(
+            min(cost[n] for (_, of), cost in by_account.items() if of == tier)
+            for n in range(1, periods.count)
+        )
+        for tier in tiers
+    }
+    return Prices(
+        at_ms=fleet.now_ms,
+        source="programme",
+        buckets={key: duals[metered.row] for key, metered in programme.metered.items()},
+        slots={name: duals[row] for name, row in programme.slot_rows.items()},
+        hosts=0.0 if hosts is None else duals[hosts],
+        edges=tuple(fleet.now_ms + round(edge * HOUR_MS) for edge in periods.edges[1:-1]),
+        later=later,
+        solve_ms=solve_ms,
+        detail=f"{len(programme.classes)} classes, {programme.sheet.column_count} columns, "
+        f"{programme.sheet.row_count} rows",
+    )
+
+
+def _costs(programme: Programme, duals: list[float], account: Account, tier: str) -> list[float]:
+    """What a work unit costs on the account in each period: shares of buckets, and places of workers."""
+    pace, hosts = programme.pace.get(tier, 0.0), programme.host_row
+    costs = []
+    keys = programme.drawn_on(account, tier)
+    for n in range(programme.periods.count):
+        place = duals[programme.slot_rows[account.name] + n]
+        place += 0.0 if hosts is None else duals[hosts + n]
+        shares = sum(
+            programme.rates[key, tier] * _cheapest_window(programme.metered[key], duals, n) for key in keys
+        )
+        costs.append(shares + pace * place)
+    return costs
+
+
+def _cheapest_window(metered: Metered, duals: list[float], n: int) -> float:
+    """Per whole bucket, in period n; nothing where no window is known to limit."""
+    prices = [duals[metered.row + i] for i, window in enumerate(metered.windows) if n in window.periods]
+    return min(prices, default=0.0)
+
+
+def _unused(programme: Programme, solved: Solved) -> dict[str, float]:
+    """What is left in the running window, of buckets whose reset is within the horizon."""
+    found = {}
+    for key, metered in programme.metered.items():
+        first = metered.windows[0]
+        used = sum(solved.primal[metered.column : metered.column + len(first.periods)])
+        if first.expires:
+            found[key] = max(first.capacity - used, 0.0)
+    return found
+
+
+def _planned(programme: Programme, solved: Solved) -> list[Planned]:
+    """Who serves what: within a group, tier and period any split over the accounts will do, so the classes are laid on
+    the accounts one after the other, those worth most per work unit first."""
+    offers = _offers(programme, solved)
+    planned = []
+    order = sorted(programme.begun, key=lambda begun: _density(programme, begun))
+    for n in range(programme.periods.count):
+        for begun in order:
+            amount = solved.primal[begun.column + n - begun.ready] if n >= begun.ready else 0.0
+            if amount > NOTHING:
+                accounts = offers[programme.classes[begun.of].accounts, begun.tier, n]
+                planned.extend(_laid(programme, begun, n, amount, accounts))
+    return planned
+
+
+def _density(programme: Programme, begun: Begun) -> tuple[float, int, str]:
+    worth = programme.classes[begun.of].value * begun.chance
+    return (-worth / begun.work if begun.work > 0.0 else -worth, begun.of, begun.tier)
+
+
+Offers = dict[tuple[tuple[str, ...], str, int], list[tuple[str, float]]]
+
+
+def _offers(programme: Programme, solved: Solved) -> Offers:
+    offers: Offers = {}
+    for served in programme.served:
+        for n in range(programme.periods.count):
+            work = solved.primal[served.column + n] * programme.unit
+            offers.setdefault((served.group, served.tier, n), []).append((served.account, work))
+    return offers
+
+
+def _laid(
+    programme: Programme, begun: Begun, n: int, amount: float, accounts: list[tuple[str, float]]
+) -> list[Planned]:
+    """Takes the class's work off the accounts' offers."""
+    work, edges = programme.classes[begun.of], programme.periods.edges
+    left = amount * begun.work
+    taken: list[tuple[str, float]] = []
+    for i, (account, offer) in enumerate(accounts):
+        part = min(left, offer)
+        last = i == len(accounts) - 1
+        if part > NOTHING * programme.unit or (last and not taken):
+            taken.append((account, part))
+            accounts[i] = (account, offer - part)
+            left -= part
+    whole = sum(part for _, part in taken)
+    in_time = work.due is None or n <= work.due
+    worth = (work.value if in_time else work.late) * begun.chance
+    return [
+        Planned(
+            label=work.label,
+            account=account,
+            tier=begun.tier,
+            begins_ms=programme.fleet.now_ms + round(edges[n] * HOUR_MS),
+            ends_ms=programme.fleet.now_ms + round(edges[n + 1] * HOUR_MS),
+            amount=share * amount,
+            tasks=share * amount * work.count / work.amount,
+            value=share * amount * worth,
+            ids=work.ids,
+        )
+        for account, part in taken
+        for share in [part / whole if whole > 0.0 else 1.0 / len(taken)]
+    ]
