@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from fleet.core import events
 from fleet.core.check import broken
-from fleet.core.decisions import Effect, StartWorker
+from fleet.core.decisions import Effect, StartWorker, StopWorker
 from fleet.core.model import Account, Attempt, Fleet
 
 CLOCK_SLACK_MS = 10 * 60_000
@@ -46,6 +46,9 @@ class Watch:
         for effect in effects:
             if isinstance(effect, StartWorker) and effect.attempt in after.attempts:
                 self._placed(after.attempts[effect.attempt], after, ramp_before)
+            elif isinstance(effect, StopWorker) and effect.why == "escalated":
+                # An account that lacks the stronger tiers is closed to the task from now on.
+                self.closings[attempts[effect.attempt].account] += 1
 
     def _forget_when_the_clock_went_back(self, at_ms: int) -> None:
         if at_ms < self._at_ms - CLOCK_SLACK_MS:
