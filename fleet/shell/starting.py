@@ -78,7 +78,7 @@ class Starter:
             return Started(made, path, *self._as_launched(attempt))
         resumed = self._bring_session(attempt)
         session_id = attempt.session_id if resumed else fresh_session_id(self.home_id, attempt.id)
-        isolation = self._isolation(account, attempt, worktree)
+        isolation = self._isolation(task, account, attempt, worktree)
         secret = self._secret(account, isolation)
         launch = _launch(task, attempt, path, session_id, resumed)
         opening = opening_text(task, attempt, resumed=resumed)
@@ -124,18 +124,14 @@ class Starter:
                 "disk", f"session {attempt.session_id} could not be brought to {there}: {failed}"
             ) from failed
 
-    def _isolation(self, account: Account, attempt: Attempt, worktree: Worktree) -> Isolation:
-        block = places.ports(worktree)
-        extra = {"FLEET_TASK": attempt.task, **ENVIRONMENT}
-        if block is not None:
-            extra |= {"FLEET_PORT": str(block.start), "FLEET_PORTS": f"{block.start}-{block.stop - 1}"}
+    def _isolation(self, task: Task, account: Account, attempt: Attempt, worktree: Worktree) -> Isolation:
         try:
             return worker_environment(
                 profile_of(account),
                 self.home.config_dir(account.name),
                 self.environ,
                 run_marker=self.host.marker(attempt.id),
-                extra=extra,
+                extra=extra_environment(task, account, worktree),
             )
         except OSError as failed:
             raise CannotStart(
@@ -182,6 +178,19 @@ class Starter:
         argv: list[str] = spec["argv"]
         resumed = "--resume" in argv
         return argv[argv.index("--resume" if resumed else "--session-id") + 1], resumed
+
+
+def extra_environment(task: Task, account: Account, worktree: Worktree) -> dict[str, str]:
+    """What a worker's environment has beside its account's: its task, its ports, and the model of its subagents where
+    the account has the tier asked for (https://code.claude.com/docs/en/model-config, "Environment variables")."""
+    extra = {"FLEET_TASK": task.id, **ENVIRONMENT}
+    block = places.ports(worktree)
+    if block is not None:
+        extra |= {"FLEET_PORT": str(block.start), "FLEET_PORTS": f"{block.start}-{block.stop - 1}"}
+    model = account.model_of(task.spec.subagent_tier) if task.spec.subagent_tier else None
+    if model is not None:
+        extra["CLAUDE_CODE_SUBAGENT_MODEL"] = model
+    return extra
 
 
 def _launch(task: Task, attempt: Attempt, path: Path, session_id: str, resumed: bool) -> Launch:
