@@ -53,17 +53,21 @@ class Item:
     size: float
 
 
+Key = tuple[object, ...]
+
+
 def classes_of(fleet: Fleet, periods: Periods) -> list[WorkClass]:
     """Of the tasks that wait or are queued, and of those that are expected; in an order that depends only on them."""
     allowed = Allowed(fleet)
     needs = Needs(fleet, allowed)
     items = _items(fleet, periods, allowed, needs)
+    by_key: dict[Key, list[Item]] = {}
     for step in STEPS:
-        if step == 1.0 and len(items) > 4 * CLASSES_MAX:
-            continue
-        found = _grouped(items, step)
-        if len(found) <= CLASSES_MAX:
-            break
+        if step > 1.0 or len(items) <= 4 * CLASSES_MAX:
+            by_key = _grouped(items, step)
+            if len(by_key) <= CLASSES_MAX:
+                break
+    found = [_class(alike) for alike in by_key.values()]
     return found + _expected(fleet, periods, allowed, needs)
 
 
@@ -103,32 +107,25 @@ def _item(
     return Item(task.id, label, accounts, needs, worth / size, late / size, due, ready, size)
 
 
-def _grouped(items: list[Item], step: float) -> list[WorkClass]:
+def _grouped(items: list[Item], step: float) -> dict[Key, list[Item]]:
+    """Items that are the same in what can't be averaged, and within `step` of each other in what can."""
+    scale = 1.0 if step == 1.0 else 1.0 / log(step)
+
     def coarse(amount: float) -> float:
-        return amount if step == 1.0 or amount <= 0.0 else round(log(amount) / log(step))
+        return amount if step == 1.0 or amount <= 0.0 else round(log(amount) * scale)
 
-    seen: dict[tuple[Need, ...], tuple[object, ...]] = {}
-
-    def key(item: Item) -> tuple[object, ...]:
-        if item.needs not in seen:
-            seen[item.needs] = tuple(
-                (n.tier, coarse(n.work), coarse(n.hours), coarse(n.chance)) for n in item.needs
-            )
-        late = coarse(item.late) if item.due is not None else 0
-        return (
-            item.accounts,
-            item.due or 0,
-            item.due is None,
-            item.ready,
-            seen[item.needs],
-            coarse(item.value),
-            late,
-        )
-
-    by_key: dict[tuple[object, ...], list[Item]] = {}
+    numbers: dict[int, int] = {}
+    profiles: dict[Key, int] = {}
+    by_key: dict[Key, list[Item]] = {}
     for item in items:
-        by_key.setdefault(key(item), []).append(item)
-    return [_class(alike) for alike in by_key.values()]
+        profile = numbers.get(id(item.needs))
+        if profile is None:
+            like = tuple((n.tier, coarse(n.work), coarse(n.hours), coarse(n.chance)) for n in item.needs)
+            profile = numbers[id(item.needs)] = profiles.setdefault(like, len(profiles))
+        late = 0.0 if item.due is None else coarse(item.late)
+        key = (item.accounts, profile, item.due, item.ready, coarse(item.value), late)
+        by_key.setdefault(key, []).append(item)
+    return by_key
 
 
 def _class(alike: list[Item]) -> WorkClass:
@@ -138,22 +135,11 @@ def _class(alike: list[Item]) -> WorkClass:
     def mean(of: Callable[[Item], float]) -> float:
         return sum(of(item) * item.size for item in alike) / amount
 
-    needs = first.needs
-    if any(item.needs is not needs for item in alike):
-        needs = tuple(
-            Need(
-                need.tier,
-                mean(lambda item, n=n: item.needs[n].work),  # type: ignore[misc]
-                mean(lambda item, n=n: item.needs[n].hours),  # type: ignore[misc]
-                mean(lambda item, n=n: item.needs[n].chance),  # type: ignore[misc]
-            )
-            for n, need in enumerate(first.needs)
-        )
     ids = tuple(item.id for item in sorted(alike, key=lambda item: (-item.value, item.id)))
     return WorkClass(
         label=first.label if all(item.label == first.label for item in alike) else "several projects",
         accounts=first.accounts,
-        needs=needs,
+        needs=_mean_needs(alike, amount),
         value=mean(lambda item: item.value),
         late=mean(lambda item: item.late),
         due=first.due,
@@ -162,6 +148,25 @@ def _class(alike: list[Item]) -> WorkClass:
         count=float(len(alike)),
         ids=ids,
     )
+
+
+def _mean_needs(alike: list[Item], amount: float) -> tuple[Need, ...]:
+    first = alike[0].needs
+    if all(item.needs is first for item in alike):
+        return first
+    weights = [item.size / amount for item in alike]
+    means = []
+    for n, need in enumerate(first):
+        of_tier = [(item.needs[n], weight) for item, weight in zip(alike, weights, strict=True)]
+        means.append(
+            Need(
+                need.tier,
+                sum(each.work * weight for each, weight in of_tier),
+                sum(each.hours * weight for each, weight in of_tier),
+                sum(each.chance * weight for each, weight in of_tier),
+            )
+        )
+    return tuple(means)
 
 
 def _expected(fleet: Fleet, periods: Periods, allowed: Allowed, needs: Needs) -> list[WorkClass]:

@@ -3,8 +3,8 @@
     maximise  Σ value(class, tier, period) · y(class, tier, period)
 
     supply    Σ y  ≤  amount                                     for each class (of expected work: for each period)
-    balance   Σ work · y  ≤  Σ z over the group's accounts       for each group of accounts, tier and period
-    share     Σ rate · z  ≤  Σ s over the windows in the period  for each bucket and period
+    balance   Σ work · y  =  Σ z over the group's accounts       for each group of accounts, tier and period
+    share     Σ rate · z  =  Σ s over the windows in the period  for each bucket and period
     window    Σ s  ≤  capacity                                   for each window of each bucket
     slots     Σ hours per work unit · z  ≤  places · hours       for each account and period
     hosts     Σ hours · y  ≤  places · hours                     for each period
@@ -108,7 +108,7 @@ class Programme:
                 continue
             windows = windows_of(self.fleet, bucket, committed, key, self.periods)
             row = self.sheet.rows([window.capacity for window in windows])
-            share_row = self.sheet.rows([0.0] * self.periods.count)
+            share_row = self.sheet.balances(self.periods.count)
             first = self.sheet.column_count
             for n, window in enumerate(windows):
                 length = len(window.periods)
@@ -145,7 +145,7 @@ class Programme:
                 able = [account for account in members if account.model_of(tier) is not None]
                 if not able:
                     continue
-                row = self.balance[group, tier] = self.sheet.rows([0.0] * count)
+                row = self.balance[group, tier] = self.sheet.balances(count)
                 for account in able:
                     column = self.sheet.columns([0.0] * count)
                     self.sheet.run(row, column, count, -1.0)

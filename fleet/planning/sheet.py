@@ -1,7 +1,7 @@
 """A linear programme while it is being written down, and its solution by HiGHS.
 
-Maximise Σ value·x with 0 ≤ x ≤ upper, where every row says Σ coefficient·x ≤ limit. So every dual value is the gain
-from one unit more of the row's limit, and none is negative.
+Maximise Σ value·x with 0 ≤ x ≤ upper, where a row says Σ coefficient·x ≤ limit, or = 0 if it is a balance. So a dual
+value is the gain from one unit more of the row's limit; none but those of balances can be negative.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ class Sheet:
         self._values: list[float] = []
         self._uppers: list[float] = []
         self._limits: list[float] = []
+        self._balances: list[int] = []
         self._runs: list[tuple[int, int, int, int, float]] = []
 
     @property
@@ -53,6 +54,12 @@ class Sheet:
         """Writes rows with these limits, empty so far; returns the first one's number."""
         self._limits.extend(limits)
         return len(self._limits) - len(limits)
+
+    def balances(self, count: int) -> int:
+        """Writes rows that say that what comes in goes out; returns the first one's number."""
+        first = self.rows([0.0] * count)
+        self._balances.extend(range(first, first + count))
+        return first
 
     def run(self, row: int, column: int, length: int, coefficient: float, *, row_step: int = 1) -> None:
         """Writes a coefficient at `length` places: the column goes up by one each time, the row by `row_step`. What is
@@ -81,7 +88,7 @@ class Sheet:
                 f"{self.row_count} rows, after at most {time_limit_s:g} s: the prices made before stay in force"
             )
         solution = highs.getSolution()
-        duals = [0.0 if dual < NOISE else dual for dual in (-np.asarray(solution.row_dual)).tolist()]
+        duals = [0.0 if abs(dual) < NOISE else dual for dual in (-np.asarray(solution.row_dual)).tolist()]
         return Solved(-highs.getInfo().objective_function_value, list(solution.col_value), duals)
 
     def _model(self, highspy: Any, np: Any) -> Any:
@@ -91,7 +98,9 @@ class Sheet:
         lp.col_cost_ = -np.array(self._values)
         lp.col_lower_ = np.zeros(self.column_count)
         lp.col_upper_ = np.array(self._uppers)
-        lp.row_lower_ = np.full(self.row_count, -np.inf)
+        lower = np.full(self.row_count, -np.inf)
+        lower[self._balances] = 0.0
+        lp.row_lower_ = lower
         lp.row_upper_ = np.array(self._limits)
         start, index, value = self._by_column(np)
         lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise

@@ -1,0 +1,101 @@
+"""What holds of every plan, over fleets drawn at random."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fleet.core import costs, headroom, rates
+from fleet.core.model import Fleet
+from fleet.core.worth import worth_now
+from fleet.planning import solve
+from tests.planning.fleets import NOW, account, bucket, fleet_of, task
+
+TIERS = ("haiku", "sonnet", "opus")
+
+
+@st.composite
+def fleets(draw: st.DrawFn, tied: bool = True) -> Fleet:
+    names = ["a", "b", "c"][: draw(st.integers(1, 3))]
+    accounts = [account(name, " ".join(TIERS), concurrency=draw(st.integers(5, 60))) for name in names]
+    buckets = []
+    for name in names:
+        for window, most in (("five_hour", 5.0), ("seven_day", 168.0)):
+            used = draw(st.floats(0.0, 0.999))
+            buckets.append(bucket(name, window, used, draw(st.floats(1.01, most))))
+    tasks = [
+        task(
+            n,
+            value=draw(st.floats(0.1, 20.0)),
+            size=draw(st.floats(0.2, 60.0)),
+            tiers=" ".join(draw(st.lists(st.sampled_from(TIERS), min_size=1, unique=True))),
+            due_h=draw(st.none() | st.floats(1.0, 300.0)),
+            on=draw(st.none() | st.sampled_from(names)) if tied else None,
+        )
+        for n in range(draw(st.integers(1, 12)))
+    ]
+    return fleet_of(tasks, accounts, buckets)
+
+
+@given(fleets())
+@settings(max_examples=60, deadline=None)
+def test_what_begins_now_is_worth_its_price(fleet: Fleet) -> None:
+    answer = solve(fleet)
+    prices = answer.prices
+    for planned in answer.planned:
+        if planned.begins_ms > NOW:
+            continue
+        (name,) = planned.ids
+        one, on = fleet.tasks[name], fleet.accounts[planned.account]
+        cost = costs.remaining(fleet, one, planned.tier)
+        paid = sum(
+            cost.work * rates.rate(fleet, b.pool, b.name, planned.tier) * prices.buckets[f"{b.pool}/{b.name}"]
+            for b in headroom.drawn_on(fleet, on, planned.tier)
+        )
+        paid += cost.ms / 3_600_000 * (prices.slots[on.name] + prices.hosts)
+        gained = worth_now(one, NOW, cost.ms) * cost.chance
+        assert gained - paid >= -1e-6 * max(gained, 1.0)
+
+
+@given(fleets())
+@settings(max_examples=40, deadline=None)
+def test_no_price_is_negative_and_no_task_is_done_twice(fleet: Fleet) -> None:
+    answer = solve(fleet)
+    prices = answer.prices
+    assert min([prices.hosts, *prices.buckets.values(), *prices.slots.values()]) >= 0.0
+    for name in fleet.tasks:
+        assert sum(p.tasks for p in answer.planned if p.ids == (name,)) <= 1.0 + 1e-6
+
+
+@given(fleets())
+@settings(max_examples=30, deadline=None)
+def test_the_order_in_which_the_fleet_is_held_changes_nothing(fleet: Fleet) -> None:
+    shuffled = replace(
+        fleet,
+        tasks=dict(reversed(fleet.tasks.items())),
+        accounts=dict(reversed(fleet.accounts.items())),
+        buckets=dict(reversed(fleet.buckets.items())),
+    )
+    first, second = solve(fleet), solve(shuffled)
+    assert first.planned == second.planned
+    assert replace(first.prices, solve_ms=0.0) == replace(second.prices, solve_ms=0.0)
+
+
+@given(fleets())
+@settings(max_examples=30, deadline=None)
+def test_more_of_a_bucket_never_makes_the_plan_worse(fleet: Fleet) -> None:
+    key = min(fleet.buckets)
+    more = replace(fleet.buckets[key], utilization=(fleet.buckets[key].utilization or 0.0) / 2)
+    richer = replace(fleet, buckets={**fleet.buckets, key: more})
+    assert solve(richer).value >= solve(fleet).value - 1e-6
+
+
+def test_planning_is_imported_without_its_libraries() -> None:
+    """Commands that never plan don't pay for numpy and HiGHS."""
+    script = "import sys, fleet.planning; print('numpy' in sys.modules or 'highspy' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "False"
