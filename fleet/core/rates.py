@@ -11,11 +11,15 @@ Three things stand between that and the truth:
 
 - *Readings are coarse* (1 %). Work stays pending until the bucket has risen and the pending work is worth a few of
   those steps, so that what one step hides is small in it.
-- *Persons work on the same account.* They can only add to a rise, never take from it. So a rise above what is expected
-  counts in part only, `_plausible` says how far: generously while little is known, since the first guess may be off by
-  ten, closely once there is evidence (Huber, "Robust estimation of a location parameter", 1964, one-sided). A rise
-  below what is expected counts in full.
-- *Rates change.* What was learned before counts half after each further `HALF_LIFE` buckets of work.
+- *Persons work on the same account.* They can only add to a rise, never take from it. So a rise that is too far above
+  what is expected is cut down to what is still plausible and counts little (`HEARSAY`), as in robust estimation (Huber,
+  "Robust estimation of a location parameter", 1964), but on one side only. Plausible is generous while little is known,
+  since the first guess may be off by ten, and close once there is evidence.
+- *Rates change.* What was learned before counts half after each further `HALF_LIFE` buckets of work, and a little less
+  after each rise that could not be believed: if those go on, evidence is gone soon, and then they are believed.
+
+Measured on two tiers in changing parts, read to 1 %: within 3 % of the truth; with a person at work a tenth of the time
+within 5 %, a fifth of the time within 7 %; rates that grow 2.5 times are followed in about seven buckets of work.
 
 What is not known of a bucket is taken from its other tiers and from other pools' buckets of the same name.
 """
@@ -49,8 +53,14 @@ BLOCK = 0.03
 HALF_LIFE = 2.0
 """After so many whole buckets of work what was learned before counts half."""
 
-EXCESS, EXCESS_FIRST = 1.2, 10.0
-"""How far above the expected a rise may count, as a factor: with much evidence, and with none."""
+EXCESS, EXCESS_FIRST = 1.25, 10.0
+"""How far above the expected a rise is believed, as a factor: with much evidence, and with none."""
+
+HEARSAY = 0.25
+"""What a rise counts for that is too high to be believed: it may be a person's, or rates have changed."""
+
+SURPRISED = 0.92
+"""What earlier evidence counts after a rise that was too high to be believed: should they go on, rates have changed."""
 
 EVERYONE = ""
 """The pool under which the rates of all pools together are kept: no real pool has an empty name."""
@@ -130,19 +140,20 @@ def _settle(draft: Draft, pending: list[Rate]) -> None:
     expected = [one.pending * rates.of(pool, one.tier) for one in pending]
     total = sum(expected)
     risen = max(one.risen for one in pending)
-    if total < BLOCK and risen < 2 * BLOCK:
+    if risen <= 0.0 or (total < BLOCK and risen < 2 * BLOCK):
         return
-    counted = min(risen, total * _plausible(rates.seen(pool)))
-    keep = 0.5 ** (max(counted, total) / HALF_LIFE)
-    _forget(draft, bucket, pool, keep)
-    _forget(draft, bucket, EVERYONE, keep)
-    for one, part in zip(pending, expected, strict=True):
-        _attribute(draft, one, pool, counted * part / total)
-        _attribute(draft, one, EVERYONE, counted * part / total)
+    believed = total * _plausible(rates.seen(pool))
+    counted, weight, keep = risen, 1.0, 0.5 ** (max(risen, total) / HALF_LIFE)
+    if risen > believed:
+        counted, weight, keep = believed, HEARSAY, SURPRISED
+    for anyone in (pool, EVERYONE):
+        _forget(draft, bucket, anyone, keep)
+        for one, part in zip(pending, expected, strict=True):
+            _attribute(draft, one, anyone, counted * part / total * weight, one.pending * weight)
 
 
 def _plausible(evidence: float) -> float:
-    """Up to which multiple of what is expected a rise counts, after `evidence` (a share of the bucket) was seen."""
+    """Up to which multiple of what is expected a rise is believed, after so much `evidence`, a share of the bucket."""
     doubt = DOUBT / (DOUBT + evidence)
     return EXCESS + (EXCESS_FIRST - EXCESS) * doubt * doubt
 
@@ -153,12 +164,11 @@ def _forget(draft: Draft, bucket: str, pool: str, keep: float) -> None:
             draft.put("rates", key, replace(one, share=one.share * keep, work=one.work * keep))
 
 
-def _attribute(draft: Draft, settled: Rate, pool: str, share: float) -> None:
+def _attribute(draft: Draft, settled: Rate, pool: str, share: float, work: float) -> None:
     """Adds the pair, and begins a new one."""
     key = rate_key(pool, settled.bucket, settled.tier)
     before = draft.rates.get(key) or Rate(pool, settled.bucket, settled.tier)
-    share, work = before.share + share, before.work + settled.pending
-    _put(draft, replace(before, share=share, work=work, pending=0.0, risen=0.0))
+    _put(draft, replace(before, share=before.share + share, work=before.work + work, pending=0.0, risen=0.0))
 
 
 class _Rates:
