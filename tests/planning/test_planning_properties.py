@@ -49,8 +49,7 @@ def test_what_begins_now_is_worth_its_price(fleet: Fleet) -> None:
     for planned in answer.planned:
         if planned.begins_ms > NOW:
             continue
-        (name,) = planned.ids
-        one, on = fleet.tasks[name], fleet.accounts[planned.account]
+        one, on = fleet.tasks[planned.ids[0]], fleet.accounts[planned.account]
         cost = costs.remaining(fleet, one, planned.tier)
         paid = sum(
             cost.work * rates.rate(fleet, b.pool, b.name, planned.tier) * prices.buckets[f"{b.pool}/{b.name}"]
