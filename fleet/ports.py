@@ -9,6 +9,7 @@ from typing import Protocol
 
 from fleet.core.decisions import Effect, Note
 from fleet.core.model import Attempt, Fleet
+from fleet.core.prices import Prices
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,18 @@ class Store(Protocol):
         """Writes the change in one transaction. Raises StoreFailed, and then nothing has changed."""
 
     def close(self) -> None: ...
+
+
+class NoPlan(Exception):
+    """There is no answer to the planning problem: the solver is missing, has failed, or ran out of time. The message
+    says which. Whoever asked keeps the prices it has."""
+
+
+class Planner(Protocol):
+    """Solves the planning problem of a fleet as it stands."""
+
+    def __call__(self, fleet: Fleet) -> Prices:
+        """Raises NoPlan."""
 
 
 class Clock(Protocol):

@@ -44,7 +44,7 @@ def _place(draft: Draft, placement: Placement) -> None:
         how = f"moves from {attempt.carry_from} to {attempt.account}, with its session"
     draft.note("info", f"{task.spec.title}: {how} ({attempt.tier})", attempt=attempt)
     if placement.quote is not None:
-        draft.note("debug", in_words(placement.quote), attempt=attempt)
+        draft.note("info", in_words(placement.quote), attempt=attempt)
     if placement.refused:
         draft.note("debug", _in_words(placement.refused, draft.now_ms), attempt=attempt)
 

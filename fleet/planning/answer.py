@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fleet.core.prices import Prices
+from fleet.ports import NoPlan
 
-
-class NoPlan(Exception):
-    """There is no answer to the planning problem: the solver is missing, has failed, or ran out of time. The message
-    says which. Whoever asked keeps the prices it has."""
+__all__ = ["Answer", "NoPlan", "Planned"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import anyio
 from fleet.core.model import Fleet
 from fleet.engine import Engine
 from fleet.home import Home
+from fleet.planning import plan
 from fleet.service.clients import find_client
 from fleet.service.outcome import Outcome
 from fleet.service.requests import NotDone
@@ -108,6 +109,7 @@ def _coordinator(
         log=open_log(options.log_format, veil),
         workers_max=options.workers_max,
         until_idle=options.until_idle,
+        planner=plan,
         veil=veil,
     )
 

@@ -19,12 +19,13 @@ from fleet.core import decisions, events, idle
 from fleet.core.model import Trouble
 from fleet.core.people import Refused
 from fleet.engine import Applied, Engine
-from fleet.ports import Clock, StoreFailed
+from fleet.ports import Clock, NoPlan, Planner, StoreFailed
 from fleet.shell import control, wire
 from fleet.shell.chatter import Chatter
 from fleet.shell.following import Following
 from fleet.shell.logs import Veil
 from fleet.shell.performing import Performer
+from fleet.shell.pricing import Pricing
 from fleet.shell.stamp import stamp
 from workers.git import GitError
 from workers.host import LocalHost, RunHeld
@@ -61,6 +62,7 @@ class Coordinator:
     log: structlog.stdlib.BoundLogger
     workers_max: int
     until_idle: bool = False
+    planner: Planner | None = None
     veil: Veil = field(default_factory=Veil)
     """Knows the credentials that are in use: what a person asks for must hold none of them."""
     _performing: dict[str, decisions.Effect] = field(default_factory=dict)
@@ -85,6 +87,8 @@ class Coordinator:
                 await self._adopt()
                 group.start_soon(self._follow)
                 group.start_soon(self._beat)
+                if self.planner is not None:
+                    group.start_soon(self._price, self.planner)
                 await self._stop.wait()
                 group.cancel_scope.cancel()
         finally:
@@ -249,6 +253,24 @@ class Coordinator:
             self._chatter.flush(time.monotonic())
             if self._may_end():
                 self._stop.set()
+
+    # --- prices ---
+
+    async def _price(self, planner: Planner) -> None:
+        """Keeps the prices fresh. Where they cannot be made, those there are stay in force, and without any work is
+        placed by its density."""
+        pricing = Pricing()
+        while True:
+            fleet = self.engine.fleet
+            if pricing.is_due(fleet, time.monotonic()):
+                pricing.solved(fleet, time.monotonic())
+                try:
+                    prices = await to_thread.run_sync(planner, fleet)
+                    self._recovered("prices", "pricing")
+                    await self.apply(events.Priced(**self._stamp(), prices=prices))
+                except NoPlan as failed:
+                    self._complain("prices", str(failed))
+            await anyio.sleep(BEAT_S / 2)
 
     def _host_event(self) -> events.HostSeen:
         self._host_seen_at = time.monotonic()
