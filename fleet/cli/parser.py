@@ -182,7 +182,7 @@ def _task_add(parser: Parser) -> None:
     parser.add_argument("--file", metavar="TASKS.toml", help="many tasks at once")
     parser.add_argument("--repo", metavar="PATH", help="the git repository (default: the one you stand in)")
     parser.add_argument("--title", metavar="T")
-    parser.add_argument("--tier", metavar="TIER[,TIER]", help="tiers it may use, the preferred one first")
+    parser.add_argument("--tier", metavar="TIER[,TIER]", help="tiers it may use; auto: all of them")
     parser.add_argument("--priority", type=int, metavar="N", help="higher runs first (default 0)")
     parser.add_argument("--deadline", metavar="WHEN", help="2h, 18:30, 2026-11-30T18:30")
     parser.add_argument("--after", action="append", metavar="ID", help="start only when that task has landed")
@@ -196,6 +196,14 @@ def _task_add(parser: Parser) -> None:
     parser.add_argument("--allow-tool", action="append", metavar="RULE", help="such as 'Bash(npm test *)'")
     parser.add_argument("--max-turns", type=int, metavar="N")
     parser.add_argument("--max-budget-usd", type=float, metavar="X")
+    parser.add_argument(
+        "--kind", metavar="WORD", help="execution (default), judgement, reasoning, or a word of yours"
+    )
+    parser.add_argument("--size", metavar="X", help="S, M (default), L, XL, or a multiple of a usual task")
+    parser.add_argument("--value", type=float, metavar="V", help="what it is worth (default 2 ** priority)")
+    parser.add_argument("--project", metavar="NAME", help="default: its repository")
+    parser.add_argument("--plan", metavar="TIER", help="plan with this tier, then execute")
+    parser.add_argument("--subagents", metavar="TIER", help="the tier of its subagents")
     _json(parser)
 
 

@@ -14,7 +14,7 @@ from fleet.service import reading
 
 _FIELDS = (
     *("id", "repo", "title", "tier", "priority", "deadline", "after", "verify", "land", "target"),
-    *("allow_tool", "max_turns", "max_budget_usd"),
+    *("allow_tool", "max_turns", "max_budget_usd", "kind", "size", "value", "project", "plan", "subagents"),
 )
 
 

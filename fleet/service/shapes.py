@@ -134,6 +134,12 @@ def task_full(body: Record) -> Record:
         "allow_tools": spec["allow_tools"],
         "max_turns": spec["max_turns"],
         "max_budget_usd": spec["max_budget_usd"],
+        "project": spec.get("project") or spec["repo"],
+        "kind": spec.get("kind", "execution"),
+        "size": spec.get("size", 1.0),
+        "value": spec.get("value"),
+        "plan": spec.get("plan_tier"),
+        "subagents": spec.get("subagent_tier"),
         "session_id": body["session_id"],
         "words": body["words"],
     }

@@ -12,8 +12,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from fleet.core.events import TasksAdded
-from fleet.core.model import TaskSpec
+from fleet.core.model import Fleet, TaskSpec
+from fleet.core.policy import AUTO, Project
 from fleet.home import Home
+from fleet.service.projects import expanded, project_name
 from fleet.service.requests import NotDone, stamp, submit
 from fleet.service.snapshot import snapshot
 from fleet.service.when import UnknownTime, parse_when
@@ -23,6 +25,11 @@ from workers.worktree.checkouts import checked_out_at
 from workers.worktree.repository import inspect, resolve_target
 
 TITLE_CHARS = 60
+
+DEFAULT_TIERS = ("sonnet",)
+
+SIZES = {"S": 0.5, "M": 1.0, "L": 2.0, "XL": 4.0}
+"""Sizes by name, as a multiple of a usual task of the kind."""
 
 
 class TaskRequest(BaseModel):
@@ -34,7 +41,13 @@ class TaskRequest(BaseModel):
     repo: str
     id: str | None = None
     title: str | None = None
-    tier: tuple[str, ...] = ("sonnet",)
+    tier: tuple[str, ...] | None = None
+    kind: str = "execution"
+    size: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    value: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    project: str = ""
+    plan: str | None = None
+    subagents: str | None = None
     priority: int = 0
     deadline: str | None = None
     after: tuple[str, ...] = ()
@@ -55,6 +68,25 @@ class TaskRequest(BaseModel):
     def _one_or_many(cls, value: object) -> object:
         return (value,) if isinstance(value, str) else value
 
+    @field_validator("size", mode="before")
+    @classmethod
+    def _named_size(cls, value: object) -> object:
+        return SIZES.get(value.strip().upper(), value) if isinstance(value, str) else value
+
+    @field_validator("kind", "plan", "subagents")
+    @classmethod
+    def _one_word(cls, value: str | None) -> str | None:
+        if value is not None and (not value.isprintable() or len(value.split()) != 1):
+            raise ValueError("must be one word")
+        return value
+
+    @field_validator("project")
+    @classmethod
+    def _named(cls, value: str) -> str:
+        if not value.isprintable():
+            raise ValueError("must be a name, or the path of a repository")
+        return value.strip()
+
     @field_validator("prompt")
     @classmethod
     def _not_blank(cls, value: str) -> str:
@@ -64,9 +96,13 @@ class TaskRequest(BaseModel):
 
     @field_validator("tier")
     @classmethod
-    def _some_tier(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+    def _some_tier(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if value is None:
+            return None
         if not value:
-            raise ValueError("must name a tier, such as sonnet or sonnet,opus")
+            raise ValueError("must name a tier, such as sonnet or sonnet,opus, or auto")
+        if AUTO in value and len(value) > 1:
+            raise ValueError(f"{AUTO} stands alone: the engine chooses among all tiers")
         return tuple(dict.fromkeys(value))
 
 
@@ -80,31 +116,44 @@ class Added:
 
 def add(home: Home, requests: list[TaskRequest], now: datetime) -> Added:
     """Raises NotDone when any of them cannot be added; then none is."""
+    fleet = snapshot(home)
     specs: list[TaskSpec] = []
     warnings: list[str] = []
     for request in requests:
-        spec, said = _spec(request, now)
+        spec, said = _spec(request, now, fleet.projects)
         specs.append(spec)
         warnings += said
-    warnings += _without_account(home, requests)
+    warnings += _without_account(fleet, specs)
     done = submit(home, TasksAdded(**stamp(), specs=tuple(specs)))
     return Added(done.tasks, tuple(dict.fromkeys(warnings)))
 
 
-def _without_account(home: Home, requests: list[TaskRequest]) -> list[str]:
+def _without_account(fleet: Fleet, specs: list[TaskSpec]) -> list[str]:
     """Tiers that no account has may be mistyped, or their account may come later."""
-    accounts = [account for account in snapshot(home).accounts.values() if account.state != "removed"]
+    accounts = [account for account in fleet.accounts.values() if account.state != "removed"]
     there = {tier for account in accounts for tier, _ in account.tiers}
-    asked = dict.fromkeys(tier for request in requests for tier in request.tier)
+    asked = dict.fromkeys(
+        tier
+        for spec in specs
+        for tier in (*spec.tiers, spec.plan_tier, spec.subagent_tier)
+        if tier not in (None, AUTO)
+    )
     advice = f"accounts have {', '.join(sorted(there))}" if there else "fleet account add"
     return [f"no account has the tier {tier} now ({advice})" for tier in asked if tier not in there]
 
 
-def _spec(request: TaskRequest, now: datetime) -> tuple[TaskSpec, list[str]]:
+def _tiers(request: TaskRequest, project: Project | None) -> tuple[str, ...]:
+    """Those asked for; else what its project allows, the engine choosing among them; else the usual one."""
+    if request.tier is not None:
+        return request.tier
+    return (AUTO,) if project is not None and project.tiers else DEFAULT_TIERS
+
+
+def _spec(request: TaskRequest, now: datetime, projects: Mapping[str, Project]) -> tuple[TaskSpec, list[str]]:
     try:
         for rule in request.allow_tool:
             check_rule(rule)
-        repository = inspect(_expanded(request.repo))
+        repository = inspect(expanded(request.repo))
         target = resolve_target(repository, request.target)
         deadline = parse_when(request.deadline, now) if request.deadline else None
         held = checked_out_at(Git(repository.root), target.branch) if request.land == "merge" else None
@@ -120,11 +169,12 @@ def _spec(request: TaskRequest, now: datetime) -> tuple[TaskSpec, list[str]]:
             f"{target.branch} is checked out at {held} and is never moved under you: the verified merge will "
             f"wait until you check out something else there, or merge it yourself"
         )
+    project = project_name(request.project) if request.project else ""
     spec = TaskSpec(
         prompt=request.prompt,
         repo=str(repository.root),
         title=request.title or _title(request.prompt),
-        tiers=request.tier,
+        tiers=_tiers(request, projects.get(project or str(repository.root))),
         target=target.branch,
         key=request.id,
         priority=request.priority,
@@ -135,16 +185,14 @@ def _spec(request: TaskRequest, now: datetime) -> tuple[TaskSpec, list[str]]:
         allow_tools=request.allow_tool,
         max_turns=request.max_turns,
         max_budget_usd=request.max_budget_usd,
+        project=project,
+        kind=request.kind,
+        size=request.size,
+        value=request.value,
+        plan_tier=request.plan,
+        subagent_tier=request.subagents,
     )
     return spec, warnings
-
-
-def _expanded(path: str) -> Path:
-    """Raises NotDone for the home of a user that there is none of."""
-    try:
-        return Path(path).expanduser()
-    except RuntimeError as failed:
-        raise NotDone(f"{path}: there is no such user's home") from failed
 
 
 def _title(prompt: str) -> str:
@@ -181,7 +229,12 @@ def _table(path: Path, named: str, value: object) -> Mapping[str, Any]:
 def _request(path: Path, number: int, defaults: Mapping[str, Any], one: Mapping[str, Any]) -> TaskRequest:
     merged: dict[str, Any] = {"repo": ".", **defaults, **one}
     if isinstance(merged["repo"], str):
-        merged["repo"] = str((path.parent / _expanded(merged["repo"])).resolve())
+        merged["repo"] = str((path.parent / expanded(merged["repo"])).resolve())
+    if isinstance(merged.get("project"), str) and merged["project"]:
+        try:
+            merged["project"] = project_name(merged["project"], path.parent)
+        except NotDone as failed:
+            raise NotDone(f"{path}: task {number}: project: {failed}") from failed
     return make_request(merged, f"{path}: task {number}")
 
 

@@ -28,6 +28,7 @@ from fleet.core.model import (
     Trouble,
     Word,
     Worktree,
+    queue_of,
 )
 from fleet.core.policy import STRATEGIES, Floor, Limit, Policy, Project, Reservation, Spent, Tier
 from fleet.core.prices import Prices

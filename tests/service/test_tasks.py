@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from fleet.core.events import ProjectSet
+from fleet.core.policy import Project
 from fleet.home import Home
 from fleet.service import reading, tasks
-from fleet.service.requests import NotDone
+from fleet.service.requests import NotDone, stamp, submit
+from fleet.service.snapshot import snapshot
 from tests.service.repositories import git, repository
 
 NOW = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
@@ -55,6 +58,13 @@ def add(home: Home, **values: Any) -> tasks.Added:
         ("[[task]]\nprompt = 'x'\nmax_budget_usd = inf", "task 1: max_budget_usd: "),
         ("[[task]]\nprompt = 'x'\ntier = ''", "task 1: tier: must name a tier"),
         ("[[task]]\nprompt = 'x'\nrepo = '~nosuch/y'", "no such user's home"),
+        ("[[task]]\nprompt = 'x'\nproject = './nowhere'", "nowhere"),
+        ("[[task]]\nprompt = 'x'\nproject = \"a\\u001fb\"", "task 1: project: must be a name"),
+        ("[[task]]\nprompt = 'x'\ntier = 'auto,opus'", "task 1: tier: auto stands alone"),
+        ("[[task]]\nprompt = 'x'\nkind = 'hard work'", "task 1: kind: must be one word"),
+        ("[[task]]\nprompt = 'x'\nsize = 'XXL'", "task 1: size: "),
+        ("[[task]]\nprompt = 'x'\nsize = 0", "task 1: size: "),
+        ("[[task]]\nprompt = 'x'\nvalue = -1.0", "task 1: value: "),
         ("[defaults]\ntier = 7\n[[task]]\nprompt = 'x'", "task 1: tier: "),
     ],
 )
@@ -185,3 +195,39 @@ def test_a_directory_that_is_no_repository_is_named(home: Home, tmp_path: Path) 
     with pytest.raises(NotDone) as refused:
         add(home, repo=str(tmp_path))
     assert str(tmp_path) in str(refused.value)
+
+
+def test_what_a_task_is_like_reaches_the_queue(home: Home, repo: Path) -> None:
+    more = {"kind": "judgement", "size": "xl", "value": 3.5, "project": "clocks", "tier": "auto"}
+    (task_id,) = add(home, repo=str(repo), **more, plan="opus", subagents="haiku").ids
+    spec = snapshot(home).tasks[task_id].spec
+    assert (spec.kind, spec.size, spec.worth, spec.project_name) == ("judgement", 4.0, 3.5, "clocks")
+    assert (spec.tiers, spec.plan_tier, spec.subagent_tier) == (("auto",), "opus", "haiku")
+    shown = reading.task(home.root, task_id)
+    assert (shown["kind"], shown["size"], shown["plan"], shown["tiers"]) == (
+        "judgement",
+        4.0,
+        "opus",
+        ["auto"],
+    )
+
+
+def test_a_project_with_tiers_lets_the_engine_choose_among_them_unless_a_task_names_its_own(
+    home: Home, repo: Path
+) -> None:
+    submit(home, ProjectSet(**stamp(), project=Project(str(repo), tiers=("haiku", "opus"))))
+    ids = [add(home, repo=str(repo), **more).ids[0] for more in ({}, {"tier": "opus"}, {"project": "other"})]
+    assert [snapshot(home).tasks[i].spec.tiers for i in ids] == [("auto",), ("opus",), ("sonnet",)]
+
+
+def test_a_project_may_be_named_by_its_repository(home: Home, repo: Path, tmp_path: Path) -> None:
+    (repo / "below").mkdir()
+    (task_id,) = add(home, repo=str(repo), project=str(repo / "below")).ids
+    assert snapshot(home).tasks[task_id].spec.project == str(repo)
+    asked = file(tmp_path, "[[task]]\nprompt = 'x'\nrepo = 'clock'\nproject = './clock'")
+    assert tasks.read_file(asked)[0].project == str(repo)
+
+
+def test_a_planning_tier_that_no_account_has_is_noted_and_auto_is_none(home: Home, repo: Path) -> None:
+    added = add(home, repo=str(repo), tier="auto", plan="fable")
+    assert added.warnings == ("no account has the tier fable now (fleet account add)",)
