@@ -12,7 +12,7 @@ from time import process_time_ns
 
 from benchmarks.figure import Figure, Options
 from fleet.core import events
-from fleet.core.model import Account, Attempt, Bucket, Fleet, Host, Task, TaskSpec, bucket_key
+from fleet.core.model import Account, Attempt, Bucket, Fleet, Host, Task, TaskSpec, bucket_key, queue_of
 from fleet.engine import Engine
 from fleet.sim.memory_store import Memory, MemoryStore
 

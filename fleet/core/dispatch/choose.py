@@ -21,6 +21,7 @@ from fleet.core.dispatch.feasible import (
     beyond_means,
     held_back,
     refusal,
+    warm_account,
 )
 from fleet.core.dispatch.price import Market, Quote
 from fleet.core.dispatch.room import Room
@@ -100,35 +101,47 @@ class Round:
     def best_of(self, line: str) -> Offer | None:
         """The best acceptable offer of a line, None when there is none."""
         found: list[Offer] = []
-        hopeless = False
-        for looked_at, rank in enumerate(self.fleet.queue[line]):
-            if looked_at >= LOOKED_AT + len(self._placed) or len(found) >= HEADS or hopeless:
+        places = self._places(line)
+        for looked_at, rank in enumerate(self.fleet.queue[line] if places else ()):
+            if looked_at >= LOOKED_AT + len(self._placed) or len(found) >= HEADS:
                 break
             task = self.fleet.tasks[rank[3]]
             if task.id in self._placed or held_back(self.fleet, task) or backs_off_until(self.fleet, task):
                 continue
-            offer, hopeless = self._offer(task)
+            offer = self._offer(task, places)
             if offer is not None:
                 found.append(offer)
         return min(found, key=lambda o: (-o.rank, o.task.number, o.task.id), default=None)
 
-    def _offer(self, task: Task) -> tuple[Offer | None, bool]:
-        """The best placement of the task; and whether no other of its line can be placed either."""
-        quotes: list[tuple[tuple[float, ...], Account, Quote]] = []
-        open_ones = 0
+    def _places(self, line: str) -> list[tuple[str, list[Account]]]:
+        """The tiers and the accounts, in the order in which they are tried, that have a place for tasks of the line:
+        these are the same for all of them."""
+        task = self.fleet.tasks[self.fleet.queue[line][0][3]]
+        warm = warm_account(self.fleet, self.room, task)
+        found = []
         for tier in allowed(self.fleet, task):
-            for account in self._by_price(tier):
-                against, quote = self.considered(task, account, tier)
-                open_ones += quote is not None
-                if against is not None or quote is None:
-                    continue
-                quotes.append(((-quote.merit, *self._among_equals(account, tier)), account, quote))
-                break
+            accounts = self._by_price(tier) if warm is None else (warm,)
+            able = [a for a in accounts if refusal(self.fleet, self.room, task, a, tier) is None]
+            if able:
+                found.append((tier, able))
+        return found
+
+    def _offer(self, task: Task, places: list[tuple[str, list[Account]]]) -> Offer | None:
+        """The best placement of the task that is acceptable."""
+        quotes: list[tuple[tuple[float, ...], str, Account, Quote]] = []
+        for tier, accounts in places:
+            for account in accounts:
+                quote = self.market.quote(task, account, tier)
+                if self._against(task, account, quote) is None:
+                    quotes.append(
+                        ((-quote.merit, *self._among_equals(account, tier)), account.name, account, quote)
+                    )
+                    break
         if not quotes:
-            return None, open_ones == 0
-        _, account, best = min(quotes, key=lambda q: (q[0], q[1].name))
+            return None
+        _, _, account, best = min(quotes, key=lambda q: q[:2])
         rank = best.density * self.fairness.of(task)
-        return Offer(task, account, best, rank, self._taken), False
+        return Offer(task, account, best, rank, self._taken)
 
     def refused(self, task: Task) -> tuple[Refusal, ...]:
         """What speaks against every placement of the task that cannot be made, by account."""
@@ -145,8 +158,11 @@ class Round:
         if against is not None:
             return against, None
         quote = self.market.quote(task, account, tier)
-        short = beyond_means(self.fleet, self.capacity, task, account, tier, quote.need)
-        return short or self._not_worth_it(task, quote), quote
+        return self._against(task, account, quote), quote
+
+    def _against(self, task: Task, account: Account, quote: Quote) -> Refusal | None:
+        short = beyond_means(self.fleet, self.capacity, task, account, quote.tier, quote.need)
+        return short or self._not_worth_it(task, quote)
 
     def _not_worth_it(self, task: Task, quote: Quote) -> Refusal | None:
         """Why a feasible placement is left: the capacity is worth more elsewhere, or the task does better later."""

@@ -81,6 +81,7 @@ class Market:
         self.prices = fresh(fleet)
         self._unit: dict[tuple[str, str], float] = {}
         self._cheapest: dict[str, float] = {}
+        self._ladders: dict[tuple[tuple[str, ...], str], tuple[str, ...]] = {}
         self._expected: dict[tuple[str, str, str], Expected] = {}
 
     def expected(self, task: Task, tier: str) -> Expected:
@@ -168,11 +169,9 @@ class Market:
         chances are of the same work, so one that has failed is harder: p' = (p_next − p) / (1 − p)."""
         if chance >= 1.0:
             return 0.0
-        fleet, order = self._fleet, self._fleet.policy.order_of
-        above = [t for t in allowed(fleet, task) if order(t) > order(tier) and self.cheapest(t) is not None]
         value, failed = 0.0, 1.0 - chance
         likely = chance
-        for following in sorted(above, key=order):
+        for following in self._above(allowed(self._fleet, task), tier):
             need = self.expected(task, following)
             gain = max(0.0, need.chance - likely)
             paid = need.work * (self.cheapest(following) or 0.0) + FAILURE * worth
@@ -180,6 +179,15 @@ class Market:
                 value += gain * worth - failed * paid
                 failed, likely = failed - gain, likely + gain
         return value
+
+    def _above(self, tiers: tuple[str, ...], tier: str) -> tuple[str, ...]:
+        """Those of the tiers that are stronger than `tier` and served by an account, in their order."""
+        key = (tiers, tier)
+        if key not in self._ladders:
+            order = self._fleet.policy.order_of
+            above = [t for t in tiers if order(t) > order(tier) and self.cheapest(t) is not None]
+            self._ladders[key] = tuple(sorted(above, key=order))
+        return self._ladders[key]
 
     def later(self, task: Task, tier: str) -> float:
         """The best that waiting promises: its net in the best later period, at that period's price."""
