@@ -47,19 +47,20 @@ def _give_back(draft: Draft, task: Task, word: Word, why: str) -> None:
     """A failed check goes back to the same session, a bounded number of times."""
     repairs = task.repairs + 1
     last_line = next(iter(reversed(word.text.strip().splitlines())), "")
-    if repairs > draft.before.settings.repairs_max:
+    settings = draft.before.settings
+    with_word = replace(task, repairs=repairs, words=(*task.words, word))
+    if repairs > min(settings.repairs_per_tier, settings.repairs_max) and _escalate(draft, with_word):
+        return
+    if repairs > settings.repairs_max:
         attempt = draft.attempts.get(task.attempt or "")
         fail(draft, task, f"{why} {repairs} times; the last output ended: {last_line}")
         if attempt is not None:
             stop(draft, attempt, "unverified", how="close")
         return
     draft.note(
-        "warning", f"{why} ({repairs} of {draft.before.settings.repairs_max}): {last_line}", task=task.id
+        "warning", f"{why} ({repairs} of {settings.repairs_max}): {last_line}", task=task.id
     )
-    task = replace(task, repairs=repairs, words=(*task.words, word))
-    if repairs > draft.before.settings.repairs_per_tier and _escalate(draft, task):
-        return
-    _go_on_with_words(draft, task)
+    _go_on_with_words(draft, with_word)
 
 
 def _escalate(draft: Draft, task: Task) -> bool:
