@@ -73,22 +73,23 @@ def committed(fleet: Fleet) -> dict[str, tuple[float, float]]:
     of_pool: dict[str, list[tuple[str, Bucket]]] = {}
     for key in sorted(fleet.buckets):
         of_pool.setdefault(fleet.buckets[key].pool, []).append((key, fleet.buckets[key]))
+    estimates = {
+        name: rates.Estimates(fleet.rates, fleet.policy, name)
+        for name in sorted({bucket.name for bucket in fleet.buckets.values()})
+    }
     means: dict[str, float] = {}
     squares: dict[str, float] = {}
-    known_rates: dict[tuple[str, str], float] = {}
     for attempt in fleet.attempts.values():
         task = fleet.tasks[attempt.task]
-        if attempt.state == "stopping" or task.state != "running":
+        drawn_on = of_pool.get(fleet.accounts[attempt.account].pool)
+        if attempt.state == "stopping" or task.state != "running" or not drawn_on:
             continue
         left = remaining(fleet, task, attempt.tier)
-        for key, bucket in of_pool.get(fleet.accounts[attempt.account].pool, ()):
-            if bucket.scope not in (None, attempt.tier):
-                continue
-            if (key, attempt.tier) not in known_rates:
-                known_rates[key, attempt.tier] = rates.rate(fleet, bucket.pool, bucket.name, attempt.tier)
-            rate = known_rates[key, attempt.tier]
-            means[key] = means.get(key, 0.0) + left.work * rate
-            squares[key] = squares.get(key, 0.0) + (max(left.high - left.work, 0.0) * rate) ** 2
+        for key, bucket in drawn_on:
+            if bucket.scope in (None, attempt.tier):
+                rate = estimates[bucket.name].of(bucket.pool, attempt.tier)
+                means[key] = means.get(key, 0.0) + left.work * rate
+                squares[key] = squares.get(key, 0.0) + (max(left.high - left.work, 0.0) * rate) ** 2
     return {key: (mean, mean + sqrt(squares[key])) for key, mean in means.items()}
 
 

@@ -69,6 +69,6 @@ def _mills(z: float) -> float:
     if z < 5.0:
         return 0.5 * erfc(z / sqrt(2.0)) * sqrt(2.0 * pi) * exp(0.5 * z * z)
     fraction = z
-    for n in range(40, 0, -1):
+    for n in range(12, 0, -1):
         fraction = z + n / fraction
     return 1.0 / fraction

@@ -67,11 +67,12 @@ EVERYONE = ""
 
 
 def rate(fleet: Fleet, pool: str, bucket: str, tier: str) -> float:
-    """Share of the bucket that one work unit with `tier` takes; 0.0 if that tier does not draw on it."""
+    """Share of the bucket that one work unit with `tier` takes; 0.0 if that tier does not draw on it. Whoever asks for
+    many pools and tiers of one bucket name asks `Estimates`."""
     known = fleet.buckets.get(bucket_key(pool, bucket))
     if known is not None and known.scope not in (None, tier):
         return 0.0
-    return _Rates(fleet.rates, fleet.policy, bucket).of(pool, tier)
+    return Estimates(fleet.rates, fleet.policy, bucket).of(pool, tier)
 
 
 def worked(draft: Draft, attempt: Attempt, account: Account, work: float) -> None:
@@ -136,13 +137,13 @@ def _is_same_window(before: Bucket, after: Bucket) -> bool:
 def _settle(draft: Draft, pending: list[Rate]) -> None:
     """Shares out what the bucket has risen by since the pending work began, once that is worth it."""
     pool, bucket = pending[0].pool, pending[0].bucket
-    rates = _Rates(draft.rates, draft.before.policy, bucket)
-    expected = [one.pending * rates.of(pool, one.tier) for one in pending]
+    estimates = Estimates(draft.rates, draft.before.policy, bucket)
+    expected = [one.pending * estimates.of(pool, one.tier) for one in pending]
     total = sum(expected)
     risen = max(one.risen for one in pending)
     if risen <= 0.0 or (total < BLOCK and risen < 2 * BLOCK):
         return
-    believed = total * _plausible(rates.seen(pool))
+    believed = total * _plausible(estimates.seen(pool))
     counted, weight, keep = risen, 1.0, 0.5 ** (max(risen, total) / HALF_LIFE)
     if risen > believed:
         counted, weight, keep = believed, HEARSAY, SURPRISED
@@ -171,41 +172,51 @@ def _attribute(draft: Draft, settled: Rate, pool: str, share: float, work: float
     _put(draft, replace(before, share=before.share + share, work=before.work + work, pending=0.0, risen=0.0))
 
 
-class _Rates:
-    """The present estimates for the buckets of one name."""
+class Estimates:
+    """The present estimates for the buckets of one name. They are worked out once and kept: make another one when
+    something has been learned."""
 
     def __init__(self, learned: Mapping[str, Rate], policy: Policy, bucket: str) -> None:
         self._learned = learned
-        self._policy = policy
+        self._weights = {tier.name: tier.weight for tier in policy.tiers}
         self._bucket = bucket
+        week = GUESS_WEEK if bucket.startswith("seven_day") else 1.0
+        self._guess = GUESS * week / policy.weight_of(GUESS_TIER)
+        self._guess_unknown = self._guess * policy.weight_of("")
+        self._known: dict[tuple[str, str], float] = {}
         self._scales: dict[str, float] = {}
 
     def of(self, pool: str, tier: str) -> float:
         """What was seen, shrunk towards what is expected of this tier from the others."""
-        prior = self._base(pool, tier) * self._scale(pool)
-        one = self._learned.get(rate_key(pool, self._bucket, tier))
-        return prior if one is None else (DOUBT + one.share) / (DOUBT / prior + one.work)
+        known = self._known.get((pool, tier))
+        if known is None:
+            known = self._base(pool, tier) * self._scale(pool)
+            one = self._learned.get(rate_key(pool, self._bucket, tier))
+            if one is not None:
+                known = (DOUBT + one.share) / (DOUBT / known + one.work)
+            self._known[pool, tier] = known
+        return known
 
     def seen(self, pool: str) -> float:
         """Share of the pool's bucket that has been attributed so far, the old counting less."""
         return sum(one.share for one in self._tiers(pool))
 
     def _tiers(self, pool: str) -> list[Rate]:
-        found = (self._learned.get(rate_key(pool, self._bucket, t.name)) for t in self._policy.tiers)
+        found = (self._learned.get(rate_key(pool, self._bucket, tier)) for tier in self._weights)
         return [one for one in found if one is not None and one.work > 0.0]
 
     def _base(self, pool: str, tier: str) -> float:
-        return self._guess(tier) if pool == EVERYONE else self.of(EVERYONE, tier)
+        if pool != EVERYONE:
+            return self.of(EVERYONE, tier)
+        weight = self._weights.get(tier)
+        return self._guess_unknown if weight is None else self._guess * weight
 
     def _scale(self, pool: str) -> float:
         """How much dearer this pool's bucket is than expected, over all tiers: plans differ by one factor."""
-        if pool not in self._scales:
+        known = self._scales.get(pool)
+        if known is None:
             seen = self._tiers(pool)
             expected = sum(one.work * self._base(pool, one.tier) for one in seen)
-            self._scales[pool] = (DOUBT + sum(one.share for one in seen)) / (DOUBT + expected)
-        return self._scales[pool]
-
-    def _guess(self, tier: str) -> float:
-        week = GUESS_WEEK if self._bucket.startswith("seven_day") else 1.0
-        weight = self._policy.weight_of(tier) / self._policy.weight_of(GUESS_TIER)
-        return GUESS * week * weight
+            known = (DOUBT + sum(one.share for one in seen)) / (DOUBT + expected)
+            self._scales[pool] = known
+        return known
