@@ -75,9 +75,9 @@ def test_no_price_is_negative_and_no_task_is_done_twice(fleet: Fleet) -> None:
 def test_the_order_in_which_the_fleet_is_held_changes_nothing(fleet: Fleet) -> None:
     shuffled = replace(
         fleet,
-        tasks=dict(reversed(fleet.tasks.items())),
-        accounts=dict(reversed(fleet.accounts.items())),
-        buckets=dict(reversed(fleet.buckets.items())),
+        tasks=dict(reversed(list(fleet.tasks.items()))),
+        accounts=dict(reversed(list(fleet.accounts.items()))),
+        buckets=dict(reversed(list(fleet.buckets.items()))),
     )
     first, second = solve(fleet), solve(shuffled)
     assert first.planned == second.planned
