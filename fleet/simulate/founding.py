@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import log
 
-from fleet.core import arrivals, experience, model, policy, rates
+from fleet.core import demand, experience, model, policy, rates
 from fleet.core.draft import Draft
 from fleet.core.learned import Demand, Experience, Rate
 from fleet.simulate.cases import Case
@@ -131,7 +131,7 @@ def _demand(case: Case, start_ms: int) -> Mapping[str, Demand]:
     for past in case.history:
         tiers = case.scenario.allowed(past.kind, past.tiers)
         draft = Draft(fleet, start_ms - past.ago, "history")
-        arrivals.arrived(draft, (_spec(past.project, past.kind, tiers, past.size, past.value),))
+        demand.arrived(draft, (_spec(past.project, past.kind, tiers, past.size, past.value),))
         fleet, _ = draft.close()
     return fleet.demand
 

@@ -39,7 +39,7 @@ class Tier(Table):
 
 class Bucket(Table):
     """One window. `weights`: how many units of `capacity` a unit of work takes, by tier; a tier that is missing does
-    not draw on it. `start`: "first-use", or when its clock first resets. `used`: share spent when the scenario begins."""
+    not draw on it. `start`: "first-use", or when its clock first resets. `used`: share spent at the beginning."""
 
     name: Name
     length: Length
