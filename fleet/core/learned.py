@@ -30,7 +30,8 @@ def work_of(tokens: Tokens) -> float:
 class Rate:
     """How much of a bucket one unit of work with a tier takes. `share` and `work` are what has been attributed to the
     tier so far, older pairs counting less; `pending` is its work that is not yet in them, and `risen` what the bucket's
-    utilization has risen by since that work began. An empty pool: what holds for all pools together."""
+    utilization has risen by since that work began. An empty pool: what holds for all pools together; there `prompt` is
+    the work that answers told of at once, and `late` what the exact counts at the ends of turns added to it."""
 
     pool: str
     bucket: str
@@ -39,6 +40,8 @@ class Rate:
     work: float = 0.0
     pending: float = 0.0
     risen: float = 0.0
+    prompt: float = 0.0
+    late: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

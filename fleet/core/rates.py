@@ -7,7 +7,7 @@ the present rates say they took, and a tier's new rate is all it was given over 
 maximisation update of Shepp and Vardi, "Maximum likelihood reconstruction for emission tomography", IEEE Transactions
 on Medical Imaging 1, 1982). Rates so learned are never negative, and always explain what was seen.
 
-Three things stand between that and the truth:
+Four things stand between that and the truth:
 
 - *Readings are coarse* (1 %). Work stays pending until the bucket has risen and the pending work is worth a few of
   those steps, so that what one step hides is small in it.
@@ -15,6 +15,10 @@ Three things stand between that and the truth:
   what is expected is cut down to what is still plausible and counts little (`HEARSAY`), as in robust estimation (Huber,
   "Robust estimation of a location parameter", 1964), but on one side only. Plausible is generous while little is known,
   since the first guess may be off by ten, and close once there is evidence.
+- *Some work is told of late.* An answer's tokens may be counted in full only when the turn ends, long after the bucket
+  has risen by them. Such work is never pending: it says which part of the work the answers tell of, and pending work is
+  scaled up by that. (Counted when it comes, it would look like work that takes nothing: with 30 % late the dearer of
+  two tiers was taken for less than half as dear.)
 - *Rates change.* What was learned before counts half after each further `HALF_LIFE` buckets of work, and a little less
   after each rise that could not be believed: if those go on, evidence is gone soon, and then they are believed.
 
@@ -62,6 +66,9 @@ HEARSAY = 0.25
 SURPRISED = 0.92
 """What earlier evidence counts after a rise that was too high to be believed: should they go on, rates have changed."""
 
+LATE_MAX = 10.0
+"""The whole work is at most so many times what answers tell of at once, or so many times less."""
+
 EVERYONE = ""
 """The pool under which the rates of all pools together are kept: no real pool has an empty name."""
 
@@ -76,18 +83,23 @@ def rate(fleet: Fleet, pool: str, bucket: str, tier: str) -> float:
 
 
 def worked(draft: Draft, attempt: Attempt, account: Account, work: float) -> None:
-    """Work units done since the last call: pending until the next reading of each bucket drawn on. A correction may
-    be negative, and may take back what is settled already: then it is taken from what comes next.
+    """Work units done since the last call: pending until the next reading of each bucket drawn on. What an exact count
+    at a turn's end adds, or takes back, is not pending: the buckets have risen by it already.
 
     Work before a bucket's first reading is not kept: there is nothing to measure its rise from.
     """
     if work == 0.0:
         return
+    late = attempt.answer_id is None
     for bucket in draft.buckets.values():
         if bucket.pool == account.pool and bucket.scope in (None, attempt.tier):
-            key = rate_key(bucket.pool, bucket.name, attempt.tier)
-            before = draft.rates.get(key) or Rate(bucket.pool, bucket.name, attempt.tier)
-            draft.put("rates", key, replace(before, pending=before.pending + work))
+            everyone = _of(draft, EVERYONE, bucket.name, attempt.tier)
+            if late:
+                _put(draft, replace(everyone, late=everyone.late + work))
+                continue
+            _put(draft, replace(everyone, prompt=everyone.prompt + work))
+            own = _of(draft, bucket.pool, bucket.name, attempt.tier)
+            _put(draft, replace(own, pending=own.pending + work))
 
 
 def observed(draft: Draft, before: Bucket | None, after: Bucket) -> None:
@@ -109,6 +121,10 @@ def observed(draft: Draft, before: Bucket | None, after: Bucket) -> None:
 
 def rate_key(pool: str, bucket: str, tier: str) -> str:
     return f"{pool}/{bucket}/{tier}"
+
+
+def _of(draft: Draft, pool: str, bucket: str, tier: str) -> Rate:
+    return draft.rates.get(rate_key(pool, bucket, tier)) or Rate(pool, bucket, tier)
 
 
 def _put(draft: Draft, one: Rate) -> Rate:
@@ -138,7 +154,8 @@ def _settle(draft: Draft, pending: list[Rate]) -> None:
     """Shares out what the bucket has risen by since the pending work began, once that is worth it."""
     pool, bucket = pending[0].pool, pending[0].bucket
     estimates = Estimates(draft.rates, draft.before.policy, bucket)
-    expected = [one.pending * estimates.of(pool, one.tier) for one in pending]
+    done = [one.pending * estimates.whole(one.tier) for one in pending]
+    expected = [work * estimates.of(pool, one.tier) for one, work in zip(pending, done, strict=True)]
     total = sum(expected)
     risen = max(one.risen for one in pending)
     if risen <= 0.0 or (total < BLOCK and risen < 2 * BLOCK):
@@ -149,8 +166,8 @@ def _settle(draft: Draft, pending: list[Rate]) -> None:
         counted, weight, keep = believed, HEARSAY, SURPRISED
     for anyone in (pool, EVERYONE):
         _forget(draft, bucket, anyone, keep)
-        for one, part in zip(pending, expected, strict=True):
-            _attribute(draft, one, anyone, counted * part / total * weight, one.pending * weight)
+        for one, work, part in zip(pending, done, expected, strict=True):
+            _attribute(draft, one, anyone, counted * part / total * weight, work * weight)
 
 
 def _plausible(evidence: float) -> float:
@@ -162,13 +179,13 @@ def _plausible(evidence: float) -> float:
 def _forget(draft: Draft, bucket: str, pool: str, keep: float) -> None:
     for key, one in list(draft.rates.items()):
         if one.pool == pool and one.bucket == bucket:
-            draft.put("rates", key, replace(one, share=one.share * keep, work=one.work * keep))
+            kept = replace(one, share=one.share * keep, work=one.work * keep)
+            draft.put("rates", key, replace(kept, prompt=one.prompt * keep, late=one.late * keep))
 
 
 def _attribute(draft: Draft, settled: Rate, pool: str, share: float, work: float) -> None:
     """Adds the pair, and begins a new one."""
-    key = rate_key(pool, settled.bucket, settled.tier)
-    before = draft.rates.get(key) or Rate(pool, settled.bucket, settled.tier)
+    before = _of(draft, pool, settled.bucket, settled.tier)
     _put(draft, replace(before, share=before.share + share, work=before.work + work, pending=0.0, risen=0.0))
 
 
@@ -200,6 +217,13 @@ class Estimates:
     def seen(self, pool: str) -> float:
         """Share of the pool's bucket that has been attributed so far, the old counting less."""
         return sum(one.share for one in self._tiers(pool))
+
+    def whole(self, tier: str) -> float:
+        """The whole work for each unit that answers tell of at once, within a factor of `LATE_MAX`."""
+        one = self._learned.get(rate_key(EVERYONE, self._bucket, tier))
+        if one is None or one.prompt <= 0.0:
+            return 1.0
+        return min(max(1.0 + one.late / one.prompt, 1.0 / LATE_MAX), LATE_MAX)
 
     def _tiers(self, pool: str) -> list[Rate]:
         found = (self._learned.get(rate_key(pool, self._bucket, tier)) for tier in self._weights)

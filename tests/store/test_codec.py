@@ -22,7 +22,7 @@ shares = st.dictionaries(st.text(), finite)
 tiers = st.builds(Tier, weight=finite)
 strategies = st.builds(Strategy, protect=finite, quantile=finite, haste=finite, age_days=finite)
 specs = st.builds(TaskSpec, max_budget_usd=numbers, size=finite, value=numbers)
-rates = st.builds(Rate, share=finite, work=finite, pending=finite, risen=finite)
+rates = st.builds(Rate, share=finite, work=finite, pending=finite, risen=finite, prompt=finite, late=finite)
 moments = dict.fromkeys(("count", "log_work", "log_work_m2", "log_ms", "log_ms_m2", "won", "lost"), finite)
 values = st.one_of(
     st.builds(Task, spec=specs, tier_work=finite, spent_usd=finite),
