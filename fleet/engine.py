@@ -57,6 +57,16 @@ class Engine:
         return Applied(tuple(effects), tuple(note for _, note in notes))
 
 
+def made(before: Fleet, after: Fleet) -> tuple[str, ...]:
+    """Ids of what persons laid down in between: reservations, limits, floors."""
+    maps = (
+        (before.reservations, after.reservations),
+        (before.limits, after.limits),
+        (before.floors, after.floors),
+    )
+    return tuple(key for was, now in maps for key in now if key not in was)
+
+
 def _differs(before: Fleet, after: Fleet) -> bool:
     """Whether anything but the time has changed: time alone is not worth a write."""
     return replace(before, now_ms=after.now_ms, ended=after.ended) != after

@@ -37,16 +37,22 @@ def build() -> Parser:
     _group(commands, "account", "who pays", _accounts)
     _group(commands, "task", "the work", _tasks)
     _group(commands, "worktree", "where the work lies", _worktrees)
+    _group(commands, "reserve", "capacity that is kept for you", _reservations)
+    _group(commands, "limit", "what may be spent, and what is never touched", _limits)
+    _group(commands, "project", "weights, accounts and tiers of projects", _projects)
+    _add(commands, "strategy", "what counts most", "fleet.cli.policy:strategy", _strategy, _json)
+    _breaker(_add(commands, "breaker", "whether work may start at all", "fleet.cli.policy:breaker", _json))
     return parser
 
 
 def _add(
     commands: argparse._SubParsersAction[Parser], name: str, about: str, run: str, *builds: Build
-) -> None:
+) -> Parser:
     parser = commands.add_parser(name, help=about, description=about[0].upper() + about[1:] + ".")
     parser.set_defaults(run=run)
     for build_part in builds:
         build_part(parser)
+    return parser
 
 
 def _group(
@@ -215,4 +221,98 @@ def _worktrees(commands: argparse._SubParsersAction[Parser]) -> None:
         "remove those of ended tasks; uncommitted work is kept",
         "fleet.cli.worktree:prune",
         _json,
+    )
+
+
+def _reservations(commands: argparse._SubParsersAction[Parser]) -> None:
+    _add(
+        commands, "add", "keep capacity for you; prints the id", "fleet.cli.reserve:add", _reservation, _json
+    )
+    _add(commands, "list", "list what is reserved, and what is kept now", "fleet.cli.reserve:listing", _json)
+    _add(commands, "remove", "give it back", "fleet.cli.reserve:remove", _laid_down, _json)
+
+
+def _laid_down(parser: Parser) -> None:
+    parser.add_argument("id", metavar="ID", help="as the list shows it, such as r1, l2, f1")
+
+
+def _reservation(parser: Parser) -> None:
+    parser.add_argument("--account", required=True, metavar="A")
+    parser.add_argument("--tier", metavar="TIER", help="what you will use it with (default: any)")
+    parser.add_argument(
+        "--at",
+        required=True,
+        metavar="HOURS",
+        help="'Thu 19:00-22:00', 'Mon-Fri 9:00-12:00', 'daily 18:00-20:00', '2026-11-30 19:00-22:00'",
+    )
+    parser.add_argument("--amount", required=True, metavar="SHARE", help="of the bucket, such as 40%%")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--weekly", action="store_true", help="every week (the default for days of the week)")
+    how.add_argument("--once", action="store_true", help="only the next time")
+    parser.add_argument("--bucket", default="five_hour", metavar="B", help="default five_hour")
+
+
+def _limits(commands: argparse._SubParsersAction[Parser]) -> None:
+    _add(commands, "add", "lay down a limit or a floor; prints the id", "fleet.cli.limit:add", _limit, _json)
+    _add(commands, "list", "list limits with what is used, and floors", "fleet.cli.limit:listing", _json)
+    _add(commands, "remove", "take a limit or a floor back", "fleet.cli.limit:remove", _laid_down, _json)
+
+
+def _limit(parser: Parser) -> None:
+    whom = parser.add_mutually_exclusive_group()
+    whom.add_argument("--fleet", action="store_true", help="for all work")
+    whom.add_argument("--account", metavar="A")
+    whom.add_argument("--project", metavar="P", help="a name, or the path of a repository")
+    whom.add_argument("--task", metavar="ID")
+    parser.add_argument("--per", choices=("minute", "hour", "day", "week", "month", "total"))
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--tokens", metavar="N", help="such as 500k, 2M")
+    what.add_argument("--usd", metavar="X", help="dollars of accounts that bill by the token")
+    what.add_argument("--share", metavar="SHARE", help="of a bucket, such as 30%%")
+    what.add_argument("--floor", metavar="SHARE", help="of each bucket: never used by automation")
+    parser.add_argument(
+        "--bucket", metavar="B", help="of a share (default five_hour) or a floor (default all)"
+    )
+
+
+def _projects(commands: argparse._SubParsersAction[Parser]) -> None:
+    _add(commands, "list", "list the projects", "fleet.cli.project:listing", _json)
+    _add(commands, "show", "show one project", "fleet.cli.project:show", _project, _json)
+    _add(
+        commands, "set", "lay down what holds for it", "fleet.cli.project:set_", _project, _project_set, _json
+    )
+
+
+def _project(parser: Parser) -> None:
+    parser.add_argument("name", metavar="NAME_OR_PATH", help="a name, or the path of a repository")
+
+
+def _project_set(parser: Parser) -> None:
+    parser.description = "Lay down what holds for a project. What is not said is as for any project."
+    parser.add_argument(
+        "--weight", type=float, default=1.0, metavar="W", help="its share when projects compete (default 1)"
+    )
+    parser.add_argument("--account", action="append", default=[], metavar="A", help="only on these accounts")
+    parser.add_argument("--tier", action="append", default=[], metavar="TIER", help="only with these tiers")
+
+
+def _strategy(parser: Parser) -> None:
+    parser.add_argument("name", nargs="?", metavar="NAME", help="after-hours or full-time; none: show them")
+
+
+def _breaker(parser: Parser) -> None:
+    commands = parser.add_subparsers(metavar="COMMAND", title="commands")
+    _add(commands, "show", "whether it is open, and why", "fleet.cli.policy:breaker", _json)
+    _add(commands, "open", "let nothing start any more", "fleet.cli.policy:breaker_open", _why, _json)
+    _add(commands, "close", "let work start again", "fleet.cli.policy:breaker_close", _json)
+    _add(commands, "set", "when it opens by itself", "fleet.cli.policy:breaker_set", _faults, _json)
+
+
+def _why(parser: Parser) -> None:
+    parser.add_argument("--why", required=True, metavar="TEXT")
+
+
+def _faults(parser: Parser) -> None:
+    parser.add_argument(
+        "--faults", required=True, type=_positive, metavar="N", help="workers in a row without an answer"
     )

@@ -92,7 +92,7 @@ class Ledger:
         spent_for_good = used if PER_MS[limit.per] is None else 0.0
         lasting = spent_for_good + high > limit.amount
         why = _why(limit, used, going.mean, high, lasting)
-        return Against(why, _next_period_ms(self._fleet, limit), lasting)
+        return Against(why, next_period_ms(limit, self._fleet.now_ms), lasting)
 
     def _of(self, limit: Limit) -> _Going:
         if limit.id not in self._going:
@@ -212,9 +212,10 @@ def period_of(limit: Limit, now_ms: int) -> int:
     return 0 if per_ms is None else (now_ms - limit.anchor_ms) // per_ms
 
 
-def _next_period_ms(fleet: Fleet, limit: Limit) -> int | None:
+def next_period_ms(limit: Limit, now_ms: int) -> int | None:
+    """When the limit's next period begins, None for a limit in all."""
     per_ms = PER_MS[limit.per]
-    return None if per_ms is None else limit.anchor_ms + (period_of(limit, fleet.now_ms) + 1) * per_ms
+    return None if per_ms is None else limit.anchor_ms + (period_of(limit, now_ms) + 1) * per_ms
 
 
 # --- in words -------------------------------------------------------------------------------------------

@@ -21,8 +21,8 @@ Span = tuple[int, int]
 
 def lay_out(said: str, now: datetime, *, once: bool = False) -> tuple[Span, ...]:
     """The occurrences that have not ended yet, (start, end) in epoch milliseconds: of a date that one, of weekdays
-    those of the next two years, or with `once` only the next. They are hours on this machine's clock, in its own time zone,
-    whatever summer time does in between; an end before its start is on the next day. Raises UnknownTime."""
+    those of the next two years, or with `once` only the next. They are hours on this machine's clock, in its own time
+    zone, whatever summer time does in between; an end before its start is on the next day. Raises UnknownTime."""
     form = _FORM.fullmatch(said.strip())
     if form is None:
         raise UnknownTime(

@@ -1,10 +1,17 @@
-"""What a project is called: a name, or the repository that it is."""
+"""Projects: what they are called, and what persons lay down for them."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
-from fleet.service.requests import NotDone
+from fleet.core.events import ProjectSet
+from fleet.core.policy import Project
+from fleet.home import Home
+from fleet.service.requests import NotDone, stamp, submit
+from fleet.service.snapshot import snapshot
 from workers.git import GitError
 from workers.worktree.repository import inspect
 
@@ -26,3 +33,46 @@ def project_name(said: str, base: Path | None = None) -> str:
         return str(inspect((base or Path()) / expanded(said)).root)
     except GitError as failed:
         raise NotDone(str(failed)) from failed
+
+
+def set_project(
+    home: Home, said: str, *, weight: float, accounts: Sequence[str], tiers: Sequence[str]
+) -> str:
+    """Lays down what holds for the project, in place of what held before; returns its name. Raises NotDone."""
+    project = Project(
+        project_name(said), weight, tuple(dict.fromkeys(accounts)), tuple(dict.fromkeys(_each(tiers)))
+    )
+    submit(home, ProjectSet(**stamp(), project=project))
+    return project.name
+
+
+def _each(said: Iterable[str]) -> list[str]:
+    return [word.strip() for one in said for word in one.split(",") if word.strip()]
+
+
+def projects(home: Home) -> list[dict[str, Any]]:
+    """Those laid down and those that tasks belong to, by name. No accounts or tiers: all of them."""
+    fleet = snapshot(home)
+    tasks: dict[str, Counter[str]] = {name: Counter() for name in fleet.projects}
+    for task in fleet.tasks.values():
+        tasks.setdefault(task.spec.project_name, Counter())[task.state] += 1
+    return [_shown(fleet.projects.get(name, Project(name)), tasks[name]) for name in sorted(tasks)]
+
+
+def project(home: Home, said: str) -> dict[str, Any]:
+    """Raises NotDone for one that nothing is known of."""
+    name = project_name(said)
+    found = next((one for one in projects(home) if one["name"] == name), None)
+    if found is None:
+        raise NotDone(f"there is no project {name}: see `fleet project list`")
+    return found
+
+
+def _shown(one: Project, tasks: Counter[str]) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "weight": one.weight,
+        "accounts": list(one.accounts),
+        "tiers": list(one.tiers),
+        "tasks": dict(sorted(tasks.items())),
+    }

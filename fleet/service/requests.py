@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from fleet.core import events
 from fleet.core.people import Refused
-from fleet.engine import Engine
+from fleet.engine import Engine, made
 from fleet.home import Home
 from fleet.ports import StoreFailed
 from fleet.service.credentials import ADVICE, holds_credential
@@ -30,9 +30,10 @@ class NotKnown(NotDone):
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """`tasks` are the ids of the tasks that were added."""
+    """`tasks` are the ids of the tasks that were added, `made` those of the reservation, limit or floor."""
 
     tasks: tuple[str, ...] = ()
+    made: tuple[str, ...] = ()
 
 
 def stamp() -> dict[str, Any]:
@@ -66,7 +67,7 @@ def submit(home: Home, event: events.Person) -> Done:
 def _done(reply: control.Reply) -> Done:
     if not reply.get("ok"):
         raise NotDone(str(reply.get("error") or "the coordinator refused without a reason"))
-    return Done(tuple(reply.get("tasks") or ()))
+    return Done(tuple(reply.get("tasks") or ()), tuple(reply.get("made") or ()))
 
 
 def _alone(home: Home, event: events.Person) -> Done:
@@ -75,9 +76,10 @@ def _alone(home: Home, event: events.Person) -> Done:
         store = SqliteStore(home.database)
         try:
             engine = Engine(store)
-            made = engine.fleet.tasks_made
+            before = engine.fleet
             engine.apply((_nobody_runs(), event))
-            return Done(tuple(f"t{n}" for n in range(made + 1, engine.fleet.tasks_made + 1)))
+            added = range(before.tasks_made + 1, engine.fleet.tasks_made + 1)
+            return Done(tuple(f"t{n}" for n in added), made(before, engine.fleet))
         except (Refused, StoreFailed) as failed:
             raise NotDone(str(failed)) from failed
         finally:

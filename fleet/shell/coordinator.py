@@ -18,7 +18,7 @@ from anyio.abc import TaskGroup
 from fleet.core import decisions, events, idle
 from fleet.core.model import Trouble
 from fleet.core.people import Refused
-from fleet.engine import Applied, Engine
+from fleet.engine import Applied, Engine, made
 from fleet.ports import Clock, NoPlan, Planner, StoreFailed
 from fleet.shell import control, wire
 from fleet.shell.chatter import Chatter
@@ -321,14 +321,15 @@ class Coordinator:
         except ValueError as failed:
             return {"ok": False, "error": str(failed)}
         async with self._door:
-            made = self.engine.fleet.tasks_made
+            before = self.engine.fleet
             try:
                 applied = self.engine.apply((event,))
             except (Refused, StoreFailed) as failed:
                 return {"ok": False, "error": str(failed)}
             self._hand_out(applied)
-            added = range(made + 1, self.engine.fleet.tasks_made + 1)
-        return {"ok": True, "tasks": [f"t{n}" for n in added]}
+            after = self.engine.fleet
+        added = range(before.tasks_made + 1, after.tasks_made + 1)
+        return {"ok": True, "tasks": [f"t{n}" for n in added], "made": list(made(before, after))}
 
     async def _asked_to_stop(self, stop_workers: bool) -> control.Reply:
         if not stop_workers:

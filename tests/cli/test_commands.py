@@ -13,10 +13,14 @@ from fleet.cli.parser import build
 from tests.cli.commands import Shell
 
 COMMANDS = [
-    *("up", "down", "status", "why", "doctor"),
+    *("up", "down", "status", "why", "doctor", "strategy", "breaker"),
     *(f"account {word}" for word in ("add", "list", "show", "verify", "remove")),
     *(f"task {word}" for word in ("add", "list", "show", "cancel", "retry", "logs", "say")),
     *("worktree list", "worktree prune"),
+    *("reserve add", "reserve list", "reserve remove"),
+    *("limit add", "limit list", "limit remove"),
+    *("project list", "project show", "project set"),
+    *("breaker show", "breaker open", "breaker close", "breaker set"),
 ]
 
 Printed = pytest.CaptureFixture[str]
@@ -29,7 +33,9 @@ def own_home(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-@pytest.mark.parametrize("command", ["", "account", "task", "worktree", *COMMANDS])
+@pytest.mark.parametrize(
+    "command", ["", "account", "task", "worktree", "reserve", "limit", "project", *COMMANDS]
+)
 def test_every_command_explains_itself(command: str, capsys: Printed) -> None:
     with pytest.raises(SystemExit) as ended:
         main([*command.split(), "--help"])
@@ -61,6 +67,15 @@ def test_the_help_names_every_command(capsys: Printed) -> None:
         "task add x --priority high",
         "task add x --land moon",
         "status --colour",
+        "limit add --fleet --per day",
+        "limit add --fleet --per day --tokens 1 --usd 1",
+        "limit add --fleet --account a --per day --tokens 1",
+        "limit add --fleet --per year --tokens 1",
+        "reserve add --account a --amount 40%",
+        "breaker open",
+        "breaker set --faults 0",
+        "project set",
+        "project set x --weight heavy",
     ],
 )
 def test_words_that_are_off_end_with_2_and_say_so(words: str, capsys: Printed) -> None:
@@ -74,7 +89,7 @@ def test_words_that_are_off_end_with_2_and_say_so(words: str, capsys: Printed) -
     assert "_positive" not in printed.err
 
 
-@pytest.mark.parametrize("words", ["", "task", "account", "worktree"])
+@pytest.mark.parametrize("words", ["", "task", "account", "worktree", "reserve", "limit", "project"])
 def test_half_a_command_shows_its_help_and_ends_with_2(words: str, capsys: Printed) -> None:
     assert main(words.split()) == 2
     assert "usage: fleet" in capsys.readouterr().out
@@ -99,6 +114,22 @@ ERRORS = {
     "account add a/b --kind local --base-url http://127.0.0.1:9": "can't be a name",
     "account add work --kind local": "--tier-map local=",
     "account add work --kind local --tier-map local=m": "--base-url",
+    "reserve add --account work --at Thu --amount 40%": "are no hours: write",
+    "reserve remove r1": "there is no reservation r1: see `fleet reserve list`",
+    "limit add --tokens 2M --per day": "say for whom: --fleet",
+    "limit add --fleet --tokens 2M": "say for how long: --per",
+    "limit add --fleet --tokens much --per day": "is no number of tokens: write 500k or 2M",
+    "limit add --fleet --usd much --per day": "is no sum of dollars",
+    "limit add --fleet --share 30 --per day": "is no share: write 40% or 0.4",
+    "limit add --fleet --tokens 2M --per day --bucket five_hour": "--bucket is of a share",
+    "limit add --floor 10% --project x": "a floor is of a bucket",
+    "limit add --account work --tokens 2M --per day": "there is no account work",
+    "limit remove l1": "there is no limit or floor l1: see `fleet limit list`",
+    "project show x": "there is no project x: see `fleet project list`",
+    "project show ./x": "does not exist or is no directory",
+    "project set x --account work": "there is no account work",
+    "project set x --weight -1": "must be above 0",
+    "strategy both": "there is no strategy both: name after-hours or full-time",
     "down": "no coordinator runs on",
     "up --stall-timeout soon": "no span of time",
     "up --until-idle": "no-such-client",
@@ -176,6 +207,9 @@ def test_a_list_without_anything_in_it_says_so_beside_standard_output(capsys: Pr
         ("worktree list", "no worktrees"),
         ("task list", "no tasks"),
         ("account list", "no acc"),
+        ("reserve list", "nothing is reserved"),
+        ("limit list", "no limits"),
+        ("project list", "no projects"),
     ):
         assert main(words.split()) == 0
         printed = capsys.readouterr()

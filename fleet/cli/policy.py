@@ -1,0 +1,58 @@
+"""`fleet strategy` and `fleet breaker`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from fleet.cli.show import as_json, say
+from fleet.home import find_home
+
+
+def strategy(args: argparse.Namespace) -> int:
+    from fleet.service.policy import set_strategy, strategies
+
+    home = find_home(os.environ)
+    if args.name:
+        set_strategy(home, args.name)
+    found = strategies(home)
+    if args.json:
+        return as_json(found)
+    for one in found:
+        print(f"{'*' if one['chosen'] else ' '} {one['name']}: {one['about']}")
+    return 0
+
+
+def breaker(args: argparse.Namespace) -> int:
+    from fleet.service.policy import breaker as shown
+
+    found = shown(find_home(os.environ))
+    if args.json:
+        return as_json(found)
+    if found["open"]:
+        print(f"open, nothing starts: {found['why']} (fleet breaker close)")
+    else:
+        print(f"closed: work starts; {found['faults']} of {found['faults_max']} faults in a row that open it")
+    return 0
+
+
+def breaker_open(args: argparse.Namespace) -> int:
+    from fleet.service.policy import open_breaker
+
+    open_breaker(find_home(os.environ), args.why)
+    say("nothing starts any more; what runs goes on (fleet down --stop-workers ends that, too)")
+    return breaker(args)
+
+
+def breaker_close(args: argparse.Namespace) -> int:
+    from fleet.service.policy import close_breaker
+
+    close_breaker(find_home(os.environ))
+    return breaker(args)
+
+
+def breaker_set(args: argparse.Namespace) -> int:
+    from fleet.service.policy import set_faults
+
+    set_faults(find_home(os.environ), args.faults)
+    return breaker(args)

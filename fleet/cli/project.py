@@ -1,0 +1,56 @@
+"""`fleet project …`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import Any
+
+from fleet.cli.show import as_json, say, table
+from fleet.home import find_home
+
+
+def listing(args: argparse.Namespace) -> int:
+    from fleet.service.projects import projects
+
+    found = projects(find_home(os.environ))
+    if args.json:
+        return as_json(found)
+    if not found:
+        say("no projects: each repository with a task is one, or fleet project set NAME")
+        return 0
+    table(("PROJECT", "WEIGHT", "ACCOUNTS", "TIERS", "TASKS"), [_row(one) for one in found])
+    return 0
+
+
+def _row(one: dict[str, Any]) -> tuple[str, ...]:
+    tasks = ", ".join(f"{count} {state}" for state, count in one["tasks"].items()) or "none"
+    return (
+        one["name"],
+        f"{one['weight']:g}",
+        ",".join(one["accounts"]) or "all",
+        ",".join(one["tiers"]) or "all",
+        tasks,
+    )
+
+
+def show(args: argparse.Namespace) -> int:
+    from fleet.service.projects import project
+
+    return _print(args, project(find_home(os.environ), args.name))
+
+
+def set_(args: argparse.Namespace) -> int:
+    from fleet.service.projects import project, set_project
+
+    home = find_home(os.environ)
+    name = set_project(home, args.name, weight=args.weight, accounts=args.account, tiers=args.tier)
+    return _print(args, project(home, name))
+
+
+def _print(args: argparse.Namespace, found: dict[str, Any]) -> int:
+    if args.json:
+        return as_json(found)
+    for word, cell in zip(("project", "weight", "accounts", "tiers", "tasks"), _row(found), strict=True):
+        print(f"{word}: {cell}")
+    return 0
