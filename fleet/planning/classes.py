@@ -120,7 +120,9 @@ def _grouped(items: list[Item], step: float) -> dict[Key, list[Item]]:
     for item in items:
         profile = numbers.get(id(item.needs))
         if profile is None:
-            like = tuple((n.tier, coarse(n.work), coarse(n.hours), coarse(n.chance)) for n in item.needs)
+            like = tuple(
+                (n.tier, coarse(n.work), coarse(n.hours), coarse(n.chance), n.aside) for n in item.needs
+            )
             profile = numbers[id(item.needs)] = profiles.setdefault(like, len(profiles))
         late = 0.0 if item.due is None else coarse(item.late)
         key = (item.accounts, profile, item.due, item.ready, coarse(item.value), late)
@@ -164,6 +166,7 @@ def _mean_needs(alike: list[Item], amount: float) -> tuple[Need, ...]:
                 sum(each.work * weight for each, weight in of_tier),
                 sum(each.hours * weight for each, weight in of_tier),
                 sum(each.chance * weight for each, weight in of_tier),
+                need.aside,
             )
         )
     return tuple(means)
@@ -171,12 +174,12 @@ def _mean_needs(alike: list[Item], amount: float) -> tuple[Need, ...]:
 
 def _expected(fleet: Fleet, periods: Periods, allowed: Allowed, needs: Needs) -> list[WorkClass]:
     found = []
-    for arrival in arrivals_of(fleet):
+    for arrival, count_per_hour in arrivals_of(fleet):
         accounts = allowed.of_project(arrival.project)
         per_size = needs.of_kind(arrival.project, arrival.kind, arrival.tiers)
         if not accounts or not per_size:
             continue
-        per_hour = arrival.per_hour * arrival.size
+        per_hour = count_per_hour * arrival.size
         found.append(
             WorkClass(
                 label=f"{arrival.project} {arrival.kind}, expected",
@@ -187,7 +190,7 @@ def _expected(fleet: Fleet, periods: Periods, allowed: Allowed, needs: Needs) ->
                 due=None,
                 ready=0,
                 amount=per_hour * periods.horizon,
-                count=arrival.per_hour * periods.horizon,
+                count=count_per_hour * periods.horizon,
                 arrives=tuple(per_hour * edge for edge in periods.edges[1:]),
             )
         )

@@ -45,6 +45,5 @@ class Periods:
         return max(bisect_right(middles, latest_start) - 1, 0)
 
     def discounts(self, haste: float) -> tuple[float, ...]:
-        """What is left of a value in each period when a day's delay costs the share `haste`; the first is now."""
-        later = [(a + b) / 2 for a, b in zip(self.edges[1:], self.edges[2:], strict=False)]
-        return (1.0, *((1.0 + haste) ** (-hours / DAY_HOURS) for hours in later))
+        """What is left of a value at the beginning of each period when a day's delay costs the share `haste`."""
+        return tuple(max(1.0 - haste * hours / DAY_HOURS, 0.0) for hours in self.edges[:-1])

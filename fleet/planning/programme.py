@@ -16,8 +16,9 @@ by that: to a bucket a work unit of a tier is the same whatever class it is of. 
 the mean hours per work unit of the tier; the hosts' with each class's own.)
 
 A tier that fails isn't cheap: work begun with tier k goes on with the next stronger one with probability 1 − chance(k).
-So y of tier k takes k's work and (1 − chance(k)) times what y of the next tier takes, and is worth
-value · chance(k) + (1 − chance(k)) · (what y of the next tier is worth).
+What a tier has failed at is harder than other work: a stronger one does it with probability (p' − p) / (1 − p), so that
+in the end the chance is that of the best tier tried. So y of tier k takes work(k) + (1 − chance(k)) · work(k + 1) + …,
+each on its own tier, and is worth value · the best of their chances. Work that bills by the token costs its bill.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fleet.core import costs, headroom, rates
+from fleet.core.dispatch.price import DOLLAR, DOLLARS_PER_WORK
 from fleet.core.model import Account, Fleet, bucket_key
 from fleet.planning.classes import WorkClass
 from fleet.planning.needs import Need
@@ -147,13 +149,20 @@ class Programme:
                     continue
                 row = self.balance[group, tier] = self.sheet.balances(count)
                 for account in able:
-                    column = self.sheet.columns([0.0] * count)
+                    bill = self.bill(account, tier) * self.unit / self.scale
+                    column = self.sheet.columns([-bill] * count)
                     self.sheet.run(row, column, count, -1.0)
                     self.sheet.run(self.slot_rows[account.name], column, count, self.pace[tier] * self.unit)
                     for key in self.drawn_on(account, tier):
                         share = self.rates[key, tier] * self.unit
                         self.sheet.run(self.metered[key].share_row, column, count, share)
                     self.served.append(Served(group, tier, account.name, column))
+
+    def bill(self, account: Account, tier: str) -> float:
+        """What a work unit costs in money."""
+        if account.kind != "api-key":
+            return 0.0
+        return self.fleet.policy.weight_of(tier) * DOLLARS_PER_WORK * DOLLAR
 
     def drawn_on(self, account: Account, tier: str) -> list[str]:
         """Keys of the buckets that the tier draws on; their rates are known from then on."""
@@ -177,7 +186,7 @@ class Programme:
             ]
             usable = [need for need in work.needs if (work.accounts, need.tier) in self.balance]
             for need, path in zip(usable, paths(usable), strict=True):
-                column = self.sheet.columns([worth * path.chance for worth in worths])
+                column = self.sheet.columns([worth * max(path.chance - need.aside, 0.0) for worth in worths])
                 self.begun.append(Begun(number, need.tier, column, work.ready, path.chance, need.work))
                 self._take(work, path, column, number)
 
@@ -198,16 +207,14 @@ class Programme:
 def paths(needs: list[Need]) -> list[Path]:
     """For each need, in the order of capability, what beginning with it takes in the end."""
     found: list[Path] = []
-    onward = Path((), 0.0, 0.0)
-    for need in reversed(needs):
-        fails = 1.0 - need.chance
-        onward = Path(
-            ((need.tier, need.work), *((tier, fails * work) for tier, work in onward.works)),
-            need.hours + fails * onward.hours,
-            need.chance + fails * onward.chance,
-        )
-        found.append(onward)
-    return found[::-1]
+    for first in range(len(needs)):
+        works, hours, chance = [], 0.0, 0.0
+        for need in needs[first:]:
+            works.append((need.tier, (1.0 - chance) * need.work))
+            hours += (1.0 - chance) * need.hours
+            chance = max(chance, need.chance)
+        found.append(Path(tuple(works), hours, chance))
+    return found
 
 
 def _free_hours(places: int, busy: list[float], periods: Periods) -> list[float]:

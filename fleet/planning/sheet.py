@@ -16,6 +16,10 @@ from fleet.planning.answer import NoPlan
 NOISE = 1e-9
 """Duals below are rounding; values on a sheet are about 1."""
 
+OPTIONS = {"output_flag": False, "threads": 1, "random_seed": 0, "solver": "simplex", "simplex_strategy": 4}
+"""One thread, so that the answer is always the same. Primal simplex (4) took half the time of the dual one and of the
+interior point on planning problems of 100 and 1,000 tasks (20 ms instead of 40), presolved or not."""
+
 
 @dataclass(frozen=True, slots=True)
 class Solved:
@@ -67,14 +71,13 @@ class Sheet:
         if length and coefficient:
             self._runs.append((row, column, length, row_step, coefficient))
 
-    def solve(self, time_limit_s: float, *, solver: str = "simplex") -> Solved:
+    def solve(self, time_limit_s: float) -> Solved:
         """Raises NoPlan unless the optimum was found in time."""
         highspy, np = _library("highspy"), _library("numpy")
         if not self._values:
             return Solved(0.0, [], [0.0] * len(self._limits))
         highs = highspy.Highs()
-        options = {"output_flag": False, "threads": 1, "random_seed": 0, "time_limit": time_limit_s}
-        for name, setting in {**options, "solver": solver}.items():
+        for name, setting in {**OPTIONS, "time_limit": time_limit_s}.items():
             highs.setOptionValue(name, setting)
         if highs.passModel(self._model(highspy, np)) == highspy.HighsStatus.kError:
             raise NoPlan(

@@ -70,7 +70,8 @@ def _prices(programme: Programme, solved: Solved, solve_ms: float) -> Prices:
 
 
 def _costs(programme: Programme, duals: list[float], account: Account, tier: str) -> list[float]:
-    """What a work unit costs on the account in each period: shares of buckets, and places of workers."""
+    """What a work unit costs on the account in each period: shares of buckets, places of workers, and its bill."""
+    bill = programme.bill(account, tier)
     pace, hosts = programme.pace.get(tier, 0.0), programme.host_row
     costs = []
     keys = programme.drawn_on(account, tier)
@@ -80,7 +81,7 @@ def _costs(programme: Programme, duals: list[float], account: Account, tier: str
         shares = sum(
             programme.rates[key, tier] * _cheapest_window(programme.metered[key], duals, n) for key in keys
         )
-        costs.append(shares + pace * place)
+        costs.append(shares + pace * place + bill)
     return costs
 
 
