@@ -33,6 +33,14 @@ def build() -> Parser:
     )
     _add(commands, "status", "accounts, buckets, tasks, workers", "fleet.cli.status:status", _json)
     _add(commands, "why", "why a task is where it is", "fleet.cli.task:why", _task_id, _json)
+    _add(
+        commands,
+        "simulate",
+        "run a scenario's week in seconds",
+        "fleet.cli.simulate:simulate",
+        _simulate,
+        _json,
+    )
     _add(commands, "doctor", "look for what is missing on this machine", "fleet.cli.about:doctor", _json)
     _group(commands, "account", "who pays", _accounts)
     _group(commands, "task", "the work", _tasks)
@@ -68,6 +76,15 @@ def _group(
 
 def _json(parser: Parser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
+
+
+def _simulate(parser: Parser) -> None:
+    parser.add_argument("--scenario", required=True, metavar="FILE", help="TOML or JSON, see docs/simulate.md")
+    parser.add_argument(
+        "--policy", default="fleet", metavar="NAME", help="fleet, or a peer's to compare with (default: fleet)"
+    )
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="draws what is random (default 1)")
+    parser.add_argument("--picture", metavar="FILE.svg", help="draw each account's week")
 
 
 def _task_id(parser: Parser) -> None:

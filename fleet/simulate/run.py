@@ -16,6 +16,7 @@ from fleet.core.prices import Prices
 from fleet.core.tokens import Tokens
 from fleet.core.wording import opening_id
 from fleet.engine import Engine
+from fleet.ports import NoPlan
 from fleet.sim.agenda import Agenda
 from fleet.sim.memory_store import Memory, MemoryStore
 from fleet.simulate.cases import Case, Job, Request
@@ -211,7 +212,11 @@ class Week:
 
     def _plan(self, planner: Planner) -> None:
         now_ms = self._agenda.now_ms
-        prices = planner(replace(self._engine.fleet, now_ms=now_ms))
+        try:
+            prices = planner(replace(self._engine.fleet, now_ms=now_ms))
+        except NoPlan:  # as the coordinator does it: the prices there are stay, until they are stale
+            self._apply([events.Beat(at_ms=now_ms, id=self._stamp())])
+            return
         self.record.plans += 1
         self._apply([events.Priced(at_ms=now_ms, id=self._stamp(), prices=prices)])
 
