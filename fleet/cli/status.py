@@ -23,6 +23,8 @@ def status(args: Words) -> int:
     running = found["coordinator"]
     process = f"process {running['pid']}" if running else "not running (fleet up)"
     print(f"coordinator: {process}    {home}")
+    if found["breaker"]:
+        print(f"circuit breaker open, nothing starts: {found['breaker']} (fleet breaker close)")
     counts = ", ".join(f"{count} {state}" for state, count in sorted(found["tasks"].items()))
     print(f"tasks: {counts or 'none (fleet task add)'}")
     for trouble in found["troubles"]:

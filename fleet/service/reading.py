@@ -30,7 +30,8 @@ class NotFound(KeyError):
 
 
 def status(home: Home, now_ms: int | None = None) -> Record:
-    """The fleet at a glance. `coordinator` is None when none runs."""
+    """The fleet at a glance. `coordinator` is None when none runs, `breaker` is why the circuit breaker is open, None
+    while work may start."""
     now_ms = _now_ms(now_ms)
     with Rows(home) as rows:
         buckets = _buckets_by_pool(rows, now_ms)
@@ -47,6 +48,7 @@ def status(home: Home, now_ms: int | None = None) -> Record:
             ],
             "workers": workers,
             "hosts": [shapes.host(body, workers) for body in rows.bodies("hosts", "hosts")],
+            "breaker": next((b["breaker"] or None for b in rows.bodies("singles", "policy")), None),
             "coordinator": coordinator(home),
         }
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fleet.core.dispatch import explain
-from fleet.core.model import Account, Attempt, Bucket, Fleet, Host, Task, TaskSpec
+from fleet.core.model import Account, Attempt, Bucket, Fleet, Host, Task, TaskSpec, queue_of
 from fleet.home import Home
 from fleet.service import accounts, reading
 from fleet.service.outcome import Outcome, ended_well, summary

@@ -38,7 +38,7 @@ def home(tmp_path: Path) -> Path:
 
 def test_a_home_without_a_database_is_an_empty_one(tmp_path: Path) -> None:
     lists: dict[str, object] = {name: [] for name in ("accounts", "troubles", "workers", "hosts")}
-    empty: dict[str, object] = {**lists, "tasks": {}, "coordinator": None}
+    empty: dict[str, object] = {**lists, "tasks": {}, "breaker": None, "coordinator": None}
     assert reading.status(tmp_path) == reading.status(tmp_path / "nowhere") == empty
     assert reading.tasks(tmp_path) == reading.accounts(tmp_path) == reading.worktrees(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
@@ -47,6 +47,7 @@ def test_a_home_without_a_database_is_an_empty_one(tmp_path: Path) -> None:
 def test_status_counts_tasks_and_names_workers_and_hosts(home: Path) -> None:
     status = reading.status(home, NOW_MS)
     assert status["tasks"] == {"landed": 1, "queued": 2, "running": 1}
+    assert status["breaker"] == "a person has opened it: the month's bill"
     assert status["troubles"] == [{"task": "t2", "state": "running", "story": "No space left on device"}]
     assert status["workers"] == [
         {

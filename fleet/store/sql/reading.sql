@@ -1,3 +1,6 @@
+-- name: policy
+SELECT name, body FROM singles WHERE name = 'policy';
+
 -- name: task_states
 SELECT state, count(*) FROM tasks GROUP BY state;
 
