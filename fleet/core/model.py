@@ -132,7 +132,7 @@ class Task:
         value, size and age. What has a deadline stands in lines of its own."""
         spec = self.spec
         session = (self.session_account or "") if self.session_id else ""
-        timed = "" if spec.deadline_ms is None else "timed"
+        timed = "" if spec.deadline_ms is None else TIMED
         tiers = ",".join(spec.tiers)
         return "\x1f".join(
             (
@@ -153,6 +153,14 @@ class Task:
         spec = self.spec
         density = log2(max(spec.worth, WORTH_MIN) / spec.size) - self.created_ms / AGE_DOUBLES_MS
         return (spec.deadline_ms or 0, -density, self.number, self.id)
+
+
+TIMED = "timed"
+
+
+def is_timed(line: str) -> bool:
+    """Whether the tasks of a line have deadlines."""
+    return line.endswith(TIMED)
 
 
 Rank = tuple[int, float, int, str]

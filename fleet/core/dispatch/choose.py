@@ -23,17 +23,16 @@ from fleet.core.dispatch.feasible import (
     refusal,
     warm_account,
 )
-from fleet.core.dispatch.price import Market, Quote
+from fleet.core.dispatch.price import Bid, Market, Quote
 from fleet.core.dispatch.room import Room
 from fleet.core.dispatch.tiers import allowed
-from fleet.core.model import Account, Fleet, Task
+from fleet.core.model import Account, Fleet, Task, is_timed
 
 HEADS = 8
-"""How many acceptable tasks of a line are compared: its order knows no urgency, and a task may be too large where the
-next one fits."""
+"""How many acceptable tasks of a line with deadlines are compared: the nearest deadline is not always worth most."""
 
-LOOKED_AT = 48
-"""How many of a line are looked at in a round, so that a long line of what cannot run takes no time."""
+LOOKED_AT = 32
+"""How many of a line are looked at, so that a long line of what cannot run takes no time."""
 
 PATIENCE = 0.02
 """By how much of its worth waiting must be better than running now."""
@@ -99,18 +98,27 @@ class Round:
         self._order: dict[str, tuple[Account, ...]] = {}
 
     def best_of(self, line: str) -> Offer | None:
-        """The best acceptable offer of a line, None when there is none."""
-        found: list[Offer] = []
+        """The best acceptable offer of a line, None when there is none.
+
+        A line without deadlines is in the order of value for size: its first acceptable task is its best, and behind
+        one that does not pay for its capacity nothing does. In one with deadlines several have to be compared.
+        """
         places = self._places(line)
-        for looked_at, rank in enumerate(self.fleet.queue[line] if places else ()):
-            if looked_at >= LOOKED_AT + len(self._placed) or len(found) >= HEADS:
-                break
+        timed = is_timed(line)
+        found: list[Offer] = []
+        looked_at = 0
+        for rank in self.fleet.queue[line] if places else ():
             task = self.fleet.tasks[rank[3]]
             if task.id in self._placed or held_back(self.fleet, task) or backs_off_until(self.fleet, task):
                 continue
-            offer = self._offer(task, places)
+            looked_at += 1
+            if looked_at > LOOKED_AT or len(found) >= (HEADS if timed else 1):
+                break
+            offer, too_dear = self._offer(task, places)
             if offer is not None:
                 found.append(offer)
+            elif too_dear and not timed:
+                break
         return min(found, key=lambda o: (-o.rank, o.task.number, o.task.id), default=None)
 
     def _places(self, line: str) -> list[tuple[str, list[Account]]]:
@@ -126,22 +134,31 @@ class Round:
                 found.append((tier, able))
         return found
 
-    def _offer(self, task: Task, places: list[tuple[str, list[Account]]]) -> Offer | None:
-        """The best placement of the task that is acceptable."""
-        quotes: list[tuple[tuple[float, ...], str, Account, Quote]] = []
+    def _offer(self, task: Task, places: list[tuple[str, list[Account]]]) -> tuple[Offer | None, bool]:
+        """The best placement of the task that is acceptable; and whether all that speaks against it is the price."""
+        best: tuple[tuple[float, ...], str, str, Account] | None = None
+        too_dear = True
         for tier, accounts in places:
+            bid = self.market.bid(task, tier)
             for account in accounts:
-                quote = self.market.quote(task, account, tier)
-                if self._against(task, account, quote) is None:
-                    quotes.append(
-                        ((-quote.merit, *self._among_equals(account, tier)), account.name, account, quote)
-                    )
-                    break
-        if not quotes:
-            return None
-        _, _, account, best = min(quotes, key=lambda q: q[:2])
-        rank = best.density * self.fairness.of(task)
-        return Offer(task, account, best, rank, self._taken)
+                net = self.market.net(bid, account, tier)
+                if self._not_worth_it(task, bid, net, tier) is not None:
+                    break  # the next accounts are dearer still
+                if beyond_means(self.fleet, self.capacity, task, account, tier, bid.need) is not None:
+                    too_dear = False
+                    continue
+                order = (bid.preference - net, *self._among_equals(account, tier))
+                best = (
+                    min(best, (order, account.name, tier, account))
+                    if best
+                    else (order, account.name, tier, account)
+                )
+                break
+        if best is None:
+            return None, too_dear
+        _, _, tier, account = best
+        quote = self.market.quote(task, account, tier)
+        return Offer(task, account, quote, quote.density * self.fairness.of(task), self._taken), False
 
     def refused(self, task: Task) -> tuple[Refusal, ...]:
         """What speaks against every placement of the task that cannot be made, by account."""
@@ -161,18 +178,18 @@ class Round:
         return self._against(task, account, quote), quote
 
     def _against(self, task: Task, account: Account, quote: Quote) -> Refusal | None:
-        short = beyond_means(self.fleet, self.capacity, task, account, quote.tier, quote.need)
-        return short or self._not_worth_it(task, quote)
+        bid = self.market.bid(task, quote.tier)
+        short = beyond_means(self.fleet, self.capacity, task, account, quote.tier, bid.need)
+        why = self._not_worth_it(task, bid, quote.net, quote.tier)
+        return short or (None if why is None else Refusal(account.name, quote.tier, why, crowded=True))
 
-    def _not_worth_it(self, task: Task, quote: Quote) -> Refusal | None:
-        """Why a feasible placement is left: the capacity is worth more elsewhere, or the task does better later."""
-        if quote.net < -TOLERANCE * quote.worth:
-            why = f"its capacity is worth {quote.cost:.3g} elsewhere, the task {quote.net + quote.cost:.3g}"
-            return Refusal(quote.account, quote.tier, why, crowded=True)
-        later = self.market.later(task, quote.tier)
-        if later > quote.net + PATIENCE * quote.worth:
-            why = f"it does better later: {later:.3g} instead of {quote.net:.3g} now"
-            return Refusal(quote.account, quote.tier, why, crowded=True)
+    def _not_worth_it(self, task: Task, bid: Bid, net: float, tier: str) -> str | None:
+        """Why a feasible placement is left: its capacity is worth more elsewhere, or the task does better later."""
+        if net < -TOLERANCE * bid.worth:
+            return f"its capacity is worth {bid.gross - net:.3g} elsewhere, the task {bid.gross:.3g}"
+        later = self.market.later(task, tier)
+        if later > net + PATIENCE * bid.worth:
+            return f"it does better later: {later:.3g} instead of {net:.3g} now"
         return None
 
     def _by_price(self, tier: str) -> tuple[Account, ...]:

@@ -20,6 +20,7 @@ STALE_MS = 6 * 3_600_000
 """Prices older than this say nothing any more."""
 
 HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
 
 STEP_DOWN = 0.1
 """Where a person named tiers, each step away from the preferred one costs this part of the value."""
@@ -72,6 +73,20 @@ class Quote:
         return self.net - self.other
 
 
+@dataclass(frozen=True, slots=True)
+class Bid:
+    """What a task offers with a tier, before the price of any account: see `Quote`."""
+
+    need: Expected
+    worth: float
+    after: float
+    preference: float
+
+    @property
+    def gross(self) -> float:
+        return self.worth * self.need.chance + self.after
+
+
 class Market:
     """Quotes for one round of dispatch."""
 
@@ -81,6 +96,8 @@ class Market:
         self.prices = fresh(fleet)
         self._unit: dict[tuple[str, str], float] = {}
         self._cheapest: dict[str, float] = {}
+        self._bids: dict[tuple[str, str], Bid] = {}
+        self._later: dict[tuple[str, str], float] = {}
         self._ladders: dict[tuple[tuple[str, ...], str], tuple[str, ...]] = {}
         self._expected: dict[tuple[str, str, str], Expected] = {}
 
@@ -128,10 +145,29 @@ class Market:
         found = self._cheapest[tier]
         return None if found < 0 else found
 
-    def quote(self, task: Task, account: Account, tier: str) -> Quote:
-        need = self.expected(task, tier)
-        worth = worth_now(task, self._fleet.now_ms, need.ms)
+    def bid(self, task: Task, tier: str) -> Bid:
+        """What the task offers for being done with that tier, wherever."""
+        key = (task.id, tier)
+        if key not in self._bids:
+            need = self.expected(task, tier)
+            worth = worth_now(task, self._fleet.now_ms, need.ms)
+            after = self._after(task, tier, worth, need.chance) if need.chance < 1.0 else 0.0
+            self._bids[key] = Bid(need, worth, after, self._preference(task, tier) * worth)
+        return self._bids[key]
+
+    def net(self, bid: Bid, account: Account, tier: str) -> float:
+        """As `Quote.net`, without its parts."""
+        return bid.gross - bid.need.work * self.unit(account, tier) - bid.need.ms * self.place(account)
+
+    def place(self, account: Account) -> float:
+        """Price of a worker's place on that account, for a ms."""
         prices = self.prices
+        return 0.0 if prices is None else (prices.slots.get(account.name, 0.0) + prices.hosts) / HOUR_MS
+
+    def quote(self, task: Task, account: Account, tier: str) -> Quote:
+        """The whole arithmetic of a placement."""
+        bid, prices = self.bid(task, tier), self.prices
+        need = bid.need
         charges = []
         tightest = 0.0
         for left, per_work in self._capacity.draws(account, tier):
@@ -141,21 +177,18 @@ class Market:
                 price = prices.buckets.get(bucket_key(left.bucket.pool, left.bucket.name), 0.0)
                 if price:
                     charges.append((left.bucket.name, share, price))
-        hours = need.ms / HOUR_MS
-        place = 0.0 if prices is None else hours * (prices.slots.get(account.name, 0.0) + prices.hosts)
-        after = self._after(task, tier, worth, need.chance)
         return Quote(
             account=account.name,
             tier=tier,
-            worth=worth,
+            worth=bid.worth,
             chance=need.chance,
             need=need,
             charges=tuple(charges),
-            place=place,
+            place=need.ms * self.place(account),
             money=need.work * self._bill(account, tier),
-            other=self._preference(task, tier) * worth,
-            after=after,
-            density=(worth * need.chance + after) / max(tightest, hours * 1e-6, 1e-12),
+            other=bid.preference,
+            after=bid.after,
+            density=bid.gross / max(tightest, need.ms / HOUR_MS * 1e-6, 1e-12),
         )
 
     def _preference(self, task: Task, tier: str) -> float:
@@ -167,8 +200,6 @@ class Market:
     def _after(self, task: Task, tier: str, worth: float, chance: float) -> float:
         """Should `tier` fail: what the stronger tiers are still expected to bring, at the cheapest prices of now. The
         chances are of the same work, so one that has failed is harder: p' = (p_next − p) / (1 − p)."""
-        if chance >= 1.0:
-            return 0.0
         value, failed = 0.0, 1.0 - chance
         likely = chance
         for following in self._above(allowed(self._fleet, task), tier):
@@ -191,19 +222,24 @@ class Market:
 
     def later(self, task: Task, tier: str) -> float:
         """The best that waiting promises: its net in the best later period, at that period's price."""
+        key = (task.id, tier)
+        if key not in self._later:
+            self._later[key] = self._best_later(task, tier)
+        return self._later[key]
+
+    def _best_later(self, task: Task, tier: str) -> float:
         prices = self.prices
         if prices is None or tier not in prices.later:
             return 0.0
-        need = self.expected(task, tier)
-        haste = self._fleet.policy.strategy.haste
-        deadline = task.spec.deadline_ms
+        bid = self.bid(task, tier)
+        haste = self._fleet.policy.strategy.haste / DAY_MS
+        deadline, now_ms = task.spec.deadline_ms, self._fleet.now_ms
         best = 0.0
         for starts_ms, unit in zip(prices.edges, prices.later[tier], strict=True):
-            wait = max(0.0, (starts_ms - self._fleet.now_ms) / (24 * HOUR_MS))
-            if deadline is not None and starts_ms + need.ms > deadline:
+            if deadline is not None and starts_ms + bid.need.ms > deadline:
                 break
-            worth = worth_now(task, self._fleet.now_ms, need.ms) * (1.0 - haste * wait)
-            best = max(best, worth * need.chance - need.work * unit)
+            kept = 1.0 - haste * max(0, starts_ms - now_ms)
+            best = max(best, bid.gross * kept - bid.need.work * unit)
         return best
 
 
