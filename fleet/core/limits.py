@@ -44,11 +44,6 @@ class Against:
     lasting: bool = False
 
 
-def against(fleet: Fleet, task: Task, account: Account, tier: str, need: Expected) -> Against | None:
-    """The first limit that `need` would exceed, with what running work still needs counted."""
-    return Ledger(fleet).against(task, account, tier, need)
-
-
 @dataclass(slots=True)
 class _Going:
     """What running work is expected to take still of a limit: the sum of the means, the sum of the squared distances

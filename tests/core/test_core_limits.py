@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.core import events, limits, rates
+from fleet.core import costs, events, limits, rates
 from fleet.core.costs import Expected
+from fleet.core.decisions import StartWorker
 from fleet.core.learned import work_of
 from fleet.core.limits import TOKENS_A_WORK_UNIT, Ledger
 from fleet.core.model import Account, Attempt, Fleet, Task
@@ -42,7 +43,7 @@ def fleet(*laid: Limit, spent: float = 0.0, period: int = 0) -> Fleet:
 
 
 def against(the_fleet: Fleet, on: Account | None = None, what: Task | None = None) -> limits.Against | None:
-    return limits.against(the_fleet, what or task(), on or account("a"), "sonnet", NEED)
+    return Ledger(the_fleet).against(what or task(), on or account("a"), "sonnet", NEED)
 
 
 def test_without_limits_nothing_is_against_anything() -> None:
@@ -209,7 +210,7 @@ def _against_of(story: Story) -> limits.Against | None:
     calm = replace(
         story.fleet, tasks={**story.fleet.tasks, "t1": replace(story.task(), spec=spec(size=0.01))}
     )
-    return limits.against(calm, task(9), story.fleet.accounts["a"], "sonnet", little)
+    return Ledger(calm).against(task(9), story.fleet.accounts["a"], "sonnet", little)
 
 
 # --- the breaker ----------------------------------------------------------------------------------------
@@ -266,3 +267,35 @@ def test_what_the_host_or_a_person_ended_is_no_fault() -> None:
     story.tell(events.CancelAsked, task="t1")
     story.exit("t1.3")
     assert (story.fleet.policy.breaker, story.fleet.policy.faults) == ("", 0)
+
+
+# --- in dispatch ----------------------------------------------------------------------------------------
+
+
+def test_no_more_starts_at_once_than_a_limit_has_room_for() -> None:
+    story = Story(account("a", allowance=8, answered_ms=START_MS))
+    one = costs.expected(story.fleet, spec(), "sonnet")
+    story.tell(events.LimitAdded, limit=limit(amount=2.2 * one.high * TOKENS_A_WORK_UNIT))
+    started = story.add(*[spec() for _ in range(6)])
+    count = sum(isinstance(d, StartWorker) for d in started)
+    assert 2 <= count < 6
+    waiting = story.why("t6")
+    assert not waiting.stuck
+    assert any("the limit of the fleet" in refused.why for refused in waiting.refusals)
+    assert {r.until_ms for r in waiting.refusals} == {START_MS - HOUR_MS + DAY_MS}
+
+
+def test_what_never_fits_into_a_limit_is_stuck_and_says_what_to_do() -> None:
+    story = Story(account("a"))
+    story.tell(events.LimitAdded, limit=limit(amount=10.0))
+    assert story.add() == []
+    assert story.why().stuck
+    assert any("fleet limit remove l1" in refused.why for refused in story.why().refusals)
+
+
+def test_nothing_starts_while_the_breaker_is_open() -> None:
+    story = Story(account("a"))
+    story.tell(events.BreakerSet, why="a look first")
+    assert story.add() == []
+    assert "a look first" in story.why().summary
+    assert len(story.tell(events.BreakerSet, why="")) == 1

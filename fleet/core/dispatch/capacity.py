@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from fleet.core import costs, headroom, reserving
 from fleet.core.costs import Expected
+from fleet.core.limits import Ledger
 from fleet.core.model import Account, Bucket, Fleet, bucket_key
 from fleet.core.rates import rate
 
@@ -45,6 +46,7 @@ class Capacity:
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
+        self.budgets = Ledger(fleet)
         self._committed = costs.committed(fleet)
         self._left: dict[str, Left] = {}
         self._draws: dict[tuple[str, str], tuple[tuple[Left, float], ...]] = {}

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fleet.core import limits
 from fleet.core.costs import Expected
 from fleet.core.dispatch.capacity import Capacity
 from fleet.core.dispatch.price import Quote
@@ -61,9 +60,10 @@ def beyond_means(
     fleet: Fleet, capacity: Capacity, task: Task, account: Account, tier: str, need: Expected
 ) -> Refusal | None:
     """Why what the work needs is not to be had there now: a bucket that has too little left, or a budget."""
-    limit = limits.against(fleet, task, account, tier, need)
+    limit = capacity.budgets.against(task, account, tier, need)
     if limit is not None:
-        return Refusal(account.name, tier, limit.why, limit.until_ms, lasting=limit.until_ms is None)
+        waits = limit.until_ms is None and not limit.lasting
+        return Refusal(account.name, tier, limit.why, limit.until_ms, lasting=limit.lasting, crowded=waits)
     short = capacity.too_little(account, tier, need)
     if short is None:
         return None
