@@ -21,12 +21,13 @@ from fleet.core.decisions import StopWorker, TellWorker
 from fleet.core.dispatch import explain
 from fleet.core.idle import stuck
 from fleet.core.model import Account, Attempt, Fleet, TaskSpec
+from fleet.core.policy import Floor
 from fleet.engine import Engine
 from fleet.home import Home
 from fleet.ports import Change, Loaded, StoreFailed
 from fleet.service import requests
 from fleet.service.reading import status, task
-from fleet.shell import control, coordinator, following, homelock
+from fleet.shell import control, coordinator, following, homelock, wire
 from fleet.shell.coordinator import Coordinator
 from fleet.shell.finishing import Finisher
 from fleet.shell.logs import Veil, open_log
@@ -428,6 +429,20 @@ def test_who_stops_it_is_told_of_the_workers_that_live_on_and_not_of_those_being
 
     house.run(stop, until_idle=False)
     assert replies == [{"ok": True, "workers": 1}]
+
+
+def test_what_a_person_lays_down_is_named_in_the_answer(house: House) -> None:
+    house.engine.apply((account(),))
+    asked = wire.encode(events.FloorAdded(**stamp(), floor=Floor("", 0.1, "work")))
+    replies: list[control.Reply] = []
+
+    async def lay(made: Coordinator) -> None:
+        ask = partial(control.ask, str(house.home.root / "s"), asked)
+        await until((house.home.root / "s").exists)
+        replies.append(await to_thread.run_sync(ask))
+
+    assert house.run(lay, until_idle=False).floors["f1"].share == 0.1
+    assert replies == [{"ok": True, "tasks": [], "made": ["f1"]}]
 
 
 def test_a_worker_whose_supervisor_died_without_a_word_is_lost_and_its_task_goes_on(house: House) -> None:

@@ -141,6 +141,9 @@ class Round:
         for tier, accounts in places:
             bid = self.market.bid(task, tier)
             for account in accounts:
+                if self.capacity.is_hopeless(account, tier, bid.need):
+                    too_dear = False
+                    continue
                 net = self.market.net(bid, account, tier)
                 if self._not_worth_it(task, bid, net, tier) is not None:
                     break  # the next accounts are dearer still
@@ -224,6 +227,7 @@ class Round:
     def take(self, offer: Offer, host: str) -> None:
         self.room.take(offer.account.name, host)
         self.capacity.take(offer.account, offer.quote.tier, offer.quote.need)
+        self.capacity.budgets.take(offer.task, offer.account, offer.quote.tier, offer.quote.need)
         self.fairness.take(offer.task)
         self._placed.add(offer.task.id)
         self._taken += 1
