@@ -17,6 +17,12 @@ class Periods:
 
     edges: tuple[float, ...] = EDGES_H
 
+    @classmethod
+    def until(cls, hours: float) -> Periods:
+        """The same, but nothing counts after so many hours (at least some minutes): what is left by then is lost."""
+        end = min(max(hours, 0.1), EDGES_H[-1])
+        return cls((*(edge for edge in EDGES_H if edge < 0.95 * end), end))
+
     @property
     def count(self) -> int:
         return len(self.edges) - 1

@@ -16,15 +16,23 @@ NOTHING = 1e-7
 """Less of a class, or of a typical task's work, is rounding."""
 
 
-def plan(fleet: Fleet, *, time_limit_s: float = 2.0) -> Prices:
+def plan(fleet: Fleet, *, time_limit_s: float = 2.0, until_ms: int | None = None) -> Prices:
     """The prices only. Raises NoPlan."""
-    return solve(fleet, time_limit_s=time_limit_s).prices
+    return solve(fleet, time_limit_s=time_limit_s, until_ms=until_ms).prices
 
 
-def solve(fleet: Fleet, *, time_limit_s: float = 2.0, periods: Periods | None = None) -> Answer:
-    """Raises NoPlan when the solver is missing, fails or takes longer than the limit."""
+def solve(
+    fleet: Fleet,
+    *,
+    time_limit_s: float = 2.0,
+    until_ms: int | None = None,
+    periods: Periods | None = None,
+) -> Answer:
+    """Plans for the given periods, else for a week; with `until_ms` for no longer than until then, as if nothing after
+    it were of any worth. Raises NoPlan when the solver is missing, fails or takes longer than the limit."""
     began = perf_counter()
-    periods = periods or Periods()
+    if periods is None:
+        periods = Periods() if until_ms is None else Periods.until((until_ms - fleet.now_ms) / HOUR_MS)
     programme = Programme(fleet, periods, classes_of(fleet, periods))
     solved = programme.sheet.solve(time_limit_s)
     return Answer(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ from fleet.core.learned import Demand
 from fleet.core.model import Fleet, Task
 from fleet.core.policy import Reservation, Strategy
 from fleet.core.worth import LATE
-from fleet.planning import Answer, plan, solve
+from fleet.planning import Answer, NoPlan, plan, solve
 from tests.planning.fleets import HOUR, NOW, account, bucket, chance, fleet_of, share, task
 
 PATIENT = Strategy("patient", protect=1.0, quantile=0.9, haste=0.0)
@@ -171,3 +172,28 @@ def test_later_periods_tell_what_work_costs_then() -> None:
     assert len(prices.later["sonnet"]) == len(prices.edges)
     assert prices.later["sonnet"][0] > 0.0
     assert prices.later["sonnet"][-1] == 0.0
+
+
+def test_what_would_be_left_at_the_end_of_all_is_free() -> None:
+    """The rest of a long window is kept for what is expected after the end only if there is something after it."""
+    fleet = sized(fleet_of([task(n) for n in range(4)], [account("a")], [bucket("a")]), 0.2)
+    size = fleet.tasks["t00001"].spec.size
+    coming = Demand("k", "repo", "execution", ("sonnet",), 9.0, size, 20.0, NOW - 24 * HOUR, NOW)
+    expecting = replace(fleet, demand={"k": coming})
+    assert plan(expecting).buckets["a/seven_day"] > 0.0
+    assert plan(expecting, until_ms=NOW + HOUR // 4).buckets["a/seven_day"] == 0.0
+
+
+def test_without_the_solver_there_is_no_plan_and_the_story_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "highspy", None)
+    with pytest.raises(NoPlan, match=r"highspy, which is not installed: pip install"):
+        plan(fleet_of([task(1)], [account("a")], [bucket("a")]))
+
+
+def test_a_solver_that_runs_out_of_time_leaves_the_prices_as_they_were() -> None:
+    tasks = [task(n, value=1.0 + n % 17, size=9.0 + n) for n in range(100)]
+    fleet = sized(fleet_of(tasks, [account("a"), account("b")], [bucket("a"), bucket("b")]), 0.001)
+    with pytest.raises(NoPlan, match="Time limit reached"):
+        plan(fleet, time_limit_s=0.0)
