@@ -15,7 +15,6 @@ from fleet.simulate.run import run_case
 from fleet.simulate.scenario import read
 from fleet.simulate.score import Score, score
 
-
 PLANNING_S = 60.0
 """Far more than planning takes: what a run comes to must not depend on how busy the machine is."""
 
