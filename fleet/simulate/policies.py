@@ -107,7 +107,7 @@ def threshold(fleet: Fleet) -> Iterator[Placement]:
 
     def rank(fleet: Fleet, room: Room, task: Task, tier: str) -> list[Account]:
         ready = _ready(fleet)
-        now = max(ready, key=lambda a: (_last_use(fleet, a), a.name), default=None)
+        now = min(ready, key=lambda a: (-_last_use(fleet, a), a.name), default=None)
         if now is not None and _fullest(fleet, now, tier) < SWITCH_AT:
             return [now]
         return sorted(ready, key=lambda a: (_fullest(fleet, a, tier), a.name))[:1]

@@ -12,6 +12,14 @@ from fleet.simulate.spans import span_ms
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
+PERSON = {
+    "account": "b",
+    "tier": "sonnet",
+    "sessions": [{"begins": 0, "ends": 1}],
+    "per_hour": 1,
+    "work": 1,
+}
+
 
 @pytest.mark.parametrize(
     ("change", "told"),
@@ -38,10 +46,7 @@ EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
             {"tasks": [task("x", at="2h"), task("y", after=["x"])]},
             "tasks[1].after: “x” arrives later than the task that waits for it",
         ),
-        (
-            {"persons": [{"account": "b", "tier": "sonnet", "sessions": [{"begins": 0, "ends": 1}], "per_hour": 1, "work": 1}]},
-            "persons[0].account: no account “b”",
-        ),
+        ({"persons": [PERSON]}, "persons[0].account: no account “b”"),
         (
             {"reservations": [{"account": "a", "amount": 0.2, "spans": [{"begins": "2h", "ends": "1h"}]}]},
             "reservations[0].spans[0].ends: must be later than begins",
