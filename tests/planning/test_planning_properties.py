@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -98,3 +100,27 @@ def test_planning_is_imported_without_its_libraries() -> None:
     script = "import sys, fleet.planning; print('numpy' in sys.modules or 'highspy' in sys.modules)"
     told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "False"
+
+
+def test_prices_are_the_same_under_any_hash_seed() -> None:
+    script = (
+        "from tests.planning.fleets import account, bucket, fleet_of, task\n"
+        "from fleet.planning import solve\n"
+        "tasks = [task(n, value=1.0 + n % 7, size=40.0 + n, tiers='haiku opus') for n in range(30)]\n"
+        "pools = [bucket(a, w, 0.3, 4.0) for a in 'ab' for w in ('five_hour', 'seven_day')]\n"
+        "answer = solve(fleet_of(tasks, [account('a', 'haiku opus'), account('b', 'opus')], pools))\n"
+        "print(answer.prices.buckets, answer.prices.later, answer.planned)"
+    )
+    root = Path(__file__).parents[2]
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", script],
+            cwd=root,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert told[0] == told[1] != ""
