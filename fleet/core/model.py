@@ -17,6 +17,9 @@ from fleet.core.policy import DEFAULT, Floor, Limit, Policy, Project, Reservatio
 from fleet.core.prices import Prices
 from fleet.core.tokens import NO_TOKENS, Tokens
 
+PRIORITY_MAX = 100
+"""Steps of priority that count: a hundred doublings are more than any two tasks differ by, and still a number."""
+
 Kind = Literal["subscription", "api-key", "local"]
 Land = Literal["branch", "merge"]
 
@@ -59,7 +62,8 @@ class TaskSpec:
     @property
     def worth(self) -> float:
         """Its value before urgency and age: as given, else each step of priority counts twice the one below."""
-        return 2.0**self.priority if self.value is None else self.value
+        steps = min(max(self.priority, -PRIORITY_MAX), PRIORITY_MAX)
+        return 2.0**steps if self.value is None else self.value
 
     @property
     def project_name(self) -> str:

@@ -17,13 +17,16 @@ from fleet.core.model import AGE_DOUBLES_MS, Task
 NEAR_MS = 4 * 3_600_000
 """Slack at which urgency has risen by 1/e: from 1 far from the deadline to 2 at the last moment to begin."""
 
+AGE_MAX = 500.0
+"""Doublings by age that count: nothing waits ten years, but a clock may have said so when a task was added."""
+
 LATE = 0.25
 """What is left of a task's value after its deadline: most of it is gone, but somebody still waits for it."""
 
 
 def worth_now(task: Task, now_ms: int, needs_ms: float = 0.0) -> float:
     """In the worth of a fresh task of priority 0. `needs_ms` is how long its work is expected to take."""
-    age = max(0, now_ms - task.created_ms) / AGE_DOUBLES_MS
+    age = min(max(0, now_ms - task.created_ms) / AGE_DOUBLES_MS, AGE_MAX)
     return float(task.spec.worth * 2.0**age * urgency(task.spec.deadline_ms, now_ms, needs_ms))
 
 

@@ -43,8 +43,8 @@ class TaskRequest(BaseModel):
     title: str | None = None
     tier: tuple[str, ...] | None = None
     kind: str = "execution"
-    size: float = Field(default=1.0, gt=0, allow_inf_nan=False)
-    value: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    size: float = Field(default=1.0, gt=0, le=1e6)
+    value: float | None = Field(default=None, gt=0, le=1e12)
     project: str = ""
     plan: str | None = None
     subagents: str | None = None

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from fleet.core import events
 from fleet.core.check import broken
 from fleet.core.events import WindowsRead
-from fleet.core.model import Fleet
+from fleet.core.model import Fleet, Task
 from fleet.core.step import Refused
+from fleet.core.worth import worth_now
 from tests.core.story import HOUR_MS, START_MS, Story, account, reading, refusal, spec, started
 
 
@@ -313,3 +314,10 @@ def test_the_queue_always_holds_the_queued_tasks_in_rank_order(
         except Refused:
             pass
         assert broken(story.fleet) == []
+
+
+@pytest.mark.parametrize("priority", [10**25, 5_000, 0, -5_000, -(10**25)])
+def test_any_priority_and_any_clock_give_a_worth(priority: int) -> None:
+    """A task may have been added by a clock that stood at 1970."""
+    task = Task("t1", 1, spec(priority=priority, deadline_ms=START_MS), created_ms=0, state="queued")
+    assert 0.0 < worth_now(task, START_MS) < float("inf")
