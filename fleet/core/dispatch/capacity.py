@@ -49,6 +49,7 @@ class Capacity:
         self.budgets = Ledger(fleet)
         self._committed = costs.committed(fleet)
         self._left: dict[str, Left] = {}
+        self._short: dict[tuple[str, str], Expected] = {}
         self._draws: dict[tuple[str, str], tuple[tuple[Left, float], ...]] = {}
 
     def draws(self, account: Account, tier: str) -> tuple[tuple[Left, float], ...]:
@@ -76,6 +77,17 @@ class Capacity:
             self._left[key] = Left(bucket, free - mean, free - high, kept > 0, known, 1.0 - kept)
         return self._left[key]
 
+    def is_hopeless(self, account: Account, tier: str, need: Expected) -> bool:
+        """Whether something smaller, at no higher a pace, has already been found not to fit: room only shrinks in a
+        round, and what falls before a reset is min(work, pace × time until then)."""
+        smaller = self._short.get((account.name, tier))
+        return (
+            smaller is not None
+            and need.work >= smaller.work
+            and need.high >= smaller.high
+            and need.work * smaller.ms >= smaller.work * need.ms * 0.999999
+        )
+
     def too_little(self, account: Account, tier: str, need: Expected) -> TooLittle | None:
         """The first bucket in which there is not enough left for `need`, None when it fits everywhere."""
         for left, per_work in self.draws(account, tier):
@@ -86,6 +98,7 @@ class Capacity:
             # part begins.
             if wanted > there and there < 0.95 * left.whole:
                 until = left.bucket.resets_ms
+                self._short[account.name, tier] = need
                 return TooLittle(left.bucket.name, wanted, max(there, 0.0), left.guarded, until)
         return None
 
