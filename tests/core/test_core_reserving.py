@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.core import rates
+from fleet.core import events, rates
 from fleet.core.model import Bucket, Fleet, bucket_key
 from fleet.core.policy import STRATEGIES, Floor, Policy, Reservation
 from fleet.core.reserving import RELEASE_MS, floor, protected, protected_at
-from tests.core.story import HOUR_MS, START_MS, account
+from tests.core.story import HOUR_MS, START_MS, Story, account, reading, started
 
 AFTER_HOURS = STRATEGIES[0]
 MINUTE_MS = 60_000
@@ -182,3 +182,28 @@ def test_what_is_kept_is_a_share_and_only_falls_within_a_window(
 def test_nothing_is_kept_once_all_hours_have_passed(laid: list[Reservation], begin: int) -> None:
     last = max((span[1] for one in laid for span in one.spans), default=START_MS)
     assert protected_at(fleet(*laid), bucket(), last, START_MS + begin, START_MS + begin + 5 * HOUR_MS) == 0.0
+
+
+def test_nothing_starts_into_what_is_kept_and_it_starts_once_that_is_given_back() -> None:
+    story = Story(account("a", allowance=8, answered_ms=START_MS))
+    window = (reading(used=0.3, resets_ms=START_MS + 4 * HOUR_MS),)
+    story.tell(events.AccountVerified, name="a", ok=True, readings=window)
+    story.tell(events.ReservationAdded, reservation=reserved((1, 4), amount=0.7))
+    assert story.add() == []
+    assert any("what is kept" in refused.why for refused in story.why().refusals)
+    assert story.wait(HOUR_MS) == []
+    story.wait(2 * HOUR_MS)
+    assert story.task().state == "running"
+
+
+def test_taking_a_reservation_back_lets_work_start_at_once() -> None:
+    story = Story(account("a", allowance=8, answered_ms=START_MS))
+    story.tell(
+        events.AccountVerified,
+        name="a",
+        ok=True,
+        readings=(reading(used=0.3, resets_ms=START_MS + 4 * HOUR_MS),),
+    )
+    story.tell(events.ReservationAdded, reservation=reserved((1, 4), amount=0.7))
+    story.add()
+    assert started(story.tell(events.ReservationRemoved, name="r1")) == ["t1.1"]
