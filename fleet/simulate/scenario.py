@@ -223,6 +223,8 @@ def _story(error: Any) -> str:
         return "there is no such key; see docs/simulate.md"
     if kind == "missing":
         return "is missing"
+    if kind == "too_short":
+        return "must not be empty"
     return f"{told[0].lower()}{told[1:]}, not {error['input']!r}"
 
 

@@ -3,11 +3,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from small import account, bucket, placed, run, task
 
 from fleet.simulate.policies import POLICIES
 from fleet.simulate.record import Record
 from fleet.simulate.run import START_MS
+from tests.simulate.small import account, bucket, placed, run, task
 
 HOUR_MS = 3_600_000
 

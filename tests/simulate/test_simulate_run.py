@@ -7,7 +7,6 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from small import account, bucket, placed, run, scenario, task
 
 from fleet.core.check import broken
 from fleet.core.dispatch import choose
@@ -18,6 +17,7 @@ from fleet.simulate.policies import POLICIES
 from fleet.simulate.record import Record
 from fleet.simulate.run import START_MS, run_case
 from fleet.simulate.scenario import read
+from tests.simulate.small import account, bucket, placed, run, scenario, task
 
 HOUR_MS = 3_600_000
 ROOT = Path(__file__).parents[2]

@@ -3,12 +3,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from small import account, bucket, said, task
 
 from fleet.simulate.cases import draw
 from fleet.simulate.generate import FAMILIES, Shape, generate
 from fleet.simulate.scenario import InvalidScenario, parse, read
 from fleet.simulate.spans import span_ms
+from tests.simulate.small import account, bucket, said, task
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
@@ -25,7 +25,7 @@ PERSON = {
     ("change", "told"),
     [
         ({"version": 2}, "version: input should be 1, not 2"),
-        ({"tiers": []}, "tiers: tuple should have at least 1 item"),
+        ({"tiers": []}, "tiers: must not be empty"),
         ({"acounts": []}, "acounts: there is no such key"),
         (
             {"accounts": [account("a", bucket(capacity=-1))]},

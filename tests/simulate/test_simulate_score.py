@@ -4,7 +4,6 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from small import account, bucket, scenario, task
 
 from fleet.simulate.cases import draw
 from fleet.simulate.clairvoyant import clairvoyant
@@ -14,6 +13,7 @@ from fleet.simulate.record import Course, Past, Period, Record, Served, Stay
 from fleet.simulate.run import START_MS, run_case
 from fleet.simulate.score import score
 from fleet.simulate.waste import waste
+from tests.simulate.small import account, bucket, scenario, task
 
 HOUR_MS = 3_600_000
 
