@@ -20,7 +20,7 @@ class Period:
 
 @dataclass(slots=True)
 class Past:
-    """A bucket's whole course. `samples` are (time, used), at most one for each of `STEPS` parts of a window."""
+    """A bucket's whole course. `samples` are (time, used), whenever that changed."""
 
     account: str
     bucket: str

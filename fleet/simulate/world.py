@@ -39,6 +39,7 @@ class Meter:
         while self.resets_ms is not None and now_ms >= self.resets_ms:
             ended_ms = self.resets_ms
             self._close(ended_ms)
+            self.past.sample(ended_ms, 0.0)
             self.used = self._first = 0.0
             self.begins_ms = ended_ms if self._clock else None
             self.resets_ms = ended_ms + self.length_ms if self._clock else None
@@ -47,7 +48,6 @@ class Meter:
         if self.begins_ms is not None:
             self.past.periods.append(Period(self.begins_ms, ended_ms, self._first, self.used))
             self.past.sample(ended_ms - 1, self.used)
-            self.past.sample(ended_ms, 0.0)
 
     def close(self, horizon_ms: int) -> None:
         """The end of the scenario: what is open then is cut off."""
