@@ -146,6 +146,11 @@ def limit_removed(draft: Draft, event: LimitRemoved) -> None:
 
 def strategy_set(draft: Draft, event: StrategySet) -> None:
     policy: Policy = draft.value("policy")
+    weights = (event.strategy.protect, event.strategy.quantile, event.strategy.haste)
+    if not all(isfinite(weight) and weight >= 0 for weight in weights) or weights[1] >= 1:
+        raise Refused(
+            f"the weights of {event.strategy.name} are no strategy: choose one by name (`fleet strategy`)"
+        )
     draft.set("policy", replace(policy, strategy=event.strategy))
     draft.note("info", f"strategy: {event.strategy.name}")
     draft.settle = True

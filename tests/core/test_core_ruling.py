@@ -124,6 +124,8 @@ REFUSED: list[tuple[type[events.Event], dict[str, Any], str]] = [
     (events.ProjectSet, {"project": Project(" ")}, "needs a name"),
     (events.ProjectSet, {"project": Project("x", accounts=("z",))}, "no account z"),
     (events.ProjectSet, {"project": Project("x", tiers=(AUTO,))}, "leave them out"),
+    (events.StrategySet, {"strategy": replace(STRATEGIES[0], haste=float("nan"))}, "are no strategy"),
+    (events.StrategySet, {"strategy": replace(STRATEGIES[0], quantile=1.0)}, "are no strategy"),
     (events.BreakerSet, {"faults_max": 0}, "at least 1"),
 ]
 

@@ -11,12 +11,20 @@ from hypothesis import strategies as st
 
 from fleet.core import events
 from fleet.core.model import TaskSpec
+from fleet.core.policy import Floor, Limit, Project, Reservation, Strategy
 from fleet.shell import wire
 
-st.register_type_strategy(
-    TaskSpec,
-    st.builds(TaskSpec, max_budget_usd=st.none() | st.floats(allow_nan=False, allow_infinity=False)),
-)
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+for kind, numbers in (
+    (TaskSpec, {"max_budget_usd": st.none() | FINITE, "value": st.none() | FINITE, "size": FINITE}),
+    (Project, {"weight": FINITE}),
+    (Reservation, {"amount": FINITE}),
+    (Limit, {"amount": FINITE}),
+    (Floor, {"share": FINITE}),
+    (Strategy, {"protect": FINITE, "quantile": FINITE, "haste": FINITE}),
+):
+    st.register_type_strategy(kind, st.builds(kind, **numbers))
+
 PERSONS: st.SearchStrategy[events.Person] = st.one_of(
     *(st.from_type(kind) for kind in get_args(events.Person))
 )
