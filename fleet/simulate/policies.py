@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from fleet.core import headroom
 from fleet.core.dispatch import Placement
 from fleet.core.dispatch import choose as fleet_choose
-from fleet.core.dispatch.feasible import backs_off_until, held_back, refusal
+from fleet.core.dispatch.feasible import any_account_gives, backs_off_until, held_back, refusal
 from fleet.core.dispatch.room import Room
 from fleet.core.model import Account, Bucket, Fleet, Task
 from fleet.core.placing import Choose
@@ -37,22 +37,27 @@ def routed(fleet: Fleet, task: Task) -> str:
 def _in_turn(fleet: Fleet, rank: Rank) -> Iterator[Placement]:
     """The queue in its order, each task on the first account of its ranking that takes it."""
     room = Room(fleet)
+    host = room.host_for_one_more()
     hopeless: set[tuple[str, str | None]] = set()
+    routes: dict[tuple[tuple[str, ...], str | None], str] = {}
+    if host is None or not any_account_gives(fleet, room):
+        return
     for task in _queued(fleet):
-        host = room.host_for_one_more()
-        if host is None:
-            return
-        tier = routed(fleet, task)
+        route = (task.spec.tiers, task.tier_failed)
+        tier = routes.get(route) or routes.setdefault(route, routed(fleet, task))
         line = (tier, task.session_account if task.session_id else None)
         if line in hopeless or held_back(fleet, task) or backs_off_until(fleet, task) is not None:
             continue
-        for account in rank(fleet, room, task, tier):
-            if refusal(fleet, room, task, account, tier) is None:
-                room.take(account.name, host.name)
-                yield Placement(task.id, account.name, tier, host.name)
-                break
-        else:
+        ranked = rank(fleet, room, task, tier)
+        account = next((a for a in ranked if refusal(fleet, room, task, a, tier) is None), None)
+        if account is None:
             hopeless.add(line)
+            continue
+        room.take(account.name, host.name)
+        yield Placement(task.id, account.name, tier, host.name)
+        host = room.host_for_one_more()
+        if host is None:
+            return
 
 
 def _queued(fleet: Fleet) -> list[Task]:
@@ -90,12 +95,14 @@ def fifo(fleet: Fleet) -> Iterator[Placement]:
     """First in, first out on one account, the first by name: a plain queue runner on one login. Its tasks have no
     priorities."""
     room = Room(fleet)
+    account = fleet.accounts[min(fleet.accounts)]
+    if room.account_is_full(account):
+        return
     for task in sorted(_queued(fleet), key=lambda task: task.number):
         host = room.host_for_one_more()
         tier = routed(fleet, task)
         if host is None or held_back(fleet, task) or backs_off_until(fleet, task) is not None:
             continue
-        account = fleet.accounts[min(fleet.accounts)]
         if refusal(fleet, room, task, account, tier) is None:
             room.take(account.name, host.name)
             yield Placement(task.id, account.name, tier, host.name)
