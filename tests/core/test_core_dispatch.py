@@ -47,6 +47,18 @@ def test_the_tier_named_first_wins_then_what_is_paid_for_then_headroom() -> None
     assert (story.attempt("t1.1").account, story.attempt("t1.1").tier) == ("free", "opus")
 
 
+@pytest.mark.parametrize(
+    ("kind", "tier"),
+    [("execution", "haiku"), ("judgement", "sonnet"), ("reasoning", "opus"), ("gardening", "sonnet")],
+)
+def test_while_nothing_is_scarce_each_kind_of_work_gets_the_cheapest_tier_that_mostly_does_it(
+    kind: str, tier: str
+) -> None:
+    story = Story(account("a"))
+    story.add(spec(tiers=("auto",), kind=kind))
+    assert story.attempt("t1.1").tier == tier
+
+
 def with_reading(fleet: Fleet, name: str, used: float) -> Fleet:
     """The fleet after a worker on that account has reported this utilization."""
     story = Story(fleet=Fleet(home_id="h", accounts={name: fleet.accounts[name]}))

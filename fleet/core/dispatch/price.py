@@ -42,9 +42,10 @@ DOLLARS_PER_WORK = 1e-6
 @dataclass(frozen=True, slots=True)
 class Quote:
     """One placement's arithmetic, in the worth of a fresh task of priority 0. `charges` are (bucket, share, price of
-    the whole bucket); `place` what the worker's place costs, `money` what the bill does, `other` fuel and steps down;
-    `after` is what a stronger tier is expected to make of it should this one fail. `density` is its value for the share
-    of its tightest bucket, by which what is acceptable is ordered."""
+    the whole bucket); `place` what the worker's place costs, `money` what the bill does, `other` fuel (that
+    of stronger tiers after it, too) and steps down; `after` is what a stronger tier is expected to make of it should
+    this one fail. `density` is its value for the share of its tightest bucket, by which what is acceptable is ordered.
+    """
 
     account: str
     tier: str
@@ -151,8 +152,8 @@ class Market:
         if key not in self._bids:
             need = self.expected(task, tier)
             worth = worth_now(task, self._fleet.now_ms, need.ms)
-            after = self._after(task, tier, worth, need.chance) if need.chance < 1.0 else 0.0
-            self._bids[key] = Bid(need, worth, after, self._preference(task, tier) * worth)
+            after, aside = self._after(task, tier, worth, need.chance) if need.chance < 1.0 else (0.0, 0.0)
+            self._bids[key] = Bid(need, worth, after, self._preference(task, tier) * worth + aside)
         return self._bids[key]
 
     def net(self, bid: Bid, account: Account, tier: str) -> float:
@@ -193,23 +194,30 @@ class Market:
 
     def _preference(self, task: Task, tier: str) -> float:
         if is_free(task):
-            return FUEL * self._fleet.policy.weight_of(tier)
+            return self._fuel(task, tier)
         tiers = allowed(self._fleet, task)
         return STEP_DOWN * tiers.index(tier)
 
-    def _after(self, task: Task, tier: str, worth: float, chance: float) -> float:
-        """Should `tier` fail: what the stronger tiers are still expected to bring, at the cheapest prices of now. The
-        chances are of the same work, so one that has failed is harder: p' = (p_next − p) / (1 − p)."""
-        value, failed = 0.0, 1.0 - chance
+    def _after(self, task: Task, tier: str, worth: float, chance: float) -> tuple[float, float]:
+        """Should `tier` fail: what the stronger tiers are still expected to bring, at the cheapest prices of now, and
+        the fuel of that: a cheap tier that often fails is none. The chances are of the same work, so one that has
+        failed is harder: p' = (p_next − p) / (1 − p)."""
+        value, aside, failed = 0.0, 0.0, 1.0 - chance
         likely = chance
         for following in self._above(allowed(self._fleet, task), tier):
             need = self.expected(task, following)
             gain = max(0.0, need.chance - likely)
             paid = need.work * (self.cheapest(following) or 0.0) + FAILURE * worth
-            if gain * worth > failed * paid:
+            fuel = self._fuel(task, following) * worth
+            if gain * worth > failed * (paid + fuel):
                 value += gain * worth - failed * paid
+                aside += failed * fuel
                 failed, likely = failed - gain, likely + gain
-        return value
+        return value, aside
+
+    def _fuel(self, task: Task, tier: str) -> float:
+        """Where a person named the tiers, going on with the next of them is what they asked for."""
+        return FUEL * self._fleet.policy.weight_of(tier) if is_free(task) else 0.0
 
     def _above(self, tiers: tuple[str, ...], tier: str) -> tuple[str, ...]:
         """Those of the tiers that are stronger than `tier` and served by an account, in their order."""
