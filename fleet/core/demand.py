@@ -1,14 +1,15 @@
 """What work persons and programs are expected to bring, learned from what they have brought.
 
-Tasks are counted by class: project, kind, tiers, and value to within a factor of √2. The rate of a class is what
-arrived after its first arrival, over the time since then, both fading with a half-life of a week:
+Tasks are counted by class: project, kind, tiers, and value for their size to within a factor of √2, which decides
+whether they are worth capacity. The rate of a class is what arrived of it after the very first arrival of any class,
+over the time since then, both fading with a half-life of a week:
 
-    rate = count / (span + TRUST),    span = ∫ 2^(−t/HALF_LIFE) dt over the time observed
+    rate = count / (span + TRUST × 2^(−age/TRUST)),    span = ∫ 2^(−t/HALF_LIFE) dt over the time observed (age)
 
-The first arrival opens the observation and is not counted in it (an interval that is chosen to begin with an event
-must not count that event), so a backlog added at once is nothing that is forecast to come again; and `TRUST` lets a
-burst of a few minutes look like no more than a day's. A class that stops arriving fades, because its count does and
-its span does not.
+The first arrival of all opens the observation and is not counted in it (an interval that is chosen to begin with an
+event must not count that event), so a backlog added at once is nothing that is forecast to come again; and `TRUST` lets
+a burst of a few minutes look like no more than a day's. A class that stops arriving fades, because its count does
+and its span does not.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ HALF_LIFE_MS = 7 * DAY_MS
 """After a week an arrival counts half."""
 
 TRUST_MS = DAY_MS
-"""Time without arrivals that is added to what was observed: after a day of observation half of a rate is believed."""
+"""Time without arrivals that is added to what was observed; it halves in as long, so that it is soon forgotten."""
 
-CLASSES_MAX = 64
+CLASSES_MAX = 128
 """Beyond this the class that has been silent longest is forgotten."""
 
 _LIFE_MS = HALF_LIFE_MS / log(2.0)
@@ -38,16 +39,16 @@ _LIFE_MS = HALF_LIFE_MS / log(2.0)
 
 def arrived(draft: Draft, specs: Sequence[TaskSpec]) -> None:
     """Counts tasks that have just been added by one request."""
+    opened_ms = min((one.since_ms for one in draft.demand.values()), default=None)
     of_class: dict[str, list[TaskSpec]] = {}
     for spec in specs:
         of_class.setdefault(_key(spec), []).append(spec)
     for key, alike in of_class.items():
         before = draft.demand.get(key)
-        draft.put(
-            "demand",
-            key,
-            _opened(key, alike, draft.now_ms) if before is None else _counted(before, alike, draft),
+        found = (
+            _opened(key, alike, draft.now_ms, opened_ms) if before is None else _counted(before, alike, draft)
         )
+        draft.put("demand", key, found)
     stalest = sorted(draft.demand.values(), key=lambda one: (one.last_ms, one.key))
     for one in stalest[: max(len(stalest) - CLASSES_MAX, 0)]:
         draft.drop("demand", one.key)
@@ -66,8 +67,9 @@ def expected_count(fleet: Fleet, one: Demand, from_ms: int, to_ms: int) -> float
 
 def _rate(one: Demand, now_ms: int) -> float:
     """Tasks a millisecond."""
-    span = _LIFE_MS * (1.0 - exp(-max(now_ms - one.since_ms, 0) / _LIFE_MS))
-    return one.count * _fading(one, now_ms) / (span + TRUST_MS)
+    age = max(now_ms - one.since_ms, 0)
+    span = _LIFE_MS * (1.0 - exp(-age / _LIFE_MS))
+    return one.count * _fading(one, now_ms) / (span + TRUST_MS * 2.0 ** -min(age / TRUST_MS, 100.0))
 
 
 def _fading(one: Demand, now_ms: int) -> float:
@@ -81,20 +83,23 @@ def _rounded(value: float) -> float:
 
 
 def _key(spec: TaskSpec) -> str:
-    return "\x1f".join((spec.project_name, spec.kind, ",".join(spec.tiers), f"{_rounded(spec.worth):.6g}"))
+    return "\x1f".join(
+        (spec.project_name, spec.kind, ",".join(spec.tiers), f"{_rounded(spec.worth / spec.size):.6g}")
+    )
 
 
-def _opened(key: str, alike: Sequence[TaskSpec], now_ms: int) -> Demand:
+def _opened(key: str, alike: Sequence[TaskSpec], now_ms: int, opened_ms: int | None) -> Demand:
+    """A class that was not seen before. `opened_ms` is when the observation was opened, None when this opens it."""
     first = alike[0]
     return Demand(
         key=key,
         project=first.project_name,
         kind=first.kind,
         tiers=first.tiers,
-        value=_rounded(first.worth),
+        value=_rounded(first.worth / first.size),
         size=sum(spec.size for spec in alike) / len(alike),
-        count=0.0,
-        since_ms=now_ms,
+        count=0.0 if opened_ms is None else float(len(alike)),
+        since_ms=now_ms if opened_ms is None else opened_ms,
         last_ms=now_ms,
     )
 

@@ -63,7 +63,8 @@ class Experience:
 @dataclass(frozen=True, slots=True)
 class Demand:
     """How often tasks of one class arrive: `count` of arrivals after the first one at `since_ms`, as it stood at
-    the last one (`last_ms`), older ones counting less; the `value` of each, rounded, and the mean of their sizes."""
+    the last one (`last_ms`), older ones counting less; the `value` of each for a unit of its size, rounded, and the
+    mean of their sizes."""
 
     key: str
     project: str

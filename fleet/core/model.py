@@ -91,7 +91,8 @@ class Task:
     pause, `repairs` how often a failed check was given back to the session.
     `spent_usd` is what attempts that have ended cost by the client's estimate. `tier_failed` is the strongest tier
     whose work failed its verification for good; `tier_work` (work units) and `tier_ms` are what the present tier has
-    taken so far in attempts that have ended. `planned`: its plan has been made.
+    taken so far in attempts that have ended. `planned`: its plan has been made. `late`: its deadline had passed when
+    that was last looked at.
     """
 
     id: str
@@ -123,6 +124,7 @@ class Task:
     tier_work: float = 0.0
     tier_ms: int = 0
     planned: bool = False
+    late: bool = False
 
     @property
     def budget_left_usd(self) -> float | None:
@@ -133,10 +135,10 @@ class Task:
     @property
     def line(self) -> str:
         """The line of the queue it stands in: tasks that agree in this may have the same placements, and differ only in
-        value, size and age. What has a deadline stands in lines of its own."""
+        value, size and age. What has a deadline stands in lines of its own, and so does what has missed it."""
         spec = self.spec
         session = (self.session_account or "") if self.session_id else ""
-        timed = "" if spec.deadline_ms is None else TIMED
+        timed = "" if spec.deadline_ms is None else LATE if self.late else TIMED
         tiers = ",".join(spec.tiers)
         return "\x1f".join(
             (
@@ -156,10 +158,10 @@ class Task:
         (`AGE_DOUBLES_MS`), then first come."""
         spec = self.spec
         density = log2(max(spec.worth, WORTH_MIN) / spec.size) - self.created_ms / AGE_DOUBLES_MS
-        return (spec.deadline_ms or 0, -density, self.number, self.id)
+        return (0 if self.late else spec.deadline_ms or 0, -density, self.number, self.id)
 
 
-TIMED = "timed"
+TIMED, LATE = "timed", "late"
 
 
 def is_timed(line: str) -> bool:

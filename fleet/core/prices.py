@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 class Prices:
     """`buckets`: value of one whole bucket (utilization 1.0) in its present window, by bucket key. `slots`: value of
     one worker's place for an hour, by account; `hosts` the same for a place on any host. `edges`: the later planning
-    periods' starts; `later[tier][n]` what a unit of work with that tier costs in the period that begins at `edges[n]`.
+    periods' starts; `later[tier][n]` what a unit of work with that tier costs in the period that begins at `edges[n]`,
+    `places[tier][n]` what an hour of a worker's place does then.
     `source`: "programme" (dual values of the linear programme) or "greedy".
     """
 
@@ -25,5 +26,6 @@ class Prices:
     hosts: float = 0.0
     edges: tuple[int, ...] = ()
     later: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    places: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     solve_ms: float = 0.0
     detail: str = ""

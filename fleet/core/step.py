@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fleet.core import dispatch, events, finishing, people, reports, ruling, troubles, workers, worktrees
+from fleet.core import (
+    deadlines,
+    dispatch,
+    events,
+    finishing,
+    occurrences,
+    people,
+    reports,
+    ruling,
+    troubles,
+    workers,
+    worktrees,
+)
 from fleet.core.decisions import AnyDecision
 from fleet.core.draft import Draft
 from fleet.core.model import Fleet, Host
@@ -26,6 +38,7 @@ def step(
     """
     draft = Draft(fleet, event.at_ms, event.id)
     _RULES[type(event)](draft, event)
+    occurrences.tell(draft)
     if draft.settle:
         place(draft, choose)
     return draft.close()
@@ -34,6 +47,7 @@ def step(
 def _beat(draft: Draft, event: events.Beat) -> None:
     """Time alone may let tasks move: a reset, the end of a back-off, a target that a person has freed."""
     finishing.look_at_held(draft)
+    deadlines.pass_by(draft)
     draft.settle = True
 
 

@@ -6,7 +6,7 @@ from fleet.core import demand
 from fleet.core.learned import Demand
 from fleet.core.model import Fleet
 
-ARRIVALS_MAX = 30
+ARRIVALS_MAX = 128
 """Kinds of expected work in the programme: those that bring the most value."""
 
 
@@ -15,4 +15,4 @@ def arrivals_of(fleet: Fleet) -> list[tuple[Demand, float]]:
     found = [
         (kind, per_hour) for kind, per_hour in demand.forecast(fleet) if per_hour > 0.0 and kind.size > 0.0
     ]
-    return sorted(found, key=lambda pair: (-pair[0].value * pair[1], pair[0].key))[:ARRIVALS_MAX]
+    return sorted(found, key=lambda pair: (-pair[0].value * pair[0].size * pair[1], pair[0].key))[:ARRIVALS_MAX]

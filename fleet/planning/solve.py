@@ -57,10 +57,13 @@ def _prices(programme: Programme, solved: Solved, solve_ms: float) -> Prices:
         for tier, _ in account.tiers
     }
     later = {
-        tier: tuple(
-            min(cost[n] for (_, of), cost in by_account.items() if of == tier)
+        tier: [
+            min(
+                (cost[n] for (_, of), cost in by_account.items() if of == tier),
+                key=lambda cost: cost[0] + programme.pace.get(tier, 0.0) * cost[1],  # noqa: B023 used at once
+            )
             for n in range(1, periods.count)
-        )
+        ]
         for tier in tiers
     }
     return Prices(
@@ -70,17 +73,20 @@ def _prices(programme: Programme, solved: Solved, solve_ms: float) -> Prices:
         slots={name: duals[row] for name, row in programme.slot_rows.items()},
         hosts=0.0 if hosts is None else duals[hosts],
         edges=tuple(fleet.now_ms + round(edge * HOUR_MS) for edge in periods.edges[1:-1]),
-        later=later,
+        later={tier: tuple(work for work, _ in costs) for tier, costs in later.items()},
+        places={tier: tuple(hour for _, hour in costs) for tier, costs in later.items()},
         solve_ms=solve_ms,
         detail=f"{len(programme.classes)} classes, {programme.sheet.column_count} columns, "
         f"{programme.sheet.row_count} rows",
     )
 
 
-def _costs(programme: Programme, duals: list[float], account: Account, tier: str) -> list[float]:
-    """What a work unit costs on the account in each period: shares of buckets, places of workers, and its bill."""
-    bill = programme.bill(account, tier)
-    pace, hosts = programme.pace.get(tier, 0.0), programme.host_row
+def _costs(
+    programme: Programme, duals: list[float], account: Account, tier: str
+) -> list[tuple[float, float]]:
+    """What a work unit costs on the account in each period (shares of buckets, and its bill), and what an hour of a
+    worker's place does."""
+    bill, hosts = programme.bill(account, tier), programme.host_row
     costs = []
     keys = programme.drawn_on(account, tier)
     for n in range(programme.periods.count):
@@ -89,7 +95,7 @@ def _costs(programme: Programme, duals: list[float], account: Account, tier: str
         shares = sum(
             programme.rates[key, tier] * _cheapest_window(programme.metered[key], duals, n) for key in keys
         )
-        costs.append(shares + pace * place + bill)
+        costs.append((shares + bill, place))
     return costs
 
 

@@ -130,6 +130,7 @@ PRICES = Prices(
     hosts=0.5,
     edges=(9_000, 18_000),
     later={"opus": (1e-6, 0.0)},
+    places={"opus": (0.5, 0.0)},
     solve_ms=44.5,
     detail="1 class",
 )

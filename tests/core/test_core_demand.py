@@ -56,7 +56,7 @@ def test_a_rate_observed_for_less_than_a_day_is_hardly_believed() -> None:
     for minute in range(60):
         burst = add(burst, START_MS + minute * 60_000, spec())
     assert per_hour(burst) < 3.0
-    assert per_hour(steady(HOUR_MS, 1)) == pytest.approx(0.5, rel=0.1)
+    assert per_hour(steady(HOUR_MS, 1)) == pytest.approx(0.69, rel=0.1)
 
 
 def test_what_no_longer_arrives_is_expected_less_and_less() -> None:
@@ -82,11 +82,11 @@ def test_classes_differ_by_project_kind_tiers_and_value_but_not_by_a_little_valu
 
 
 def test_a_class_has_the_mean_size_of_its_tasks() -> None:
-    fleet = add(Fleet(), START_MS, spec(size=1.0))
+    fleet = add(Fleet(), START_MS, spec(size=2.4, value=2.4))
     for n in range(1, 20):
-        fleet = add(fleet, START_MS + n * HOUR_MS, spec(size=3.0))
+        fleet = add(fleet, START_MS + n * HOUR_MS, spec(size=3.0, value=3.0))
     (one,) = fleet.demand.values()
-    assert 2.5 < one.size < 3.0
+    assert 2.9 < one.size < 3.0
 
 
 def test_the_class_that_has_been_silent_longest_is_forgotten_first() -> None:

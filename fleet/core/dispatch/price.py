@@ -237,17 +237,19 @@ class Market:
 
     def _best_later(self, task: Task, tier: str) -> float:
         prices = self.prices
-        if prices is None or tier not in prices.later:
+        if prices is None or tier not in prices.places:
             return 0.0
         bid = self.bid(task, tier)
         haste = self._fleet.policy.strategy.haste / DAY_MS
         deadline, now_ms = task.spec.deadline_ms, self._fleet.now_ms
         best = 0.0
-        for starts_ms, unit in zip(prices.edges, prices.later[tier], strict=True):
+        periods = zip(prices.edges, prices.later[tier], prices.places[tier], strict=True)
+        hours = bid.need.ms / HOUR_MS
+        for starts_ms, unit, place in periods:
             if deadline is not None and starts_ms + bid.need.ms > deadline:
                 break
             kept = 1.0 - haste * max(0, starts_ms - now_ms)
-            best = max(best, bid.gross * kept - bid.need.work * unit)
+            best = max(best, bid.gross * kept - bid.need.work * unit - hours * place)
         return best
 
 
