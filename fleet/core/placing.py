@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from fleet.core import headroom
+from fleet.core import durations, headroom
 from fleet.core.decisions import StartWorker
 from fleet.core.dispatch import Placement, Quote, Refusal
+from fleet.core.dispatch.price import fresh
 from fleet.core.draft import Draft
-from fleet.core.model import Account, Attempt, Fleet, Task, Worktree
+from fleet.core.model import NEVER_MS, Account, Attempt, Fleet, Task, Worktree, bucket_key
 from fleet.core.wording import fresh_session_id
 
 REFUSALS_TOLD = 8
 """Of what was refused when a task was placed, so that many accounts fill no journal."""
+
+SOON_MS = 90 * 60_000
+"""A window that resets within this time is about to expire. Shorter windows always are: of those nothing is told."""
 
 
 Choose = Callable[[Fleet], Iterator[Placement]]
@@ -44,7 +48,7 @@ def _place(draft: Draft, placement: Placement) -> None:
         how = f"moves from {attempt.carry_from} to {attempt.account}, with its session"
     draft.note("info", f"{task.spec.title}: {how} ({attempt.tier})", attempt=attempt)
     if placement.quote is not None:
-        draft.note("info", in_words(placement.quote), attempt=attempt)
+        draft.note("info", in_words(placement.quote) + _filling(draft.peek(), placement), attempt=attempt)
     if placement.refused:
         draft.note("debug", _in_words(placement.refused, draft.now_ms), attempt=attempt)
 
@@ -64,6 +68,21 @@ def in_words(quote: Quote) -> str:
     return f"{quote.account} with {quote.tier}: {worth}{charges} = {quote.net:.3g}"
 
 
+def _filling(fleet: Fleet, placement: Placement) -> str:
+    """Which buckets it uses that would otherwise expire: that nobody else wants, and whose reset is near."""
+    prices = fresh(fleet)
+    if prices is None:
+        return ""
+    filled = [
+        f"{bucket.name}, which resets in {durations.in_words(bucket.resets_ms - fleet.now_ms)}"
+        for bucket in headroom.drawn_on(fleet, fleet.accounts[placement.account], placement.tier)
+        if bucket.resets_ms is not None
+        and 0 < bucket.resets_ms - fleet.now_ms <= SOON_MS < (headroom.length_of(bucket) or NEVER_MS)
+        and not prices.buckets.get(bucket_key(bucket.pool, bucket.name))
+    ]
+    return f"; fills {' and '.join(filled)}" if filled else ""
+
+
 def _in_words(refused: Sequence[Refusal], now_ms: int) -> str:
     """What was considered for a placement and not taken."""
     shown = [
@@ -76,10 +95,7 @@ def _in_words(refused: Sequence[Refusal], now_ms: int) -> str:
 def _for_how_long(refusal: Refusal, now_ms: int) -> str:
     if refusal.until_ms is None:
         return ""
-    minutes = -(-(refusal.until_ms - now_ms) // 60_000)
-    return (
-        f", for {minutes // 60} h {minutes % 60} min still" if minutes >= 60 else f", for {minutes} min still"
-    )
+    return f", for {durations.in_words(refusal.until_ms - now_ms)} still"
 
 
 def _restart_ramp(draft: Draft, name: str) -> None:

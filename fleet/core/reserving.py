@@ -53,6 +53,24 @@ def protected_at(fleet: Fleet, bucket: Bucket, at_ms: int, begins_ms: int, ends_
     return min(1.0, kept * fleet.policy.strategy.protect)
 
 
+def own_bucket(fleet: Fleet, reservation: Reservation) -> Bucket:
+    """The bucket that the reservation names; one that has never been read, where its account has shown none."""
+    account = fleet.accounts.get(reservation.account)
+    pool = "" if account is None else account.pool
+    known = fleet.buckets.get(bucket_key(pool, reservation.bucket))
+    return known or Bucket(pool, reservation.bucket, None, observed_ms=0, source="")
+
+
+def kept_for(fleet: Fleet, reservation: Reservation) -> float:
+    """Share (0 to 1) that its own bucket's present window keeps for this reservation alone now."""
+    account = fleet.accounts.get(reservation.account)
+    if account is None or account.state == "removed":
+        return 0.0
+    begins_ms, ends_ms = _window(fleet, own_bucket(fleet, reservation))
+    kept = _kept(reservation, fleet.now_ms, begins_ms, ends_ms)
+    return min(1.0, kept * fleet.policy.strategy.protect)
+
+
 def floor(fleet: Fleet, bucket: Bucket) -> float:
     """Share of the bucket that automation never takes: the largest of the floors that hold for it."""
     return max((f.share for f in fleet.floors.values() if _is_under(fleet, bucket, f)), default=0.0)
