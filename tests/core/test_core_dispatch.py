@@ -12,6 +12,8 @@ from fleet.core import events
 from fleet.core.check import broken
 from fleet.core.events import WindowsRead
 from fleet.core.model import Fleet, Task
+from fleet.core.policy import Project
+from fleet.core.prices import Prices
 from fleet.core.step import Refused
 from fleet.core.worth import worth_now
 from tests.core.story import HOUR_MS, START_MS, Story, account, reading, refusal, spec, started
@@ -57,6 +59,29 @@ def test_while_nothing_is_scarce_each_kind_of_work_gets_the_cheapest_tier_that_m
     story = Story(account("a"))
     story.add(spec(tiers=("auto",), kind=kind))
     assert story.attempt("t1.1").tier == tier
+
+
+def test_only_what_may_run_on_any_account_waits_for_prices_to_fall() -> None:
+    """They fall on the cheapest account: what is bound to another, by project or session, might wait for ever."""
+    story = Story(account("a"), account("b"))
+    story.tell(events.ProjectSet, project=Project("garden", accounts=("a",)))
+    story.add(spec(project="begun"))
+    story.opened()
+    story.answer()
+    story.end_turn("cut")
+    story.exit()
+    dear = {"a": 1.0, "b": 1.0}
+    prices = Prices(
+        story.now_ms, "programme", slots=dear, edges=(START_MS + HOUR_MS,), later=FREE, places=FREE
+    )
+    story.tell(events.Priced, prices=prices)
+    story.add(spec(), spec(project="garden"))
+    assert "it does better later" in story.why("t2").summary
+    assert started(story.wait(10_000)) == ["t1.2"]
+    assert story.task("t2").state == "queued" and story.task("t3").state == "running"
+
+
+FREE = {"sonnet": (0.0,)}
 
 
 def with_reading(fleet: Fleet, name: str, used: float) -> Fleet:

@@ -229,7 +229,8 @@ class Market:
         return self._ladders[key]
 
     def later(self, task: Task, tier: str) -> float:
-        """The best that waiting promises: its net in the best later period, at that period's price."""
+        """The best that waiting promises: its net in the best later period, at that period's price on the cheapest
+        account. To a task that is bound to some, by its project or its session, that promises nothing."""
         key = (task.id, tier)
         if key not in self._later:
             self._later[key] = self._best_later(task, tier)
@@ -237,7 +238,7 @@ class Market:
 
     def _best_later(self, task: Task, tier: str) -> float:
         prices = self.prices
-        if prices is None or tier not in prices.places:
+        if prices is None or tier not in prices.places or self._is_bound(task):
             return 0.0
         bid = self.bid(task, tier)
         haste = self._fleet.policy.strategy.haste / DAY_MS
@@ -251,6 +252,10 @@ class Market:
             kept = 1.0 - haste * max(0, starts_ms - now_ms)
             best = max(best, bid.gross * kept - bid.need.work * unit - hours * place)
         return best
+
+    def _is_bound(self, task: Task) -> bool:
+        project = self._fleet.projects.get(task.spec.project_name)
+        return task.session_id is not None or (project is not None and bool(project.accounts))
 
 
 def fresh(fleet: Fleet) -> Prices | None:
