@@ -69,7 +69,8 @@ def _rate(one: Demand, now_ms: int) -> float:
     """Tasks a millisecond."""
     age = max(now_ms - one.since_ms, 0)
     span = _LIFE_MS * (1.0 - exp(-age / _LIFE_MS))
-    return one.count * _fading(one, now_ms) / (span + TRUST_MS * 2.0 ** -min(age / TRUST_MS, 100.0))
+    trust = TRUST_MS * exp(-log(2.0) * min(age / TRUST_MS, 100.0))
+    return one.count * _fading(one, now_ms) / (span + trust)
 
 
 def _fading(one: Demand, now_ms: int) -> float:

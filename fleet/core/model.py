@@ -92,7 +92,7 @@ class Task:
     `spent_usd` is what attempts that have ended cost by the client's estimate. `tier_failed` is the strongest tier
     whose work failed its verification for good; `tier_work` (work units) and `tier_ms` are what the present tier has
     taken so far in attempts that have ended. `planned`: its plan has been made. `late`: its deadline had passed when
-    that was last looked at.
+    that was last looked at. `unlocks`: what the tasks that wait for it are worth beyond their cost, as last planned.
     """
 
     id: str
@@ -125,6 +125,7 @@ class Task:
     tier_ms: int = 0
     planned: bool = False
     late: bool = False
+    unlocks: float = 0.0
 
     @property
     def budget_left_usd(self) -> float | None:
@@ -157,7 +158,7 @@ class Task:
         """Its place in the line, a total order: the nearer deadline, then value for its size, older ones counting more
         (`AGE_DOUBLES_MS`), then first come."""
         spec = self.spec
-        density = log2(max(spec.worth, WORTH_MIN) / spec.size) - self.created_ms / AGE_DOUBLES_MS
+        density = log2(max(spec.worth + self.unlocks, WORTH_MIN) / spec.size) - self.created_ms / AGE_DOUBLES_MS
         return (0 if self.late else spec.deadline_ms or 0, -density, self.number, self.id)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from fleet.core import (
@@ -25,6 +26,9 @@ from fleet.core.people import Refused
 from fleet.core.placing import Choose, place
 
 __all__ = ["Refused", "step"]
+
+UNLOCKS_GRAIN = 0.05
+"""By so much of a task's worth has what it unlocks to change before that is taken over."""
 
 
 def step(
@@ -52,7 +56,11 @@ def _beat(draft: Draft, event: events.Beat) -> None:
 
 
 def _priced(draft: Draft, event: events.Priced) -> None:
-    draft.set("prices", event.prices)
+    draft.set("prices", replace(event.prices, unlocks={}))
+    for task in [t for t in draft.tasks.values() if t.state in ("queued", "waiting")]:
+        unlocks = event.prices.unlocks.get(task.id, 0.0)
+        if abs(unlocks - task.unlocks) > UNLOCKS_GRAIN * (task.spec.worth + task.unlocks):
+            draft.put_task(replace(task, unlocks=unlocks))
     draft.settle = True
 
 

@@ -1,11 +1,12 @@
 """What a task is worth now: its priority or value, its age, and how near its deadline is.
 
-    worth(t) = value × 2^(age / AGE_DOUBLES) × urgency(slack)
+    worth(t) = (value × urgency(slack) + unlocks) × 2^(age / AGE_DOUBLES)
     urgency(slack) = 1 + e^(−slack / NEAR)   while it can still be in time, LATE afterwards
 
-where slack is the time to the deadline less the time the work is expected to take. Age doubles a worth each week,
-without bound: nothing can starve, because whatever competes with it is younger; and because that growth is exponential,
-the order of two tasks never changes with time, so that queues stay sorted.
+where slack is the time to the deadline less the time the work is expected to take, and `unlocks` what the tasks that
+wait for this one are worth beyond their cost (`fleet.planning.unlocks`). Age doubles a worth each week, without bound:
+nothing can starve, because whatever competes with it is younger; and because that growth is exponential, the order of
+two tasks never changes with time, so that queues stay sorted.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ LATE = 0.25
 def worth_now(task: Task, now_ms: int, needs_ms: float = 0.0) -> float:
     """In the worth of a fresh task of priority 0. `needs_ms` is how long its work is expected to take."""
     age = min(max(0, now_ms - task.created_ms) / AGE_DOUBLES_MS, AGE_MAX)
-    return float(task.spec.worth * 2.0**age * urgency(task.spec.deadline_ms, now_ms, needs_ms))
+    own = task.spec.worth * urgency(task.spec.deadline_ms, now_ms, needs_ms)
+    return float((own + task.unlocks) * 2.0**age)
 
 
 def urgency(deadline_ms: int | None, now_ms: int, needs_ms: float) -> float:

@@ -15,4 +15,6 @@ def arrivals_of(fleet: Fleet) -> list[tuple[Demand, float]]:
     found = [
         (kind, per_hour) for kind, per_hour in demand.forecast(fleet) if per_hour > 0.0 and kind.size > 0.0
     ]
-    return sorted(found, key=lambda pair: (-pair[0].value * pair[0].size * pair[1], pair[0].key))[:ARRIVALS_MAX]
+    return sorted(found, key=lambda pair: (-pair[0].value * pair[0].size * pair[1], pair[0].key))[
+        :ARRIVALS_MAX
+    ]

@@ -4,7 +4,7 @@ many tasks. With few tasks each is a class of its own; with many, what is alike 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log
 
 from fleet.core.model import Fleet, Task
@@ -99,7 +99,8 @@ def _item(
     late = worth
     if deadline is not None:
         in_time = periods.last_in_time((deadline - now) / HOUR_MS - hours)
-        late = worth * LATE / urgency(deadline, now, hours * HOUR_MS)
+        others = worth_now(replace(task, spec=replace(task.spec, value=0.0)), now)
+        late = (worth - others) * LATE / urgency(deadline, now, hours * HOUR_MS) + others
         # Too late already, worth_now says so; in time to the end, nothing need.
         due = in_time if 0 <= in_time < periods.count - 1 else None
     label = f"{task.spec.project_name} {task.spec.kind}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from time import perf_counter
 
 from fleet.core.model import Account, Fleet
@@ -11,9 +13,13 @@ from fleet.planning.classes import classes_of
 from fleet.planning.periods import HOUR_MS, Periods
 from fleet.planning.programme import Begun, Metered, Programme
 from fleet.planning.sheet import Solved
+from fleet.planning.unlocks import unlocks_of
 
 NOTHING = 1e-7
 """Less of a class, or of a typical task's work, is rounding."""
+
+DRIFT = 0.1
+"""By so much has what tasks unlock to have changed in all, for the programme to be solved a second time with it."""
 
 
 def plan(fleet: Fleet, *, time_limit_s: float = 2.0, until_ms: int | None = None) -> Prices:
@@ -31,12 +37,32 @@ def solve(
     """Plans for the given periods, else for a week; with `until_ms` for no longer than until then, as if nothing after
     it were of any worth. Raises NoPlan when the solver is missing, fails or takes longer than the limit."""
     began = perf_counter()
+    answer = _solved(fleet, time_limit_s, until_ms, periods)
+    unlocks = answer.prices.unlocks
+    if _differs(fleet, unlocks):
+        tasks = {
+            name: replace(task, unlocks=unlocks.get(name, 0.0)) if task.unlocks or name in unlocks else task
+            for name, task in fleet.tasks.items()
+        }
+        answer = _solved(replace(fleet, tasks=tasks), time_limit_s, until_ms, periods)
+    took_ms = (perf_counter() - began) * 1_000
+    return replace(answer, prices=replace(answer.prices, solve_ms=took_ms))
+
+
+def _differs(fleet: Fleet, unlocks: Mapping[str, float]) -> bool:
+    """Whether what tasks unlock is far from what the programme took them to."""
+    taken = sum(task.unlocks for task in fleet.tasks.values() if task.state in ("queued", "waiting"))
+    return abs(sum(unlocks.values()) - taken) > DRIFT * max(taken, 1e-9)
+
+
+def _solved(fleet: Fleet, time_limit_s: float, until_ms: int | None, periods: Periods | None) -> Answer:
     if periods is None:
         periods = Periods() if until_ms is None else Periods.until((until_ms - fleet.now_ms) / HOUR_MS)
     programme = Programme(fleet, periods, classes_of(fleet, periods))
     solved = programme.sheet.solve(time_limit_s)
+    prices = _prices(programme, solved)
     return Answer(
-        prices=_prices(programme, solved, (perf_counter() - began) * 1_000),
+        prices=replace(prices, unlocks=unlocks_of(fleet, prices)),
         planned=tuple(_planned(programme, solved)),
         unused=_unused(programme, solved),
         value=solved.value * programme.scale,
@@ -46,7 +72,7 @@ def solve(
     )
 
 
-def _prices(programme: Programme, solved: Solved, solve_ms: float) -> Prices:
+def _prices(programme: Programme, solved: Solved) -> Prices:
     fleet, periods, scale = programme.fleet, programme.periods, programme.scale
     duals = [dual * scale for dual in solved.duals]
     hosts = programme.host_row
@@ -60,7 +86,7 @@ def _prices(programme: Programme, solved: Solved, solve_ms: float) -> Prices:
         tier: [
             min(
                 (cost[n] for (_, of), cost in by_account.items() if of == tier),
-                key=lambda cost: cost[0] + programme.pace.get(tier, 0.0) * cost[1],  # noqa: B023 used at once
+                key=lambda cost: cost[0] + programme.pace.get(tier, 0.0) * cost[1],
             )
             for n in range(1, periods.count)
         ]
@@ -75,7 +101,6 @@ def _prices(programme: Programme, solved: Solved, solve_ms: float) -> Prices:
         edges=tuple(fleet.now_ms + round(edge * HOUR_MS) for edge in periods.edges[1:-1]),
         later={tier: tuple(work for work, _ in costs) for tier, costs in later.items()},
         places={tier: tuple(hour for _, hour in costs) for tier, costs in later.items()},
-        solve_ms=solve_ms,
         detail=f"{len(programme.classes)} classes, {programme.sheet.column_count} columns, "
         f"{programme.sheet.row_count} rows",
     )
