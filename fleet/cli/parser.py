@@ -32,6 +32,7 @@ def build() -> Parser:
         _down,
     )
     _add(commands, "status", "accounts, buckets, tasks, workers", "fleet.cli.status:status", _json)
+    _add(commands, "plan", "the next hours: what runs where and when", "fleet.cli.plan:plan", _plan, _json)
     _add(commands, "why", "why a task is where it is", "fleet.cli.task:why", _task_id, _json)
     _add(
         commands,
@@ -78,6 +79,22 @@ def _json(parser: Parser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
 
 
+def _plan(parser: Parser) -> None:
+    parser.add_argument(
+        "--hours", type=_hours, default=12.0, metavar="H", help="how far to show it (default 12, up to 168)"
+    )
+
+
+def _hours(text: str) -> float:
+    try:
+        hours = float(text)
+    except ValueError:
+        hours = 0.0
+    if not 0 < hours <= 168:
+        raise argparse.ArgumentTypeError("must be a number of hours, above 0 and up to 168")
+    return hours
+
+
 def _simulate(parser: Parser) -> None:
     parser.add_argument("--scenario", required=True, metavar="FILE", help="TOML or JSON, see docs/simulate.md")
     parser.add_argument(
@@ -101,6 +118,9 @@ def _up(parser: Parser) -> None:
     )
     parser.add_argument(
         "--until-idle", action="store_true", help="end when nothing is left to do: 0 all well, 1 not"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show the plan and what would be started now; start nothing"
     )
     parser.add_argument(
         "--workers", type=_positive, default=8, metavar="N", help="workers at once (default 8)"

@@ -19,7 +19,10 @@ from fleet.shell.starting import Limits
 
 
 def up(args: argparse.Namespace) -> int:
-    """With --until-idle 0 when every task ended well, 1 when some did not; otherwise 0 once it was stopped."""
+    """With --until-idle 0 when every task ended well, 1 when some did not; otherwise 0 once it was stopped. With
+    --dry-run nothing is started."""
+    if args.dry_run:
+        return _dry_run(args)
     try:
         limits = Limits(
             start_s=parse_span_s(args.start_timeout),
@@ -36,6 +39,16 @@ def up(args: argparse.Namespace) -> int:
         return 0
     print(summary(outcome))
     return 0 if ended_well(outcome) else 1
+
+
+def _dry_run(args: argparse.Namespace) -> int:
+    from fleet.cli.plan import dry_run
+
+    if args.demo:
+        raise Failed(
+            "the demo starts nothing of yours, so it has nothing to show beforehand: leave out --dry-run"
+        )
+    return dry_run(args)
 
 
 def _demo(options: UpOptions) -> int:

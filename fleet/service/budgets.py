@@ -71,7 +71,7 @@ def budgets(home: Home) -> dict[str, list[dict[str, Any]]]:
     """`limits` with what their running period has used, and `floors`, in the order they were laid down."""
     fleet = snapshot(home)
     return {
-        "limits": [_limit(fleet, one) for one in fleet.limits.values()],
+        "limits": [limit_shown(fleet, one) for one in fleet.limits.values()],
         "floors": [
             {"id": one.id, "share": one.share, "account": one.account, "bucket": one.bucket}
             for one in fleet.floors.values()
@@ -79,7 +79,8 @@ def budgets(home: Home) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def _limit(fleet: Fleet, one: Limit) -> dict[str, Any]:
+def limit_shown(fleet: Fleet, one: Limit) -> dict[str, Any]:
+    """One limit with what is used of it, as `budgets` lists it."""
     used = limits.used_of(fleet, one)
     return {
         "id": one.id,

@@ -89,10 +89,11 @@ def reservations(home: Home) -> list[dict[str, Any]]:
     """All of them, in the order they were laid down. `next` is the occurrence that runs or comes next, None when all
     have passed; `kept` what its account's bucket keeps for it now."""
     fleet = snapshot(home)
-    return [_shown(fleet, one) for one in fleet.reservations.values()]
+    return [shown(fleet, one) for one in fleet.reservations.values()]
 
 
-def _shown(fleet: Fleet, one: Reservation) -> dict[str, Any]:
+def shown(fleet: Fleet, one: Reservation) -> dict[str, Any]:
+    """One of them, as `reservations` lists it."""
     coming = [span for span in one.spans if span[1] > fleet.now_ms]
     return {
         "id": one.id,
@@ -104,14 +105,5 @@ def _shown(fleet: Fleet, one: Reservation) -> dict[str, Any]:
         "next": {"begins_at": iso(coming[0][0]), "ends_at": iso(coming[0][1])} if coming else None,
         "occurrences": len(coming),
         "until": iso(one.spans[-1][1]),
-        "kept": _kept(fleet, one),
+        "kept": reserving.kept_for(fleet, one),
     }
-
-
-def _kept(fleet: Fleet, one: Reservation) -> float:
-    account = fleet.accounts.get(one.account)
-    if account is None:
-        return 0.0
-    unread = Bucket(account.pool, one.bucket, None, observed_ms=0, source="")
-    bucket = fleet.buckets.get(f"{account.pool}/{one.bucket}", unread)
-    return reserving.protected(replace(fleet, reservations={one.id: one}), bucket)

@@ -15,14 +15,15 @@ from fleet.store.sqlite import SqliteStore
 def snapshot(home: Home) -> Fleet:
     """As of now: what has reset since the last commit counts as reset. A home without a database, or whose database is
     just being made, is empty. Raises StoreUnreadable."""
+    now_ms = time.time_ns() // 1_000_000
     if not home.database.exists():
-        return Fleet()
+        return Fleet(now_ms=now_ms)
     try:
         store = SqliteStore(home.database, read_only=True)
     except StoreUnmade:
-        return Fleet()
+        return Fleet(now_ms=now_ms)
     try:
-        return replace(store.load().fleet, now_ms=time.time_ns() // 1_000_000)
+        return replace(store.load().fleet, now_ms=now_ms)
     finally:
         store.close()
 

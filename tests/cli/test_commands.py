@@ -13,7 +13,7 @@ from fleet.cli.parser import build
 from tests.cli.commands import Shell
 
 COMMANDS = [
-    *("up", "down", "status", "why", "doctor", "strategy", "breaker", "simulate"),
+    *("up", "down", "status", "plan", "why", "doctor", "strategy", "breaker", "simulate"),
     *(f"account {word}" for word in ("add", "list", "show", "verify", "remove")),
     *(f"task {word}" for word in ("add", "list", "show", "cancel", "retry", "logs", "say")),
     *("worktree list", "worktree prune"),

@@ -1,0 +1,170 @@
+"""`fleet plan`, and what `fleet up --dry-run` prints."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from fleet.cli.show import as_json, clock, say, table
+from fleet.home import find_home
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Record = dict[str, Any]
+
+TITLE_WIDTH = 40
+
+
+def plan(args: argparse.Namespace) -> int:
+    from fleet.service.plan import plan as planned
+
+    found = planned(find_home(os.environ), hours=args.hours)
+    if args.json:
+        return as_json(found)
+    _print(found)
+    return 0
+
+
+def dry_run(args: argparse.Namespace) -> int:
+    """`fleet up --dry-run`: the plan, and what would be started this moment. Nothing is."""
+    from fleet.service.plan import plan as planned
+
+    found = planned(find_home(os.environ), workers=args.workers)
+    _print(found)
+    print()
+    _print_placements(found)
+    return 0
+
+
+def _print(found: Record) -> None:
+    prices = found["prices"]
+    made = f", prices of {clock(prices['made_at'])}" if prices else ", no prices"
+    print(f"plan until {clock(found['until'])} ({found['strategy']}{made})")
+    if found["coordinator"] is None:
+        print("  no coordinator runs: this is what fleet up would go by")
+    if found["breaker"]:
+        print(f"  circuit breaker open, nothing starts: {found['breaker']} (fleet breaker close)")
+    if found["notice"]:
+        print(f"  {found['notice']}. So here is the order in which work would be taken, without times")
+    _print_timeline(found)
+    _print_buckets(found["buckets"])
+    _print_laid_down(found)
+
+
+def _print_timeline(found: Record) -> None:
+    planned = [row for row in found["planned"] if row["task"]] + _expected(found["planned"])
+    planned.sort(key=lambda row: row["begins_at"] or "")
+    rows = [_running(row) for row in found["running"]] + [_planned(row, found["at"]) for row in planned]
+    print()
+    if rows:
+        table(("WHEN", "TASK", "TITLE", "ACCOUNT", "TIER", "UNTIL THE RESET OF"), rows)
+    else:
+        print("nothing runs and nothing is planned" + ("" if found["unplanned"] else ": fleet task add"))
+    if found["later"]:
+        print(f"and {found['later']} later than that (--hours)")
+    if found["unplanned"]:
+        names = ", ".join(found["unplanned"][:8])
+        more = len(found["unplanned"]) - 8
+        further = f" and {more} more" if more > 0 else ""
+        print(f"not in this week's plan: {names}{further} (fleet why ID)")
+
+
+def _expected(planned: list[Record]) -> list[Record]:
+    """One row for all that is expected to arrive and be done by the same account and tier in the same hours."""
+    found: dict[tuple[str, ...], Record] = {}
+    for row in planned:
+        if row["task"] is None:
+            key = (row["begins_at"], row["account"], row["tier"])
+            before = found.get(key, {"tasks": 0.0})
+            tasks = before["tasks"] + row["tasks"]
+            found[key] = {**row, "title": "(work that is expected to arrive)", "tasks": tasks}
+    return list(found.values())
+
+
+def _running(row: Record) -> tuple[str, ...]:
+    until = f"runs to about {_hour(row['ends_at'])}" if row["ends_at"] else f"is {row['state']}"
+    return until, row["task"], _title(row), row["account"], row["tier"], _until(row)
+
+
+def _planned(row: Record, now: str) -> tuple[str, ...]:
+    when = "in this order"
+    if row["begins_at"]:
+        begins = "now" if row["begins_at"] == now else _hour(row["begins_at"])
+        when = f"{begins} to {_hour(row['ends_at'])}"
+    task = row["task"] or f"about {row['tasks']:.1f}"
+    if row["account"] is None:
+        return when, task, _title(row), "-", "-", row["why"]
+    return when, task, _title(row), row["account"], row["tier"], _until(row)
+
+
+def _hour(iso: str) -> str:
+    """Within a week the name of the day is enough."""
+    from datetime import datetime
+
+    at = datetime.fromisoformat(iso).astimezone()
+    return at.strftime("%H:%M" if at.date() == datetime.now().astimezone().date() else "%a %H:%M")
+
+
+def _title(row: Record) -> str:
+    title: str = " ".join(row["title"].split())
+    return title if len(title) <= TITLE_WIDTH else f"{title[: TITLE_WIDTH - 1]}…"
+
+
+def _until(row: Record) -> str:
+    reset = row["resets"]
+    if reset is None:
+        return "-"
+    return f"{reset['bucket']} {'at' if reset['certain'] else 'about'} {_hour(reset['at'])}"
+
+
+def _print_buckets(buckets: list[Record]) -> None:
+    if not buckets:
+        return
+    print()
+    head = ("ACCOUNT", "BUCKET", "USED", "HEADROOM", "KEPT", "PRICE", "RESETS", "EXPIRES UNUSED")
+    table(head, [_bucket(one) for one in buckets])
+    print("price: what the whole bucket is worth to other work, in fresh tasks of priority 0")
+
+
+def _bucket(one: Record) -> tuple[str, ...]:
+    price = one["price"]
+    told = "-" if price is None else f"{price:.3g}" if price else "free"
+    return (
+        ", ".join(one["accounts"]),
+        one["bucket"],
+        f"{_share(one['utilization'])}{' ' + one['closed'] if one['closed'] else ''}",
+        _share(one["headroom"]),
+        _share(one["reserved"] + one["floor"]),
+        told,
+        clock(one["resets_at"]),
+        _share(one["expires_unused"]),
+    )
+
+
+def _share(share: float | None) -> str:
+    return "?" if share is None else f"{share:.0%}"
+
+
+def _print_laid_down(found: Record) -> None:
+    for one in found["reservations"]:
+        coming = one["next"]
+        hours = f", from {clock(coming['begins_at'])} to {clock(coming['ends_at'])}" if coming else ""
+        print(
+            f"{one['id']} keeps {one['amount']:.0%} of {one['bucket']} of {one['account']} ({one['said']}){hours}: "
+            f"{one['kept']:.0%} now"
+        )
+    for one in found["limits"]:
+        if one["used_up"]:
+            again = f" until {clock(one['next_period_at'])}" if one["next_period_at"] else " for good"
+            print(f"{one['id']}, {one['said']}, is used up{again}")
+
+
+def _print_placements(found: Record) -> None:
+    if not found["placements"]:
+        say("nothing would be started this moment (fleet why ID says why)")
+    for one in found["placements"]:
+        print(f"would start {one['task']} {_title(one)} on {one['account']} with {one['tier']}")
+        if one["arithmetic"]:
+            print(f"  {one['arithmetic']}")
