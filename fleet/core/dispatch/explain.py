@@ -21,7 +21,8 @@ DEAD_ENDS = frozenset({"failed", "cancelled"})
 class Explanation:
     """`expects_ms` is when it expects to run, None where that depends on other work or is unknown. `stuck`
     means that nothing will happen until a person acts; `advice` then says what. `feasible` are the accounts, each with
-    a tier, that would take it just as well. `quotes` are the arithmetic of what was considered, the best first."""
+    a tier, that would take it just as well. `quotes` are the arithmetic of what was considered, the best first; `taken`
+    is the account and tier of the one that it runs with."""
 
     task: str
     state: str
@@ -32,6 +33,7 @@ class Explanation:
     advice: str = ""
     feasible: tuple[tuple[str, str], ...] = ()
     quotes: tuple[Quote, ...] = ()
+    taken: tuple[str, str] | None = None
 
 
 def needs_a_person(task: Task) -> bool:
@@ -206,6 +208,7 @@ def _placed(fleet: Fleet, task: Task) -> Explanation:
         refusals,
         feasible=tuple(sorted(feasible)),
         quotes=quotes if present is None else (present, *quotes),
+        taken=None if present is None else (present.account, present.tier),
     )
 
 

@@ -98,7 +98,7 @@ class Market:
         self._unit: dict[tuple[str, str], float] = {}
         self._cheapest: dict[str, float] = {}
         self._bids: dict[tuple[str, str], Bid] = {}
-        self._later: dict[tuple[str, str], float] = {}
+        self._later: dict[tuple[str, str], tuple[float, int | None]] = {}
         self._ladders: dict[tuple[tuple[str, ...], str], tuple[str, ...]] = {}
         self._expected: dict[tuple[str, str, str], Expected] = {}
 
@@ -231,26 +231,35 @@ class Market:
     def later(self, task: Task, tier: str) -> float:
         """The best that waiting promises: its net in the best later period, at that period's price on the cheapest
         account. To a task that is bound to some, by its project or its session, that promises nothing."""
+        return self._waiting(task, tier)[0]
+
+    def later_at(self, task: Task, tier: str) -> int | None:
+        """When that period begins, None where waiting promises nothing."""
+        return self._waiting(task, tier)[1]
+
+    def _waiting(self, task: Task, tier: str) -> tuple[float, int | None]:
         key = (task.id, tier)
         if key not in self._later:
             self._later[key] = self._best_later(task, tier)
         return self._later[key]
 
-    def _best_later(self, task: Task, tier: str) -> float:
+    def _best_later(self, task: Task, tier: str) -> tuple[float, int | None]:
         prices = self.prices
         if prices is None or tier not in prices.places or self._is_bound(task):
-            return 0.0
+            return 0.0, None
         bid = self.bid(task, tier)
         haste = self._fleet.policy.strategy.haste / DAY_MS
         deadline, now_ms = task.spec.deadline_ms, self._fleet.now_ms
-        best = 0.0
+        best: tuple[float, int | None] = (0.0, None)
         periods = zip(prices.edges, prices.later[tier], prices.places[tier], strict=True)
         hours = bid.need.ms / HOUR_MS
         for starts_ms, unit, place in periods:
             if deadline is not None and starts_ms + bid.need.ms > deadline:
                 break
             kept = 1.0 - haste * max(0, starts_ms - now_ms)
-            best = max(best, bid.gross * kept - bid.need.work * unit - hours * place)
+            net = bid.gross * kept - bid.need.work * unit - hours * place
+            if net > best[0]:
+                best = (net, starts_ms)
         return best
 
     def _is_bound(self, task: Task) -> bool:
