@@ -121,8 +121,8 @@ def why(args: argparse.Namespace) -> int:
     from fleet.service.why import as_data, as_words
     from fleet.service.why import why as explain
 
-    explained = explain(find_home(os.environ), args.id)
+    found = explain(find_home(os.environ), args.id)
     if args.json:
-        return as_json(as_data(explained))
-    print(as_words(explained))
+        return as_json(as_data(found))
+    print(as_words(found))
     return 0

@@ -16,8 +16,7 @@ from fleet.service.occurrences import lay_out
 from fleet.service.requests import NotDone, stamp, submit
 from fleet.service.shapes import iso
 from fleet.service.snapshot import snapshot
-from fleet.service.when import UnknownTime
-from fleet.service.why import local_time
+from fleet.service.when import UnknownTime, local_time
 
 
 @dataclass(frozen=True, slots=True)

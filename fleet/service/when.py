@@ -46,6 +46,13 @@ def parse_span_s(text: str) -> float:
         raise UnknownTime(f"{text!r} is longer than any span of time can be") from None
 
 
+def local_time(ms: int) -> str:
+    """In the person's own zone: the time of day, with the date when that is not today."""
+    at = datetime.fromtimestamp(ms / 1000).astimezone()
+    today = datetime.now().astimezone().date()
+    return at.strftime("%H:%M:%S" if at.date() == today else "%a %Y-%m-%d %H:%M")
+
+
 def _span(found: re.Match[str]) -> timedelta:
     """Raises OverflowError."""
     return timedelta(**{_UNITS[found[2].lower()]: float(found[1])})

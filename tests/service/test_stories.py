@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from fleet.core.dispatch import explain
 from fleet.core.model import Account, Attempt, Bucket, Fleet, Host, Task, TaskSpec, queue_of
 from fleet.home import Home
 from fleet.service import accounts, reading
 from fleet.service.outcome import Outcome, ended_well, summary
 from fleet.service.requests import NotDone
-from fleet.service.why import as_data, as_words, local_time, why
+from fleet.service.when import local_time
+from fleet.service.why import as_data, as_words, reasons, why
 from profiles.profile import make_profile
 
 NOW_MS = 1_795_000_000_000
@@ -40,7 +40,7 @@ def fleet(*tasks: Task, **more: Any) -> Fleet:
 
 
 def words(of: Fleet, task_id: str = "t1") -> str:
-    return as_words(explain(of, of.tasks[task_id]))
+    return as_words(reasons(of, of.tasks[task_id]))
 
 
 def running(**more: Any) -> Attempt:
@@ -116,7 +116,7 @@ def test_every_state_says_why_in_words(of: Fleet, story: str) -> None:
 
 @pytest.mark.parametrize("of", [of for of, _ in STORIES.values()], ids=STORIES)
 def test_every_state_says_why_as_data(of: Fleet) -> None:
-    data = as_data(explain(of, of.tasks["t1"]))
+    data = as_data(reasons(of, of.tasks["t1"]))
     assert (data["id"], data["state"]) == ("t1", of.tasks["t1"].state)
     assert data["summary"]
     assert data["expects_at"] is None or data["expects_at"].startswith("20")
