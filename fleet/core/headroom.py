@@ -162,6 +162,7 @@ def _read(before: Bucket | None, pool: str, reading: WindowReading, at_ms: int, 
         status=fresh.status or before.status,
         refused_until_ms=before.refused_until_ms,
         refusals=before.refusals,
+        length_ms=before.length_ms,
     )
 
 

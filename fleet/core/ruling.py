@@ -92,7 +92,16 @@ def reservation_removed(draft: Draft, event: ReservationRemoved) -> None:
         raise Refused(f"there is no reservation {event.name}: see `fleet reserve list`")
     draft.drop("reservations", event.name)
     draft.note("info", f"no longer reserved ({event.name}): {found.said}", account=found.account)
+    _reopen(draft)
     draft.settle = True
+
+
+def _reopen(draft: Draft) -> None:
+    """Automation stayed away for a while from what was down to what is kept; if less is kept now it may come back at
+    once. Where it is still too much, nothing fits beside it."""
+    for key, bucket in list(draft.buckets.items()):
+        if bucket.kept_until_ms is not None:
+            draft.put_bucket(key, replace(bucket, kept_until_ms=None))
 
 
 def limit_added(draft: Draft, event: LimitAdded) -> None:
@@ -141,6 +150,8 @@ def limit_removed(draft: Draft, event: LimitRemoved) -> None:
     draft.drop(kind, event.name)
     draft.drop("spent", event.name)
     draft.note("info", f"taken back: {event.name}")
+    if kind == "floors":
+        _reopen(draft)
     draft.settle = True
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,6 +56,8 @@ def test_a_window_never_heard_of_counts_like_any_other() -> None:
 def test_what_did_not_arrive_is_kept() -> None:
     bucket = read(reading(used=0.4), reading(used=None, resets_ms=None, status=None))
     assert (bucket.utilization, bucket.resets_ms, bucket.status) == (0.4, START_MS + HOUR_MS, "allowed")
+    known = {"a/odd": replace(bucket, name="odd", length_ms=HOUR_MS)}
+    assert read(reading("odd", used=0.5), before=known).length_ms == HOUR_MS
 
 
 def test_a_window_missing_from_a_report_stays_as_it_was() -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet.core import events, rates
+from fleet.core.events import WindowsRead
 from fleet.core.model import Bucket, Fleet, bucket_key
 from fleet.core.policy import STRATEGIES, Floor, Policy, Reservation
 from fleet.core.reserving import RELEASE_MS, floor, protected, protected_at
@@ -207,3 +208,23 @@ def test_taking_a_reservation_back_lets_work_start_at_once() -> None:
     story.tell(events.ReservationAdded, reservation=reserved((1, 4), amount=0.7))
     story.add()
     assert started(story.tell(events.ReservationRemoved, name="r1")) == ["t1.1"]
+
+
+def test_taking_a_floor_back_lets_what_was_paused_at_it_go_on_at_once() -> None:
+    story = Story(account("a", allowance=8, answered_ms=START_MS))
+    story.tell(events.FloorAdded, floor=Floor("", 0.2))
+    story.add()
+    story.opened()
+    story.says("t1.1", WindowsRead((reading(used=0.85, resets_ms=START_MS + 4 * HOUR_MS),), story.now_ms))
+    assert story.attempt("t1.1").reason == "kept"
+    assert story.exit() == []
+    assert story.why().refusals[0].why == "five_hour is down to what is kept"
+    assert started(story.tell(events.LimitRemoved, name="f1")) == ["t1.2"]
+
+
+def test_nothing_starts_while_all_of_a_fresh_window_is_kept() -> None:
+    story = Story(account("a", allowance=8, answered_ms=START_MS))
+    window = (reading(used=0.0, resets_ms=START_MS + 5 * HOUR_MS),)
+    story.tell(events.AccountVerified, name="a", ok=True, readings=window)
+    story.tell(events.ReservationAdded, reservation=reserved((1, 4), amount=1.0))
+    assert story.add() == []

@@ -96,7 +96,7 @@ class Capacity:
             there = left.high if left.guarded else left.mean
             # What is larger than any window can never fit whole: it begins in a fresh one and is stopped where the kept
             # part begins.
-            if wanted > there and there < 0.95 * left.whole:
+            if wanted > there and (there <= 0.0 or there < 0.95 * left.whole):
                 until = left.bucket.resets_ms
                 self._short[account.name, tier] = need
                 return TooLittle(left.bucket.name, wanted, max(there, 0.0), left.guarded, until)
