@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     Record = dict[str, Any]
 
 TITLE_WIDTH = 40
+ROWS_MAX = 60
+"""More planned rows than this are no overview."""
 
 
 def plan(args: argparse.Namespace) -> int:
@@ -56,14 +58,17 @@ def _print(found: Record) -> None:
 def _print_timeline(found: Record) -> None:
     planned = [row for row in found["planned"] if row["task"]] + _expected(found["planned"])
     planned.sort(key=lambda row: row["begins_at"] or "")
-    rows = [_running(row) for row in found["running"]] + [_planned(row, found["at"]) for row in planned]
+    shown = [_planned(row, found["at"]) for row in planned[:ROWS_MAX]]
+    rows = [_running(row) for row in found["running"]] + shown
     print()
     if rows:
         table(("WHEN", "TASK", "TITLE", "ACCOUNT", "TIER", "UNTIL THE RESET OF"), rows)
+        if len(planned) > ROWS_MAX:
+            print(f"and {len(planned) - ROWS_MAX} more in these hours (--json has all)")
     else:
         print("nothing runs and nothing is planned" + ("" if found["unplanned"] else ": fleet task add"))
     if found["later"]:
-        print(f"and {found['later']} later than that (--hours)")
+        print(f"and {found['later']} later than that{'' if found['notice'] else ' (--hours)'}")
     if found["unplanned"]:
         names = ", ".join(found["unplanned"][:8])
         more = len(found["unplanned"]) - 8

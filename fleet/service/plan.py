@@ -157,8 +157,15 @@ def _row(fleet: Fleet, row: timeline.Row) -> Record:
 
 
 def _in_order(fleet: Fleet) -> Record:
-    """Without an answer: the same keys, without times."""
-    return {"planned": [_entry(entry) for entry in timeline.by_density(fleet)], "later": 0, "unplanned": []}
+    """Without an answer: the same keys, without times. What is not listed comes later: the ends of long lines, and what
+    waits for other tasks."""
+    ordered = timeline.by_density(fleet)
+    still_to_do = sum(task.state in ("queued", "waiting") for task in fleet.tasks.values())
+    return {
+        "planned": [_entry(entry) for entry in ordered],
+        "later": still_to_do - len(ordered),
+        "unplanned": [],
+    }
 
 
 def _entry(entry: timeline.InOrder) -> Record:

@@ -82,6 +82,29 @@ def test_what_holds_work_back_is_told_with_the_plan(capsys: Printed) -> None:
     assert "r1 keeps 40% of five_hour of box (daily 00:00-24:00), from " in told
 
 
+def test_why_shows_the_arithmetic_and_what_would_change_the_choice(capsys: Printed, repo: Path) -> None:
+    for priority in ("2", "0"):
+        run(capsys, "task", "add", "x", "--repo", str(repo), "--tier", "small", "--priority", priority)
+    lines = run(capsys, "why", "t2").splitlines()
+    assert lines[0] == "t2 is queued: the coordinator isn't running: fleet up"
+    assert lines[-2].startswith("  · box with small: worth 1 × chance ")
+    assert (
+        lines[-1] == "  it would run before the others of its kind if its priority were 3 or more (it is 0)"
+    )
+    found = json.loads(run(capsys, "why", "t2", "--json"))
+    (quote,) = found["quotes"]
+    assert (quote["account"], quote["tier"], quote["taken"], quote["charges"]) == ("box", "small", False, [])
+    assert found["would_change"] == [lines[-1].strip()]
+
+
+def test_a_long_plan_is_cut_short_for_people(capsys: Printed, repo: Path, tmp_path: Path) -> None:
+    entries = "".join(f"[[task]]\nprompt = 'p{n}'\n" for n in range(70))
+    (tmp_path / "many.toml").write_text(f"[defaults]\nrepo = '{repo}'\ntier = 'small'\n{entries}")
+    run(capsys, "task", "add", "--file", str(tmp_path / "many.toml"))
+    assert "and 10 more in these hours (--json has all)" in run(capsys, "plan", "--hours", "168")
+    assert len(json.loads(run(capsys, "plan", "--hours", "168", "--json"))["planned"]) == 70
+
+
 @pytest.mark.parametrize("hours", ["0", "-1", "169", "soon", "nan"])
 def test_hours_that_are_none_are_refused_with_the_usage(hours: str, capsys: Printed) -> None:
     with pytest.raises(SystemExit) as ended:

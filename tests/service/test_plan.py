@@ -188,7 +188,9 @@ def test_without_the_solver_the_order_is_shown_and_what_to_install(
     monkeypatch.setitem(sys.modules, "highspy", None)
     read(home, used=0.2)
     plain, dear, alien = add(home, repo), add(home, repo, priority=3), add(home, repo, tier="fable")
+    add(home, repo, after=[dear])
     found = plan.plan(home)
+    assert found["later"] == 1, "what waits for another comes after it"
     assert "pip install" in found["notice"] and found["prices"] is None
     assert [row["task"] for row in found["planned"]] == [dear, plain, alien]
     assert [row["begins_at"] for row in found["planned"]] == [None] * 3
@@ -205,6 +207,8 @@ def test_looking_takes_no_lock_and_changes_nothing(home: Home, repo: Path) -> No
         found = plan.plan(home)
     assert store.load() == before
     store.close()
+    assert found["coordinator"] is not None, "who holds the home is seen, and its own hosts count"
+    assert found["placements"] == []
     json.dumps(found)
 
 
