@@ -43,7 +43,7 @@ def remaining(fleet: Fleet, task: Task, tier: str) -> Expected:
         if attempt.tier != tier:
             return expected(fleet, task.spec, tier)
         work += work_of(attempt.used)
-        ms += max(0, fleet.now_ms - attempt.started_ms)
+        ms += attempt.ms_at(fleet.now_ms)
     return _left(fleet, task.spec, tier, work, ms)
 
 
@@ -98,7 +98,7 @@ def learn(draft: Draft, task: Task, attempt: Attempt, *, won: bool) -> None:
     work, ms = task.tier_work, float(task.tier_ms)
     if attempt.id in draft.attempts:
         work += work_of(attempt.used)
-        ms += max(0, draft.now_ms - attempt.started_ms)
+        ms += attempt.ms_at(draft.now_ms)
     measured = work > 0.0 and ms > 0.0
     for key in experience.keys(task.spec, attempt.tier):
         draft.put(

@@ -158,7 +158,9 @@ class Task:
         """Its place in the line, a total order: the nearer deadline, then value for its size, older ones counting more
         (`AGE_DOUBLES_MS`), then first come."""
         spec = self.spec
-        density = log2(max(spec.worth + self.unlocks, WORTH_MIN) / spec.size) - self.created_ms / AGE_DOUBLES_MS
+        density = (
+            log2(max(spec.worth + self.unlocks, WORTH_MIN) / spec.size) - self.created_ms / AGE_DOUBLES_MS
+        )
         return (0 if self.late else spec.deadline_ms or 0, -density, self.number, self.id)
 
 
@@ -173,6 +175,8 @@ def is_timed(line: str) -> bool:
 Rank = tuple[int, float, int, str]
 Queue = Mapping[str, tuple[Rank, ...]]
 NEVER_MS = 1 << 62
+ATTEMPT_MS_MAX = 86_400_000
+"""Hardly any attempt runs for so long (`fleet up --attempt-timeout`: six hours by default)."""
 WORTH_MIN = 1e-9
 AGE_DOUBLES_MS = 7 * 86_400_000
 """A task that has waited so long counts twice (`worth`)."""
@@ -224,6 +228,12 @@ class Attempt:
     def used(self) -> Tokens:
         """All tokens so far, those of the running turn included."""
         return self.tokens + self.running_tokens + self.answer_tokens
+
+    def ms_at(self, now_ms: int) -> int:
+        """How long it has run. Longer than any attempt may, or less than nothing, says a clock that was put right while
+        it ran: then it counts as nothing, or a class's time would be learned as years."""
+        ms = now_ms - self.started_ms
+        return ms if 0 <= ms <= ATTEMPT_MS_MAX else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,7 +157,7 @@ def end(draft: Draft, attempt: Attempt, reason: str, detail: str) -> None:
             spent_usd=task.spent_usd + (attempt.cost_usd or 0.0),
             # What a tier took that has failed is no part of what the next one takes.
             tier_work=task.tier_work + work_of(attempt.used) * (reason != "escalated"),
-            tier_ms=task.tier_ms + max(0, draft.now_ms - attempt.started_ms) * (reason != "escalated"),
+            tier_ms=task.tier_ms + attempt.ms_at(draft.now_ms) * (reason != "escalated"),
         )
     )
     if reason != "cancelled" and not _is_of_the_host(attempt, reason):

@@ -17,7 +17,7 @@ from fleet.core.learned import Experience
 from fleet.core.model import Fleet, Task, TaskSpec
 from fleet.core.policy import STRATEGIES, Policy
 from fleet.core.tokens import Tokens
-from tests.core.story import START_MS, Story, account, reading, spec
+from tests.core.story import HOUR_MS, START_MS, Story, account, reading, spec
 
 MINUTE_MS = 60_000
 
@@ -37,6 +37,9 @@ def told(fleet: Fleet, what: TaskSpec, tier: str, amounts: list[tuple[float, boo
 def begun(work: float, ms: int = 0, **but: object) -> Task:
     task = Task("t1", 1, spec(), START_MS, "queued", tier_work=work, tier_ms=ms)
     return replace(task, **but)  # type: ignore[arg-type]
+
+
+DAY_MS = 24 * HOUR_MS
 
 
 def test_before_anything_is_learned_a_task_takes_what_a_typical_one_is_taken_to_need() -> None:
@@ -127,6 +130,20 @@ def test_verified_work_is_learned_for_tier_kind_and_project_with_the_worker_s_ow
         assert exp(one.log_work) == pytest.approx(25_000)
         assert exp(one.log_ms) == pytest.approx(5 * MINUTE_MS)
         assert (one.count, one.won, one.lost) == (1.0, 1.0, 0.0)
+
+
+@pytest.mark.parametrize("days", [400, -400])
+def test_a_clock_that_is_put_while_a_worker_runs_teaches_nothing_of_its_time(days: int) -> None:
+    story = Story(account("a"))
+    before = costs.expected(story.fleet, spec(), "sonnet").ms
+    story.add()
+    story.opened()
+    story.answer()
+    story.now_ms += days * DAY_MS
+    assert costs.remaining(story.fleet, story.task(), "sonnet").ms == pytest.approx(before, rel=0.5)
+    story.finish()
+    story.check()
+    assert costs.expected(story.fleet, spec(), "sonnet").ms == pytest.approx(before, rel=0.5)
 
 
 def test_running_work_is_committed_against_every_bucket_it_draws_on() -> None:
