@@ -64,6 +64,7 @@ def test_what_only_reads_works_without_a_coordinator(household: MakeHousehold) -
         "troubles": [],
         "workers": [],
         "hosts": [],
+        "breaker": None,
         "coordinator": None,
     }
     assert house.json("task", "list") == [] and house.json("account", "list") == []

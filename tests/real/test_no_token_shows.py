@@ -95,11 +95,13 @@ def test_planted_tokens_never_appear(household: MakeHousehold) -> None:
     watch = Watch()
     with watch.on():
         for name in ("first", "second"):
-            house.add_account(name, token=TOKENS[name])
+            house.add_account(name, "--tier-map", "sonnet=sonnet", token=TOKENS[name])
         house.add_account("key", "--tier-map", "opus=opus", kind="api-key", token=TOKENS["key"])
+        # Only the key has the tier, and it is worth its bill.
+        on_the_key = ("--tier", "opus,sonnet", "--value", "100")
         tasks = [
             house.add_task(prompt(name), "--allow-tool", "Bash", *more)
-            for name, *more in (("moving",), ("expired",), ("keyed", "--tier", "opus,sonnet"))
+            for name, *more in (("moving",), ("expired",), ("keyed", *on_the_key))
         ]
         with house.coordinator():
             house.wait_for(lambda: house.double.turns, "no request")
