@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -63,7 +64,9 @@ def plan(home: Home, *, hours: float = 12.0, workers: int = WORKERS) -> Record:
 
 
 def _outlook(home: Home, workers: int) -> Outlook:
-    fleet, process = snapshot(home), coordinator(home.root)
+    # The snapshot of a home without a database has no time.
+    fleet = replace(snapshot(home), now_ms=time.time_ns() // 1_000_000)
+    process = coordinator(home.root)
     if process is None:
         memory = LocalHost(home.runs, fleet.home_id).memory_free_bytes()
         here = Host("local", workers, memory, fleet.now_ms)

@@ -15,15 +15,14 @@ from fleet.store.sqlite import SqliteStore
 def snapshot(home: Home) -> Fleet:
     """As of now: what has reset since the last commit counts as reset. A home without a database, or whose database is
     just being made, is empty. Raises StoreUnreadable."""
-    now_ms = time.time_ns() // 1_000_000
     if not home.database.exists():
-        return Fleet(now_ms=now_ms)
+        return Fleet()
     try:
         store = SqliteStore(home.database, read_only=True)
     except StoreUnmade:
-        return Fleet(now_ms=now_ms)
+        return Fleet()
     try:
-        return replace(store.load().fleet, now_ms=now_ms)
+        return replace(store.load().fleet, now_ms=time.time_ns() // 1_000_000)
     finally:
         store.close()
 
