@@ -16,7 +16,8 @@ class Prices:
     one worker's place for an hour, by account; `hosts` the same for a place on any host. `edges`: the later planning
     periods' starts; `later[tier][n]` what a unit of work with that tier costs in the period that begins at `edges[n]`,
     `places[tier][n]` what an hour of a worker's place does then. `unlocks`: what the tasks that wait for a task are
-    worth beyond what they cost, by the task's id; the core takes it over into the tasks. `source`: "programme" (dual values of the linear programme) or "greedy".
+    worth beyond what they cost, by the task's id; the core takes it over into the tasks. `source`: "programme" (dual
+    values of the linear programme) or "greedy".
     """
 
     at_ms: int

@@ -7,7 +7,8 @@ It is the optimum of a linear programme in which every simplification relaxes:
   after the arrival; but nothing is in time that could not be if it ran alone from its arrival on, after its parents;
 - a child is done at most in the part that each parent is;
 - work in a period may use any window that the period overlaps. Of windows that begin on first use, no more are used up
-  to any time than can have begun by then, and no more in a row of 1, 2, 4 … periods than that time can overlap;
+  to any time than can have begun by then, and no more in a row of 1, 2, 4 … periods than that time can overlap and all
+  places of the account use in it;
 - a work unit of a tier takes the fewest hours of a worker that it takes in any job.
 
 Divided as in `programme`: what is done and who serves it meet only in balances, and jobs with the same first and last
@@ -20,12 +21,14 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
-from math import ceil, inf
+from itertools import pairwise
+from math import inf
 from time import perf_counter
 
 from fleet.planning.sheet import Sheet
 
 PERIODS = 24
+DAY_H = 24.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,8 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Everything that happens. `workers`: places for workers on all hosts, None without a limit."""
+    """Everything that happens. `workers`: places for workers on all hosts, None without a limit. A job draws in `parts`
+    equal parts, each when it is done."""
 
     jobs: tuple[Job, ...]
     sources: tuple[Source, ...]
@@ -101,6 +105,7 @@ class Known:
     horizon_h: float
     workers: int | None = None
     drawn: tuple[Drawn, ...] = ()
+    parts: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +134,9 @@ class Relaxation:
     """The sheet of the bound. Work is counted in `unit` work units, value in `scale`."""
 
     def __init__(self, known: Known, periods: int) -> None:
-        self.known, self.count = known, periods
-        self.edges = [known.horizon_h * n / periods for n in range(periods + 1)]
+        self.known = known
+        self.edges = _edges(known, periods)
+        self.count = len(self.edges) - 1
         self.sheet = Sheet()
         options = [option for job in known.jobs for option in job.options]
         works = sorted(option.work for option in options if option.work > 0.0)
@@ -200,10 +206,12 @@ class Relaxation:
             column = self.sheet.columns([0.0] * length)
             self.sheet.run(row, column, length, -1.0, row_step=0)
             self.sheet.run(balances[group, tier] + first, column, length, 1.0)
-        hours = self.known.horizon_h / self.count
-        places = {s.name: self.sheet.rows([s.concurrency * hours] * self.count) for s in self.known.sources}
+        lengths = [ends - begins for begins, ends in pairwise(self.edges)]
+        places = {
+            s.name: self.sheet.rows([s.concurrency * hours for hours in lengths]) for s in self.known.sources
+        }
         workers = self.known.workers
-        hosts = None if workers is None else self.sheet.rows([workers * hours] * self.count)
+        hosts = None if workers is None else self.sheet.rows([workers * hours for hours in lengths])
         meters = {meter.name: (meter, self._meter(meter)) for meter in self.known.meters}
         for (group, tier), row in balances.items():
             for name in group:
@@ -251,20 +259,21 @@ class Relaxation:
     def _on_first_use(self, meter: Meter, drawn: list[tuple[float, float]]) -> int:
         """Sums up what is used by the end of each period: the sum before goes into each period's row."""
         share_row = self.sheet.rows([0.0] * self.count)
+        fastest = self._fastest(meter)
         first, by_then = self.sheet.column_count, []
         for n, ends in enumerate(self.edges[1:]):
             taken = sum(amount for at, amount in drawn if at < ends)
-            by_then.append(max(_begun_by(meter, ends) - taken, 0.0))
+            by_then.append(max(_begun_by(meter, ends, fastest) - taken, 0.0))
             total = self.sheet.columns([0.0], by_then[n])
             self.sheet.run(share_row + n, total, 1, -1.0)
             if n + 1 < self.count:
                 self.sheet.run(share_row + n + 1, total, 1, 1.0)
         length = 1
         while length < self.count:
-            for n in range(length, self.count, length):
-                last = min(n + length, self.count) - 1
+            for n in range(1, self.count - length + 1):
+                last = n + length - 1
                 begins, ends = self.edges[n], self.edges[last + 1]
-                within = _overlapping(meter, begins, ends)
+                within = _overlapping(meter, ends - begins, fastest)
                 if within < by_then[last]:
                     taken = sum(amount for at, amount in drawn if begins <= at < ends)
                     row = self.sheet.rows([max(within - taken, 0.0)])
@@ -273,18 +282,76 @@ class Relaxation:
             length *= 2
         return share_row
 
+    def _fastest(self, meter: Meter) -> Fastest:
+        places = sum(source.concurrency for source in self.known.sources if meter.name in source.meters)
+        paces = [
+            weight / self.pace[tier] if self.pace[tier] > 0.0 else inf
+            for tier, weight in meter.weights.items()
+            if tier in self.pace
+        ]
+        parts = [
+            option.work * meter.weights[option.tier] / self.known.parts
+            for job in self.known.jobs
+            for option in job.options
+            if option.tier in meter.weights
+        ]
+        mine = [each for each in self.known.drawn if each.meter == meter.name]
+        persons = max((_within_an_hour(mine, each.at_h) for each in mine), default=0.0)
+        return Fastest(
+            (places * max(paces, default=0.0) + persons) / meter.capacity,
+            (places * max(parts, default=0.0) + persons) / meter.capacity,
+        )
 
-def _begun_by(meter: Meter, hours: float) -> float:
-    """How many windows' worth can have been used by then, when one begins as soon as the last has ended."""
+
+@dataclass(frozen=True, slots=True)
+class Fastest:
+    """The most of a meter that the places of the accounts that draw on it, and persons besides, use: in an hour, and at
+    once, because the parts of a job are drawn when they are done."""
+
+    an_hour: float
+    at_once: float
+
+    def within(self, hours: float) -> float:
+        return self.an_hour * hours + self.at_once if hours > 0.0 else 0.0
+
+
+def _within_an_hour(drawn: list[Drawn], begins: float) -> float:
+    return sum(each.amount for each in drawn if begins <= each.at_h < begins + 1.0)
+
+
+def _edges(known: Known, periods: int) -> list[float]:
+    """Periods of one length, divided where a long window on the clock ends: either side's use is told apart."""
+    even = {known.horizon_h * n / periods for n in range(periods + 1)}
+    for meter in known.meters:
+        if meter.fixed and meter.length_h >= DAY_H:
+            ends = meter.length_h if meter.first_reset_h is None else meter.first_reset_h
+            while ends < known.horizon_h:
+                even.add(ends)
+                ends += meter.length_h
+    return sorted(even)
+
+
+def _begun_by(meter: Meter, hours: float, fastest: Fastest) -> float:
+    """How many windows' worth can have been used by then, when one begins as soon as the last has ended. The last one
+    only as far as the places use it in the time it has run."""
     left, running = 1.0 - meter.used / meter.capacity, meter.first_reset_h
     if running is None:
-        return left + ceil(hours / meter.length_h) - 1.0
-    return left + (float(ceil((hours - running) / meter.length_h)) if hours > running else 0.0)
+        left, running = left - 1.0, 0.0
+    if hours <= running:
+        return left
+    whole, rest = divmod(hours - running, meter.length_h)
+    return left + whole + min(1.0, fastest.within(rest))
 
 
-def _overlapping(meter: Meter, begins: float, ends: float) -> float:
-    """How many windows a period can overlap at most, wherever they begin."""
-    return ceil((ends - begins) / meter.length_h) + 1.0
+def _overlapping(meter: Meter, hours: float, fastest: Fastest) -> float:
+    """How many windows' worth can be used at most in so many hours, wherever windows begin.
+
+    Between the first and the last that the period overlaps there are whole ones, one after the other. Either those are
+    as many as fit, q: then the first and the last overlap it by the rest of the time together, and no more of them is
+    used than the places use in that time. Or they are q − 1, and with the first and the last q + 1.
+    """
+    whole, rest = divmod(hours, meter.length_h)
+    return whole + max(1.0, min(2.0, fastest.within(rest)))
 
 
 def _fewest_hours(options: list[Option]) -> dict[str, float]:

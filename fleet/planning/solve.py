@@ -57,7 +57,7 @@ def _differs(fleet: Fleet, unlocks: Mapping[str, float]) -> bool:
 
 def _solved(fleet: Fleet, time_limit_s: float, until_ms: int | None, periods: Periods | None) -> Answer:
     if periods is None:
-        periods = Periods() if until_ms is None else Periods.until((until_ms - fleet.now_ms) / HOUR_MS)
+        periods = Periods.of(fleet, until_ms)
     programme = Programme(fleet, periods, classes_of(fleet, periods))
     solved = programme.sheet.solve(time_limit_s)
     prices = _prices(programme, solved)

@@ -11,7 +11,7 @@ from fleet.simulate.cases import Case, draw
 from fleet.simulate.clairvoyant import clairvoyant
 from fleet.simulate.picture import picture as picture_of
 from fleet.simulate.policies import POLICIES
-from fleet.simulate.run import run_case
+from fleet.simulate.run import START_MS, Planner, run_case
 from fleet.simulate.scenario import read
 from fleet.simulate.score import Score, score
 
@@ -38,10 +38,15 @@ def simulated(path: Path, policy: str, seed: int, *, picture: bool) -> Simulated
         raise UnknownPolicy(f"there is no policy “{policy}”; there are: {', '.join(POLICIES)}")
     case = draw(read(path), seed)
     bound, notice = _bound(case)
-    planner = partial(plan, time_limit_s=PLANNING_S) if policy == "fleet" and bound is not None else None
+    planner = planner_of(case) if policy == "fleet" and bound is not None else None
     record = run_case(case, POLICIES[policy](), policy=policy, planner=planner)
     result = score(record, bound)
     return Simulated(result, notice, picture_of(record, result) if picture else "")
+
+
+def planner_of(case: Case) -> Planner:
+    """Plans to the scenario's end, because nothing after it is counted."""
+    return partial(plan, time_limit_s=PLANNING_S, until_ms=START_MS + case.scenario.horizon)
 
 
 def _bound(case: Case) -> tuple[float | None, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fleet.core.worth import LATE
 from fleet.planning import bound
 from fleet.simulate.cases import Case, Job
+from fleet.simulate.run import ANSWERS
 from fleet.simulate.scenario import Account, Bucket
 from fleet.simulate.spans import HOUR_MS
 
@@ -31,6 +32,7 @@ def known(case: Case) -> bound.Known:
         meters=tuple(_meter(account, bucket) for account in scenario.accounts for bucket in account.buckets),
         horizon_h=scenario.horizon / HOUR_MS,
         workers=scenario.workers,
+        parts=ANSWERS,
         drawn=tuple(
             bound.Drawn(
                 _meter_name(account, bucket),
