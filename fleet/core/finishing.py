@@ -177,7 +177,6 @@ def landed(draft: Draft, task: Task, commit: str | None) -> None:
     attempt = draft.attempts.get(task.attempt or "")
     if attempt is None:
         remove_worktree(draft, task.id)
-    draft.settle = True
 
 
 def _release_dependants(draft: Draft, landed_id: str) -> None:
@@ -185,3 +184,4 @@ def _release_dependants(draft: Draft, landed_id: str) -> None:
         if all(draft.tasks[t].state == "landed" for t in waiting.after):
             draft.put_task(replace(waiting, state="queued"))
             draft.note("info", "everything it waits for has landed", task=waiting.id)
+            draft.settle = True

@@ -24,4 +24,5 @@ def worktree_removed(draft: Draft, event: WorktreeRemoved) -> None:
     draft.put_worktree(replace(worktree, state="removed", preserved=event.preserved))
     kept = f"; uncommitted work is kept in {event.preserved}" if event.preserved else ""
     draft.note("info", f"worktree removed{kept}", task=event.task)
-    draft.settle = True
+    if draft.tasks[event.task].state == "queued":
+        draft.settle = True  # it was held back until now

@@ -9,7 +9,7 @@ from fleet.core import costs, headroom, reserving
 from fleet.core.costs import Expected
 from fleet.core.limits import Ledger
 from fleet.core.model import Account, Bucket, Fleet, bucket_key
-from fleet.core.rates import rate
+from fleet.core.rates import Estimates
 
 OVERLAP = 0.5
 """How much of a task's mean cost must still be left in a bucket of which nothing is kept: the session of one that does
@@ -50,6 +50,7 @@ class Capacity:
         self._committed = costs.committed(fleet)
         self._left: dict[str, Left] = {}
         self._short: dict[tuple[str, str], Expected] = {}
+        self._estimates: dict[str, Estimates] = {}
         self._draws: dict[tuple[str, str], tuple[tuple[Left, float], ...]] = {}
 
     def draws(self, account: Account, tier: str) -> tuple[tuple[Left, float], ...]:
@@ -57,10 +58,15 @@ class Capacity:
         key = (account.name, tier)
         if key not in self._draws:
             self._draws[key] = tuple(
-                (self._of(bucket), rate(self._fleet, account.pool, bucket.name, tier))
+                (self._of(bucket), self._rate(bucket, tier))
                 for bucket in headroom.drawn_on(self._fleet, account, tier)
             )
         return self._draws[key]
+
+    def _rate(self, bucket: Bucket, tier: str) -> float:
+        if bucket.name not in self._estimates:
+            self._estimates[bucket.name] = Estimates(self._fleet.rates, self._fleet.policy, bucket.name)
+        return self._estimates[bucket.name].of(bucket.pool, tier)
 
     def _of(self, bucket: Bucket) -> Left:
         key = bucket_key(bucket.pool, bucket.name)

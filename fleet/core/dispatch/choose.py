@@ -19,8 +19,10 @@ from fleet.core.dispatch.feasible import (
     any_account_gives,
     backs_off_until,
     beyond_means,
+    crowded,
     held_back,
     refusal,
+    standing,
     warm_account,
 )
 from fleet.core.dispatch.price import Bid, Market, Quote
@@ -95,6 +97,7 @@ class Round:
         self._accounts = [a for a in fleet.accounts.values() if a.state != "removed"]
         self._taken = 0
         self._placed: set[str] = set()
+        self._open: dict[str, list[tuple[str, frozenset[str]]]] = {}
         self._order: dict[str, tuple[Account, ...]] = {}
 
     def best_of(self, line: str) -> Offer | None:
@@ -124,15 +127,28 @@ class Round:
     def _places(self, line: str) -> list[tuple[str, list[Account]]]:
         """The tiers and the accounts, in the order in which they are tried, that have a place for tasks of the line:
         these are the same for all of them."""
-        task = self.fleet.tasks[self.fleet.queue[line][0][3]]
-        warm = warm_account(self.fleet, self.room, task)
+        if line not in self._open:
+            self._open[line] = self._opened(self.fleet.tasks[self.fleet.queue[line][0][3]])
         found = []
-        for tier in allowed(self.fleet, task):
-            accounts = self._by_price(tier) if warm is None else (warm,)
-            able = [a for a in accounts if refusal(self.fleet, self.room, task, a, tier) is None]
+        for tier, names in self._open[line]:
+            able = [
+                a for a in self._by_price(tier) if a.name in names and crowded(self.room, a, tier) is None
+            ]
             if able:
                 found.append((tier, able))
         return found
+
+    def _opened(self, task: Task) -> list[tuple[str, frozenset[str]]]:
+        """The tiers that a task may use, each with the accounts that are open to it in this round."""
+        warm = warm_account(self.fleet, self.room, task)
+        accounts = self._accounts if warm is None else [warm]
+        return [
+            (
+                tier,
+                frozenset(a.name for a in accounts if standing(self.fleet, self.room, task, a, tier) is None),
+            )
+            for tier in allowed(self.fleet, task)
+        ]
 
     def _offer(self, task: Task, places: list[tuple[str, list[Account]]]) -> tuple[Offer | None, bool]:
         """The best placement of the task that is acceptable; and whether all that speaks against it is the price."""

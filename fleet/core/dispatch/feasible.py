@@ -48,12 +48,17 @@ class Placement:
 
 def refusal(fleet: Fleet, room: Room, task: Task, account: Account, tier: str) -> Refusal | None:
     """The first reason against `task` on `account` with `tier` but for capacity, None when there is none."""
+    return standing(fleet, room, task, account, tier) or crowded(room, account, tier)
+
+
+def standing(fleet: Fleet, room: Room, task: Task, account: Account, tier: str) -> Refusal | None:
+    """The first reason that stays for the whole round, and is the same for all tasks of a line."""
     return (
         closed(room, account, tier)
         or _not_for_project(fleet, task, account, tier)
         or _warm_elsewhere(fleet, room, task, account, tier)
-        or _crowded(room, account, tier)
-    ) or _busy(fleet, account, tier)
+        or _busy(fleet, account, tier)
+    )
 
 
 def beyond_means(
@@ -128,7 +133,7 @@ def _warm_elsewhere(fleet: Fleet, room: Room, task: Task, account: Account, tier
     return Refusal(account.name, tier, f"its session stays on {warm.name}, where its cache is warm")
 
 
-def _crowded(room: Room, account: Account, tier: str) -> Refusal | None:
+def crowded(room: Room, account: Account, tier: str) -> Refusal | None:
     if not room.account_is_full(account):
         return None
     workers, limit = room.workers_on(account), room.limit_of(account)
