@@ -49,6 +49,7 @@ def build() -> Parser:
     _group(commands, "reserve", "capacity that is kept for you", _reservations)
     _group(commands, "limit", "what may be spent, and what is never touched", _limits)
     _group(commands, "project", "weights, accounts and tiers of projects", _projects)
+    _group(commands, "tier", "the ordering of the tiers", _tiers)
     _add(commands, "strategy", "what counts most", "fleet.cli.policy:strategy", _strategy, _json)
     _breaker(_add(commands, "breaker", "whether work may start at all", "fleet.cli.policy:breaker", _json))
     return parser
@@ -96,9 +97,14 @@ def _hours(text: str) -> float:
 
 
 def _simulate(parser: Parser) -> None:
-    parser.add_argument("--scenario", required=True, metavar="FILE", help="TOML or JSON, see docs/simulate.md")
     parser.add_argument(
-        "--policy", default="fleet", metavar="NAME", help="fleet, or a peer's to compare with (default: fleet)"
+        "--scenario", required=True, metavar="FILE", help="TOML or JSON, see docs/simulate.md"
+    )
+    parser.add_argument(
+        "--policy",
+        default="fleet",
+        metavar="NAME",
+        help="fleet, or a peer's to compare with (default: fleet)",
     )
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="draws what is random (default 1)")
     parser.add_argument("--picture", metavar="FILE.svg", help="draw each account's week")
@@ -331,6 +337,22 @@ def _project_set(parser: Parser) -> None:
     )
     parser.add_argument("--account", action="append", default=[], metavar="A", help="only on these accounts")
     parser.add_argument("--tier", action="append", default=[], metavar="TIER", help="only with these tiers")
+
+
+def _tiers(commands: argparse._SubParsersAction[Parser]) -> None:
+    _add(commands, "list", "list the tiers, the least capable first", "fleet.cli.tier:listing", _json)
+    _add(commands, "set", "add a tier, or change one", "fleet.cli.tier:set_", _name, _tier, _json)
+    _add(commands, "remove", "let auto choose it no longer", "fleet.cli.tier:remove", _name, _json)
+
+
+def _tier(parser: Parser) -> None:
+    parser.description = "Add a tier as the most capable, or change one where it stands."
+    parser.add_argument(
+        "--weight", type=float, metavar="W", help="what a unit of work costs with it, relative to the others"
+    )
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--after", metavar="OTHER", help="as the next more capable one than that")
+    where.add_argument("--first", action="store_true", help="as the least capable one")
 
 
 def _strategy(parser: Parser) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fleet.core.model import Account, TaskSpec
-from fleet.core.policy import Floor, Limit, Project, Reservation, Strategy
+from fleet.core.policy import Floor, Limit, Project, Reservation, Strategy, Tier
 from fleet.core.prices import Prices
 from fleet.core.tokens import Tokens
 
@@ -121,6 +121,13 @@ class LimitRemoved(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StrategySet(Event):
     strategy: Strategy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TiersSet(Event):
+    """The whole ordering, the least capable first, in place of the one before."""
+
+    tiers: tuple[Tier, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -420,5 +427,6 @@ Person = (
     | FloorAdded
     | LimitRemoved
     | StrategySet
+    | TiersSet
     | BreakerSet
 )

@@ -1,4 +1,4 @@
-"""What persons lay down: projects, reservations, limits, floors, the strategy, the breaker."""
+"""What persons lay down: projects, reservations, limits, floors, the strategy, the tiers, the breaker."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from fleet.core.events import (
     ReservationAdded,
     ReservationRemoved,
     StrategySet,
+    TiersSet,
 )
 from fleet.core.limits import in_words
 from fleet.core.model import Account
 from fleet.core.people import Refused
-from fleet.core.policy import AUTO, Limit, Policy, Reservation
+from fleet.core.policy import AUTO, Limit, Policy, Reservation, Tier
 
 
 def project_set(draft: Draft, event: ProjectSet) -> None:
@@ -165,6 +166,29 @@ def strategy_set(draft: Draft, event: StrategySet) -> None:
     draft.set("policy", replace(policy, strategy=event.strategy))
     draft.note("info", f"strategy: {event.strategy.name}")
     draft.settle = True
+
+
+def tiers_set(draft: Draft, event: TiersSet) -> None:
+    """Lays down the ordering, the least capable first. What is not in it, `auto` does not choose."""
+    if not event.tiers:
+        raise Refused("an ordering of no tiers leaves nothing to choose from: keep at least one")
+    for n, tier in enumerate(event.tiers):
+        _refuse_tier(tier)
+        if tier.name in [before.name for before in event.tiers[:n]]:
+            raise Refused(f"the tier {tier.name} is in the ordering twice: name each once")
+    policy: Policy = draft.value("policy")
+    draft.set("policy", replace(policy, tiers=event.tiers))
+    draft.note("info", f"tiers: {' < '.join(f'{tier.name} ({tier.weight:g})' for tier in event.tiers)}")
+    draft.settle = True
+
+
+def _refuse_tier(tier: Tier) -> None:
+    if not tier.name.strip() or tier.name != tier.name.strip() or "," in tier.name:
+        raise Refused(f"{tier.name!r} is no name of a tier: write a word such as opus")
+    if tier.name == AUTO:
+        raise Refused(f"{AUTO} is no tier: it stands for all of the ordering")
+    if not (isfinite(tier.weight) and tier.weight > 0):
+        raise Refused(f"the weight of {tier.name} is {tier.weight:g}: it must be above 0")
 
 
 def breaker_set(draft: Draft, event: BreakerSet) -> None:

@@ -94,6 +94,7 @@ _RULES: dict[type, Callable[[Draft, Any], None]] = {
     events.FloorAdded: ruling.floor_added,
     events.LimitRemoved: ruling.limit_removed,
     events.StrategySet: ruling.strategy_set,
+    events.TiersSet: ruling.tiers_set,
     events.BreakerSet: ruling.breaker_set,
     events.Priced: _priced,
     events.Beat: _beat,

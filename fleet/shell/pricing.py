@@ -39,5 +39,6 @@ def _material(fleet: Fleet) -> tuple[Any, ...]:
     """What changes the problem enough to solve it at once: the work there is, who may do it, what is closed or kept."""
     closed = tuple((key, bucket.refused_until_ms) for key, bucket in sorted(fleet.buckets.items()))
     states = tuple((name, account.state) for name, account in sorted(fleet.accounts.items()))
-    laid_down = (len(fleet.reservations), len(fleet.floors), len(fleet.limits), fleet.policy.strategy.name)
+    policy = (fleet.policy.strategy.name, fleet.policy.tiers)
+    laid_down = (len(fleet.reservations), len(fleet.floors), len(fleet.limits), policy)
     return (fleet.tasks_made, len(fleet.attempts), states, closed, laid_down)

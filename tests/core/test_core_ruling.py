@@ -9,7 +9,7 @@ import pytest
 
 from fleet.core import events
 from fleet.core.people import Refused
-from fleet.core.policy import AUTO, STRATEGIES, Floor, Limit, Project, Reservation, Spent
+from fleet.core.policy import AUTO, STRATEGIES, Floor, Limit, Project, Reservation, Spent, Tier
 from tests.core.story import HOUR_MS, START_MS, Story, account, reading, spec
 
 EVENING = Reservation(
@@ -66,6 +66,16 @@ def test_a_strategy_is_set_and_the_breaker_keeps_its_count_while_it_is_open() ->
     assert story.fleet.policy.breaker == "the month's bill"
     story.tell(events.BreakerSet, why="")
     assert story.fleet.policy.breaker == ""
+
+
+def test_auto_takes_the_cheapest_tier_of_the_ordering_that_was_laid_down_last() -> None:
+    story = Story(*(account(name, tiers=(("haiku", "h"), ("sonnet", "s"))) for name in ("a", "b")))
+    story.tell(events.TiersSet, tiers=(Tier("haiku", 1.0), Tier("sonnet", 3.0)))
+    assert "tiers: haiku (1) < sonnet (3)" in story.notes()
+    story.add(spec(tiers=(AUTO,), kind="execution"))
+    story.tell(events.TiersSet, tiers=(Tier("sonnet", 3.0),))
+    story.add(spec(tiers=(AUTO,), kind="execution"))
+    assert [story.fleet.attempts[name].tier for name in ("t1.1", "t2.1")] == ["haiku", "sonnet"]
 
 
 def spans(*hours: tuple[float, float]) -> tuple[tuple[int, int], ...]:
@@ -126,6 +136,18 @@ REFUSED: list[tuple[type[events.Event], dict[str, Any], str]] = [
     (events.ProjectSet, {"project": Project("x", tiers=(AUTO,))}, "leave them out"),
     (events.StrategySet, {"strategy": replace(STRATEGIES[0], haste=float("nan"))}, "are no strategy"),
     (events.StrategySet, {"strategy": replace(STRATEGIES[0], quantile=1.0)}, "are no strategy"),
+    (events.TiersSet, {"tiers": ()}, "keep at least one"),
+    (
+        events.TiersSet,
+        {"tiers": (Tier("x", 1.0), Tier("y", 1.0), Tier("x", 2.0))},
+        "x is in the ordering twice",
+    ),
+    (events.TiersSet, {"tiers": (Tier("x", 0.0),)}, "weight of x is 0: it must be above 0"),
+    (events.TiersSet, {"tiers": (Tier("x", float("inf")),)}, "weight of x is inf"),
+    (events.TiersSet, {"tiers": (Tier("x", float("nan")),)}, "weight of x is nan"),
+    (events.TiersSet, {"tiers": (Tier(AUTO, 1.0),)}, "auto is no tier"),
+    (events.TiersSet, {"tiers": (Tier(" ", 1.0),)}, "is no name of a tier"),
+    (events.TiersSet, {"tiers": (Tier("a,b", 1.0),)}, "is no name of a tier"),
     (events.BreakerSet, {"faults_max": 0}, "at least 1"),
 ]
 

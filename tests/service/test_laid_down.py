@@ -16,7 +16,7 @@ from fleet.core.model import Account, Fleet
 from fleet.core.policy import Spent
 from fleet.home import Home
 from fleet.ports import Change
-from fleet.service import budgets, policy, projects, reading, reservations, tasks
+from fleet.service import budgets, policy, projects, reading, reservations, tasks, tiers
 from fleet.service.amounts import UnknownAmount, parse_count, parse_share
 from fleet.service.requests import NotDone, stamp, submit
 from fleet.service.reservations import Laid
@@ -195,6 +195,44 @@ def test_a_strategy_is_chosen_and_explained(home: Home) -> None:
     assert [name for name, one in shown.items() if one["chosen"]] == ["after-hours"]
     assert all(one["about"] for one in shown.values())
     assert snapshot(home).policy.strategy.protect == shown["after-hours"]["weights"]["protect"]
+
+
+def ordering(home: Home) -> list[str]:
+    return [one["name"] for one in tiers.tiers(home) if one["place"]]
+
+
+def test_a_tier_is_added_moved_and_taken_out_of_the_ordering(home: Home) -> None:
+    tiers.set_tier(home, "small", weight=0.5, first=True)
+    tiers.set_tier(home, "wise", weight=20)
+    tiers.set_tier(home, "opus", after="haiku")
+    assert ordering(home) == ["small", "local", "haiku", "opus", "sonnet", "opusplan", "fable", "wise"]
+    tiers.set_tier(home, "opus", weight=6)
+    for name in ("small", "local", "haiku", "opusplan", "sonnet"):
+        tiers.remove_tier(home, name)
+    assert tiers.tiers(home) == [
+        {"place": 1, "name": "opus", "weight": 6.0, "accounts": ["key", "work"]},
+        {"place": 2, "name": "fable", "weight": 10.0, "accounts": []},
+        {"place": 3, "name": "wise", "weight": 20.0, "accounts": []},
+        {"place": None, "name": "sonnet", "weight": 3.0, "accounts": ["key", "work"]},
+    ]
+    assert [one.name for one in snapshot(home).policy.tiers] == ["opus", "fable", "wise"]
+
+
+def test_an_ordering_that_cannot_be_meant_is_told(home: Home) -> None:
+    before = ordering(home)
+    with pytest.raises(NotDone, match="new is not in the ordering yet: say what it costs, --weight W"):
+        tiers.set_tier(home, "new")
+    for after in ("nobody", "new"):
+        with pytest.raises(NotDone, match=f"new cannot come after {after}: the other tiers are local, haiku"):
+            tiers.set_tier(home, "new", weight=1, after=after)
+    with pytest.raises(NotDone, match="weight of opus is -1: it must be above 0"):
+        tiers.set_tier(home, "opus", weight=-1)
+    with pytest.raises(NotDone, match="no tier new in the ordering: it has local, haiku"):
+        tiers.remove_tier(home, "new")
+    for name in before[1:]:
+        tiers.remove_tier(home, name)
+    with pytest.raises(NotDone, match="keep at least one"):
+        tiers.remove_tier(home, before[0])
 
 
 def test_the_breaker_is_opened_shown_and_closed(home: Home) -> None:

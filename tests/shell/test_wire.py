@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fleet.core import events
 from fleet.core.model import TaskSpec
-from fleet.core.policy import Floor, Limit, Project, Reservation, Strategy
+from fleet.core.policy import Floor, Limit, Project, Reservation, Strategy, Tier
 from fleet.shell import wire
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
@@ -21,6 +21,7 @@ for kind, numbers in (
     (Reservation, {"amount": FINITE}),
     (Limit, {"amount": FINITE}),
     (Floor, {"share": FINITE}),
+    (Tier, {"weight": FINITE}),
     (Strategy, {"protect": FINITE, "quantile": FINITE, "haste": FINITE}),
 ):
     st.register_type_strategy(kind, st.builds(kind, **numbers))
