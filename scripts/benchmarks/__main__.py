@@ -91,7 +91,8 @@ def as_table(figures: list[Figure]) -> str:
     """Name, value, target, verdict; below each figure what it came from."""
     lines = []
     for one in figures:
-        target = "" if one.target is None else f"≤ {one.target:g} {one.unit}"
+        relation = "≥" if one.more_is_better else "≤"
+        target = "" if one.target is None else f"{relation} {one.target:g} {one.unit}"
         value = f"{one.value:g} {one.unit}"
         lines.append(f"{one.name:<48} {value:>10} {target:>11}  {one.verdict}".rstrip())
         lines += [f"    {key}: {value}" for key, value in one.detail.items()]

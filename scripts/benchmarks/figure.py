@@ -13,7 +13,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One line of the table. Reached when `value` is at most `target`; None is told without a verdict.
+    """One line of the table. Reached when `value` is at most `target`, with `more_is_better` when it is at least that;
+    None is told without a verdict.
 
     `detail` has what the value came from: medians, extremes, counts. Seconds end in `_s`, milliseconds in `_ms`.
     """
@@ -23,12 +24,14 @@ class Figure:
     target: float | None
     unit: str = "×"
     detail: Mapping[str, object] = field(default_factory=dict)
+    more_is_better: bool = False
 
     @property
     def verdict(self) -> str:
         if self.target is None:
             return ""
-        return "reached" if self.value <= self.target else "NOT REACHED"
+        reached = self.value >= self.target if self.more_is_better else self.value <= self.target
+        return "reached" if reached else "NOT REACHED"
 
 
 @dataclass(frozen=True, slots=True)

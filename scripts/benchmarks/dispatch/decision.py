@@ -1,19 +1,21 @@
-"""How long a decision takes: one step that places a task, and one where nothing can be placed, by length of queue.
+"""How long a decision takes: one step that places a task, without and with prices, and one where nothing can be placed,
+by length of queue.
 
 The engine's time for one event on a store in memory, and the exponent of growth fitted over the lengths (1 is linear).
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from time import process_time_ns
 
+from benchmarks.dispatch.growth import exponent
 from benchmarks.figure import Figure, Options
 from fleet.core import events
 from fleet.core.model import Account, Attempt, Bucket, Fleet, Host, Task, TaskSpec, bucket_key, queue_of
 from fleet.engine import Engine
+from fleet.planning import plan
 from fleet.sim.memory_store import Memory, MemoryStore
 
 LENGTHS = (100, 1_000, 10_000)
@@ -21,6 +23,7 @@ ACCOUNTS = 20
 TIERS = ("haiku", "sonnet", "opus")
 NOW_MS = 1_760_000_000_000
 ROUNDS = 15
+PLANNING_S = 60.0
 TARGET_MS = 10.0
 EXPONENT_MAX = 1.15
 """n log n from 100 to 10,000 tasks grows 200-fold: log 200 / log 100."""
@@ -96,6 +99,11 @@ def one_place(fleet: Fleet) -> Fleet:
     return replace(fleet, hosts={"here": Host("here", workers_max=1, memory_free_bytes=10**13)})
 
 
+def priced(fleet: Fleet) -> Fleet:
+    """The fleet with the prices of a plan, as it has them between two plans."""
+    return replace(fleet, prices=plan(fleet, time_limit_s=PLANNING_S))
+
+
 def half_closed(fleet: Fleet) -> Fleet:
     """The even accounts have no place left, so that each session on them has to wait, and every task is looked at."""
     tied = replace(fleet.tasks["t1"], spec=replace(fleet.tasks["t1"].spec, tiers=("opus",)))
@@ -119,19 +127,12 @@ def _worker(attempt_id: str, account: str) -> Attempt:
 
 CASES: dict[str, Callable[[int], Fleet]] = {
     "places one": lambda length: one_place(fleet_of(length, full=False, classes=True)),
+    "places one, priced": lambda length: priced(one_place(fleet_of(length, full=False, classes=True))),
     "no account gives": lambda length: fleet_of(length, full=True, classes=True),
     "every task looked at, none placed": lambda length: half_closed(
         fleet_of(length, full=False, classes=True)
     ),
 }
-
-
-def exponent(lengths: Sequence[int], took_ms: Sequence[float]) -> float:
-    """The slope of log(time) over log(length), by least squares."""
-    xs, ys = [math.log(n) for n in lengths], [math.log(t) for t in took_ms]
-    mean_x, mean_y = sum(xs) / len(xs), sum(ys) / len(ys)
-    over = sum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys, strict=True))
-    return over / sum((x - mean_x) ** 2 for x in xs)
 
 
 def measure(options: Options) -> list[Figure]:

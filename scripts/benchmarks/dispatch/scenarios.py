@@ -1,0 +1,69 @@
+"""The scenarios that the engine's decisions are measured on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from benchmarks.figure import Options
+from fleet.simulate.cases import Case, draw
+from fleet.simulate.generate import Family, Shape, generate, shape
+
+DRAWN: dict[Family, int] = {"known": 20, "arriving": 20, "chances": 8}
+"""So many of each family, seeds from 0."""
+
+FEW_TASKS = (
+    Shape(load=0.5, accounts=1, tiers=3, tasks=50, chained=0.2, due=0.2, persons=False),
+    Shape(load=1.0, accounts=1, tiers=4, tasks=100, chained=0.2, due=0.2, persons=False),
+    Shape(load=1.0, accounts=2, tiers=4, tasks=200, chained=0.2, due=0.2, persons=False),
+)
+"""The seeds after those drawn: no drawn shape has fewer than 250 tasks, and large ones are harder to fit. One takes
+about a tenth of a window."""
+
+DEMANDED: tuple[Family, ...] = ("known", "arriving")
+"""Families with a demanded share. With `chances` the bound knows which tier will succeed, and no policy can."""
+
+CLOSELY = ("known-6", "known-11", "known-16", "arriving-1", "arriving-2", "arriving-16")
+"""Looked at more closely; each of its tasks is cut into pieces there, so these are the drawn ones with few tasks."""
+
+QUICK = Shape(load=1.0, accounts=2, tiers=3, tasks=60, chained=0.2, due=0.2, persons=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """`few`: its tasks are few and large."""
+
+    family: Family
+    seed: int
+    shape: Shape
+    few: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.family}-{self.seed}"
+
+    @property
+    def about(self) -> str:
+        s = self.shape
+        return f"load {s.load:g}, accounts {s.accounts}, tiers {s.tiers}, tasks {s.tasks}"
+
+    def case(self) -> Case:
+        return draw(generate(self.family, self.seed, self.shape), self.seed)
+
+
+def settings(options: Options) -> list[Setting]:
+    if options.quick:
+        shapes = (QUICK, replace(QUICK, persons=False))
+        return [Setting(family, seed, shapes[seed]) for family in DRAWN for seed in range(2)]
+    drawn = [Setting(family, seed, shape(family, seed)) for family in DRAWN for seed in range(DRAWN[family])]
+    few = [
+        Setting(family, DRAWN[family] + n, FEW_TASKS[n], few=True)
+        for family in DEMANDED
+        for n in range(len(FEW_TASKS))
+    ]
+    return drawn + few
+
+
+def closely(settings: Sequence[Setting]) -> list[Setting]:
+    """Of a quick run the first that is known."""
+    return [setting for setting in settings if setting.name in CLOSELY] or list(settings[:1])
