@@ -48,7 +48,7 @@ def build() -> Parser:
     _group(commands, "worktree", "where the work lies", _worktrees)
     _group(commands, "reserve", "capacity that is kept for you", _reservations)
     _group(commands, "limit", "what may be spent, and what is never touched", _limits)
-    _group(commands, "project", "weights, accounts and tiers of projects", _projects)
+    _group(commands, "project", "weights, accounts, tiers and workers of projects", _projects)
     _group(commands, "tier", "the ordering of the tiers", _tiers)
     _add(commands, "strategy", "what counts most", "fleet.cli.policy:strategy", _strategy, _json)
     _breaker(_add(commands, "breaker", "whether work may start at all", "fleet.cli.policy:breaker", _json))
@@ -337,6 +337,7 @@ def _project_set(parser: Parser) -> None:
     )
     parser.add_argument("--account", action="append", default=[], metavar="A", help="only on these accounts")
     parser.add_argument("--tier", action="append", default=[], metavar="TIER", help="only with these tiers")
+    parser.add_argument("--workers", type=_positive, metavar="N", help="at most so many workers at once")
 
 
 def _tiers(commands: argparse._SubParsersAction[Parser]) -> None:

@@ -19,7 +19,7 @@ def listing(args: argparse.Namespace) -> int:
     if not found:
         say("no projects: each repository with a task is one, or fleet project set NAME")
         return 0
-    table(("PROJECT", "WEIGHT", "ACCOUNTS", "TIERS", "TASKS"), [_row(one) for one in found])
+    table(("PROJECT", "WEIGHT", "ACCOUNTS", "TIERS", "WORKERS", "TASKS"), [_row(one) for one in found])
     return 0
 
 
@@ -30,6 +30,7 @@ def _row(one: dict[str, Any]) -> tuple[str, ...]:
         f"{one['weight']:g}",
         ",".join(one["accounts"]) or "all",
         ",".join(one["tiers"]) or "all",
+        f"{one['running']} of {one['workers'] or 'any'}",
         tasks,
     )
 
@@ -44,13 +45,17 @@ def set_(args: argparse.Namespace) -> int:
     from fleet.service.projects import project, set_project
 
     home = find_home(os.environ)
-    name = set_project(home, args.name, weight=args.weight, accounts=args.account, tiers=args.tier)
+    name = set_project(
+        home, args.name, weight=args.weight, accounts=args.account, tiers=args.tier, workers=args.workers
+    )
     return _print(args, project(home, name))
 
 
 def _print(args: argparse.Namespace, found: dict[str, Any]) -> int:
     if args.json:
         return as_json(found)
-    for word, cell in zip(("project", "weight", "accounts", "tiers", "tasks"), _row(found), strict=True):
+    for word, cell in zip(
+        ("project", "weight", "accounts", "tiers", "workers", "tasks"), _row(found), strict=True
+    ):
         print(f"{word}: {cell}")
     return 0

@@ -78,12 +78,13 @@ DEFAULT = Policy()
 @dataclass(frozen=True, slots=True)
 class Project:
     """What holds for all tasks of a project. No accounts: all of them. No tiers: all of the ordering. `weight`: its
-    share when projects compete."""
+    share when projects compete. `workers`: how many it may have at once, None without a limit."""
 
     name: str
     weight: float = 1.0
     accounts: tuple[str, ...] = ()
     tiers: tuple[str, ...] = ()
+    workers: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

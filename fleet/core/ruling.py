@@ -21,7 +21,7 @@ from fleet.core.events import (
 from fleet.core.limits import in_words
 from fleet.core.model import Account
 from fleet.core.people import Refused
-from fleet.core.policy import AUTO, Limit, Policy, Reservation, Tier
+from fleet.core.policy import AUTO, Limit, Policy, Project, Reservation, Tier
 
 
 def project_set(draft: Draft, event: ProjectSet) -> None:
@@ -31,6 +31,8 @@ def project_set(draft: Draft, event: ProjectSet) -> None:
         raise Refused("a project needs a name, or the path of its repository")
     if not (isfinite(project.weight) and project.weight > 0):
         raise Refused(f"the weight of {project.name} is {project.weight:g}: it must be above 0")
+    if project.workers is not None and project.workers < 1:
+        raise Refused(f"{project.workers} workers do nothing for {project.name}: name at least 1")
     for name in project.accounts:
         _account(draft, name)
     if AUTO in project.tiers:
@@ -38,15 +40,15 @@ def project_set(draft: Draft, event: ProjectSet) -> None:
             f"the tiers of {project.name} include {AUTO}: leave them out, then all tiers are allowed"
         )
     draft.put("projects", project.name, project)
-    draft.note(
-        "info", f"project {project.name}: weight {project.weight:g}{_only(project.accounts, project.tiers)}"
-    )
+    draft.note("info", f"project {project.name}: weight {project.weight:g}{_only(project)}")
     draft.settle = True
 
 
-def _only(accounts: tuple[str, ...], tiers: tuple[str, ...]) -> str:
-    on = f", only on {', '.join(accounts)}" if accounts else ""
-    return f"{on}, only with {', '.join(tiers)}" if tiers else on
+def _only(project: Project) -> str:
+    on = f", only on {', '.join(project.accounts)}" if project.accounts else ""
+    tiers = f", only with {', '.join(project.tiers)}" if project.tiers else ""
+    workers = "" if project.workers is None else f", at most {project.workers} workers at once"
+    return f"{on}{tiers}{workers}"
 
 
 def reservation_added(draft: Draft, event: ReservationAdded) -> None:

@@ -36,11 +36,21 @@ def project_name(said: str, base: Path | None = None) -> str:
 
 
 def set_project(
-    home: Home, said: str, *, weight: float, accounts: Sequence[str], tiers: Sequence[str]
+    home: Home,
+    said: str,
+    *,
+    weight: float,
+    accounts: Sequence[str],
+    tiers: Sequence[str],
+    workers: int | None = None,
 ) -> str:
     """Lays down what holds for the project, in place of what held before; returns its name. Raises NotDone."""
     project = Project(
-        project_name(said), weight, tuple(dict.fromkeys(accounts)), tuple(dict.fromkeys(_each(tiers)))
+        project_name(said),
+        weight,
+        tuple(dict.fromkeys(accounts)),
+        tuple(dict.fromkeys(_each(tiers))),
+        workers,
     )
     submit(home, ProjectSet(**stamp(), project=project))
     return project.name
@@ -51,12 +61,16 @@ def _each(said: Iterable[str]) -> list[str]:
 
 
 def projects(home: Home) -> list[dict[str, Any]]:
-    """Those laid down and those that tasks belong to, by name. No accounts or tiers: all of them."""
+    """Those laid down and those that tasks belong to, by name. No accounts or tiers: all of them; no workers: as many
+    as there is room for. `running` are its workers now."""
     fleet = snapshot(home)
     tasks: dict[str, Counter[str]] = {name: Counter() for name in fleet.projects}
     for task in fleet.tasks.values():
         tasks.setdefault(task.spec.project_name, Counter())[task.state] += 1
-    return [_shown(fleet.projects.get(name, Project(name)), tasks[name]) for name in sorted(tasks)]
+    running = Counter(fleet.tasks[a.task].spec.project_name for a in fleet.attempts.values())
+    return [
+        _shown(fleet.projects.get(name, Project(name)), tasks[name], running[name]) for name in sorted(tasks)
+    ]
 
 
 def project(home: Home, said: str) -> dict[str, Any]:
@@ -68,11 +82,13 @@ def project(home: Home, said: str) -> dict[str, Any]:
     return found
 
 
-def _shown(one: Project, tasks: Counter[str]) -> dict[str, Any]:
+def _shown(one: Project, tasks: Counter[str], running: int) -> dict[str, Any]:
     return {
         "name": one.name,
         "weight": one.weight,
         "accounts": list(one.accounts),
         "tiers": list(one.tiers),
+        "workers": one.workers,
+        "running": running,
         "tasks": dict(sorted(tasks.items())),
     }

@@ -141,7 +141,7 @@ def _without_quote(refusals: list[Refusal]) -> Iterator[str]:
         yield f"on {account} with {tier} after {local_time(until_ms)}, when that is over: {why}"
     full = next((r for r in refusals if r.crowded), None)
     if full is not None:
-        yield f"on {full.account} with {full.tier} as soon as it may have one more worker: {full.why}"
+        yield f"on {full.account} with {full.tier} as soon as one more worker may start: {full.why}"
 
 
 # --- a task that runs -----------------------------------------------------------------------------------

@@ -53,7 +53,7 @@ def _in_turn(fleet: Fleet, rank: Rank) -> Iterator[Placement]:
         if account is None:
             hopeless.add(line)
             continue
-        room.take(account.name, host.name)
+        room.take(task, account.name, host.name)
         yield Placement(task.id, account.name, tier, host.name)
         host = room.host_for_one_more()
         if host is None:
@@ -104,7 +104,7 @@ def fifo(fleet: Fleet) -> Iterator[Placement]:
         if host is None or held_back(fleet, task) or backs_off_until(fleet, task) is not None:
             continue
         if refusal(fleet, room, task, account, tier) is None:
-            room.take(account.name, host.name)
+            room.take(task, account.name, host.name)
             yield Placement(task.id, account.name, tier, host.name)
 
 

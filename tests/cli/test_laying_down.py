@@ -90,10 +90,17 @@ def test_limits_and_floors_are_listed_together(capsys: Printed) -> None:
 
 
 def test_a_project_and_its_tasks_are_shown(capsys: Printed, repo: Path) -> None:
-    run(capsys, "project", "set", str(repo), "--weight", "2", "--account", "box")
+    run(capsys, "project", "set", str(repo), "--weight", "2", "--account", "box", "--workers", "3")
     run(capsys, "task", "add", "x", "--repo", str(repo), "--kind", "reasoning", "--size", "L")
     assert run(capsys, "project", "show", str(repo))[0].splitlines() == [
-        *(f"project: {repo}", "weight: 2", "accounts: box", "tiers: all", "tasks: 1 queued"),
+        *(
+            f"project: {repo}",
+            "weight: 2",
+            "accounts: box",
+            "tiers: all",
+            "workers: 0 of 3",
+            "tasks: 1 queued",
+        ),
     ]
     shown = json.loads(run(capsys, "task", "show", "t1", "--json")[0])
     assert (shown["kind"], shown["size"], shown["project"]) == ("reasoning", 2.0, str(repo))

@@ -195,7 +195,7 @@ def full_fleet(home_id: str) -> Fleet:
         hosts={"local": Host("local", 4, 8_000_000_000, 7_500, "disk is nearly full")},
         worktrees={"t2": Worktree("t2", "/srv/clock", 3, "ready", "/home/wt/t2", "refs/fleet/t2/1")},
         queue=queue_of(tasks),
-        projects={"clocks": Project("clocks", 2.0, ("work",), ("sonnet", "opus"))},
+        projects={"clocks": Project("clocks", 2.0, ("work",), ("sonnet", "opus"), 3)},
         reservations={
             "r1": Reservation(
                 "r1", "work", "opus", 0.4, ((9_000, 19_000), (99_000, 109_000)), said="Thu 19:00-22:00"

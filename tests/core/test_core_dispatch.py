@@ -23,7 +23,9 @@ def on(story: Story, name: str) -> list[str]:
     return [a.id for a in story.fleet.attempts.values() if a.account == name]
 
 
-def test_the_dearest_goes_first_then_the_nearer_deadline_then_first_come_and_last_what_comes_too_late() -> None:
+def test_the_dearest_goes_first_then_the_nearer_deadline_then_first_come_and_last_what_comes_too_late() -> (
+    None
+):
     """A near deadline counts up to twice, as much as a step of priority; one that cannot be met a quarter."""
     story = Story(workers_max=9)
     story.add(
@@ -115,6 +117,32 @@ def test_ten_tasks_moved_by_a_refusal_do_not_stampede_the_fresh_account() -> Non
     for n, expected in enumerate((2, 4, 8, 10)):
         story.answer(first, f"b{n}")
         assert len(on(story, "b")) == expected
+
+
+def test_a_project_has_no_more_workers_at_once_than_it_may_and_others_go_on() -> None:
+    story = Story(*(account(name) for name in "abcd"))
+    story.tell(events.ProjectSet, project=Project("/repo", workers=2))
+    story.add(*[spec(title=f"n{n}") for n in range(3)], spec(repo="/other", priority=-1))
+    assert [attempt.task for attempt in story.fleet.attempts.values()] == ["t1", "t2", "t4"]
+    why = story.why("t3")
+    assert why.summary == "project /repo has 2 of 2 workers"
+    assert [(r.why, r.crowded) for r in why.refusals] == [(why.summary, True)] * 4
+    story.opened("t2.1")
+    story.tell(events.CancelAsked, task="t2")
+    assert story.task("t3").state == "queued"
+    story.exit("t2.1")
+    assert story.task("t3").state == "running"
+
+
+def test_a_project_that_may_have_more_workers_gets_them_at_once() -> None:
+    story = Story(*(account(name) for name in "abcd"))
+    story.tell(events.ProjectSet, project=Project("/repo", workers=1))
+    story.add(*[spec(title=f"n{n}") for n in range(4)])
+    assert len(story.fleet.attempts) == 1
+    story.tell(events.ProjectSet, project=Project("/repo", workers=3))
+    assert len(story.fleet.attempts) == 3
+    story.tell(events.ProjectSet, project=Project("/repo"))
+    assert len(story.fleet.attempts) == 4
 
 
 def test_an_account_that_comes_back_after_a_pause_is_tried_with_one_worker_again() -> None:

@@ -48,10 +48,10 @@ def test_what_is_taken_back_is_gone_with_what_was_counted() -> None:
 
 def test_a_project_is_laid_down_in_place_of_what_held_before() -> None:
     story = person()
-    story.tell(events.ProjectSet, project=Project("/repo", 2.0, ("a",), ("sonnet",)))
+    story.tell(events.ProjectSet, project=Project("/repo", 2.0, ("a",), ("sonnet",), 4))
     story.tell(events.ProjectSet, project=Project("/repo", 3.0))
     assert story.fleet.projects == {"/repo": Project("/repo", 3.0)}
-    assert "project /repo: weight 2, only on a, only with sonnet" in story.notes()
+    assert "project /repo: weight 2, only on a, only with sonnet, at most 4 workers at once" in story.notes()
 
 
 def test_a_strategy_is_set_and_the_breaker_keeps_its_count_while_it_is_open() -> None:
@@ -131,6 +131,7 @@ REFUSED: list[tuple[type[events.Event], dict[str, Any], str]] = [
     (events.LimitRemoved, {"name": "l9"}, "no limit or floor l9: see `fleet limit list`"),
     (events.ProjectSet, {"project": Project("x", 0.0)}, "weight of x is 0: it must be above 0"),
     (events.ProjectSet, {"project": Project("x", float("nan"))}, "must be above 0"),
+    (events.ProjectSet, {"project": Project("x", workers=0)}, "0 workers do nothing for x: name at least 1"),
     (events.ProjectSet, {"project": Project(" ")}, "needs a name"),
     (events.ProjectSet, {"project": Project("x", accounts=("z",))}, "no account z"),
     (events.ProjectSet, {"project": Project("x", tiers=(AUTO,))}, "leave them out"),

@@ -162,9 +162,10 @@ def test_dollars_are_limited_on_accounts_that_bill_them(home: Home) -> None:
 
 def test_a_project_is_laid_down_by_its_name_or_its_repository(home: Home, tmp_path: Path) -> None:
     repo = repository(tmp_path / "clock")
-    assert projects.set_project(home, str(repo), weight=2.0, accounts=["work"], tiers=["sonnet,opus"]) == str(
-        repo
+    name = projects.set_project(
+        home, str(repo), weight=2.0, accounts=["work"], tiers=["sonnet,opus"], workers=3
     )
+    assert name == str(repo)
     assert projects.set_project(home, "side", weight=0.5, accounts=[], tiers=[]) == "side"
     asked = tasks.make_request({"prompt": "x", "repo": str(repo)}, "")
     tasks.add(home, [asked], now())
@@ -174,9 +175,12 @@ def test_a_project_is_laid_down_by_its_name_or_its_repository(home: Home, tmp_pa
         "weight": 2.0,
         "accounts": ["work"],
         "tiers": ["sonnet", "opus"],
+        "workers": 3,
+        "running": 0,
         "tasks": {"queued": 1},
     }
-    assert projects.project(home, "side")["weight"] == 0.5
+    side = projects.project(home, "side")
+    assert (side["weight"], side["workers"]) == (0.5, None)
 
 
 def test_a_repository_with_tasks_is_a_project_of_which_nothing_is_laid_down(

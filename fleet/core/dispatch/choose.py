@@ -30,7 +30,7 @@ from fleet.core.dispatch.room import Room
 from fleet.core.dispatch.tiers import allowed
 from fleet.core.model import Account, Fleet, Task, is_timed
 
-HEADS = 8
+HEADS = 4
 """How many acceptable tasks of a line with deadlines are compared: the nearest deadline is not always worth most."""
 
 LOOKED_AT = 32
@@ -127,12 +127,15 @@ class Round:
     def _places(self, line: str) -> list[tuple[str, list[Account]]]:
         """The tiers and the accounts, in the order in which they are tried, that have a place for tasks of the line:
         these are the same for all of them."""
+        first = self.fleet.tasks[self.fleet.queue[line][0][3]]
         if line not in self._open:
-            self._open[line] = self._opened(self.fleet.tasks[self.fleet.queue[line][0][3]])
+            self._open[line] = self._opened(first)
         found = []
         for tier, names in self._open[line]:
             able = [
-                a for a in self._by_price(tier) if a.name in names and crowded(self.room, a, tier) is None
+                a
+                for a in self._by_price(tier)
+                if a.name in names and crowded(self.room, first, a, tier) is None
             ]
             if able:
                 found.append((tier, able))
@@ -206,6 +209,8 @@ class Round:
         """Why a feasible placement is left: its capacity is worth more elsewhere, or the task does better later."""
         if net < -TOLERANCE * bid.worth:
             return f"its capacity is worth {bid.gross - net:.3g} elsewhere, the task {bid.gross:.3g}"
+        if bid.gross - net <= PATIENCE * bid.worth:
+            return None  # no later price can save more than this one costs
         later = self.market.later(task, tier)
         if later > net + PATIENCE * bid.worth:
             return f"it does better later: {later:.3g} instead of {net:.3g} now"
@@ -241,7 +246,7 @@ class Round:
         )
 
     def take(self, offer: Offer, host: str) -> None:
-        self.room.take(offer.account.name, host)
+        self.room.take(offer.task, offer.account.name, host)
         self.capacity.take(offer.account, offer.quote.tier, offer.quote.need)
         self.capacity.budgets.take(offer.task, offer.account, offer.quote.tier, offer.quote.need)
         self.fairness.take(offer.task)

@@ -124,7 +124,8 @@ def _queued(fleet: Fleet, task: Task) -> Explanation:
     if quotes:
         summary = f"waits: on {quotes[0].account} with {quotes[0].tier} {_against(refusals, quotes[0])}"
     else:
-        summary = "no account has room now" if crowded else "every account it may use is closed until a reset"
+        no_room = dispatch.room.project_refusal(task) or "no account has room now"
+        summary = no_room if crowded else "every account it may use is closed until a reset"
     return Explanation(
         task.id, task.state, summary, refusals, None if crowded else expects, quotes=tuple(quotes)
     )

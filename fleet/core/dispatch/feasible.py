@@ -48,7 +48,7 @@ class Placement:
 
 def refusal(fleet: Fleet, room: Room, task: Task, account: Account, tier: str) -> Refusal | None:
     """The first reason against `task` on `account` with `tier` but for capacity, None when there is none."""
-    return standing(fleet, room, task, account, tier) or crowded(room, account, tier)
+    return standing(fleet, room, task, account, tier) or crowded(room, task, account, tier)
 
 
 def standing(fleet: Fleet, room: Room, task: Task, account: Account, tier: str) -> Refusal | None:
@@ -133,7 +133,11 @@ def _warm_elsewhere(fleet: Fleet, room: Room, task: Task, account: Account, tier
     return Refusal(account.name, tier, f"its session stays on {warm.name}, where its cache is warm")
 
 
-def crowded(room: Room, account: Account, tier: str) -> Refusal | None:
+def crowded(room: Room, task: Task, account: Account, tier: str) -> Refusal | None:
+    """Why there is no place for one more worker: the project has all it may have, or the account."""
+    full = room.project_refusal(task)
+    if full is not None:
+        return Refusal(account.name, tier, full, crowded=True)
     if not room.account_is_full(account):
         return None
     workers, limit = room.workers_on(account), room.limit_of(account)

@@ -1,11 +1,11 @@
-"""How much room accounts and hosts have for one more worker, while placements are being made."""
+"""How much room accounts, projects and hosts have for one more worker, while placements are being made."""
 
 from __future__ import annotations
 
 from collections import Counter
 
 from fleet.core import headroom
-from fleet.core.model import Account, Fleet, Host
+from fleet.core.model import Account, Fleet, Host, Task
 
 
 class Room:
@@ -14,6 +14,7 @@ class Room:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
         self._by_account = Counter(a.account for a in fleet.attempts.values())
+        self._by_project = Counter(fleet.tasks[a.task].spec.project_name for a in fleet.attempts.values())
         self._by_host = Counter(a.host for a in fleet.attempts.values())
         # Workers that have answered already hold their memory; it is missing from the free memory seen.
         self._starting = Counter(a.host for a in fleet.attempts.values() if not a.answers)
@@ -48,6 +49,13 @@ class Room:
     def account_is_full(self, account: Account) -> bool:
         return self.workers_on(account) >= self.limit_of(account)
 
+    def project_refusal(self, task: Task) -> str | None:
+        """Why the task's project takes no further worker now, None when it does."""
+        project = self._fleet.projects.get(task.spec.project_name)
+        if project is None or project.workers is None or self._by_project[project.name] < project.workers:
+            return None
+        return f"project {project.name} has {self._by_project[project.name]} of {project.workers} workers"
+
     def host_refusal(self, host: Host) -> str | None:
         """Why `host` takes no further worker now, None when it does."""
         workers = self._by_host[host.name]
@@ -68,7 +76,8 @@ class Room:
         open_hosts = [h for h in self._fleet.hosts.values() if self.host_refusal(h) is None]
         return min(open_hosts, key=lambda h: (self._by_host[h.name], h.name), default=None)
 
-    def take(self, account: str, host: str) -> None:
+    def take(self, task: Task, account: str, host: str) -> None:
         self._by_account[account] += 1
+        self._by_project[task.spec.project_name] += 1
         self._by_host[host] += 1
         self._starting[host] += 1
