@@ -158,7 +158,7 @@ def _settle(draft: Draft, pending: list[Rate]) -> None:
     expected = [work * estimates.of(pool, one.tier) for one, work in zip(pending, done, strict=True)]
     total = sum(expected)
     risen = max(one.risen for one in pending)
-    if risen <= 0.0 or (total < BLOCK and risen < 2 * BLOCK):
+    if risen <= 0.0 or total <= 0.0 or (total < BLOCK and risen < 2 * BLOCK):
         return
     believed = total * _plausible(estimates.seen(pool))
     counted, weight, keep = risen, 1.0, 0.5 ** (max(risen, total) / HALF_LIFE)

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from heapq import heappop, heappush
+from math import inf
+from typing import Literal
 
 from fleet.core.dispatch.capacity import Capacity
 from fleet.core.dispatch.fairness import Fairness
@@ -98,6 +100,8 @@ class Round:
         self._taken = 0
         self._placed: set[str] = set()
         self._open: dict[str, list[tuple[str, frozenset[str]]]] = {}
+        self._too_large: dict[str, float] = {}
+        """By line, the smallest size that fits nowhere any more in this round."""
         self._order: dict[str, tuple[Account, ...]] = {}
 
     def best_of(self, line: str) -> Offer | None:
@@ -112,16 +116,20 @@ class Round:
         looked_at = 0
         for rank in self.fleet.queue[line] if places else ():
             task = self.fleet.tasks[rank[3]]
+            if task.spec.size >= self._too_large.get(line, inf) and not task.attempts:
+                continue
             if task.id in self._placed or held_back(self.fleet, task) or backs_off_until(self.fleet, task):
                 continue
             looked_at += 1
             if looked_at > LOOKED_AT or len(found) >= (HEADS if timed else 1):
                 break
-            offer, too_dear = self._offer(task, places)
+            offer, against = self._offer(task, places)
             if offer is not None:
                 found.append(offer)
-            elif too_dear and not timed:
+            elif against == "price" and not timed:
                 break
+            elif against == "size":
+                self._too_large[line] = task.spec.size
         return min(found, key=lambda o: (-o.rank, o.task.number, o.task.id), default=None)
 
     def _places(self, line: str) -> list[tuple[str, list[Account]]]:
@@ -153,21 +161,26 @@ class Round:
             for tier in allowed(self.fleet, task)
         ]
 
-    def _offer(self, task: Task, places: list[tuple[str, list[Account]]]) -> tuple[Offer | None, bool]:
-        """The best placement of the task that is acceptable; and whether all that speaks against it is the price."""
+    def _offer(
+        self, task: Task, places: list[tuple[str, list[Account]]]
+    ) -> tuple[Offer | None, Literal["price", "size", "both"]]:
+        """The best placement of the task that is acceptable; and without any what speaks against all of them: that they
+        are too dear, or that it fits nowhere, which holds for every larger one of its line, too."""
         best: tuple[tuple[float, ...], str, str, Account] | None = None
-        too_dear = True
+        dear = large = False
         for tier, accounts in places:
             bid = self.market.bid(task, tier)
             for account in accounts:
                 if self.capacity.is_hopeless(account, tier, bid.need):
-                    too_dear = False
+                    large = True
                     continue
                 net = self.market.net(bid, account, tier)
                 if self._not_worth_it(task, bid, net, tier) is not None:
+                    dear = True
                     break  # the next accounts are dearer still
                 if beyond_means(self.fleet, self.capacity, task, account, tier, bid.need) is not None:
-                    too_dear = False
+                    large = True
+                    dear = dear or not self.capacity.is_hopeless(account, tier, bid.need)
                     continue
                 order = (bid.preference - net, *self._among_equals(account, tier))
                 best = (
@@ -177,10 +190,10 @@ class Round:
                 )
                 break
         if best is None:
-            return None, too_dear
+            return None, "both" if dear and large else "price" if dear else "size"
         _, _, tier, account = best
         quote = self.market.quote(task, account, tier)
-        return Offer(task, account, quote, quote.density * self.fairness.of(task), self._taken), False
+        return Offer(task, account, quote, quote.density * self.fairness.of(task), self._taken), "both"
 
     def refused(self, task: Task) -> tuple[Refusal, ...]:
         """What speaks against every placement of the task that cannot be made, by account."""

@@ -32,6 +32,9 @@ do, the cheaper one does it also while nothing is scarce (merit order)."""
 FAILURE = 0.05
 """What a failed try costs beside its work, as a part of the task's value: time, and a person's patience."""
 
+CERTAIN = 0.995
+"""A chance from which on it isn't asked what would follow a failure: no chance is known that well."""
+
 DOLLAR = 0.5
 """The price of a dollar, in the worth of a task of priority 0: what a key that bills by the token has to be worth."""
 
@@ -152,7 +155,7 @@ class Market:
         if key not in self._bids:
             need = self.expected(task, tier)
             worth = worth_now(task, self._fleet.now_ms, need.ms)
-            after, aside = self._after(task, tier, worth, need.chance) if need.chance < 1.0 else (0.0, 0.0)
+            after, aside = self._after(task, tier, worth, need.chance) if need.chance < CERTAIN else (0.0, 0.0)
             self._bids[key] = Bid(need, worth, after, self._preference(task, tier) * worth + aside)
         return self._bids[key]
 
@@ -196,7 +199,8 @@ class Market:
         if is_free(task):
             return self._fuel(task, tier)
         tiers = allowed(self._fleet, task)
-        return STEP_DOWN * tiers.index(tier)
+        # A worker may have been given another tier by a person's words: that is further away than all they named.
+        return STEP_DOWN * (tiers.index(tier) if tier in tiers else len(tiers))
 
     def _after(self, task: Task, tier: str, worth: float, chance: float) -> tuple[float, float]:
         """Should `tier` fail: what the stronger tiers are still expected to bring, at the cheapest prices of now, and
