@@ -46,6 +46,8 @@ MERIT = {"subscription": 0, "local": 0, "api-key": 1}
 
 TOLERANCE = 1e-6
 
+Against = Literal["price", "size", "both"]
+
 
 def choose(fleet: Fleet) -> Iterator[Placement]:
     """Yields the placements to make now, best first."""
@@ -123,12 +125,12 @@ class Round:
             looked_at += 1
             if looked_at > LOOKED_AT or len(found) >= (HEADS if timed else 1):
                 break
-            offer, against = self._offer(task, places)
-            if offer is not None:
+            offer = self._offer(task, places)
+            if isinstance(offer, Offer):
                 found.append(offer)
-            elif against == "price" and not timed:
+            elif offer == "price" and not timed:
                 break
-            elif against == "size":
+            elif offer == "size":
                 self._too_large[line] = task.spec.size
         return min(found, key=lambda o: (-o.rank, o.task.number, o.task.id), default=None)
 
@@ -161,9 +163,7 @@ class Round:
             for tier in allowed(self.fleet, task)
         ]
 
-    def _offer(
-        self, task: Task, places: list[tuple[str, list[Account]]]
-    ) -> tuple[Offer | None, Literal["price", "size", "both"]]:
+    def _offer(self, task: Task, places: list[tuple[str, list[Account]]]) -> Offer | Against:
         """The best placement of the task that is acceptable; and without any what speaks against all of them: that they
         are too dear, or that it fits nowhere, which holds for every larger one of its line, too."""
         best: tuple[tuple[float, ...], str, str, Account] | None = None
@@ -190,10 +190,10 @@ class Round:
                 )
                 break
         if best is None:
-            return None, "both" if dear and large else "price" if dear else "size"
+            return "both" if dear and large else "price" if dear else "size"
         _, _, tier, account = best
         quote = self.market.quote(task, account, tier)
-        return Offer(task, account, quote, quote.density * self.fairness.of(task), self._taken), "both"
+        return Offer(task, account, quote, quote.density * self.fairness.of(task), self._taken)
 
     def refused(self, task: Task) -> tuple[Refusal, ...]:
         """What speaks against every placement of the task that cannot be made, by account."""

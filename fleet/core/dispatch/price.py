@@ -102,6 +102,7 @@ class Market:
         self._cheapest: dict[str, float] = {}
         self._bids: dict[tuple[str, str], Bid] = {}
         self._later: dict[tuple[str, str], tuple[float, int | None]] = {}
+        self._periods: dict[str, list[tuple[int, float, float]]] = {}
         self._ladders: dict[tuple[tuple[str, ...], str], tuple[str, ...]] = {}
         self._expected: dict[tuple[str, str, str], Expected] = {}
 
@@ -155,7 +156,9 @@ class Market:
         if key not in self._bids:
             need = self.expected(task, tier)
             worth = worth_now(task, self._fleet.now_ms, need.ms)
-            after, aside = self._after(task, tier, worth, need.chance) if need.chance < CERTAIN else (0.0, 0.0)
+            after, aside = (
+                self._after(task, tier, worth, need.chance) if need.chance < CERTAIN else (0.0, 0.0)
+            )
             self._bids[key] = Bid(need, worth, after, self._preference(task, tier) * worth + aside)
         return self._bids[key]
 
@@ -255,9 +258,8 @@ class Market:
         haste = self._fleet.policy.strategy.haste / DAY_MS
         deadline, now_ms = task.spec.deadline_ms, self._fleet.now_ms
         best: tuple[float, int | None] = (0.0, None)
-        periods = zip(prices.edges, prices.later[tier], prices.places[tier], strict=True)
         hours = bid.need.ms / HOUR_MS
-        for starts_ms, unit, place in periods:
+        for starts_ms, unit, place in self._cheaper_and_cheaper(prices, tier):
             if deadline is not None and starts_ms + bid.need.ms > deadline:
                 break
             kept = 1.0 - haste * max(0, starts_ms - now_ms)
@@ -265,6 +267,18 @@ class Market:
             if net > best[0]:
                 best = (net, starts_ms)
         return best
+
+    def _cheaper_and_cheaper(self, prices: Prices, tier: str) -> list[tuple[int, float, float]]:
+        """The later periods that are cheaper in something than all before them: to wait for another is never better."""
+        if tier not in self._periods:
+            found: list[tuple[int, float, float]] = []
+            for starts_ms, unit, place in zip(
+                prices.edges, prices.later[tier], prices.places[tier], strict=True
+            ):
+                if not any(u <= unit and p <= place for _, u, p in found):
+                    found.append((starts_ms, unit, place))
+            self._periods[tier] = found
+        return self._periods[tier]
 
     def _is_bound(self, task: Task) -> bool:
         project = self._fleet.projects.get(task.spec.project_name)
