@@ -74,7 +74,8 @@ def _escalate(draft: Draft, task: Task) -> bool:
         return False
     costs.learn(draft, task, attempt, won=False)
     story = f"{attempt.tier} could not do it: goes on with {following} or stronger"
-    task = replace(task, tier_failed=attempt.tier, repairs=0, tier_work=0.0, tier_ms=0)
+    failed = max((task.tier_failed or attempt.tier, attempt.tier), key=draft.peek().policy.order_of)
+    task = replace(task, tier_failed=failed, repairs=0, tier_work=0.0, tier_ms=0)
     draft.put_task(replace(task, state="queued", reason=story, landing_begun=False))
     draft.note("info", story, attempt=attempt)
     stop(draft, attempt, "escalated", how="close")

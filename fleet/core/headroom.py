@@ -163,6 +163,7 @@ def _read(before: Bucket | None, pool: str, reading: WindowReading, at_ms: int, 
         refused_until_ms=before.refused_until_ms,
         refusals=before.refusals,
         length_ms=before.length_ms,
+        kept_until_ms=before.kept_until_ms,
     )
 
 

@@ -1,4 +1,5 @@
-"""People at their keyboards: they add, cancel, retry and say at any moment, and come and go with accounts."""
+"""People at their keyboards: they add, cancel, retry and say at any moment, come and go with accounts, and lay things
+down."""
 
 from __future__ import annotations
 
@@ -7,6 +8,8 @@ from random import Random
 
 from fleet.core import events
 from fleet.core.model import Fleet, TaskSpec
+from fleet.core.policy import AUTO
+from fleet.sim.rulings import PROJECTS, REPOS, lay_down
 from fleet.sim.world import TIERS, World
 
 TASKS_MAX = 18
@@ -35,9 +38,9 @@ class People:
         after = tuple(rng.sample(known, min(len(known), rng.choice([0, 0, 0, 1, 2]))))
         return TaskSpec(
             prompt="do it",
-            repo=rng.choice(["/r1", "/r1", "/r2"]),
+            repo=rng.choice([REPOS[0], *REPOS]),
             title=f"task {n}",
-            tiers=tuple(rng.sample(TIERS, rng.randint(1, 3))),
+            tiers=(AUTO,) if rng.random() < 0.3 else tuple(rng.sample(TIERS, rng.randint(1, 3))),
             target="main",
             key=f"k{n}",
             priority=rng.choice([0, 0, 1, 5]),
@@ -45,6 +48,11 @@ class People:
             after=after,
             verify=("make test",),
             land=rng.choice(["branch", "merge", "merge"]),
+            project=rng.choice(PROJECTS),
+            kind=rng.choice(["execution", "execution", "judgement", "reasoning", "sweeping"]),
+            size=rng.choice([1.0, 1.0, 0.2, 6.0]),
+            value=rng.choice([None, None, 0.5, 20.0]),
+            plan_tier=rng.choice([None, None, None, *TIERS]),
         )
 
     def act(self, fleet: Fleet, at_ms: int, name: str) -> events.Event:
@@ -58,13 +66,16 @@ class People:
         lively = sorted(t.id for t in fleet.tasks.values() if t.state not in ("landed", "waiting", "queued"))
         task = rng.choice(lively if lively and rng.random() < 0.7 else sorted(fleet.tasks))
         ask = rng.choices(
-            ["say", "cancel", "retry", "prune", "remove", "verify", "add", "drain", "free"],
-            weights=[8, 3, 4, 2, 1, 3, 3, 1, 3],
+            ["say", "cancel", "retry", "prune", "remove", "verify", "add", "drain", "free", "rule"],
+            weights=[8, 3, 4, 2, 1, 3, 3, 1, 3, 8],
         )[0]
+        if ask == "rule":
+            return lay_down(self._world, fleet, rng, at_ms, name)
         if ask == "say":
             self._words += 1
+            tier = rng.choice([None, None, None, *TIERS])
             return events.PersonSaid(
-                at_ms=at_ms, id=name, task=task, word=f"w{self._words}", text="also this"
+                at_ms=at_ms, id=name, task=task, word=f"w{self._words}", text="also this", tier=tier
             )
         if ask == "cancel":
             self.regrets = task

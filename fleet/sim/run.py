@@ -12,6 +12,7 @@ from fleet.core import events
 from fleet.core.dispatch import explain
 from fleet.core.lifecycles import TASK_ENDS
 from fleet.core.model import Account, Fleet
+from fleet.core.prices import Prices
 from fleet.engine import Engine
 from fleet.ports import Store
 from fleet.sim.agenda import Agenda
@@ -19,6 +20,8 @@ from fleet.sim.coordinator import Ask, Coordinator
 from fleet.sim.failing_store import FailingStore
 from fleet.sim.memory_store import Memory, MemoryStore
 from fleet.sim.people import People
+from fleet.sim.planner import prices_for
+from fleet.sim.rulings import undone
 from fleet.sim.safety import Violation
 from fleet.sim.verdict import unfinished
 from fleet.sim.world import World
@@ -93,6 +96,7 @@ class _Simulation:
         self._found()
         self.agenda.after(self.rng.randint(1_000, 60_000), self._person)
         self.agenda.after(self.rng.randint(1_000, 600_000), self._misfortune)
+        self.agenda.after(self.rng.randint(1_000, 600_000), self._plan)
         self._go_on(self.agenda.now_ms + FAULTS_MS, lambda: self.coordinator.commits >= COMMITS_MAX)
         self._heal()
         self._go_on(self.agenda.now_ms + HEALED_MS, self._all_over)
@@ -120,6 +124,16 @@ class _Simulation:
         pause_ms = 8_000 if self.people.regrets else 45_000
         self.agenda.after(self.rng.randint(500, pause_ms), self._person)
 
+    def _plan(self) -> None:
+        """A planner says what capacity is worth, now and then."""
+        if not self.healing:
+            self.coordinator.ask(
+                lambda at, name: events.Priced(
+                    at_ms=at, id=name, prices=prices_for(self._fleet(), self.rng, at)
+                )
+            )
+            self.agenda.after(self.rng.randint(60_000, 1_800_000), self._plan)
+
     def _misfortune(self) -> None:
         """Now and then the coordinator is killed, or the clock on the wall jumps."""
         if self.healing:
@@ -138,11 +152,14 @@ class _Simulation:
         self.world.heal()
         self.coordinator.wake()
         self.coordinator.ask(lambda at, name: events.DrainAsked(at_ms=at, id=name, on=False))
-        self._renew_accounts()
+        self.coordinator.ask(lambda at, name: events.Priced(at_ms=at, id=name, prices=Prices(at, "greedy")))
+        self._look_again()
 
-    def _renew_accounts(self) -> None:
-        """A refusal from before the healing may be read only now, so a person looks again every hour."""
-        self.agenda.after(3_600_000, self._renew_accounts)
+    def _look_again(self) -> None:
+        """Faults and refusals from before the healing may be read only now, so a person looks again every hour."""
+        self.agenda.after(3_600_000, self._look_again)
+        for ask in list(undone(self._fleet())):
+            self.coordinator.ask(ask)
         for account in self.world.accounts:
             known = self._fleet().accounts.get(account.name)
             if known is None or known.state == "removed":

@@ -23,6 +23,10 @@ class Watch:
     def __init__(self) -> None:
         self.closings: Counter[str] = Counter()
         """Times that an account's pool refused or was full, or the account was shut, by pool or account."""
+        self.closings_to: Counter[tuple[str, str]] = Counter()
+        """Times that a person changed what an account may give to a task or a project, by that and by account."""
+        self.kept_until: dict[str, int] = {}
+        """Until when automation stays away from a bucket because it is down to what is kept."""
         self.moves: Counter[tuple[str, str]] = Counter()
         self.ramp: dict[str, int] = defaultdict(lambda: 1)
         self.refused_until: dict[tuple[str, str, str | None], int] = {}
@@ -43,6 +47,7 @@ class Watch:
         for event in happened:
             self._forget_when_the_clock_went_back(event.at_ms)
             self._event(event, attempts, before)
+        self._kept(after)
         for effect in effects:
             if isinstance(effect, StartWorker) and effect.attempt in after.attempts:
                 self._placed(after.attempts[effect.attempt], after, ramp_before)
@@ -53,7 +58,17 @@ class Watch:
     def _forget_when_the_clock_went_back(self, at_ms: int) -> None:
         if at_ms < self._at_ms - CLOCK_SLACK_MS:
             self.refused_until.clear()
+            self.kept_until.clear()
         self._at_ms = at_ms
+
+    def _kept(self, after: Fleet) -> None:
+        """A bucket that is down to what is kept closes its pool once, until that time has passed or a person has taken
+        back what was kept of it."""
+        for key, bucket in after.buckets.items():
+            until_ms = bucket.kept_until_ms
+            if until_ms is not None and until_ms > self._at_ms:
+                self.closings[bucket.pool] += self.kept_until.get(key, 0) <= self._at_ms
+                self.kept_until[key] = max(until_ms, self.kept_until.get(key, 0))
 
     def _event(self, event: events.Event, attempts: dict[str, Attempt], before: Fleet) -> None:
         if isinstance(event, events.Spooled):
@@ -65,10 +80,25 @@ class Watch:
             self._start(event, before.attempts.get(event.attempt), before)
         elif isinstance(event, events.PersonSaid):
             self.owed[event.task].add(event.word)
+            if event.tier is not None and event.task in before.tasks:
+                self.closings_to[event.task, before.tasks[event.task].session_account or ""] += 1
         elif isinstance(event, events.CancelAsked):
             self.owed[event.task].clear()
+        elif isinstance(event, events.ProjectSet):
+            self._project_set(event, before)
+        elif isinstance(event, events.ReservationRemoved | events.LimitRemoved):
+            self.kept_until.clear()
         else:
             self._account(event)
+
+    def _project_set(self, event: events.ProjectSet, before: Fleet) -> None:
+        """An account that is left out is closed to the project; with other tiers, each one may be."""
+        project = event.project
+        known = before.projects.get(project.name)
+        other_tiers = project.tiers != (() if known is None else known.tiers)
+        for name in before.accounts:
+            left_out = bool(project.accounts) and name not in project.accounts
+            self.closings_to[project.name, name] += left_out or other_tiers
 
     def _start(
         self, event: events.WorkerStarted | events.StartFailed, attempt: Attempt | None, before: Fleet
@@ -131,6 +161,8 @@ class Watch:
             left = fleet.accounts[attempt.carry_from]
             self.moves[attempt.task, left.name] += 1
             closings = self.closings[left.name] + (self.closings[left.pool] if left.pool != left.name else 0)
+            project = fleet.tasks[attempt.task].spec.project_name
+            closings += self.closings_to[project, left.name] + self.closings_to[attempt.task, left.name]
             if self.moves[attempt.task, left.name] > closings:
                 raise Violation(
                     f"{attempt.task} left {left.name} more often than that was closed: {closings}"

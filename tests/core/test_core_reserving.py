@@ -13,7 +13,7 @@ from fleet.core.events import WindowsRead
 from fleet.core.model import Bucket, Fleet, bucket_key
 from fleet.core.policy import STRATEGIES, Floor, Policy, Reservation
 from fleet.core.reserving import RELEASE_MS, floor, protected, protected_at
-from tests.core.story import HOUR_MS, START_MS, Story, account, reading, started
+from tests.core.story import HOUR_MS, START_MS, Story, account, reading, spec, started
 
 AFTER_HOURS = STRATEGIES[0]
 MINUTE_MS = 60_000
@@ -228,3 +228,21 @@ def test_nothing_starts_while_all_of_a_fresh_window_is_kept() -> None:
     story.tell(events.AccountVerified, name="a", ok=True, readings=window)
     story.tell(events.ReservationAdded, reservation=reserved((1, 4), amount=1.0))
     assert story.add() == []
+
+
+def test_what_is_down_to_what_is_kept_stays_closed_though_a_later_reading_finds_less_kept() -> None:
+    """What is kept falls all the time: a session that came straight back would be stopped again at once."""
+    story = Story(account("a", allowance=8, answered_ms=START_MS))
+    story.add(spec(), spec())
+    story.opened()
+    story.opened("t2.1")
+    story.tell(events.ReservationAdded, reservation=reserved((-1, 3), amount=0.4))
+    story.wait(1_000)
+    last = (reading(used=0.71, resets_ms=START_MS + 4 * HOUR_MS),)
+    story.says("t1.1", WindowsRead(last, story.now_ms))
+    assert story.attempt("t2.1").reason == "kept"
+    story.wait(10 * 60_000)
+    story.says("t2.1", WindowsRead(last, story.now_ms))
+    assert protected(story.fleet, story.fleet.buckets["a/five_hour"]) < 0.29
+    assert story.exit() == []
+    assert story.why().refusals[0].why == "five_hour is down to what is kept"

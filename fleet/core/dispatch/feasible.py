@@ -1,11 +1,19 @@
 """Which placements a task may have now, and for every other one the reason why not.
 
-Why a session cannot flap between accounts: it leaves its account only when that account is *closed* to it,
-that is when every tier it may use there is refused (or full) until a reset, or the account is quarantined or
-removed (`is_closed`). No reading, ranking or momentary crowding moves it. A refusal holds until its reset and
-outranks readings (`headroom`), so an account that was left stays closed until then. Between two departures
-from one account therefore lies a reset of the bucket that refused, or a person's act; and the number of moves
-is at most the number of refusals and quarantines. `tests/sim` holds every seed to that bound.
+Why a session cannot flap between accounts: it leaves its account only when that account is *closed* to it
+(`is_closed`). That is so
+
+1. when the account is quarantined or removed: until a person acts;
+2. when the project may not use it, or none of the tiers it has: until a person sets the project anew;
+3. when the tiers it has are below the one that failed: for good, because escalation only goes upward;
+4. when for every tier left a bucket is blocked: refused or full until a reset, and a refusal outranks all readings
+   (`headroom`); or down to what is kept for persons, until `Bucket.kept_until_ms`: half an hour or the reset, whatever
+   is read meanwhile, unless a person takes back what is kept.
+
+No price, reading, ranking or momentary crowding moves it. Each of these lasts, so an account that was left stays closed
+until then; and between two departures from one account lies the reset of a bucket that refused or was full, the end of
+a pause before what is kept, an escalation, or a person's act. The number of moves is at most the number of those
+events. `fleet.sim.safety` counts them from outside, and `tests/sim` holds every seed to that bound.
 """
 
 from __future__ import annotations
@@ -16,7 +24,7 @@ from fleet.core.costs import Expected
 from fleet.core.dispatch.capacity import Capacity
 from fleet.core.dispatch.price import Quote
 from fleet.core.dispatch.room import Room
-from fleet.core.dispatch.tiers import allowed
+from fleet.core.dispatch.tiers import allowed, is_for_project
 from fleet.core.model import Account, Fleet, Task
 
 
@@ -78,10 +86,9 @@ def beyond_means(
 
 
 def _not_for_project(fleet: Fleet, task: Task, account: Account, tier: str) -> Refusal | None:
-    project = fleet.projects.get(task.spec.project_name)
-    if project is None or not project.accounts or account.name in project.accounts:
+    if is_for_project(fleet, task, account):
         return None
-    return Refusal(account.name, tier, f"is not for project {project.name}", lasting=True)
+    return Refusal(account.name, tier, f"is not for project {task.spec.project_name}", lasting=True)
 
 
 def closed(room: Room, account: Account, tier: str) -> Refusal | None:

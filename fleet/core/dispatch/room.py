@@ -19,7 +19,6 @@ class Room:
         # Workers that have answered already hold their memory; it is missing from the free memory seen.
         self._starting = Counter(a.host for a in fleet.attempts.values() if not a.answers)
         self._blocks: dict[tuple[str, str], headroom.Blocked | None] = {}
-        self._headroom: dict[tuple[str, str], float | None] = {}
         self._limits = {a.name: self._limit(a) for a in fleet.accounts.values()}
 
     def _limit(self, account: Account) -> int:
@@ -32,13 +31,6 @@ class Room:
         if key not in self._blocks:
             self._blocks[key] = headroom.block_of(self._fleet, account, tier)
         return self._blocks[key]
-
-    def headroom_of(self, account: Account, tier: str) -> float | None:
-        """As `headroom.headroom`, looked at once a round."""
-        key = (account.name, tier)
-        if key not in self._headroom:
-            self._headroom[key] = headroom.headroom(self._fleet, account, tier)
-        return self._headroom[key]
 
     def workers_on(self, account: Account) -> int:
         return self._by_account[account.name]

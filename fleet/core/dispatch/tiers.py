@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fleet.core.model import Fleet, Task
+from fleet.core.model import Account, Fleet, Task
 from fleet.core.policy import AUTO
 
 
@@ -27,9 +27,21 @@ def allowed(fleet: Fleet, task: Task) -> tuple[str, ...]:
 def stronger(fleet: Fleet, task: Task, tier: str) -> str | None:
     """The next tier to escalate to when `tier` has failed, None when that was the strongest it may use."""
     order = fleet.policy.order_of
-    above = [t for t in allowed(fleet, task) if order(t) > order(tier) and _served(fleet, t)]
+    above = [t for t in allowed(fleet, task) if order(t) > order(tier) and _is_served(fleet, task, t)]
     return min(above, key=order, default=None)
 
 
-def _served(fleet: Fleet, tier: str) -> bool:
-    return any(a.state != "removed" and a.model_of(tier) is not None for a in fleet.accounts.values())
+def is_for_project(fleet: Fleet, task: Task, account: Account) -> bool:
+    """Whether the task's project may use the account."""
+    project = fleet.projects.get(task.spec.project_name)
+    return project is None or not project.accounts or account.name in project.accounts
+
+
+def _is_served(fleet: Fleet, task: Task, tier: str) -> bool:
+    """Whether an account that the task may use has the tier."""
+    return any(
+        account.state != "removed"
+        and account.model_of(tier) is not None
+        and is_for_project(fleet, task, account)
+        for account in fleet.accounts.values()
+    )
