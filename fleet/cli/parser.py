@@ -97,9 +97,9 @@ def _hours(text: str) -> float:
 
 
 def _simulate(parser: Parser) -> None:
-    parser.add_argument(
-        "--scenario", required=True, metavar="FILE", help="TOML or JSON, see docs/simulate.md"
-    )
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--scenario", metavar="FILE", help="TOML or JSON, see docs/simulate.md")
+    what.add_argument("--own", action="store_true", help="your own accounts, tasks and what has been learned")
     parser.add_argument(
         "--policy",
         default="fleet",
@@ -108,6 +108,29 @@ def _simulate(parser: Parser) -> None:
     )
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="draws what is random (default 1)")
     parser.add_argument("--picture", metavar="FILE.svg", help="draw each account's week")
+    own = parser.add_argument_group("with --own")
+    own.add_argument("--weeks", type=_weeks, metavar="N", help="how far to look (default 1, up to 8)")
+    own.add_argument(
+        "--add-account",
+        action="append",
+        default=[],
+        metavar="LIKE",
+        help="with one more account such as this, compared with how it is",
+    )
+    own.add_argument("--strategy", metavar="NAME", help="after-hours or full-time (default: yours)")
+    own.add_argument(
+        "--write", metavar="FILE.json", help="only write the scenario down, to be edited and run"
+    )
+
+
+def _weeks(text: str) -> float:
+    try:
+        weeks = float(text)
+    except ValueError:
+        weeks = 0.0
+    if not 0 < weeks <= 8:
+        raise argparse.ArgumentTypeError("must be a number of weeks, above 0 and up to 8")
+    return weeks
 
 
 def _task_id(parser: Parser) -> None:

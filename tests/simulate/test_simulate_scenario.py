@@ -3,11 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fleet.simulate.cases import draw
 from fleet.simulate.generate import FAMILIES, Shape, generate
 from fleet.simulate.scenario import InvalidScenario, parse, read
-from fleet.simulate.spans import span_ms
+from fleet.simulate.spans import span_ms, span_text
 from tests.simulate.small import account, bucket, said, task
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
@@ -75,6 +77,11 @@ def test_spans_are_read_as_people_write_them() -> None:
     assert span_ms("1d12h") == 36 * 3_600_000
     assert span_ms("1.5h") == 5_400_000
     assert span_ms(250) == 250
+
+
+@given(st.integers(0, 10**12))
+def test_a_span_that_is_written_is_read_as_the_same(ms: int) -> None:
+    assert span_ms(span_text(ms)) == ms
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.toml")), ids=lambda path: path.stem)
