@@ -246,3 +246,17 @@ def test_what_is_down_to_what_is_kept_stays_closed_though_a_later_reading_finds_
     assert protected(story.fleet, story.fleet.buckets["a/five_hour"]) < 0.29
     assert story.exit() == []
     assert story.why().refusals[0].why == "five_hour is down to what is kept"
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
+def test_after_a_reset_one_task_finds_out_what_a_window_gives_of_which_much_is_kept(share: float) -> None:
+    """Unknown counts as half used. Without that first one nobody would ever read it, and nothing ever run again."""
+    story = Story(account("a", allowance=8, answered_ms=START_MS))
+    story.tell(events.FloorAdded, floor=Floor("", share, None, "five_hour"))
+    window = (reading(used=0.99, resets_ms=START_MS + HOUR_MS),)
+    story.tell(events.AccountVerified, name="a", ok=True, readings=window)
+    assert story.add(spec(size=9), spec(size=9)) == []
+    assert started(story.wait(HOUR_MS)) == ["t1.1"]
+    story.opened()
+    story.says("t1.1", WindowsRead((reading(used=0.95, resets_ms=START_MS + 6 * HOUR_MS),), story.now_ms))
+    assert story.attempt("t1.1").reason == "kept"

@@ -28,6 +28,9 @@ class Left:
     known: bool
     whole: float
     """What a fresh window would give: 1 less what is kept."""
+    untried: bool
+    """Nobody knows what it gives, and no work of ours will tell: then one may begin, and is stopped where the kept part
+    begins. Else nothing would ever run again after a reset where half of a window is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +83,20 @@ class Capacity:
                 used = 1.0 - headroom.UNKNOWN_HEADROOM if kept > 0 else 0.0
             mean, high = self._committed.get(key, (0.0, 0.0))
             free = 1.0 - used - kept
-            self._left[key] = Left(bucket, free - mean, free - high, kept > 0, known, 1.0 - kept)
+            untried = not known and mean <= 0.0 and kept < 1.0
+            self._left[key] = Left(bucket, free - mean, free - high, kept > 0, known, 1.0 - kept, untried)
         return self._left[key]
 
     def is_hopeless(self, account: Account, tier: str, need: Expected) -> bool:
-        """Whether something smaller, at no higher a pace, has already been found not to fit: room only shrinks in a
-        round, and what falls before a reset is min(work, pace × time until then)."""
+        """Whether something smaller, at no higher a pace than this, has already been found not to fit: room only
+        shrinks in a round, and what falls before a reset is min(work, pace × time until then)."""
         smaller = self._short.get((account.name, tier))
         return (
             smaller is not None
             and need.work >= smaller.work
             and need.high >= smaller.high
             and need.work * smaller.ms >= smaller.work * need.ms * 0.999999
+            and need.high * smaller.ms >= smaller.high * need.ms * 0.999999
         )
 
     def too_little(self, account: Account, tier: str, need: Expected) -> TooLittle | None:
@@ -102,7 +107,7 @@ class Capacity:
             there = left.high if left.guarded else left.mean
             # What is larger than any window can never fit whole: it begins in a fresh one and is stopped where the kept
             # part begins.
-            if wanted > there and (there <= 0.0 or there < 0.95 * left.whole):
+            if wanted > there and not left.untried and (there <= 0.0 or there < 0.95 * left.whole):
                 until = left.bucket.resets_ms
                 self._short[account.name, tier] = need
                 return TooLittle(left.bucket.name, wanted, max(there, 0.0), left.guarded, until)
@@ -120,3 +125,4 @@ class Capacity:
             share = per_work * self._within(left, need.ms)
             left.mean -= need.work * share
             left.high -= need.high * share
+            left.untried = False
