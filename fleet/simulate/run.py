@@ -176,9 +176,9 @@ class Week:
             title=job.key,
             tiers=tuple(way.tier for way in job.ways),
             target="main",
-            key=job.key,
+            key=_asked(job.key),
             deadline_ms=None if job.deadline_ms is None else START_MS + job.deadline_ms,
-            after=tuple(name if name in here else self._ids[name] for name in job.after),
+            after=tuple(_asked(name) if name in here else self._ids[name] for name in job.after),
             project=job.project,
             kind=job.kind,
             size=job.size,
@@ -382,6 +382,11 @@ class Week:
             course.ready_ms = self._agenda.now_ms
         for name in waits[:1]:
             self._waiting[name].append(key)
+
+
+def _asked(key: str) -> str:
+    """The name of a task within its request. The keys of a scenario may look like the engine's ids."""
+    return f"scenario {key}"
 
 
 def run_case(

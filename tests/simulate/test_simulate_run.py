@@ -183,3 +183,9 @@ def test_the_example_of_the_manual_runs_to_its_end() -> None:
     case = draw(read(ROOT / "docs" / "examples" / "two-accounts.toml"), 1)
     record = run_case(case, choose, policy="fleet")
     assert sum(course.done_ms is not None for course in record.courses.values()) > len(case.jobs) // 2
+
+
+def test_the_keys_of_a_scenario_may_look_like_the_ids_of_the_engine() -> None:
+    tasks = [task("t2"), task("t1", at="2h", after=["t2"])]
+    record = run(choose, tasks=tasks)
+    assert all(course.done_ms for course in record.courses.values())
