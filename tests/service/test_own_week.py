@@ -141,6 +141,16 @@ def test_a_subscription_that_has_shown_nothing_is_given_the_usual_windows_and_it
     guessed = "\n".join(week.basis.guessed)
     assert "work has shown no bucket so far: a five-hour window and a week are supposed" in guessed
     assert "key has shown no bucket so far: it is taken for one without limits" in guessed
+    assert "what API keys cost: key counts as already paid for" in week.basis.left_out
+
+
+def test_a_bucket_of_which_hardly_anything_was_seen_is_no_measurement(home: Home, repo: str) -> None:
+    show(home, window("five_hour", 0.3, 2 * HOUR_MS))
+    glimpse = Rate("account:work", "five_hour", "sonnet", share=0.01, work=1e5)
+    learn(home, rates={rates.rate_key("account:work", "five_hour", "sonnet"): glimpse})
+    add_task(home, repo)
+    _, week = week_of(home)
+    assert any(told.startswith("what work holds: five_hour") for told in week.basis.guessed)
 
 
 def test_accounts_of_one_organisation_are_one_account_and_what_is_in_quarantine_is_none(

@@ -66,6 +66,9 @@ def accounts_said(fleet: Fleet, found: tuple[Payer, ...], basis: Basis) -> list[
     closed = sorted(a.name for a in fleet.accounts.values() if a.state == "quarantined")
     if closed:
         basis.left_out.append(f"accounts in quarantine: {several(closed)} (`fleet account verify`)")
+    billed = [one.name for payer in found for one in payer.accounts if one.kind == "api-key"]
+    if billed:
+        basis.left_out.append(f"what API keys cost: {several(billed)} counts as already paid for")
     return [
         {
             "name": payer.name,
@@ -147,9 +150,9 @@ def _holds(fleet: Fleet, payer: Payer, bucket: str, scope: str | None, told: Tol
     unit = estimates.of(payer.pool, reference)
     own = estimates.seen(payer.pool)
     whole = f"{bucket} {_rounded(1.0 / unit):,.0f} work units of {reference}"
-    if own > 0.0:
+    if own >= rates.DOUBT:
         told.measured.append(f"{whole} (seen: {own:.2g} windows of work)")
-    elif estimates.seen(rates.EVERYONE) > 0.0:
+    elif estimates.seen(rates.EVERYONE) >= rates.DOUBT:
         told.alike.append(whole)
     else:
         told.supposed.append(whole)

@@ -24,10 +24,5 @@ def several(names: Iterable[str], most: int = 5) -> str:
 
 def tasks(count: float) -> str:
     """How many tasks something was learned from; older ones count less, so that it is no whole number."""
-    return (
-        "1 task"
-        if round(count) == 1
-        else f"{max(count, 0.1):.2g} tasks"
-        if count < 10
-        else f"{count:.0f} tasks"
-    )
+    whole = max(round(count), 1)
+    return "1 task" if whole == 1 else f"{whole} tasks"

@@ -207,4 +207,4 @@ def _served(named: tuple[str, ...], tiers: tuple[str, ...]) -> list[str]:
 
 def _unless_all(may_use: list[str], tiers: tuple[str, ...]) -> list[str]:
     """The scenario's way to allow all tiers is to name none."""
-    return [] if len(may_use) == len(tiers) else may_use
+    return [] if set(may_use) == set(tiers) else may_use
