@@ -57,9 +57,7 @@ def _give_back(draft: Draft, task: Task, word: Word, why: str) -> None:
         if attempt is not None:
             stop(draft, attempt, "unverified", how="close")
         return
-    draft.note(
-        "warning", f"{why} ({repairs} of {settings.repairs_max}): {last_line}", task=task.id
-    )
+    draft.note("warning", f"{why} ({repairs} of {settings.repairs_max}): {last_line}", task=task.id)
     _go_on_with_words(draft, with_word)
 
 
