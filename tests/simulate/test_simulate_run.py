@@ -23,16 +23,20 @@ HOUR_MS = 3_600_000
 ROOT = Path(__file__).parents[2]
 DIGEST = """
 from fleet.core.dispatch import choose
+from fleet.planning import plan
 from fleet.simulate.cases import draw
 from fleet.simulate.generate import Shape, generate
 from fleet.simulate.policies import POLICIES
 from fleet.simulate.run import run_case
 case = draw(generate("chances", 4, Shape(1.0, 3, 4, 80, 0.2, 0.2, True)), 4)
 print([run_case(case, POLICIES[name](), policy=name).digest for name in sorted(POLICIES)])
+priced = run_case(case, choose, policy="fleet", planner=lambda fleet: plan(fleet, time_limit_s=60.0))
+print(priced.digest, priced.plans > 100)
 """
 
 
 def test_the_same_seed_gives_the_same_trace_whatever_the_hash_seed() -> None:
+    """Under every policy, and with the planner's prices."""
     traces = {
         subprocess.run(
             [sys.executable, "-c", DIGEST],
@@ -42,9 +46,10 @@ def test_the_same_seed_gives_the_same_trace_whatever_the_hash_seed() -> None:
             capture_output=True,
             text=True,
         ).stdout
-        for seed in ("1", "2")
+        for seed in ("1", "2", "4711")
     }
     assert len(traces) == 1
+    assert traces.pop().endswith("True\n")
 
 
 @pytest.mark.parametrize("policy", POLICIES)
