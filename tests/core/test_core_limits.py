@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from fleet.core import costs, events, limits, rates
 from fleet.core.costs import Expected
 from fleet.core.decisions import StartWorker
+from fleet.core.idle import stuck
 from fleet.core.learned import work_of
 from fleet.core.limits import TOKENS_A_WORK_UNIT, Ledger
 from fleet.core.model import Account, Attempt, Fleet, Task
@@ -299,3 +300,17 @@ def test_nothing_starts_while_the_breaker_is_open() -> None:
     assert story.add() == []
     assert "a look first" in story.why().summary
     assert len(story.tell(events.BreakerSet, why="")) == 1
+
+
+def test_a_task_that_its_own_limit_never_lets_run_does_not_make_others_of_its_line_stuck() -> None:
+    story = Story(account("a"), workers_max=0)
+    story.add(spec(priority=5), spec())
+    story.tell(events.LimitAdded, limit=Limit("", "task", "t1", "total", "tokens", 1.0, START_MS))
+    assert [one.task for one in stuck(story.fleet)] == ["t1"]
+
+
+def test_what_is_larger_than_a_limit_ever_gives_is_stuck_though_the_first_of_its_line_is_not() -> None:
+    story = Story(account("a"), workers_max=0)
+    story.add(spec(priority=5), spec(), spec(size=1e6))
+    story.tell(events.LimitAdded, limit=Limit("", "fleet", "", "total", "tokens", 9e9, START_MS))
+    assert [one.task for one in stuck(story.fleet)] == ["t3"]
