@@ -32,9 +32,14 @@ LATE = 0.25
 
 def worth_now(task: Task, now_ms: int, needs_ms: float = 0.0) -> float:
     """In the worth of a fresh task of priority 0. `needs_ms` is how long its work is expected to take."""
-    age = min(max(0, now_ms - task.created_ms) / AGE_DOUBLES_MS, AGE_MAX)
     own = task.spec.worth * urgency(task.spec.deadline_ms, now_ms, needs_ms)
-    return float((own + task.unlocks) * 2.0**age)
+    return float((own + task.unlocks) * aged(task, now_ms))
+
+
+def aged(task: Task, now_ms: int) -> float:
+    """By how much age multiplies its worth."""
+    age = min(max(0, now_ms - task.created_ms) / AGE_DOUBLES_MS, AGE_MAX)
+    return float(2.0**age)
 
 
 def urgency(deadline_ms: int | None, now_ms: int, needs_ms: float) -> float:

@@ -4,7 +4,8 @@ A task that others wait for is worth, besides its own value, what they are worth
 
     unlocks(t) = Σ over the tasks w that wait for t of max(0, net(w) + unlocks(w)) / |what w still waits for|
 
-with net(w) = value × chance − work × price − hours × place in the period in which w can begin. It is worked out from
+with net(w) = value × chance − work × price − hours × place in the period in which w can begin, less what age makes of
+it: t's own age will multiply it again, and along a chain the ages would else add up. It is worked out from
 the last of a chain to the first, with the prices of the programme; the programme in turn counts it as the worth of t,
 so both are worked out again when it has changed much (a fixed point in prices, approached from plan to plan).
 """
@@ -15,7 +16,7 @@ from collections import defaultdict
 
 from fleet.core.model import Fleet, Task
 from fleet.core.prices import Prices
-from fleet.core.worth import worth_now
+from fleet.core.worth import aged, worth_now
 from fleet.planning.allowed import Allowed
 from fleet.planning.needs import Needs
 from fleet.planning.periods import HOUR_MS
@@ -32,7 +33,7 @@ def unlocks_of(fleet: Fleet, prices: Prices) -> dict[str, float]:
         open_ones = [t for t in task.after if fleet.tasks[t].state != "landed"]
         if any(fleet.tasks[t].state in ("failed", "cancelled") for t in open_ones):
             continue
-        gain = _net(fleet, task, needs, prices) + found.get(task.id, 0.0)
+        gain = _net(fleet, task, needs, prices) / aged(task, fleet.now_ms) + found.get(task.id, 0.0)
         for parent in open_ones:
             found[parent] += max(0.0, gain) / len(open_ones)
     return dict(sorted(found.items()))
@@ -59,11 +60,11 @@ def _last_first(waiting: list[Task]) -> list[Task]:
 def _net(fleet: Fleet, task: Task, needs: Needs, prices: Prices) -> float:
     """With the tier that leaves most, at the prices of the next period."""
     size = task.spec.size
-    best = 0.0
+    best, age = 0.0, aged(task, fleet.now_ms)
     for need in needs.of(task):
         if not prices.later.get(need.tier):
             continue
         worth = worth_now(task, fleet.now_ms, need.hours * size * HOUR_MS)
         cost = need.work * prices.later[need.tier][0] + need.hours * prices.places[need.tier][0]
-        best = max(best, (worth - task.unlocks) * need.chance - size * cost)
+        best = max(best, (worth - task.unlocks * age) * need.chance - size * cost)
     return best
