@@ -1,4 +1,4 @@
-"""Nothing waits for ever, and nothing waits for nothing."""
+"""Nothing waits for ever, nothing waits for nothing, and nothing is taken that is kept."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from fleet.core import costs, events
 from fleet.core.dispatch.choose import PATIENCE
 from fleet.core.dispatch.tiers import allowed
 from fleet.core.model import AGE_DOUBLES_MS
+from fleet.core.policy import Floor
 from fleet.core.prices import Prices
-from tests.core.story import HOUR_MS, Story, account, spec
+from fleet.core.tokens import Tokens
+from tests.core.story import HOUR_MS, START_MS, Story, account, spec
 
 DAY_MS = 24 * HOUR_MS
 STEP_MS = DAY_MS
@@ -76,7 +78,7 @@ def specs(draw: st.DrawFn, with_size: bool) -> dict[str, Any]:
         "size": draw(st.sampled_from([0.5, 5.0, 20.0, 100.0])) if with_size else 0.01,
     }
     if draw(st.booleans()):
-        more["deadline_ms"] = 1_760_000_000_000 + draw(st.integers(-1, 9)) * HOUR_MS
+        more["deadline_ms"] = START_MS + draw(st.integers(-1, 9)) * HOUR_MS
     return more
 
 
@@ -133,3 +135,33 @@ def test_with_room_for_all_every_task_that_some_account_has_a_tier_for_runs(
     for task in story.fleet.tasks.values():
         runs = bool(served & set(allowed(story.fleet, task)))
         assert (task.state == "running") == runs, story.why(task.id)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    share=st.sampled_from([0.1, 0.5, 0.9]),
+    workers=st.integers(1, 6),
+    order=st.lists(st.integers(0, 5), max_size=60),
+)
+def test_automation_passes_a_floor_by_no_more_than_what_is_under_way_when_it_is_reached(
+    share: float, workers: int, order: list[int]
+) -> None:
+    """Workers answer in any order, each time for 2 % of the window: the first that passes the floor stops them all."""
+    story = Story(account("a", concurrency=workers, allowance=workers, answered_ms=START_MS))
+    story.tell(events.FloorAdded, floor=Floor("", share))
+    story.add(*(spec(size=0.01) for _ in range(9)))
+    used = 0.0
+    for n, which in enumerate(order):
+        for attempt in list(story.fleet.attempts):
+            if story.attempt(attempt).state == "starting":
+                story.opened(attempt)
+        running = [a.id for a in story.fleet.attempts.values() if a.state == "running"]
+        if not running:
+            break
+        used += 0.02
+        window = events.WindowReading("five_hour", None, used, START_MS + 4 * HOUR_MS, "allowed")
+        who = running[which % len(running)]
+        story.says(who, events.Answered(f"m{n}", Tokens(0, 100)), events.WindowsRead((window,), story.now_ms))
+        for attempt in [a.id for a in story.fleet.attempts.values() if a.state == "stopping"]:
+            story.exit(attempt)
+    assert used <= 1.0 - share + 0.02 + 1e-9
