@@ -134,6 +134,11 @@ class Task:
         return None if limit is None else max(limit - self.spent_usd, 0.0)
 
     @property
+    def plans_with(self) -> str | None:
+        """The tier that has to make its plan still, None when there is nothing to plan."""
+        return None if self.planned else self.spec.plan_tier
+
+    @property
     def line(self) -> str:
         """The line of the queue it stands in: tasks that agree in this may have the same placements, and differ only in
         value, size and age. What has a deadline stands in lines of its own, and so does what has missed it."""
@@ -146,7 +151,7 @@ class Task:
                 spec.project_name,
                 spec.kind,
                 tiers,
-                spec.plan_tier or "",
+                self.plans_with or "",
                 self.tier_failed or "",
                 session,
                 timed,

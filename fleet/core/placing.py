@@ -131,8 +131,7 @@ def _attempt(draft: Draft, task: Task, placement: Placement) -> Attempt:
 
 def _planning_model(task: Task, account: Account) -> str | None:
     """The model that makes the plan; None where none is asked for, it is made, or the account has no such tier."""
-    plan = task.spec.plan_tier
-    return None if plan is None or task.planned else account.model_of(plan)
+    return None if task.plans_with is None else account.model_of(task.plans_with)
 
 
 def _claim_worktree(draft: Draft, task: Task) -> None:

@@ -84,9 +84,16 @@ def _count(draft: Draft, before: Attempt, after: Attempt) -> None:
     draft.put_attempt(after)
     used, was = after.used, before.used
     work = work_of(used) - work_of(was)
+    after = _at_work(draft, after)
     rates.worked(draft, after, draft.accounts[after.account], work)
     usd = (after.cost_usd or 0.0) - (before.cost_usd or 0.0)
     limits.spend(draft, after, used.total - was.total, work, usd)
+
+
+def _at_work(draft: Draft, attempt: Attempt) -> Attempt:
+    """The attempt with the tier that works in it now: while it plans, the planning one."""
+    plan = draft.tasks[attempt.task].plans_with
+    return replace(attempt, tier=plan) if attempt.plans and plan is not None else attempt
 
 
 def _account_answered(draft: Draft, attempt: Attempt) -> None:
@@ -94,7 +101,7 @@ def _account_answered(draft: Draft, attempt: Attempt) -> None:
     allowance = min(max(account.concurrency, 1), account.allowance * 2)
     draft.settle = draft.settle or allowance != account.allowance or account.answered_ms is None
     draft.put_account(replace(account, allowance=allowance, answered_ms=draft.now_ms, busy_count=0))
-    for bucket in headroom.drawn_on(draft.peek(), account, attempt.tier):
+    for bucket in headroom.drawn_on(draft.peek(), account, _at_work(draft, attempt).tier):
         cleared = headroom.cleared_by_answer(bucket, draft.now_ms)
         if cleared is not bucket:
             draft.put_bucket(f"{bucket.pool}/{bucket.name}", cleared)
@@ -148,7 +155,7 @@ def keep_clear(draft: Draft, bucket: Bucket) -> None:
     draft.put_bucket(bucket_key(bucket.pool, bucket.name), replace(bucket, kept_until_ms=until))
     for attempt in list(draft.attempts.values()):
         account = draft.accounts[attempt.account]
-        drawn = account.pool == bucket.pool and bucket.scope in (None, attempt.tier)
+        drawn = account.pool == bucket.pool and bucket.scope in (None, _at_work(draft, attempt).tier)
         if drawn and attempt.state == "running" and draft.tasks[attempt.task].state == "running":
             draft.note(
                 "info", f"{bucket.name} is down to the {kept:.0%} that are kept: it pauses", attempt=attempt
@@ -253,7 +260,8 @@ def _check(draft: Draft, attempt: Attempt) -> None:
 
 def _limited(draft: Draft, attempt: Attempt, fact: TurnEnded) -> None:
     """A limit that named no window closes the account too, for a guessed time: else the task came straight back."""
-    buckets = headroom.drawn_on(draft.peek(), draft.accounts[attempt.account], attempt.tier)
+    tier = _at_work(draft, attempt).tier
+    buckets = headroom.drawn_on(draft.peek(), draft.accounts[attempt.account], tier)
     if not any((b.refused_until_ms or 0) > attempt.started_ms for b in buckets):
         reading = WindowReading("unnamed", None, None, None, "rejected", refused=True)
         read_windows(draft, attempt, (reading,), draft.now_ms)
@@ -287,7 +295,8 @@ def _login(draft: Draft, attempt: Attempt, fact: TurnEnded) -> None:
 
 def _no_model(draft: Draft, attempt: Attempt, fact: TurnEnded) -> None:
     """The account does not give that model: closed for this tier until the guess has passed."""
-    reading = WindowReading(f"model_{attempt.tier}", attempt.tier, None, None, "rejected", refused=True)
+    tier = _at_work(draft, attempt).tier
+    reading = WindowReading(f"model_{tier}", tier, None, None, "rejected", refused=True)
     read_windows(draft, attempt, (reading,), draft.now_ms, source="client")
     stop(draft, attempt, "limited", how="quick", detail=fact.detail)
 

@@ -55,6 +55,7 @@ class Performers:
         run = self._world.runs.get(effect.attempt)
         if run is not None:
             run.tell(effect.id, Message(effect.word, (effect.word,)))
+            run.tier = effect.model.removeprefix("model-") if effect.model else run.tier
         return []
 
     @perform.register

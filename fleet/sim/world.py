@@ -98,7 +98,7 @@ class World:
             attempt=attempt.id,
             task=task.id,
             account=attempt.account,
-            tier=attempt.tier,
+            tier=attempt.model.removeprefix("model-"),
             session=attempt.session_id if resumed or not attempt.resumes else self.fresh(fleet, attempt),
             resumed=resumed,
             work=self.work_of(task.id),

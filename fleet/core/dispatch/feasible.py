@@ -64,6 +64,7 @@ def standing(fleet: Fleet, room: Room, task: Task, account: Account, tier: str) 
     return (
         closed(room, account, tier)
         or _not_for_project(fleet, task, account, tier)
+        or _cannot_plan(room, task, account, tier)
         or _warm_elsewhere(fleet, room, task, account, tier)
         or _busy(fleet, account, tier)
     )
@@ -115,10 +116,24 @@ def any_account_gives(fleet: Fleet, room: Room) -> bool:
     )
 
 
+def _cannot_plan(room: Room, task: Task, account: Account, tier: str) -> Refusal | None:
+    """A task that has to be planned first is closed out by the planning tier's buckets, too."""
+    plan = task.plans_with
+    if plan is None or account.model_of(plan) is None:
+        return None
+    block = room.block_of(account, plan)
+    if block is None:
+        return None
+    return Refusal(account.name, tier, f"{block.bucket}, for its plan, {block.how}", block.until_ms)
+
+
 def is_closed(fleet: Fleet, room: Room, task: Task, account: Account) -> bool:
     """Whether the account is closed to every tier the task may use: only then may its session move."""
     return account.state != "ready" or all(
-        closed(room, account, t) or _not_for_project(fleet, task, account, t) for t in allowed(fleet, task)
+        closed(room, account, t)
+        or _not_for_project(fleet, task, account, t)
+        or _cannot_plan(room, task, account, t)
+        for t in allowed(fleet, task)
     )
 
 
