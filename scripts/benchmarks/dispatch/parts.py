@@ -1,12 +1,13 @@
 """What the share of the bound that is not reached consists of, on some scenarios.
 
-- *Coarse*: so much the bound itself falls when it is worked out with periods of an hour: nobody could have had that.
+- *Coarse*: so much the bound itself falls when it is worked out with periods of an hour, if it does: nobody could have
+  had that. It may also rise, as other rows of periods then limit windows that begin on first use; both are bounds.
 - *Unknown*: what the share gains when costs and rates of arrival are as the engine expects them (`foreseen`).
 - *Indivisible*: what it gains besides when each task is cut into four (`divided`); with ever finer pieces it would be
   more, so this is the least of it.
 - *Given away*: the rest, which the policy could have had, or pieces finer still, or knowing the hours of arrivals.
 
-Each can be negative: the runs differ in more than what they are meant to.
+Each of the others can be negative: the runs differ in more than what they are meant to.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def _of_family(family: str, outcomes: Outcomes) -> Iterator[Figure]:
 def _parts(drawn: Outcome, foreseen: Outcome, divided: Outcome) -> list[float]:
     bound, fine = drawn.score.bound, drawn.fine_bound
     assert bound is not None and fine is not None
-    known = [1.0 - fine / bound, foreseen.share - drawn.share, divided.share - foreseen.share]
+    known = [max(1.0 - fine / bound, 0.0), foreseen.share - drawn.share, divided.share - foreseen.share]
     return [*known, 1.0 - drawn.share - sum(known)]
 
 
