@@ -24,7 +24,9 @@ DRIFT = 0.1
 
 def plan(fleet: Fleet, *, time_limit_s: float = 2.0, until_ms: int | None = None) -> Prices:
     """The prices only. Raises NoPlan."""
-    return solve(fleet, time_limit_s=time_limit_s, until_ms=until_ms).prices
+    began = perf_counter()
+    _, _, prices = _settled(fleet, time_limit_s, until_ms, None)
+    return replace(prices, solve_ms=(perf_counter() - began) * 1_000)
 
 
 def solve(
@@ -37,16 +39,31 @@ def solve(
     """Plans for the given periods, else for a week; with `until_ms` for no longer than until then, as if nothing after
     it were of any worth. Raises NoPlan when the solver is missing, fails or takes longer than the limit."""
     began = perf_counter()
-    answer = _solved(fleet, time_limit_s, until_ms, periods)
-    unlocks = answer.prices.unlocks
+    programme, solved, prices = _settled(fleet, time_limit_s, until_ms, periods)
+    return Answer(
+        prices=replace(prices, solve_ms=(perf_counter() - began) * 1_000),
+        planned=tuple(_planned(programme, solved)),
+        unused=_unused(programme, solved),
+        value=solved.value * programme.scale,
+        columns=programme.sheet.column_count,
+        rows=programme.sheet.row_count,
+        classes=len(programme.classes),
+    )
+
+
+def _settled(
+    fleet: Fleet, time_limit_s: float, until_ms: int | None, periods: Periods | None
+) -> tuple[Programme, Solved, Prices]:
+    """Solved, and once more if what tasks unlock turned out to be far from what they were taken to."""
+    found = _solved(fleet, time_limit_s, until_ms, periods)
+    unlocks = found[2].unlocks
     if _differs(fleet, unlocks):
         tasks = {
             name: replace(task, unlocks=unlocks.get(name, 0.0)) if task.unlocks or name in unlocks else task
             for name, task in fleet.tasks.items()
         }
-        answer = _solved(replace(fleet, tasks=tasks), time_limit_s, until_ms, periods)
-    took_ms = (perf_counter() - began) * 1_000
-    return replace(answer, prices=replace(answer.prices, solve_ms=took_ms))
+        found = _solved(replace(fleet, tasks=tasks), time_limit_s, until_ms, periods)
+    return found
 
 
 def _differs(fleet: Fleet, unlocks: Mapping[str, float]) -> bool:
@@ -55,21 +72,15 @@ def _differs(fleet: Fleet, unlocks: Mapping[str, float]) -> bool:
     return abs(sum(unlocks.values()) - taken) > DRIFT * max(taken, 1e-9)
 
 
-def _solved(fleet: Fleet, time_limit_s: float, until_ms: int | None, periods: Periods | None) -> Answer:
+def _solved(
+    fleet: Fleet, time_limit_s: float, until_ms: int | None, periods: Periods | None
+) -> tuple[Programme, Solved, Prices]:
     if periods is None:
         periods = Periods.of(fleet, until_ms)
     programme = Programme(fleet, periods, classes_of(fleet, periods))
     solved = programme.sheet.solve(time_limit_s)
     prices = _prices(programme, solved)
-    return Answer(
-        prices=replace(prices, unlocks=unlocks_of(fleet, prices)),
-        planned=tuple(_planned(programme, solved)),
-        unused=_unused(programme, solved),
-        value=solved.value * programme.scale,
-        columns=programme.sheet.column_count,
-        rows=programme.sheet.row_count,
-        classes=len(programme.classes),
-    )
+    return programme, solved, replace(prices, unlocks=unlocks_of(fleet, prices))
 
 
 def _prices(programme: Programme, solved: Solved) -> Prices:

@@ -91,6 +91,7 @@ class Week:
             for account in case.scenario.accounts
         }
         self._engine = Engine(MemoryStore(Memory(fleet=found(case, self.servers, START_MS))), choose)
+        self._planned_ms = 0
         self._work: dict[str, Work] = {}
         self._ids: dict[str, str] = {}
         self._runs: dict[str, Run] = {}
@@ -165,6 +166,8 @@ class Week:
             self._open.add(job.key)
         specs = tuple(self._spec(job, jobs) for job in jobs)
         self._apply([events.TasksAdded(at_ms=self._agenda.now_ms, id=self._stamp(), specs=specs)])
+        if self._planner is not None and self._agenda.now_ms - self._planned_ms >= self._plan_every_ms:
+            self._plan(self._planner)
         for job in jobs:
             self._look_whether_ready(job.key)
 
@@ -201,17 +204,21 @@ class Week:
         )
 
     def _beat(self) -> None:
-        """Time passes for the engine; now and then it is given new prices."""
+        """Time passes for the engine; now and then, while there is work to place, it is given new prices."""
         now_ms = self._agenda.now_ms
         since_ms = now_ms - START_MS
-        if self._planner is not None and since_ms % self._plan_every_ms < BEAT_MS:
+        if (
+            self._planner is not None
+            and since_ms % self._plan_every_ms < BEAT_MS
+            and self._engine.fleet.queue
+        ):
             self._plan(self._planner)
         else:
             self._apply([events.Beat(at_ms=now_ms, id=self._stamp())])
         self._agenda.after(BEAT_MS, self._beat)
 
     def _plan(self, planner: Planner) -> None:
-        now_ms = self._agenda.now_ms
+        now_ms = self._planned_ms = self._agenda.now_ms
         try:
             prices = planner(replace(self._engine.fleet, now_ms=now_ms))
         except NoPlan:  # as the coordinator does it: the prices there are stay, until they are stale

@@ -21,6 +21,7 @@ from fleet.core.dispatch.feasible import (
     any_account_gives,
     backs_off_until,
     beyond_means,
+    closed,
     crowded,
     held_back,
     refusal,
@@ -101,6 +102,7 @@ class Round:
         self._accounts = [a for a in fleet.accounts.values() if a.state != "removed"]
         self._taken = 0
         self._placed: set[str] = set()
+        self._giving: dict[str, list[Account]] = {}
         self._open: dict[str, list[tuple[str, frozenset[str]]]] = {}
         self._too_large: dict[str, float] = {}
         """By line, the smallest size that fits nowhere any more in this round."""
@@ -154,14 +156,18 @@ class Round:
     def _opened(self, task: Task) -> list[tuple[str, frozenset[str]]]:
         """The tiers that a task may use, each with the accounts that are open to it in this round."""
         warm = warm_account(self.fleet, self.room, task)
-        accounts = self._accounts if warm is None else [warm]
-        return [
-            (
-                tier,
-                frozenset(a.name for a in accounts if standing(self.fleet, self.room, task, a, tier) is None),
-            )
-            for tier in allowed(self.fleet, task)
-        ]
+        found = []
+        for tier in allowed(self.fleet, task):
+            accounts = self._giving_to(tier) if warm is None else [warm]
+            able = (a.name for a in accounts if standing(self.fleet, self.room, task, a, tier) is None)
+            found.append((tier, frozenset(able)))
+        return found
+
+    def _giving_to(self, tier: str) -> list[Account]:
+        """The accounts that are not closed to the tier, whatever the task."""
+        if tier not in self._giving:
+            self._giving[tier] = [a for a in self._accounts if closed(self.room, a, tier) is None]
+        return self._giving[tier]
 
     def _offer(self, task: Task, places: list[tuple[str, list[Account]]]) -> Offer | Against:
         """The best placement of the task that is acceptable; and without any what speaks against all of them: that they
