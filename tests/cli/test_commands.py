@@ -20,6 +20,7 @@ COMMANDS = [
     *("reserve add", "reserve list", "reserve remove"),
     *("limit add", "limit list", "limit remove"),
     *("project list", "project show", "project set"),
+    *("tier list", "tier set", "tier remove"),
     *("breaker show", "breaker open", "breaker close", "breaker set"),
 ]
 
@@ -34,7 +35,7 @@ def own_home(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["", "account", "task", "worktree", "reserve", "limit", "project", *COMMANDS]
+    "command", ["", "account", "task", "worktree", "reserve", "limit", "project", "tier", *COMMANDS]
 )
 def test_every_command_explains_itself(command: str, capsys: Printed) -> None:
     with pytest.raises(SystemExit) as ended:
