@@ -1,0 +1,85 @@
+"""Five-hour blocks: the client's rolling window as it shows in what was used.
+
+A block begins at the full hour (UTC) of an account's first answer and lasts five hours; the next answer after that
+begins the next one. Between blocks nothing was used. This is the rule of ccusage's `blocks`
+(https://ccusage.com/guide/blocks-reports), which takes it from the client's own sessions; here each account has blocks
+of its own, since windows belong to accounts. Where a bucket's resets were read, those are right and this is a guess.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+
+from history.reports.choice import QUARTER_MS, Choice
+from history.reports.statements import ask
+from history.reports.uses import Use, total, use_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator
+
+QUARTERS_OF_AN_HOUR = 4
+LENGTH = 5 * QUARTERS_OF_AN_HOUR
+"""Of a block, in quarters of an hour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """`use` is of the block's time; while `active`, it is not over yet. `gap_ms`: how long nothing was used since the
+    end of the account's block before."""
+
+    account: str
+    begins_ms: int
+    ends_ms: int
+    last_ms: int
+    gap_ms: int
+    active: bool
+    use: Use
+
+
+def blocks(connection: sqlite3.Connection, choice: Choice, now_ms: int) -> list[Block]:
+    """In the order of time, those that reach into the chosen time, of the chosen accounts. Projects and models are not
+    chosen: a block is made of all that its account used."""
+    parameters = choice.parameters(connection)
+    names = dict(connection.execute("SELECT id, text FROM texts WHERE id IN (SELECT account FROM quarters)"))
+    rows = ask(connection, "by_account_and_quarter", parameters)
+    found = [
+        block
+        for account, of_account in groupby(rows, key=lambda row: row[0])
+        for block in _of_account(names[account], of_account, now_ms)
+        if block.ends_ms > parameters["since"] * QUARTER_MS
+        and block.begins_ms < parameters["until"] * QUARTER_MS
+    ]
+    return sorted(found, key=lambda block: (block.begins_ms, block.account))
+
+
+def _of_account(account: str, rows: Iterable[tuple[int, ...]], now_ms: int) -> Iterator[Block]:
+    end: int | None = None
+    for begin, parts in _cut(rows):
+        gap = 0 if end is None else begin - end
+        end = begin + LENGTH
+        yield Block(
+            account,
+            begins_ms=begin * QUARTER_MS,
+            ends_ms=end * QUARTER_MS,
+            last_ms=(parts[-1][0] + 1) * QUARTER_MS,
+            gap_ms=gap * QUARTER_MS,
+            active=begin * QUARTER_MS <= now_ms < end * QUARTER_MS,
+            use=total((use for _, use in parts), account),
+        )
+
+
+def _cut(rows: Iterable[tuple[int, ...]]) -> Iterator[tuple[int, list[tuple[int, Use]]]]:
+    """The first quarter of each block, and its quarters with what was used in them."""
+    begin, parts = 0, list[tuple[int, Use]]()
+    for _, quarter, *sums in rows:
+        if parts and quarter >= begin + LENGTH:
+            yield begin, parts
+            parts = []
+        if not parts:
+            begin = quarter - quarter % QUARTERS_OF_AN_HOUR
+        parts.append((quarter, use_of(("", *sums))))
+    if parts:
+        yield begin, parts

@@ -1,0 +1,120 @@
+-- Each statement takes what `choice.Choice.parameters` gives. Sets of ids come as JSON lists, NULL for everything.
+-- The columns of a use: key, answers, five kinds of tokens, cost of the priced answers, count of the unpriced.
+
+-- name: extent
+SELECT min(quarter), max(quarter) FROM quarters
+WHERE quarter >= :since AND quarter < :until
+    AND (:accounts IS NULL OR account IN (SELECT value FROM json_each(:accounts)))
+    AND (:projects IS NULL OR project IN (SELECT value FROM json_each(:projects)))
+    AND (:models IS NULL OR model IN (SELECT value FROM json_each(:models)))
+    AND (:fleet IS NULL OR fleet = :fleet);
+
+-- name: by_time
+-- `:spans` is a list of key, first quarter, quarter after the last.
+SELECT span.value ->> 0, sum(answers), sum(input), sum(output), sum(cache_write_5m), sum(cache_write_1h),
+    sum(cache_read), sum(cost_usd), sum(unpriced)
+FROM json_each(:spans) AS span
+CROSS JOIN quarters ON quarter >= max(:since, span.value ->> 1) AND quarter < min(:until, span.value ->> 2)
+WHERE (:accounts IS NULL OR account IN (SELECT value FROM json_each(:accounts)))
+    AND (:projects IS NULL OR project IN (SELECT value FROM json_each(:projects)))
+    AND (:models IS NULL OR model IN (SELECT value FROM json_each(:models)))
+    AND (:fleet IS NULL OR fleet = :fleet)
+GROUP BY span.key ORDER BY span.key;
+
+-- name: by_what
+-- `:by` is project, model or account.
+WITH sums AS (
+    SELECT CASE :by WHEN 'project' THEN project WHEN 'model' THEN model ELSE account END AS what, sum(answers) AS answers,
+        sum(input), sum(output), sum(cache_write_5m), sum(cache_write_1h), sum(cache_read), sum(cost_usd) AS cost_usd,
+        sum(unpriced) AS unpriced
+    FROM quarters
+    WHERE quarter >= :since AND quarter < :until
+        AND (:accounts IS NULL OR account IN (SELECT value FROM json_each(:accounts)))
+        AND (:projects IS NULL OR project IN (SELECT value FROM json_each(:projects)))
+        AND (:models IS NULL OR model IN (SELECT value FROM json_each(:models)))
+        AND (:fleet IS NULL OR fleet = :fleet)
+    GROUP BY what
+)
+SELECT text, sums.* FROM sums JOIN texts ON id = what ORDER BY cost_usd DESC, text;
+
+-- name: by_session
+-- The sums of sessions are over all time: what lies within the time is taken from them, of those that reach over its
+-- ends the answers are counted.
+WITH
+extents AS (
+    SELECT session, min(first_ms) AS first_ms, max(last_ms) AS last_ms FROM sessions GROUP BY session
+),
+parts AS (
+    SELECT s.session, s.first_ms, answers, input, output, cache_write_5m, cache_write_1h, cache_read, cost_usd, unpriced,
+        s.account, s.project, s.model, s.task <> 0 AS fleet
+    FROM extents AS e JOIN sessions AS s ON s.session = e.session
+    WHERE e.first_ms >= :since_ms AND e.last_ms < :until_ms
+    UNION ALL
+    SELECT e.session, a.at_ms, 1, input, output, cache_write_5m, cache_write_1h, cache_read, coalesce(cost_usd, 0),
+        cost_usd IS NULL, a.account, p.project, a.model, a.task <> 0
+    FROM extents AS e
+    CROSS JOIN places AS p ON p.session = e.session
+    CROSS JOIN answers AS a ON a.place = p.id AND a.at_ms >= :since_ms AND a.at_ms < :until_ms
+    WHERE (e.first_ms < :since_ms AND e.last_ms >= :since_ms) OR (e.first_ms < :until_ms AND e.last_ms >= :until_ms)
+)
+SELECT text, sum(answers), sum(input), sum(output), sum(cache_write_5m), sum(cache_write_1h), sum(cache_read),
+    sum(cost_usd), sum(unpriced)
+FROM parts JOIN texts ON id = session
+WHERE (:accounts IS NULL OR account IN (SELECT value FROM json_each(:accounts)))
+    AND (:projects IS NULL OR project IN (SELECT value FROM json_each(:projects)))
+    AND (:models IS NULL OR model IN (SELECT value FROM json_each(:models)))
+    AND (:fleet IS NULL OR fleet = :fleet)
+GROUP BY session ORDER BY sum(cost_usd) DESC, text;
+
+-- name: unpriced
+-- `unpriced` counts answers; a model that has a price at one time and none at another does not occur.
+SELECT text, sum(unpriced), sum(input + output + cache_write_5m + cache_write_1h + cache_read)
+FROM quarters JOIN texts ON id = model
+WHERE unpriced > 0 AND quarter >= :since AND quarter < :until
+    AND (:accounts IS NULL OR account IN (SELECT value FROM json_each(:accounts)))
+    AND (:projects IS NULL OR project IN (SELECT value FROM json_each(:projects)))
+    AND (:models IS NULL OR model IN (SELECT value FROM json_each(:models)))
+    AND (:fleet IS NULL OR fleet = :fleet)
+GROUP BY model ORDER BY 3 DESC, text;
+
+-- name: by_quarter
+-- Work is in work units: tokens weighed as list prices weigh them.
+SELECT quarter, sum(answers), sum(input + output + cache_write_5m + cache_write_1h + cache_read),
+    sum(input + 5.0 * output + 1.25 * cache_write_5m + 2.0 * cache_write_1h + 0.1 * cache_read), sum(cost_usd)
+FROM quarters
+WHERE quarter >= :since AND quarter < :until
+    AND (:accounts IS NULL OR account IN (SELECT value FROM json_each(:accounts)))
+    AND (:projects IS NULL OR project IN (SELECT value FROM json_each(:projects)))
+    AND (:models IS NULL OR model IN (SELECT value FROM json_each(:models)))
+    AND (:fleet IS NULL OR fleet = :fleet)
+GROUP BY quarter ORDER BY quarter;
+
+-- name: by_account_and_quarter
+SELECT account, quarter, sum(answers), sum(input), sum(output), sum(cache_write_5m), sum(cache_write_1h),
+    sum(cache_read), sum(cost_usd), sum(unpriced)
+FROM quarters
+WHERE (:accounts IS NULL OR account IN (SELECT value FROM json_each(:accounts)))
+GROUP BY account, quarter ORDER BY account, quarter;
+
+-- name: of_tasks
+-- What each task that the fleet ran has used, by project and tier.
+SELECT task.text, project.text, tier.text, count(DISTINCT attempt), min(first_ms), max(last_ms), sum(answers),
+    sum(input), sum(output), sum(cache_write_5m), sum(cache_write_1h), sum(cache_read), sum(cost_usd), sum(unpriced)
+FROM sessions
+JOIN models ON models.model = sessions.model
+JOIN texts AS task ON task.id = sessions.task
+JOIN texts AS project ON project.id = sessions.project
+JOIN texts AS tier ON tier.id = models.tier
+WHERE sessions.task <> 0 AND last_ms >= :since_ms AND first_ms < :until_ms
+    AND (:accounts IS NULL OR sessions.account IN (SELECT value FROM json_each(:accounts)))
+    AND (:projects IS NULL OR sessions.project IN (SELECT value FROM json_each(:projects)))
+    AND (:models IS NULL OR sessions.model IN (SELECT value FROM json_each(:models)))
+GROUP BY sessions.task, sessions.project, models.tier ORDER BY min(first_ms), task.text, tier.text;
+
+-- name: readings
+SELECT account.text, bucket.text, at_ms, utilization, resets_at_ms
+FROM readings
+JOIN texts AS account ON account.id = readings.account
+JOIN texts AS bucket ON bucket.id = readings.bucket
+WHERE (:accounts IS NULL OR readings.account IN (SELECT value FROM json_each(:accounts)))
+ORDER BY account.text, bucket.text, at_ms;
