@@ -3,12 +3,12 @@ many tasks. With few tasks each is a class of its own; with many, what is alike 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from math import log
 
 from fleet.core.model import Fleet, Task
-from fleet.core.worth import LATE, urgency, worth_now
+from fleet.core.worth import LATE, aged, urgency, worth_now
 from fleet.planning.allowed import Allowed
 from fleet.planning.arrivals import arrivals_of
 from fleet.planning.needs import Need, Needs
@@ -69,6 +69,17 @@ def classes_of(fleet: Fleet, periods: Periods) -> list[WorkClass]:
                 break
     found = [_class(alike) for alike in by_key.values()]
     return found + _expected(fleet, periods, allowed, needs)
+
+
+def with_unlocks(classes: list[WorkClass], fleet: Fleet, unlocks: Mapping[str, float]) -> list[WorkClass]:
+    """The same classes of the same fleet, if its tasks unlocked this and not what they are taken to."""
+    return [_raised(work, fleet, unlocks) for work in classes]
+
+
+def _raised(work: WorkClass, fleet: Fleet, unlocks: Mapping[str, float]) -> WorkClass:
+    tasks = [fleet.tasks[name] for name in work.ids]
+    gain = sum((unlocks.get(t.id, 0.0) - t.unlocks) * aged(t, fleet.now_ms) for t in tasks) / work.amount
+    return replace(work, value=work.value + gain, late=work.late + gain) if gain else work
 
 
 def _items(fleet: Fleet, periods: Periods, allowed: Allowed, needs: Needs) -> list[Item]:

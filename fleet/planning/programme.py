@@ -39,8 +39,9 @@ Group = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The columns from `column` on are y of class number `of` for `tier`, one for each period from `ready` on. `worth`
-    is its value per unit of size, by then, `work` what `tier` itself takes of it."""
+    """The columns from `column` on are y of class number `of` for `tier`, one for each period from `ready` on.
+    `chance`: that it ends well, with stronger tiers after it, too; `work`: what `tier` itself takes of it; `aside` as
+    in `Need`."""
 
     of: int
     tier: str
@@ -48,6 +49,7 @@ class Begun:
     ready: int
     chance: float
     work: float
+    aside: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ class Programme:
         self.sheet = Sheet()
         self.accounts = [a for _, a in sorted(fleet.accounts.items()) if a.state == "ready"]
         self.unit, self.scale = _typical_work(classes), _typical_value(classes)
+        self._discounts = periods.discounts(fleet.policy.strategy.haste)
         self.pace = _paces(classes)
         self.rates: dict[tuple[str, str], float] = {}
         self.begun: list[Begun] = []
@@ -175,20 +178,31 @@ class Programme:
         return keys
 
     def _begin(self) -> None:
-        count = self.periods.count
-        discounts = self.periods.discounts(self.fleet.policy.strategy.haste)
         self.supply_rows: list[int] = []
         for number, work in enumerate(self.classes):
             self.supply_rows.append(self.sheet.rows(work.arrives or (work.amount,)))
-            worths = [
-                (work.value if work.due is None or n <= work.due else work.late) * discounts[n] / self.scale
-                for n in range(work.ready, count)
-            ]
             usable = [need for need in work.needs if (work.accounts, need.tier) in self.balance]
             for need, path in zip(usable, paths(usable), strict=True):
-                column = self.sheet.columns([worth * max(path.chance - need.aside, 0.0) for worth in worths])
-                self.begun.append(Begun(number, need.tier, column, work.ready, path.chance, need.work))
+                column = self.sheet.columns(self._values(work, path.chance - need.aside))
+                self.begun.append(
+                    Begun(number, need.tier, column, work.ready, path.chance, need.work, need.aside)
+                )
                 self._take(work, path, column, number)
+
+    def _values(self, work: WorkClass, chance: float) -> list[float]:
+        """What a unit of size of the class is worth in each period from its first one on."""
+        discounts, wanted = self._discounts, max(chance, 0.0) / self.scale
+        return [
+            (work.value if work.due is None or n <= work.due else work.late) * discounts[n] * wanted
+            for n in range(work.ready, self.periods.count)
+        ]
+
+    def revalue(self, classes: list[WorkClass]) -> None:
+        """The same classes with other values."""
+        self.classes = classes
+        for begun in self.begun:
+            values = self._values(classes[begun.of], begun.chance - begun.aside)
+            self.sheet.revalue(begun.column, values)
 
     def _take(self, work: WorkClass, path: Path, column: int, number: int) -> None:
         length = self.periods.count - work.ready

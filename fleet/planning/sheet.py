@@ -39,6 +39,7 @@ class Sheet:
         self._limits: list[float] = []
         self._balances: list[int] = []
         self._runs: list[tuple[int, int, int, int, float]] = []
+        self._solver: Any = None
 
     @property
     def column_count(self) -> int:
@@ -53,6 +54,11 @@ class Sheet:
         self._values.extend(values)
         self._uppers.extend([upper] * len(values))
         return len(self._values) - len(values)
+
+    def revalue(self, column: int, values: Sequence[float]) -> None:
+        """Other values for the columns from `column` on. What was solved already is solved anew from where it ended,
+        which takes a part of the time."""
+        self._values[column : column + len(values)] = values
 
     def rows(self, limits: Sequence[float]) -> int:
         """Writes rows with these limits, empty so far; returns the first one's number."""
@@ -76,13 +82,8 @@ class Sheet:
         highspy, np = _library("highspy"), _library("numpy")
         if not self._values:
             return Solved(0.0, [], [0.0] * len(self._limits))
-        highs = highspy.Highs()
-        for name, setting in {**OPTIONS, "time_limit": time_limit_s}.items():
-            highs.setOptionValue(name, setting)
-        if highs.passModel(self._model(highspy, np)) == highspy.HighsStatus.kError:
-            raise NoPlan(
-                "HiGHS refused the programme: a number in it is none. Report this as a bug of Fleet's"
-            )
+        highs = self._solver = self._begun(highspy, np) if self._solver is None else self._resumed(np)
+        highs.setOptionValue("time_limit", highs.getRunTime() + time_limit_s)
         highs.run()
         status = highs.getModelStatus()
         if status != highspy.HighsModelStatus.kOptimal:
@@ -93,6 +94,22 @@ class Sheet:
         solution = highs.getSolution()
         duals = [0.0 if abs(dual) < NOISE else dual for dual in (-np.asarray(solution.row_dual)).tolist()]
         return Solved(-highs.getInfo().objective_function_value, list(solution.col_value), duals)
+
+    def _begun(self, highspy: Any, np: Any) -> Any:
+        highs = highspy.Highs()
+        for name, setting in OPTIONS.items():
+            highs.setOptionValue(name, setting)
+        if highs.passModel(self._model(highspy, np)) == highspy.HighsStatus.kError:
+            raise NoPlan(
+                "HiGHS refused the programme: a number in it is none. Report this as a bug of Fleet's"
+            )
+        return highs
+
+    def _resumed(self, np: Any) -> Any:
+        """The solver with the present values; what it knows of the last solution stays."""
+        count = self.column_count
+        self._solver.changeColsCost(count, np.arange(count, dtype=np.int32), -np.array(self._values))
+        return self._solver
 
     def _model(self, highspy: Any, np: Any) -> Any:
         """The programme as HiGHS takes it: minimised, by column."""

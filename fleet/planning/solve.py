@@ -9,7 +9,7 @@ from time import perf_counter
 from fleet.core.model import Account, Fleet
 from fleet.core.prices import Prices
 from fleet.planning.answer import Answer, Planned
-from fleet.planning.classes import classes_of
+from fleet.planning.classes import classes_of, with_unlocks
 from fleet.planning.periods import HOUR_MS, Periods
 from fleet.planning.programme import Begun, Metered, Programme
 from fleet.planning.sheet import Solved
@@ -55,15 +55,26 @@ def _settled(
     fleet: Fleet, time_limit_s: float, until_ms: int | None, periods: Periods | None
 ) -> tuple[Programme, Solved, Prices]:
     """Solved, and once more if what tasks unlock turned out to be far from what they were taken to."""
-    found = _solved(fleet, time_limit_s, until_ms, periods)
-    unlocks = found[2].unlocks
-    if _differs(fleet, unlocks):
-        tasks = {
-            name: replace(task, unlocks=unlocks.get(name, 0.0)) if task.unlocks or name in unlocks else task
-            for name, task in fleet.tasks.items()
-        }
-        found = _solved(replace(fleet, tasks=tasks), time_limit_s, until_ms, periods)
-    return found
+    periods = periods or Periods.of(fleet, until_ms)
+    programme = Programme(fleet, periods, classes_of(fleet, periods))
+    solved, prices = _solved(programme, time_limit_s)
+    unlocks = prices.unlocks
+    if not _differs(fleet, unlocks):
+        return programme, solved, prices
+    if fleet.prices is None:  # nothing was known of what they unlock, so the classes were drawn without it
+        knowing = _unlocking(fleet, unlocks)
+        programme = Programme(knowing, periods, classes_of(knowing, periods))
+    else:
+        programme.revalue(with_unlocks(programme.classes, fleet, unlocks))
+    return programme, *_solved(programme, time_limit_s)
+
+
+def _unlocking(fleet: Fleet, unlocks: Mapping[str, float]) -> Fleet:
+    tasks = {
+        name: replace(task, unlocks=unlocks.get(name, 0.0)) if task.unlocks or name in unlocks else task
+        for name, task in fleet.tasks.items()
+    }
+    return replace(fleet, tasks=tasks)
 
 
 def _differs(fleet: Fleet, unlocks: Mapping[str, float]) -> bool:
@@ -72,15 +83,10 @@ def _differs(fleet: Fleet, unlocks: Mapping[str, float]) -> bool:
     return abs(sum(unlocks.values()) - taken) > DRIFT * max(taken, 1e-9)
 
 
-def _solved(
-    fleet: Fleet, time_limit_s: float, until_ms: int | None, periods: Periods | None
-) -> tuple[Programme, Solved, Prices]:
-    if periods is None:
-        periods = Periods.of(fleet, until_ms)
-    programme = Programme(fleet, periods, classes_of(fleet, periods))
+def _solved(programme: Programme, time_limit_s: float) -> tuple[Solved, Prices]:
     solved = programme.sheet.solve(time_limit_s)
     prices = _prices(programme, solved)
-    return programme, solved, replace(prices, unlocks=unlocks_of(fleet, prices))
+    return solved, replace(prices, unlocks=unlocks_of(programme.fleet, prices))
 
 
 def _prices(programme: Programme, solved: Solved) -> Prices:

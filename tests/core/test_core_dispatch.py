@@ -12,7 +12,7 @@ from fleet.core import events
 from fleet.core.check import broken
 from fleet.core.events import WindowsRead
 from fleet.core.model import Fleet, Task
-from fleet.core.policy import Project
+from fleet.core.policy import Floor, Project
 from fleet.core.prices import Prices
 from fleet.core.step import Refused
 from fleet.core.worth import worth_now
@@ -386,3 +386,31 @@ def test_any_priority_and_any_clock_give_a_worth(priority: int) -> None:
     """A task may have been added by a clock that stood at 1970."""
     task = Task("t1", 1, spec(priority=priority, deadline_ms=START_MS), created_ms=0, state="queued")
     assert 0.0 < worth_now(task, START_MS) < float("inf")
+
+
+def test_behind_a_task_that_pays_only_where_it_does_not_fit_a_smaller_one_is_placed_and_a_larger_one_is_not() -> (
+    None
+):
+    """The cheap account has room for a small task, the other is too dear for all."""
+    story = Story(account("cheap"), account("dear"), workers_max=0)
+    for name, used in (("cheap", 0.999), ("dear", 0.0)):
+        story.fleet = with_reading(story.fleet, name, used)
+    sizes = {"large": 2.0, "larger": 3.0, "small": 0.02}
+    story.add(
+        *[spec(title=name, size=size, value=size * (9 - n)) for n, (name, size) in enumerate(sizes.items())]
+    )
+    prices = Prices(story.now_ms, "programme", buckets={"dear/five_hour": 1e9})
+    story.tell(events.Priced, prices=prices)
+    story.tell(events.HostSeen, host="here", workers_max=9, memory_free_bytes=10**12)
+    placed = {a.account: story.task(a.task).spec.title for a in story.fleet.attempts.values()}
+    assert placed == {"cheap": "small"}
+
+
+def test_an_account_with_nothing_left_is_passed_over_and_the_next_one_takes_the_work() -> None:
+    story = Story(account("spent"), account("fresh"), workers_max=0)
+    for name, used in (("spent", 0.999), ("fresh", 0.0)):
+        story.fleet = with_reading(story.fleet, name, used)
+    story.tell(events.FloorAdded, floor=Floor("f1", 0.2, "spent"))
+    story.add(spec(size=0.001))
+    story.tell(events.HostSeen, host="here", workers_max=9, memory_free_bytes=10**12)
+    assert [a.account for a in story.fleet.attempts.values()] == ["fresh"]

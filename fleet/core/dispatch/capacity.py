@@ -32,6 +32,11 @@ class Left:
     """Nobody knows what it gives, and no work of ours will tell: then one may begin, and is stopped where the kept part
     begins. Else nothing would ever run again after a reset where half of a window is kept."""
 
+    @property
+    def here(self) -> float:
+        """What decides: the cautious amount where something is kept."""
+        return self.high if self.guarded else self.mean
+
 
 @dataclass(frozen=True, slots=True)
 class TooLittle:
@@ -87,6 +92,10 @@ class Capacity:
             self._left[key] = Left(bucket, free - mean, free - high, kept > 0, known, 1.0 - kept, untried)
         return self._left[key]
 
+    def is_spent(self, account: Account, tier: str) -> bool:
+        """Whether a bucket has nothing left that work of the tier could have, however small it is."""
+        return any(left.here <= 0.0 and not left.untried for left, _ in self.draws(account, tier))
+
     def is_hopeless(self, account: Account, tier: str, need: Expected) -> bool:
         """Whether something smaller, at no higher a pace than this, has already been found not to fit: room only
         shrinks in a round, and what falls before a reset is min(work, pace × time until then)."""
@@ -104,7 +113,7 @@ class Capacity:
         for left, per_work in self.draws(account, tier):
             share = self._within(left, need.ms)
             wanted = per_work * (need.high if left.guarded else need.work * OVERLAP) * share
-            there = left.high if left.guarded else left.mean
+            there = left.here
             # What is larger than any window can never fit whole: it begins in a fresh one and is stopped where the kept
             # part begins.
             if wanted > there and not left.untried and (there <= 0.0 or there < 0.95 * left.whole):

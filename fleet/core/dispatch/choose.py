@@ -22,7 +22,6 @@ from fleet.core.dispatch.feasible import (
     backs_off_until,
     beyond_means,
     closed,
-    crowded,
     held_back,
     refusal,
     standing,
@@ -48,6 +47,9 @@ MERIT = {"subscription": 0, "local": 0, "api-key": 1}
 TOLERANCE = 1e-6
 
 Against = Literal["price", "size", "both"]
+
+Openings = list[tuple[str, frozenset[str]]]
+"""Tiers, each with the names of the accounts that are open to it."""
 
 
 def choose(fleet: Fleet) -> Iterator[Placement]:
@@ -100,10 +102,12 @@ class Round:
         self.market = Market(fleet, self.capacity)
         self.fairness = Fairness(fleet)
         self._accounts = [a for a in fleet.accounts.values() if a.state != "removed"]
+        self._with_places = [a for a in self._accounts if not room.account_is_full(a)]
         self._taken = 0
         self._placed: set[str] = set()
         self._giving: dict[str, list[Account]] = {}
-        self._open: dict[str, list[tuple[str, frozenset[str]]]] = {}
+        self._open: dict[str, Openings] = {}
+        self._open_to: dict[tuple[str, tuple[str, ...], str | None, str | None], Openings] = {}
         self._too_large: dict[str, float] = {}
         """By line, the smallest size that fits nowhere any more in this round."""
         self._order: dict[str, tuple[Account, ...]] = {}
@@ -112,15 +116,17 @@ class Round:
         """The best acceptable offer of a line, None when there is none.
 
         A line without deadlines is in the order of value for size: its first acceptable task is its best, and behind
-        one that does not pay for its capacity nothing does. In one with deadlines several have to be compared.
+        one that does not pay for its capacity nothing does; behind one that pays only where it does not fit, nothing
+        that is as large. In one with deadlines several have to be compared.
         """
         places = self._places(line)
         timed = is_timed(line)
         found: list[Offer] = []
         looked_at = 0
+        too_large = self._too_large.get(line, inf)
         for rank in self.fleet.queue[line] if places else ():
             task = self.fleet.tasks[rank[3]]
-            if task.spec.size >= self._too_large.get(line, inf) and not task.attempts:
+            if task.spec.size >= too_large and not task.attempts:
                 continue
             if task.id in self._placed or held_back(self.fleet, task) or backs_off_until(self.fleet, task):
                 continue
@@ -133,40 +139,44 @@ class Round:
             elif offer == "price" and not timed:
                 break
             elif offer == "size":
-                self._too_large[line] = task.spec.size
+                self._too_large[line] = too_large = min(too_large, task.spec.size)
+            elif offer == "both" and not timed and not task.attempts:
+                too_large = min(too_large, task.spec.size)
         return min(found, key=lambda o: (-o.rank, o.task.number, o.task.id), default=None)
 
     def _places(self, line: str) -> list[tuple[str, list[Account]]]:
         """The tiers and the accounts, in the order in which they are tried, that have a place for tasks of the line:
         these are the same for all of them."""
         first = self.fleet.tasks[self.fleet.queue[line][0][3]]
+        if self.room.project_refusal(first) is not None:
+            return []
         if line not in self._open:
             self._open[line] = self._opened(first)
-        found = []
-        for tier, names in self._open[line]:
-            able = [
-                a
-                for a in self._by_price(tier)
-                if a.name in names and crowded(self.room, first, a, tier) is None
-            ]
-            if able:
-                found.append((tier, able))
-        return found
+        able = (
+            (tier, [account for account in self._by_price(tier) if account.name in names])
+            for tier, names in self._open[line]
+        )
+        return [(tier, accounts) for tier, accounts in able if accounts]
 
-    def _opened(self, task: Task) -> list[tuple[str, frozenset[str]]]:
+    def _opened(self, task: Task) -> Openings:
         """The tiers that a task may use, each with the accounts that are open to it in this round."""
         warm = warm_account(self.fleet, self.room, task)
-        found = []
-        for tier in allowed(self.fleet, task):
-            accounts = self._giving_to(tier) if warm is None else [warm]
-            able = (a.name for a in accounts if standing(self.fleet, self.room, task, a, tier) is None)
-            found.append((tier, frozenset(able)))
-        return found
+        stays_on = None if warm is None else warm.name
+        key = (task.spec.project_name, allowed(self.fleet, task), task.plans_with, stays_on)
+        if key not in self._open_to:
+            self._open_to[key] = [
+                (tier, frozenset(a.name for a in self._giving_to(tier) if self._is_open(a, task, tier)))
+                for tier in allowed(self.fleet, task)
+            ]
+        return self._open_to[key]
+
+    def _is_open(self, account: Account, task: Task, tier: str) -> bool:
+        return standing(self.fleet, self.room, task, account, tier) is None
 
     def _giving_to(self, tier: str) -> list[Account]:
-        """The accounts that are not closed to the tier, whatever the task."""
+        """The accounts that had a place at the round's beginning and are not closed to the tier, whatever the task."""
         if tier not in self._giving:
-            self._giving[tier] = [a for a in self._accounts if closed(self.room, a, tier) is None]
+            self._giving[tier] = [a for a in self._with_places if closed(self.room, a, tier) is None]
         return self._giving[tier]
 
     def _offer(self, task: Task, places: list[tuple[str, list[Account]]]) -> Offer | Against:
@@ -236,15 +246,17 @@ class Round:
         return None
 
     def _by_price(self, tier: str) -> tuple[Account, ...]:
-        """The accounts in the order in which they are tried for a tier: the cheapest first, then what is paid for, then
-        the most headroom, then the name. What fits the first is not offered to the next."""
+        """The accounts with a place and anything left, in the order in which they are tried for a tier: the cheapest
+        first, then what is paid for, then the most headroom, then the name. What fits the first is not offered to the
+        next."""
         if tier not in self._order:
-            self._order[tier] = tuple(
-                sorted(
-                    self._accounts,
-                    key=lambda a: (self.market.unit(a, tier), *self._among_equals(a, tier), a.name),
-                )
-            )
+            able = [
+                account
+                for account in self._giving_to(tier)
+                if not self.room.account_is_full(account) and not self.capacity.is_spent(account, tier)
+            ]
+            able.sort(key=lambda a: (self.market.unit(a, tier), *self._among_equals(a, tier), a.name))
+            self._order[tier] = tuple(able)
         return self._order[tier]
 
     def _among_equals(self, account: Account, tier: str) -> tuple[float, ...]:
