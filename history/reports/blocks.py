@@ -10,15 +10,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import groupby
+from operator import add
 
 from history.reports.choice import QUARTER_MS, Choice
 from history.reports.statements import ask
-from history.reports.uses import Use, total, use_of
+from history.reports.uses import Use, use_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 QUARTERS_OF_AN_HOUR = 4
 LENGTH = 5 * QUARTERS_OF_AN_HOUR
@@ -57,29 +58,31 @@ def blocks(connection: sqlite3.Connection, choice: Choice, now_ms: int) -> list[
 
 def _of_account(account: str, rows: Iterable[tuple[int, ...]], now_ms: int) -> Iterator[Block]:
     end: int | None = None
-    for begin, parts in _cut(rows):
+    for begin, last, sums in _cut(rows):
         gap = 0 if end is None else begin - end
         end = begin + LENGTH
         yield Block(
             account,
             begins_ms=begin * QUARTER_MS,
             ends_ms=end * QUARTER_MS,
-            last_ms=(parts[-1][0] + 1) * QUARTER_MS,
+            last_ms=(last + 1) * QUARTER_MS,
             gap_ms=gap * QUARTER_MS,
             active=begin * QUARTER_MS <= now_ms < end * QUARTER_MS,
-            use=total((use for _, use in parts), account),
+            use=use_of((account, *sums)),
         )
 
 
-def _cut(rows: Iterable[tuple[int, ...]]) -> Iterator[tuple[int, list[tuple[int, Use]]]]:
-    """The first quarter of each block, and its quarters with what was used in them."""
-    begin, parts = 0, list[tuple[int, Use]]()
-    for _, quarter, *sums in rows:
-        if parts and quarter >= begin + LENGTH:
-            yield begin, parts
-            parts = []
-        if not parts:
-            begin = quarter - quarter % QUARTERS_OF_AN_HOUR
-        parts.append((quarter, use_of(("", *sums))))
-    if parts:
-        yield begin, parts
+def _cut(rows: Iterable[tuple[int, ...]]) -> Iterator[tuple[int, int, Sequence[float]]]:
+    """First quarter, last quarter that was used, and sums of each block."""
+    begin = last = 0
+    sums: Sequence[float] = ()
+    for _, quarter, *more in rows:
+        if sums and quarter < begin + LENGTH:
+            sums = list(map(add, sums, more))
+        else:
+            if sums:
+                yield begin, last, sums
+            begin, sums = quarter - quarter % QUARTERS_OF_AN_HOUR, more
+        last = quarter
+    if sums:
+        yield begin, last, sums

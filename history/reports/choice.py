@@ -52,12 +52,13 @@ def _projects(connection: sqlite3.Connection, said: str) -> str:
     found = connection.execute(
         "SELECT id, text FROM texts WHERE id IN (SELECT project FROM places UNION SELECT project FROM runs)"
     )
-    within = said.rstrip("/") + "/"
+    path = said.rstrip("/") or said
+    within = path.rstrip("/") + "/"
     return json.dumps(
         [
             number
             for number, text in found
-            if text == said or text.startswith(within) or ("/" not in said and text.endswith("/" + said))
+            if text == path or text.startswith(within) or ("/" not in said and text.endswith("/" + said))
         ]
     )
 

@@ -1,0 +1,124 @@
+"""What readings of buckets tell: how fast they are used, where that leads, what expired."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from history.reports.burn import Past, past, projections
+from history.reports.burn import course as course_of
+from history.reports.choice import Choice
+from history.reports.readings import readings, windows
+from history.reports.unused import by_bucket, expired
+from tests.history.ledgers import Made, ms
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+NOON = ms("2026-11-22T12:00")
+RESET = NOON + 3 * HOUR_MS
+ALL = Choice()
+UNITS = (100, 0, 0, 0, 0)
+"""A hundred work units."""
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Made:
+    return Made(tmp_path)
+
+
+def test_windows_are_told_apart_by_their_resets_which_jitter(made: Made) -> None:
+    with made:
+        made.reading(NOON, 0.2, RESET)
+        made.reading(NOON + HOUR_MS, 0.5, RESET + 1_500)
+        made.reading(RESET + HOUR_MS, 0.1, RESET + 6 * HOUR_MS)
+        made.reading(NOON, None, RESET, "seven_day")
+        made.reading(NOON, 0.3, None, "seven_day_opus")
+    found = list(windows(readings(made.connection, ALL)))
+    assert [[one.utilization for one in window.readings] for window in found] == [[0.2, 0.5], [0.1]]
+
+
+def test_what_expired_is_what_the_last_reading_left(made: Made) -> None:
+    with made:
+        made.reading(NOON, 0.2, RESET)
+        made.reading(NOON + HOUR_MS, 0.5, RESET)
+        made.reading(RESET + HOUR_MS, 1.1, RESET + 5 * HOUR_MS)
+        made.reading(RESET + 6 * HOUR_MS, 0.1, RESET + 10 * HOUR_MS)
+    over = expired(windows(readings(made.connection, ALL)), 0, RESET + 7 * HOUR_MS)
+    assert [(one.resets_ms, one.unused, one.unseen_ms) for one in over] == [
+        (RESET, 0.5, 2 * HOUR_MS),
+        (RESET + 5 * HOUR_MS, 0.0, 4 * HOUR_MS),
+    ]
+    (bucket,) = by_bucket(over)
+    assert (bucket.windows, bucket.mean, bucket.whole) == (2, 0.25, 0.5)
+    assert by_bucket([]) == []
+
+
+def test_a_course_is_interpolated_within_its_quarters(made: Made) -> None:
+    with made:
+        made.answer(NOON, tokens=UNITS)
+        made.answer(NOON + HOUR_MS, tokens=UNITS)
+    course = course_of(made.connection, "work")
+    assert course.between(NOON - HOUR_MS, NOON) == 0
+    assert course.between(NOON, NOON + 450_000) == 50
+    assert course.between(NOON + 450_000, NOON + DAY_MS) == 150
+
+
+def test_the_past_of_the_same_hours_is_what_is_expected(made: Made) -> None:
+    """In the three hours after noon of the last ten days: 100, 200, … 1,000 work units."""
+    with made:
+        for days in range(1, 11):
+            made.answer(NOON - days * DAY_MS + HOUR_MS, tokens=UNITS, times=days)
+            made.answer(NOON - days * DAY_MS + 9 * HOUR_MS, tokens=UNITS, times=50)
+        made.answer(NOON - 11 * DAY_MS - 1, tokens=UNITS)
+    course = course_of(made.connection, "work")
+    found = past(course, NOON, RESET)
+    assert found is not None
+    assert len(found.amounts) == 11, (
+        "the day on which the ledger begins is only in it from its first answer on"
+    )
+    assert (found.quantile(0), found.quantile(0.5), found.quantile(1)) == (0, 500, 1000)
+    assert past(course_of(made.connection, "nobody"), NOON, RESET) is None
+    assert past(course, NOON - 8 * DAY_MS, RESET - 8 * DAY_MS) is None, "four days say nothing"
+
+
+def test_the_burn_rate_leads_to_the_reset_with_its_spread(made: Made) -> None:
+    """A tenth of the bucket for 100 work units; in the last hour 200; from 100 to 600 until the reset."""
+    with made:
+        for days in range(1, 7):
+            made.answer(NOON - days * DAY_MS + HOUR_MS, tokens=UNITS, times=days)
+        made.answer(NOON - 8 * DAY_MS, tokens=UNITS)
+        made.answer(NOON - 2 * HOUR_MS, tokens=UNITS, times=2)
+        made.answer(NOON - HOUR_MS // 2, tokens=UNITS, times=2)
+        made.reading(NOON - 3 * HOUR_MS, 0.1, RESET)
+        made.reading(NOON - HOUR_MS, 0.3, RESET)
+    (found,) = projections(made.connection, readings(made.connection, ALL), NOON)
+    assert found.utilization == 0.3
+    assert found.now == pytest.approx(0.5)
+    assert found.per_hour == pytest.approx(0.2)
+    assert found.full_ms == pytest.approx(NOON + 2.5 * HOUR_MS)
+    assert found.low is not None and found.middle is not None and found.high is not None
+    assert found.now < found.low < found.middle < found.high
+    assert found.high < 0.5 + 0.6
+
+
+def test_another_expectation_takes_the_place_of_the_past(made: Made) -> None:
+    with made:
+        made.answer(NOON - 2 * HOUR_MS, tokens=UNITS)
+        made.reading(NOON - 3 * HOUR_MS, 0.1, RESET)
+        made.reading(NOON - HOUR_MS, 0.2, RESET)
+    every = readings(made.connection, ALL)
+    (found,) = projections(made.connection, every, NOON, lambda *_: Past((300.0,)))
+    assert found.low == found.middle == found.high == pytest.approx(0.5)
+    asked: list[tuple[str, str, int, int]] = []
+    projections(made.connection, every, NOON, lambda *what: asked.append(what))
+    assert asked == [("work", "five_hour", NOON, RESET)]
+
+
+def test_what_is_not_known_is_not_told(made: Made) -> None:
+    with made:
+        made.reading(NOON - HOUR_MS, 0.3, RESET)
+        made.reading(NOON - DAY_MS, 0.9, NOON - HOUR_MS, "over")
+    (found,) = projections(made.connection, readings(made.connection, ALL), NOON)
+    assert (found.bucket, found.now) == ("five_hour", 0.3)
+    assert found.per_hour is found.full_ms is found.low is found.middle is found.high is None
