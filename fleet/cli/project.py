@@ -58,4 +58,29 @@ def _print(args: argparse.Namespace, found: dict[str, Any]) -> int:
         ("project", "weight", "accounts", "tiers", "workers", "tasks"), _row(found), strict=True
     ):
         print(f"{word}: {cell}")
+    if found["profile"]:
+        print()
+        table(PROFILE, [_profile(one) for one in found["profile"]])
     return 0
+
+
+PROFILE = ("KIND", "TIER", "WORK, TYPICAL / HIGH", "MINUTES", "CHANCE", "TOKENS", "TURNS", "LEARNED FROM")
+"""Typical is the median, high the ninth decile."""
+
+
+def _profile(one: dict[str, Any]) -> tuple[str, ...]:
+    learned = f"{one['measured']:.0f} measured, {one['won']:.0f} of {one['won'] + one['lost']:.0f} verified"
+    return (
+        one["kind"],
+        one["tier"],
+        _pair(one["work"]),
+        _pair(one["minutes"]),
+        f"{one['chance']:.0%}",
+        _pair(one["tokens"]),
+        _pair(one["turns"]),
+        learned,
+    )
+
+
+def _pair(found: dict[str, float] | None) -> str:
+    return "unknown" if found is None else f"{found['p50']:,.0f} / {found['p90']:,.0f}"

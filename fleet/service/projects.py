@@ -10,6 +10,7 @@ from typing import Any
 from fleet.core.events import ProjectSet
 from fleet.core.policy import Project
 from fleet.home import Home
+from fleet.service.profile import profile
 from fleet.service.requests import NotDone, stamp, submit
 from fleet.service.snapshot import snapshot
 from workers.git import GitError
@@ -74,12 +75,12 @@ def projects(home: Home) -> list[dict[str, Any]]:
 
 
 def project(home: Home, said: str) -> dict[str, Any]:
-    """Raises NotDone for one that nothing is known of."""
+    """With its `profile`: what its tasks take, by kind and tier. Raises NotDone for one that nothing is known of."""
     name = project_name(said)
     found = next((one for one in projects(home) if one["name"] == name), None)
     if found is None:
         raise NotDone(f"there is no project {name}: see `fleet project list`")
-    return found
+    return {**found, "profile": profile(home, snapshot(home), name)}
 
 
 def _shown(one: Project, tasks: Counter[str], running: int) -> dict[str, Any]:
