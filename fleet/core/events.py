@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from fleet.core.foresight import Foresight
 from fleet.core.model import Account, TaskSpec
 from fleet.core.policy import Floor, Limit, Project, Reservation, Strategy, Tier
 from fleet.core.prices import Prices
@@ -124,6 +125,13 @@ class StrategySet(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ForesightSet(Event):
+    """Whether what a person is expected to use is kept for them."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TiersSet(Event):
     """The whole ordering, the least capable first, in place of the one before."""
 
@@ -152,6 +160,13 @@ class Priced(Event):
     """The planning problem was solved anew."""
 
     prices: Prices
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreseen(Event):
+    """Persons' own use was forecast anew."""
+
+    foresight: Foresight
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -409,6 +424,7 @@ World = (
     | HostSeen
     | Beat
     | Priced
+    | Foreseen
 )
 Person = (
     TasksAdded
@@ -427,6 +443,7 @@ Person = (
     | FloorAdded
     | LimitRemoved
     | StrategySet
+    | ForesightSet
     | TiersSet
     | BreakerSet
 )

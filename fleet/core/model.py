@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from math import log2
 from typing import Literal
 
+from fleet.core.foresight import Foresight
 from fleet.core.learned import Demand, Experience, Rate
 from fleet.core.lifecycles import AccountState, AttemptState, TaskState, WorktreeState
 from fleet.core.policy import DEFAULT, Floor, Limit, Policy, Project, Reservation, Spent
@@ -363,6 +364,7 @@ class Fleet:
     demand: Mapping[str, Demand] = field(default_factory=dict)
     policy: Policy = DEFAULT
     prices: Prices | None = None
+    foresight: Foresight | None = None
     tasks_made: int = 0
     decisions_made: int = 0
     draining: bool = False

@@ -38,31 +38,34 @@ class Strategy:
 
     `protect`: what is kept for a person, as a multiple of what the reservation names. `quantile`: the quantile of a
     task's cost that must fit before what is protected, and below every floor. `haste`: by how much of its value a task
-    is worth more now than a day later.
+    is worth more now than a day later. `person`: what a unit of capacity is worth to a person who has just sat down, in
+    what it is to a batch task; so what the forecast keeps is enough with the probability 1 − 1 / person.
     """
 
     name: str
     protect: float
     quantile: float
     haste: float
+    person: float = 5.0
 
 
 STRATEGIES = (
-    Strategy("after-hours", protect=1.25, quantile=0.95, haste=0.01),
-    Strategy("full-time", protect=1.0, quantile=0.9, haste=0.05),
+    Strategy("after-hours", protect=1.25, quantile=0.95, haste=0.01, person=20.0),
+    Strategy("full-time", protect=1.0, quantile=0.9, haste=0.05, person=5.0),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """`breaker`: why the circuit breaker is open, empty while work may start; `breaker_faults` ends of workers without
-    an answer in a row, fleet-wide, open it."""
+    an answer in a row, fleet-wide, open it. `foresee`: whether what a person is expected to use is kept for them."""
 
     tiers: tuple[Tier, ...] = TIERS
     strategy: Strategy = STRATEGIES[1]
     breaker: str = ""
     breaker_faults: int = 20
     faults: int = 0
+    foresee: bool = True
 
     def order_of(self, tier: str) -> int:
         """Place in the ordering, the least capable first; unknown tiers after all known ones."""

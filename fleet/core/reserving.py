@@ -1,4 +1,5 @@
-"""Capacity kept from automation: reservations, which fall as their hours pass unused, and floors.
+"""Capacity kept from automation: reservations, which fall as their hours pass unused, what a person is expected to use
+(`fleet.core.foresight`), and floors.
 
 A reservation says: from `s` to `e` a person wants `amount` of the bucket. Reset windows don't ask when a person sits
 down, so the occurrence may lie in two windows, and each window owes the part of `amount` that its share of the hours
@@ -20,8 +21,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from dataclasses import replace
 
 from fleet.core import headroom, rates
+from fleet.core.draft import Draft
 from fleet.core.model import Bucket, Fleet, bucket_key
 from fleet.core.policy import Floor, Reservation
 
@@ -46,11 +49,26 @@ def protected(fleet: Fleet, bucket: Bucket) -> float:
 
 def protected_at(fleet: Fleet, bucket: Bucket, at_ms: int, begins_ms: int, ends_ms: int) -> float:
     """Share (0 to 1) that will be kept at `at_ms` in the window from `begins_ms` to `ends_ms` of that bucket. What
-    several reservations keep adds up; the strategy's `protect` multiplies the sum."""
+    several reservations keep adds up; the strategy's `protect` multiplies the sum. What the person is expected to use
+    anyway is not kept twice: of the two the larger counts."""
     kept = sum(
         share * _kept(reservation, at_ms, begins_ms, ends_ms) for reservation, share in _on(fleet, bucket)
     )
-    return min(1.0, kept * fleet.policy.strategy.protect)
+    return min(
+        1.0, max(kept * fleet.policy.strategy.protect, _foreseen(fleet, bucket, at_ms, begins_ms, ends_ms))
+    )
+
+
+def foreseen(fleet: Fleet, bucket: Bucket) -> float:
+    """Share (0 to 1) of the bucket's present window that is kept now by the forecast alone."""
+    return _foreseen(fleet, bucket, fleet.now_ms, *_window(fleet, bucket))
+
+
+def _foreseen(fleet: Fleet, bucket: Bucket, at_ms: int, begins_ms: int, ends_ms: int) -> float:
+    if fleet.foresight is None or not fleet.policy.foresee or at_ms >= ends_ms - RELEASE_MS:
+        return 0.0
+    protection = fleet.foresight.protections.get(bucket_key(bucket.pool, bucket.name))
+    return 0.0 if protection is None else protection.at(at_ms, begins_ms, ends_ms)
 
 
 def own_bucket(fleet: Fleet, reservation: Reservation) -> Bucket:
@@ -69,6 +87,14 @@ def kept_for(fleet: Fleet, reservation: Reservation) -> float:
     begins_ms, ends_ms = _window(fleet, own_bucket(fleet, reservation))
     kept = _kept(reservation, fleet.now_ms, begins_ms, ends_ms)
     return min(1.0, kept * fleet.policy.strategy.protect)
+
+
+def reopen(draft: Draft) -> None:
+    """Automation stayed away for a while from what was down to what is kept; if less is kept now it may come back at
+    once. Where it is still too much, nothing fits beside it."""
+    for key, bucket in list(draft.buckets.items()):
+        if bucket.kept_until_ms is not None:
+            draft.put_bucket(key, replace(bucket, kept_until_ms=None))
 
 
 def floor(fleet: Fleet, bucket: Bucket) -> float:

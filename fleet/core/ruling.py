@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from math import isfinite
 
+from fleet.core import reserving
 from fleet.core.draft import Draft
 from fleet.core.events import (
     BreakerSet,
@@ -95,16 +96,8 @@ def reservation_removed(draft: Draft, event: ReservationRemoved) -> None:
         raise Refused(f"there is no reservation {event.name}: see `fleet reserve list`")
     draft.drop("reservations", event.name)
     draft.note("info", f"no longer reserved ({event.name}): {found.said}", account=found.account)
-    _reopen(draft)
+    reserving.reopen(draft)
     draft.settle = True
-
-
-def _reopen(draft: Draft) -> None:
-    """Automation stayed away for a while from what was down to what is kept; if less is kept now it may come back at
-    once. Where it is still too much, nothing fits beside it."""
-    for key, bucket in list(draft.buckets.items()):
-        if bucket.kept_until_ms is not None:
-            draft.put_bucket(key, replace(bucket, kept_until_ms=None))
 
 
 def limit_added(draft: Draft, event: LimitAdded) -> None:
@@ -154,7 +147,7 @@ def limit_removed(draft: Draft, event: LimitRemoved) -> None:
     draft.drop("spent", event.name)
     draft.note("info", f"taken back: {event.name}")
     if kind == "floors":
-        _reopen(draft)
+        reserving.reopen(draft)
     draft.settle = True
 
 

@@ -1,11 +1,12 @@
-"""A planner that draws its prices: plausible ones and extreme ones, whatever the work there is. The rules of the core
-must hold under any prices, so these need not be right."""
+"""A planner that draws its prices, and a forecast that draws what persons will want: plausible ones and extreme ones,
+whatever there is. The rules of the core must hold under any, so these need not be right."""
 
 from __future__ import annotations
 
 from random import Random
 
-from fleet.core.model import Fleet
+from fleet.core.foresight import Curve, Foresight, Protection
+from fleet.core.model import Bucket, Fleet
 from fleet.core.prices import Prices
 from fleet.sim.meters import HOUR_MS
 from fleet.sim.world import TIERS
@@ -33,3 +34,28 @@ def prices_for(fleet: Fleet, rng: Random, at_ms: int) -> Prices:
             for parent in task.after
         },
     )
+
+
+def foresight_for(fleet: Fleet, rng: Random, at_ms: int) -> Foresight:
+    """Of some of the buckets; it reaches for some hours, and leaves nothing kept after them."""
+    return Foresight(
+        at_ms,
+        {
+            key: _protection(bucket, rng, at_ms)
+            for key, bucket in sorted(fleet.buckets.items())
+            if rng.random() < 0.5
+        },
+    )
+
+
+def _protection(bucket: Bucket, rng: Random, at_ms: int) -> Protection:
+    resets_ms = None if bucket.resets_ms is None or bucket.resets_ms <= at_ms else bucket.resets_ms
+    present = () if resets_ms is None else _falling(rng, at_ms, resets_ms)
+    fresh = tuple((at_ms + n * HOUR_MS, rng.choice([0.0, rng.random()])) for n in range(rng.randint(1, 24)))
+    mean = present[0][1] / 2 if present else 0.0
+    return Protection(resets_ms, present, fresh, mean=mean, sure=0.9, like=rng.uniform(1.0, 30.0))
+
+
+def _falling(rng: Random, at_ms: int, resets_ms: int) -> Curve:
+    highest = rng.choice([0.05, 0.3, 1.0])
+    return tuple((at_ms + (resets_ms - at_ms) * n // 4, highest * (4 - n) / 4) for n in range(5))

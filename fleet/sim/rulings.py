@@ -1,4 +1,5 @@
-"""What persons lay down in a seed, and take back again: reservations, floors, limits, projects, strategy, breaker.
+"""What persons lay down in a seed, and take back again: reservations, floors, limits, projects, strategy, foresight,
+breaker.
 
 Sensible or not, and some of it refused. When faults are healed, all that could keep work from ending is taken back.
 """
@@ -10,6 +11,7 @@ from random import Random
 
 from fleet.core import events
 from fleet.core.events import Event
+from fleet.core.foresight import Foresight
 from fleet.core.model import Fleet
 from fleet.core.policy import STRATEGIES, Floor, Limit, Project, Reservation, Scope, Unit
 from fleet.sim.coordinator import Ask
@@ -27,7 +29,8 @@ def lay_down(world: World, fleet: Fleet, rng: Random, at_ms: int, name: str) -> 
     if there and rng.random() < 0.4:
         return rng.choice(there)(at_ms, name)
     what = rng.choices(
-        ["reservation", "floor", "limit", "project", "strategy", "breaker"], weights=[6, 4, 4, 4, 1, 1]
+        ["reservation", "floor", "limit", "project", "strategy", "foresight", "breaker"],
+        weights=[6, 4, 4, 4, 1, 1, 1],
     )[0]
     if what == "reservation":
         return events.ReservationAdded(at_ms=at_ms, id=name, reservation=_reservation(world, rng, at_ms))
@@ -39,6 +42,8 @@ def lay_down(world: World, fleet: Fleet, rng: Random, at_ms: int, name: str) -> 
         return events.ProjectSet(at_ms=at_ms, id=name, project=_project(world, rng))
     if what == "strategy":
         return events.StrategySet(at_ms=at_ms, id=name, strategy=rng.choice(STRATEGIES))
+    if what == "foresight":
+        return events.ForesightSet(at_ms=at_ms, id=name, on=not fleet.policy.foresee)
     return events.BreakerSet(
         at_ms=at_ms, id=name, why="a person opens it", faults_max=rng.choice([None, 3, 8, 20])
     )
@@ -50,6 +55,8 @@ def undone(fleet: Fleet) -> Iterator[Ask]:
     for project in fleet.projects.values():
         if project != Project(project.name):
             yield _forgetting(project.name)
+    if fleet.foresight is not None and fleet.foresight.protections:
+        yield lambda at_ms, event: events.Foreseen(at_ms=at_ms, id=event, foresight=Foresight(at_ms))
 
 
 def _taken_back(fleet: Fleet) -> Iterator[Ask]:

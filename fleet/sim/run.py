@@ -20,7 +20,7 @@ from fleet.sim.coordinator import Ask, Coordinator
 from fleet.sim.failing_store import FailingStore
 from fleet.sim.memory_store import Memory, MemoryStore
 from fleet.sim.people import People
-from fleet.sim.planner import prices_for
+from fleet.sim.planner import foresight_for, prices_for
 from fleet.sim.rulings import undone
 from fleet.sim.safety import Violation
 from fleet.sim.verdict import unfinished
@@ -125,11 +125,16 @@ class _Simulation:
         self.agenda.after(self.rng.randint(500, pause_ms), self._person)
 
     def _plan(self) -> None:
-        """A planner says what capacity is worth, now and then."""
+        """A planner says what capacity is worth, and a forecast how much of it persons will want, now and then."""
         if not self.healing:
             self.coordinator.ask(
                 lambda at, name: events.Priced(
                     at_ms=at, id=name, prices=prices_for(self._fleet(), self.rng, at)
+                )
+            )
+            self.coordinator.ask(
+                lambda at, name: events.Foreseen(
+                    at_ms=at, id=name, foresight=foresight_for(self._fleet(), self.rng, at)
                 )
             )
             self.agenda.after(self.rng.randint(60_000, 1_800_000), self._plan)
