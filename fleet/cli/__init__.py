@@ -26,11 +26,16 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parse(argv: list[str]) -> Words:
     """Exits with 2 and the usage when the words are off. `fleet status` is asked for again and again, by people and
-    prompts: it does not wait for argparse and all the other commands, which take longer than its answer."""
+    prompts, and `fleet statusline` by the client: they do not wait for argparse and all the other commands, which take
+    longer than their answer."""
     if argv in (["status"], ["status", "--json"]):
         from types import SimpleNamespace
 
         return SimpleNamespace(run="fleet.cli.status:status", json="--json" in argv)
+    if argv == ["statusline"]:
+        from types import SimpleNamespace
+
+        return SimpleNamespace(run="fleet.cli.statusline:statusline")
     from fleet.cli.parser import parse
 
     return parse(argv)

@@ -1,0 +1,24 @@
+"""`fleet statusline`: the client runs it for each new line of its status, so it is quick and never fails."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from fleet.homepath import home_path
+from fleet.service.history.statusline import line
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from fleet.cli.run import Words
+
+SAID_MAX = 1 << 20
+"""What the client says has a few thousand characters."""
+
+
+def statusline(_: Words) -> int:
+    said = sys.stdin.buffer.read(SAID_MAX).decode(errors="replace")
+    shown = line(home_path(os.environ), said, os.environ)
+    if shown:
+        print(shown)
+    return 0
