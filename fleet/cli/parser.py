@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
+from fleet.cli import history_words
+
 Parser = argparse.ArgumentParser
 Build = Callable[[Parser], None]
 
@@ -52,6 +54,9 @@ def build() -> Parser:
     _group(commands, "tier", "the ordering of the tiers", _tiers)
     _add(commands, "strategy", "what counts most", "fleet.cli.policy:strategy", _strategy, _json)
     _breaker(_add(commands, "breaker", "whether work may start at all", "fleet.cli.policy:breaker", _json))
+    history = _add(commands, "history", "what was used, when and by whom", "fleet.cli.history:report")
+    history_words.fill(history, _add, _json)
+    _add(commands, "statusline", "one line for the client's status line", "fleet.cli.statusline:statusline")
     return parser
 
 

@@ -22,6 +22,8 @@ COMMANDS = [
     *("project list", "project show", "project set"),
     *("tier list", "tier set", "tier remove"),
     *("breaker show", "breaker open", "breaker close", "breaker set"),
+    *("history", "statusline"),
+    *(f"history {word}" for word in ("scan", "blocks", "heatmap", "tasks", "burn", "unused", "prices")),
 ]
 
 Printed = pytest.CaptureFixture[str]
@@ -49,7 +51,7 @@ def test_the_help_names_every_command(capsys: Printed) -> None:
         group, _, word = command.rpartition(" ")
         with pytest.raises(SystemExit):
             main([*group.split(), "--help"])
-        assert re.search(rf"^ +{word} ", capsys.readouterr().out, re.MULTILINE)
+        assert re.search(rf"^ +{word}( |$)", capsys.readouterr().out, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +70,11 @@ def test_the_help_names_every_command(capsys: Printed) -> None:
         "task add x --priority high",
         "task add x --land moon",
         "status --colour",
+        "statusline --json",
+        "history --by hour",
+        "history --json --csv",
+        "history --own --fleet",
+        "history heatmap --of mood",
         "limit add --fleet --per day",
         "limit add --fleet --per day --tokens 1 --usd 1",
         "limit add --fleet --account a --per day --tokens 1",
@@ -133,6 +140,10 @@ ERRORS = {
     "strategy both": "there is no strategy both: name after-hours or full-time",
     "down": "no coordinator runs on",
     "up --stall-timeout soon": "no span of time",
+    "history --since soon": "'soon' is no time: write a day (2026-11-22)",
+    "history blocks --until 2026-13-01": "is no time",
+    "history --tz Mars/Olympus": "'Mars/Olympus' is no time zone: write one such as Europe/Berlin",
+    "history prices --update no-such-file": "No such file or directory",
     "up --until-idle": "no-such-client",
 }
 
@@ -273,6 +284,10 @@ def test_json_prints_exactly_one_document(repo: Path, capsys: Printed) -> None:
         ["worktree", "list"],
         ["worktree", "prune"],
         ["account", "remove", "box"],
+        ["history", "scan"],
+        ["history"],
+        *(["history", "--by", by] for by in ("week", "month", "project", "model", "account", "session")),
+        *(["history", word] for word in ("blocks", "heatmap", "tasks", "burn", "unused", "prices")),
     ]
     for words in commands:
         assert main([*words, "--json"]) == 0, words
@@ -310,7 +325,16 @@ HEAVY = {"anyio", "pydantic", "structlog", "git", "keyring", "asyncio"}
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], ["status"], ["status", "--json"], ["task", "list"], ["account", "list"]]
+    "words",
+    [
+        ["--help"],
+        ["status"],
+        ["status", "--json"],
+        ["task", "list"],
+        ["account", "list"],
+        ["statusline"],
+        *(["history", *words] for words in ([], ["--by", "session"], ["blocks"], ["heatmap"], ["burn"])),
+    ],
 )
 def test_looking_imports_nothing_heavy(shell: Shell, repo: Path, words: list[str]) -> None:
     shell.fleet("task", "add", "x", "--repo", str(repo))
@@ -324,4 +348,4 @@ def test_looking_imports_nothing_heavy(shell: Shell, repo: Path, words: list[str
 def test_the_parser_is_the_list_of_commands() -> None:
     """So that the tests above miss none."""
     usage = build().format_help()
-    assert set(re.findall(r"^    (\w+)  ", usage, re.MULTILINE)) == {c.split()[0] for c in COMMANDS}
+    assert set(re.findall(r"^    (\w+)(?:  |$)", usage, re.MULTILINE)) == {c.split()[0] for c in COMMANDS}

@@ -1,0 +1,349 @@
+"""`fleet history …`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+
+from fleet.cli.run import Failed
+from fleet.cli.show import as_json, say, table
+from fleet.homepath import home_path
+from fleet.service.history import asked, reporting
+from history.ledger import LedgerUnreadable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Iterator, Sequence
+    from datetime import tzinfo
+
+    from fleet.service.shapes import Record
+    from history.reports.uses import Unpriced, Use
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except (asked.NotUnderstood, LedgerUnreadable) as failed:
+        raise Failed(str(failed)) from failed
+
+
+def report(args: Namespace) -> int:
+    """By day, week, month, project, model, account or session."""
+    home = _home()
+    with _explained():
+        zone = asked.zone_of(args.tz)
+        rows, unpriced = reporting.uses(home, args.by, asked.choice_of(args, zone), zone)
+    records = [reporting.use_record(row) for row in rows]
+    if not _given(args, records, reporting.USE_KEYS):
+        _print_uses(args.by, rows)
+    _note_unpriced(unpriced)
+    return 0
+
+
+def _print_uses(by: str, rows: Sequence[Use]) -> None:
+    from history.reports.uses import total
+
+    if rows:
+        head = (by.upper(), "ANSWERS", "INPUT", "OUTPUT", "CACHE WRITE", "CACHE READ", "COST")
+        _aligned(head, [_use_cells(row) for row in (*rows, total(rows))])
+
+
+def _use_cells(row: Use) -> tuple[str, ...]:
+    return row.key or "-", *_counts(row.answers, row.input, row.output), *_cached(row)
+
+
+def _cached(row: Use) -> tuple[str, ...]:
+    return _short(row.cache_write_5m + row.cache_write_1h), _short(row.cache_read), _cost(row)
+
+
+def _counts(answers: int, given: int, output: int) -> tuple[str, ...]:
+    return f"{answers:,}", _short(given), _short(output)
+
+
+def _short(count: int) -> str:
+    """Three figures and a unit."""
+    for unit, size in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        if count >= size:
+            return f"{count / size:.3g}{unit}" if count < 999.5 * size else f"{count / size:.0f}{unit}"
+    return str(count)
+
+
+def _cost(row: Use) -> str:
+    """With a plus where some of it has no price; a dash where nothing has."""
+    if row.cost_usd is None:
+        return "-"
+    return f"${row.cost_usd:,.2f}{'+' if row.unpriced else ''}"
+
+
+def blocks(args: Namespace) -> int:
+    """Five-hour blocks."""
+    with _explained():
+        zone = asked.zone_of(args.tz)
+        found = reporting.blocks(_home(), asked.choice_of(args, zone))
+    if not _given(args, found):
+        head = ("BLOCK", "ACCOUNT", "ANSWERS", "INPUT", "OUTPUT", "CACHE WRITE", "CACHE READ", "COST")
+        if found:
+            _aligned(head, [_block(one, zone) for one in found], left=2)
+    return 0
+
+
+def _block(one: Record, zone: tzinfo | None) -> tuple[str, ...]:
+    began = f"{_clock(one['begins_at'], zone)}{' (now)' if one['active'] else ''}"
+    return began, one["account"] or "-", *_record_cells(one)
+
+
+def _record_cells(one: Record) -> tuple[str, ...]:
+    cost = "-" if one["cost_usd"] is None else f"${one['cost_usd']:,.2f}"
+    written = one["cache_write_5m"] + one["cache_write_1h"]
+    return (
+        *_counts(one["answers"], one["input"], one["output"]),
+        _short(written),
+        _short(one["cache_read"]),
+        cost,
+    )
+
+
+def heatmap(args: Namespace) -> int:
+    """By hour of the week: in the terminal, or as a picture."""
+    from pathlib import Path
+
+    from history.reports import pictures
+
+    with _explained():
+        zone = asked.zone_of(args.tz)
+        found = reporting.heatmap(_home(), asked.choice_of(args, zone), args.of, zone)
+    where = args.tz or "local time"
+    for path, draw in ((args.svg, pictures.svg), (args.html, pictures.html)):
+        if path is not None:
+            Path(path).write_text(draw(found, where), encoding="utf-8")
+            say(f"the heatmap is in {path}")
+    if _given(args, reporting.heatmap_records(found)) or args.svg or args.html:
+        return 0
+    for line in pictures.terminal(found):
+        print(line)
+    print(f"     the darkest hour: {pictures.figure(found.most, found.measure)} in all, {where}")
+    return 0
+
+
+def tasks(args: Namespace) -> int:
+    """What each task that the fleet ran used."""
+    with _explained():
+        zone = asked.zone_of(args.tz)
+        found = reporting.tasks(_home(), asked.choice_of(args, zone))
+    if not _given(args, found) and found:
+        head = (
+            "TASK",
+            "PROJECT",
+            "TIER",
+            "ATTEMPTS",
+            "ANSWERS",
+            "INPUT",
+            "OUTPUT",
+            "CACHE WRITE",
+            "CACHE READ",
+            "COST",
+        )
+        rows = [
+            (
+                one["task"],
+                one["project"] or "-",
+                one["tier"] or "-",
+                str(one["attempts"]),
+                *_record_cells(one),
+            )
+            for one in found
+        ]
+        _aligned(head, rows, left=3)
+    return 0
+
+
+def burn(args: Namespace) -> int:
+    """How fast the buckets are used, and where that leads."""
+    with _explained():
+        zone = asked.zone_of(args.tz)
+        found = reporting.burn(_home(), asked.choice_of(args, zone))
+    if _given(args, found):
+        return 0
+    if not found:
+        say("no window is open that has been read: fleet statusline and the fleet's own work read them")
+        return 0
+    head = ("ACCOUNT", "BUCKET", "READ", "NOW", "AN HOUR", "FULL", "RESETS", "AT THE RESET")
+    _aligned(head, [_burning(one, zone) for one in found], left=2)
+    return 0
+
+
+def _burning(one: Record, zone: tzinfo | None) -> tuple[str, ...]:
+    at_reset = "unknown"
+    if one["at_reset_p50"] is not None:
+        at_reset = f"{one['at_reset_p50']:.0%} ({one['at_reset_p10']:.0%} to {one['at_reset_p90']:.0%})"
+    return (
+        one["account"],
+        one["bucket"],
+        f"{one['utilization']:.0%} at {_clock(one['read_at'], zone)}",
+        f"{one['now']:.0%}",
+        "unknown" if one["per_hour"] is None else f"{one['per_hour']:.1%}",
+        _clock(one["full_at"], zone),
+        _clock(one["resets_at"], zone),
+        at_reset,
+    )
+
+
+def unused(args: Namespace) -> int:
+    """What expired unused."""
+    with _explained():
+        zone = asked.zone_of(args.tz)
+        found = reporting.unused(_home(), asked.choice_of(args, zone), each=args.each)
+    if _given(args, found):
+        return 0
+    if not found:
+        say("no window has been seen to its reset yet, so what expired is unknown")
+    elif args.each:
+        head = ("ACCOUNT", "BUCKET", "RESET", "UNUSED", "LAST READ")
+        _aligned(head, [_expired_window(one, zone) for one in found], left=2)
+    else:
+        whole = ("ACCOUNT", "BUCKET", "WINDOWS", "UNUSED", "IN ALL", "LAST READ")
+        _aligned(whole, [_expired(one) for one in found], left=2)
+    return 0
+
+
+def _expired_window(one: Record, zone: tzinfo | None) -> tuple[str, ...]:
+    seen = f"{one['unseen_hours']:.1f} h before"
+    return one["account"], one["bucket"], _clock(one["reset_at"], zone), f"{one['unused']:.0%}", seen
+
+
+def _expired(one: Record) -> tuple[str, ...]:
+    return (
+        one["account"],
+        one["bucket"],
+        str(one["windows"]),
+        f"{one['mean']:.0%}",
+        f"{one['whole']:.1f} windows",
+        f"{one['unseen_hours_mean']:.1f} h before",
+    )
+
+
+def scan(args: Namespace) -> int:
+    """Reads the transcripts into the ledger."""
+    from fleet.service.history.scanning import scan_home
+    from history.prices import InvalidPrices
+
+    try:
+        with _explained():
+            found = scan_home(_home(), args.config_dir, os.environ)
+    except InvalidPrices as failed:
+        raise Failed(str(failed)) from failed
+    if args.json:
+        return as_json(found)
+    if not found["config_dirs"]:
+        say(
+            "no account has a directory here, and the client's own are missing too: fleet history scan --config-dir DIR"
+        )
+        return 0
+    for line in _scanned(found):
+        print(line)
+    for told in found["unreadable"]:
+        say(f"unreadable: {told['path']}: {told['why']}")
+    for line in found["broken_lines"]:
+        say(f"broken: {line['path']} at byte {line['offset']}: {line['why']}")
+    if found["broken"] > len(found["broken_lines"]):
+        say(f"and {found['broken'] - len(found['broken_lines']):,} more broken lines")
+    return 0
+
+
+def _scanned(found: Record) -> Iterator[str]:
+    for one in found["config_dirs"]:
+        yield f"{one['account']}: {one['path']}"
+    new = f"{found['bytes'] / 1e6:,.1f} MB, {found['lines']:,} lines"
+    yield f"{found['files']:,} files: {found['files_read']:,} read ({new}), {found['files_unchanged']:,} unchanged"
+    yield (
+        f"{found['answers_new']:,} new answers, {found['answers_updated']:,} told more fully, "
+        f"{found['answers_duplicate']:,} told before, {found['readings']:,} readings of buckets"
+    )
+    if found["broken"]:
+        yield f"{found['broken']:,} broken lines"
+    if found["files_vanished"]:
+        yield f"{found['files_vanished']:,} files are gone; what they told stays"
+
+
+def prices(args: Namespace) -> int:
+    """The table in force; with --update the person's own in place of what it was."""
+    from fleet.service.history import prices as service
+    from history.prices import InvalidPrices
+
+    try:
+        if args.update is not None:
+            say(service.update(_home(), args.update))
+        found = service.listed(_home())
+    except InvalidPrices as failed:
+        raise Failed(str(failed)) from failed
+    if not _given(args, found) and args.update is None:
+        head = ("MODEL", "FROM", "INPUT", "OUTPUT", "WRITE 5M", "WRITE 1H", "READ", "LONG PROMPT", "WHOSE")
+        _aligned(head, [_price(one) for one in found])
+        print("US dollars for a million tokens; the batch API costs half unless said otherwise")
+    return 0
+
+
+def _price(one: Record) -> tuple[str, ...]:
+    long = one["long_prompt"]
+    above = "-" if long is None else f"above {_short(long['above'])}: {long['input']:g} / {long['output']:g}"
+    figures = ("input", "output", "cache_write_5m", "cache_write_1h", "cache_read")
+    return (
+        one["model"],
+        one["from"] or "always",
+        *(f"{one[kind]:g}" for kind in figures),
+        above,
+        "yours" if one["own"] else "shipped",
+    )
+
+
+def _given(args: Namespace, records: Sequence[Record], keys: Sequence[str] = ()) -> bool:
+    """Whether the records have been printed as JSON or CSV. Says where to begin when there is no ledger yet."""
+    if not reporting.is_read(_home()) and args.run != "fleet.cli.history:prices":
+        say("no transcript has been read yet: fleet history scan")
+    if args.json:
+        as_json(records)
+    elif args.csv:
+        import csv
+
+        writer = csv.DictWriter(sys.stdout, keys or list(records[0] if records else ()), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(records)
+    return bool(args.json or args.csv)
+
+
+def _note_unpriced(found: Sequence[Unpriced]) -> None:
+    for one in found:
+        told = f"{one.answers:,} answers, {_short(one.tokens)} tokens"
+        say(f"unpriced: {one.model or 'an unknown model'}, {told} (fleet history prices --update FILE)")
+
+
+def _aligned(head: tuple[str, ...], rows: Sequence[tuple[str, ...]], left: int = 1) -> None:
+    """A table whose columns stand at their right, but for the first `left` ones."""
+    widths = [max(len(cell) for cell in column) for column in zip(head, *rows, strict=True)]
+    table(*_right(head, rows, widths, left))
+
+
+def _right(
+    head: tuple[str, ...], rows: Sequence[tuple[str, ...]], widths: list[int], left: int
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    padded = [
+        tuple(
+            cell if n < left else cell.rjust(width)
+            for n, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in (head, *rows)
+    ]
+    return padded[0], padded[1:]
+
+
+def _clock(iso: str | None, zone: tzinfo | None) -> str:
+    from datetime import datetime
+
+    return "-" if iso is None else datetime.fromisoformat(iso).astimezone(zone).strftime("%a %Y-%m-%d %H:%M")
+
+
+def _home() -> str:
+    return home_path(os.environ)
