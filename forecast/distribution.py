@@ -1,0 +1,58 @@
+"""A distribution of what will be used, and how much is known about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Knowledge = Literal["little", "some", "enough"]
+
+LEVELS = 200
+LEVEL = (np.arange(LEVELS) + 0.5) / LEVELS
+"""The chances at whose quantiles a distribution is kept: the middles of equal shares."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Forecast:
+    """The distribution of a sum: what is used from `from_ms` to `until_ms`.
+
+    `sums` are LEVELS equally likely amounts, ascending, each the quantile in the middle of its share of the chances.
+    `chance_of_use` is that of any use at all. `effective` is the number of past windows, not overlapping one another,
+    that the distribution rests on besides what holds for everybody; `days` is how long the person has been observed.
+    """
+
+    from_ms: int
+    until_ms: int
+    sums: NDArray[np.float64]
+    chance_of_use: float
+    effective: float
+    days: float
+
+    @property
+    def mean(self) -> float:
+        return float(self.sums.mean())
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """Those of `sums`: all alike."""
+        return np.full(LEVELS, 1 / LEVELS)
+
+    @property
+    def known(self) -> Knowledge:
+        """`little` below two weeks of observation or three windows; `enough` from eight weeks and eight windows on."""
+        if self.days < 14 or self.effective < 3:
+            return "little"
+        return "enough" if self.days >= 56 and self.effective >= 8 else "some"
+
+    def quantile(self, chance: float) -> float:
+        """The amount that is not exceeded with this chance, 0 ≤ chance ≤ 1. Raises ValueError beyond."""
+        if not 0 <= chance <= 1:
+            raise ValueError(f"a chance lies between 0 and 1, not at {chance}")
+        return float(np.interp(chance, LEVEL, self.sums))
+
+    def exceeds(self, amount: float) -> float:
+        """The chance that more than this amount is used."""
+        return float((LEVELS - np.searchsorted(self.sums, amount, side="right")) / LEVELS)
