@@ -1,7 +1,8 @@
 """How fast each bucket is being used, and where that leads until its reset, with how little is known about it.
 
 What is used until the reset is a distribution of work (`Demand`), times the share of the bucket that a unit of work has
-taken so far. Until something better is put in its place the distribution is that of the same hours of past days.
+taken so far. Until something better is put in its place the distribution is that of past days: what followed at about
+this hour when the account was in use, or not, as it is now.
 """
 
 from __future__ import annotations
@@ -22,15 +23,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
 RECENT_MS = HOUR_MS
 """The burn rate is that of the last hour."""
 
 DAYS_MAX = 56
 """So many past days are looked at: older ones say less about now."""
 
-DAYS_MIN = 5
-"""Fewer past days say nothing about the spread."""
+HOURS_NEAR = 2
+"""Hours of past days that are no further from the present hour count as the same."""
+
+PAST_MIN = 25
+"""Fewer past moments, five days of them, say nothing about the spread."""
+
+ALIKE_MIN = 10
+"""With fewer past moments at which the account was in use as it is now, all of them count."""
 
 RISE_MIN = 0.02
 """Of the utilization, in all: less is mostly rounding, since utilizations are told in whole percents."""
@@ -88,14 +94,25 @@ class Past:
 
 
 def past(of: Course, now_ms: int, reset_ms: int) -> Past | None:
-    """What was used in the same hours of past days. None where the ledger has too few of them."""
+    """What was used in so much time after about this hour of past days, when the account was in use as it is now. None
+    where the ledger has too few of them."""
     length = reset_ms - now_ms
-    if not of.quarters:
+    near = _near(of, now_ms, length)
+    if len(near) < PAST_MIN:
         return None
-    begins = (now_ms - days * DAY_MS for days in range(1, DAYS_MAX + 1))
+    busy = of.between(now_ms - RECENT_MS, now_ms) > 0.0
+    alike = [at for at in near if (of.between(at - RECENT_MS, at) > 0.0) == busy]
+    chosen = alike if len(alike) >= ALIKE_MIN else near
+    return Past(tuple(sorted(of.between(at, at + length) for at in chosen)))
+
+
+def _near(of: Course, now_ms: int, length: int) -> list[int]:
+    """Past moments at about this hour after which so much time is over."""
+    if not of.quarters:
+        return []
     first_ms = of.quarters[0] * QUARTER_MS
-    amounts = sorted(of.between(at, at + length) for at in begins if at >= first_ms and at + length <= now_ms)
-    return Past(tuple(amounts)) if len(amounts) >= DAYS_MIN else None
+    every = (now_ms - n * HOUR_MS for n in range(1, DAYS_MAX * 24 + 1) if min(n % 24, -n % 24) <= HOURS_NEAR)
+    return [at for at in every if first_ms <= at <= now_ms - length]
 
 
 def past_demand(connection: sqlite3.Connection) -> Demand:
