@@ -82,6 +82,15 @@ class Ledger:
             "transcripts again; what the client has deleted since is only in that file."
         )
 
+    @contextmanager
+    def patient(self, wait_ms: int) -> Iterator[None]:
+        """Waits so long for other writers, instead of `BUSY_TIMEOUT_MS`."""
+        self.connection.execute(f"PRAGMA busy_timeout = {wait_ms}")
+        try:
+            yield
+        finally:
+            self.connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+
     def close(self) -> None:
         self.connection.close()
 

@@ -65,6 +65,7 @@ CREATE TABLE answers (
     cache_write_5m INTEGER NOT NULL,
     cache_write_1h INTEGER NOT NULL,
     cache_read INTEGER NOT NULL,
+    batch INTEGER NOT NULL, -- 1: asked of the batch API
     cost_usd REAL -- NULL: unpriced
 );
 CREATE UNIQUE INDEX answers_key ON answers (message, request);

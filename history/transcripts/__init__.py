@@ -1,0 +1,1 @@
+"""What the client writes to disk, read tolerantly: answers with their tokens, and readings of buckets."""
