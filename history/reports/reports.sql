@@ -46,12 +46,12 @@ extents AS (
 ),
 parts AS (
     SELECT s.session, s.first_ms, answers, input, output, cache_write_5m, cache_write_1h, cache_read, cost_usd, unpriced,
-        s.account, s.project, s.model, s.task <> 0 AS fleet
+        s.account, s.project, s.model, s.attempt <> 0 AS fleet
     FROM extents AS e JOIN sessions AS s ON s.session = e.session
     WHERE e.first_ms >= :since_ms AND e.last_ms < :until_ms
     UNION ALL
     SELECT e.session, a.at_ms, 1, input, output, cache_write_5m, cache_write_1h, cache_read, coalesce(cost_usd, 0),
-        cost_usd IS NULL, a.account, p.project, a.model, a.task <> 0
+        cost_usd IS NULL, a.account, p.project, a.model, a.attempt <> 0
     FROM extents AS e
     CROSS JOIN places AS p ON p.session = e.session
     CROSS JOIN answers AS a ON a.place = p.id AND a.at_ms >= :since_ms AND a.at_ms < :until_ms
@@ -97,19 +97,24 @@ WHERE (:accounts IS NULL OR account IN (SELECT value FROM json_each(:accounts)))
 GROUP BY account, quarter ORDER BY account, quarter;
 
 -- name: of_tasks
--- What each task that the fleet ran has used, by project and tier.
-SELECT task.text, project.text, tier.text, count(DISTINCT attempt), min(first_ms), max(last_ms), sum(answers),
+-- What each task that the fleet ran has used, by project and tier. The project is that of the run: the answers' own is the
+-- worktree.
+SELECT task.text, project.text, tier.text, count(DISTINCT sessions.attempt), min(first_ms), max(last_ms), sum(answers),
     sum(input), sum(output), sum(cache_write_5m), sum(cache_write_1h), sum(cache_read), sum(cost_usd), sum(unpriced)
 FROM sessions
+JOIN runs ON runs.attempt = sessions.attempt
 JOIN models ON models.model = sessions.model
 JOIN texts AS task ON task.id = sessions.task
-JOIN texts AS project ON project.id = sessions.project
+JOIN texts AS project ON project.id = runs.project
 JOIN texts AS tier ON tier.id = models.tier
-WHERE sessions.task <> 0 AND last_ms >= :since_ms AND first_ms < :until_ms
+WHERE last_ms >= :since_ms AND first_ms < :until_ms
     AND (:accounts IS NULL OR sessions.account IN (SELECT value FROM json_each(:accounts)))
-    AND (:projects IS NULL OR sessions.project IN (SELECT value FROM json_each(:projects)))
+    AND (:projects IS NULL OR runs.project IN (SELECT value FROM json_each(:projects)))
     AND (:models IS NULL OR sessions.model IN (SELECT value FROM json_each(:models)))
-GROUP BY sessions.task, sessions.project, models.tier ORDER BY min(first_ms), task.text, tier.text;
+GROUP BY sessions.task, runs.project, models.tier ORDER BY min(first_ms), task.text, tier.text;
+
+-- name: ended_attempts
+SELECT text FROM runs JOIN texts ON texts.id = attempt WHERE to_ms IS NOT NULL;
 
 -- name: readings
 SELECT account.text, bucket.text, at_ms, utilization, resets_at_ms

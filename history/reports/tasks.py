@@ -26,6 +26,11 @@ class TaskUse:
     use: Use
 
 
+def ended_attempts(connection: sqlite3.Connection) -> list[str]:
+    """The attempts that the ledger knows to have ended: nothing of theirs will change any more."""
+    return [text for (text,) in ask(connection, "ended_attempts", {})]
+
+
 def task_uses(connection: sqlite3.Connection, choice: Choice) -> list[TaskUse]:
     """In the order of time: tasks with an answer in the chosen time, each as a whole."""
     parameters = choice.parameters(connection)

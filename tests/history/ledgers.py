@@ -54,7 +54,7 @@ class Made:
         self.connection.execute("DELETE FROM quarters")
         self.connection.execute("DELETE FROM sessions")
         self.connection.execute(
-            "INSERT INTO quarters SELECT at_ms / 900000, a.account, project, model, task <> 0, "
+            "INSERT INTO quarters SELECT at_ms / 900000, a.account, project, model, attempt <> 0, "
             f"{SUMS} GROUP BY 1, 2, 3, 4, 5"
         )
         self.connection.execute(
@@ -87,6 +87,12 @@ class Made:
             "SELECT id FROM places WHERE session = ? AND project = ? AND account = ?",
             (session, project, account),
         ).fetchall()
+        if where.task:
+            self.connection.execute(
+                "INSERT OR IGNORE INTO runs (session, task, attempt, project, account, tier, from_ms, to_ms) "
+                "VALUES (?, ?, ?, ?, ?, ?, 0, 0)",
+                (session, task, attempt, project, account, self._text(where.tier)),
+            )
         for _ in range(times):
             key = next(self._keys)
             self.connection.execute(

@@ -10,10 +10,18 @@ from typing import Any
 
 from fleet.service.history import places
 from fleet.service.history.prices import table_of
+from fleet.service.history.readings import latest_of_store
+from fleet.service.history.runs import runs_of
 from history.ledger import DATABASE, Ledger
+from history.ledger.corrections import put_runs
+from history.reports.tasks import ended_attempts
 from history.scan import ConfigDir, ScanResult, scan
+from history.watching import Told, latest, take
 
 Record = dict[str, Any]
+
+SOURCE = "fleet"
+"""Of readings that came to the fleet with its own work."""
 
 
 def scan_home(home: str | os.PathLike[str], config_dirs: Sequence[str], environ: Mapping[str, str]) -> Record:
@@ -27,8 +35,21 @@ def scan_home(home: str | os.PathLike[str], config_dirs: Sequence[str], environ:
     prices = table_of(home)
     Path(home).mkdir(mode=0o700, parents=True, exist_ok=True)
     with Ledger(Path(home) / DATABASE) as ledger:
+        runs = runs_of(home, ended_attempts(ledger.connection))
+        if runs:
+            put_runs(ledger, runs)
         result = scan(ledger, dirs, prices)
+        _keep_readings(ledger, home)
     return _shown(result, dirs)
+
+
+def _keep_readings(ledger: Ledger, home: str | os.PathLike[str]) -> None:
+    """What the fleet's own store knows of buckets now: it keeps only the last reading of each."""
+    known = {(one.account, one.bucket): one.at_ms for one in latest(ledger.connection)}
+    for one in latest_of_store(home):
+        if one.at_ms > known.get((one.account, one.bucket), -1):
+            told = Told(one.bucket, one.utilization, one.resets_ms)
+            take(ledger, one.account, [told], one.at_ms, SOURCE)
 
 
 def _shown(result: ScanResult, dirs: Sequence[ConfigDir]) -> Record:

@@ -37,6 +37,15 @@ SELECT id, body FROM attempts WHERE state <> 'ended' ORDER BY seq;
 -- name: attempts_of
 SELECT id, body FROM attempts WHERE task = :task ORDER BY seq;
 
+-- name: runs
+-- `:known` is a JSON list of attempts that are not asked for.
+SELECT attempts.body ->> 'session_id', attempts.task, attempts.id,
+    coalesce(nullif(tasks.body ->> '$.spec.project', ''), tasks.body ->> '$.spec.repo'),
+    attempts.account, attempts.body ->> 'tier', attempts.body ->> 'started_ms', attempts.body ->> 'ended_ms'
+FROM attempts JOIN tasks ON tasks.id = attempts.task
+WHERE attempts.id NOT IN (SELECT value FROM json_each(:known))
+ORDER BY attempts.seq;
+
 -- name: hosts
 SELECT name, body FROM hosts ORDER BY name;
 
