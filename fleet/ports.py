@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from fleet.core.decisions import Effect, Note
+from fleet.core.foresight import Foresight
 from fleet.core.model import Attempt, Fleet
 from fleet.core.prices import Prices
 
@@ -58,6 +59,18 @@ class Planner(Protocol):
 
     def __call__(self, fleet: Fleet) -> Prices:
         """Raises NoPlan."""
+
+
+class NoForesight(Exception):
+    """Persons' own use cannot be forecast: the history cannot be read, or what is needed for it is not installed. The
+    message says which. Whoever asked keeps the foresight it has."""
+
+
+class Foreseer(Protocol):
+    """Forecasts what persons will use of each bucket, from all that was used so far."""
+
+    def __call__(self, fleet: Fleet) -> Foresight:
+        """Raises NoForesight."""
 
 
 class Clock(Protocol):

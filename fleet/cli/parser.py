@@ -301,6 +301,18 @@ def _reservations(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     _add(commands, "list", "list what is reserved, and what is kept now", "fleet.cli.reserve:listing", _json)
     _add(commands, "remove", "give it back", "fleet.cli.reserve:remove", _laid_down, _json)
+    _add(
+        commands,
+        "auto",
+        "whether what you are expected to use is kept for you",
+        "fleet.cli.reserve:auto",
+        _switch,
+        _json,
+    )
+
+
+def _switch(parser: Parser) -> None:
+    parser.add_argument("on", nargs="?", choices=("on", "off"), help="default: show which")
 
 
 def _laid_down(parser: Parser) -> None:

@@ -19,6 +19,10 @@ ROWS_MAX = 60
 """More planned rows than this are no overview."""
 
 
+TOLD = 0.005
+"""Less is shown as 0 %."""
+
+
 def plan(args: argparse.Namespace) -> int:
     from fleet.service.plan import plan as planned
 
@@ -153,6 +157,14 @@ def _share(share: float | None) -> str:
 
 
 def _print_laid_down(found: Record) -> None:
+    for one in found["buckets"]:
+        foreseen = one["foreseen"]
+        if foreseen and foreseen["kept"] >= TOLD:
+            print(
+                f"{foreseen['kept']:.0%} of {one['bucket']} of {', '.join(one['accounts'])} is kept for you by the "
+                f"forecast: you are expected to use {foreseen['expected']:.0%} of it still, and in "
+                f"{foreseen['sure']:.0%} of cases no more than is kept (fleet reserve auto off)"
+            )
     for one in found["reservations"]:
         coming = one["next"]
         hours = f", from {clock(coming['begins_at'])} to {clock(coming['ends_at'])}" if coming else ""

@@ -67,3 +67,21 @@ def remove(args: argparse.Namespace) -> int:
         return as_json({"id": args.id, "state": "removed"})
     say(f"{args.id} is no longer reserved")
     return 0
+
+
+def auto(args: argparse.Namespace) -> int:
+    from fleet.service.reservations import foresees, set_foresees
+
+    home = find_home(os.environ)
+    if args.on:
+        set_foresees(home, args.on == "on")
+    on = foresees(home)
+    if args.json:
+        return as_json({"auto": on})
+    kept = (
+        "what you are expected to use is kept for you (fleet forecast)"
+        if on
+        else "only reservations are kept"
+    )
+    print(f"{'on' if on else 'off'}: {kept}")
+    return 0

@@ -236,10 +236,24 @@ def _bucket(
         "committed": going,
         "headroom": left,
         "reserved": reserving.protected(fleet, bucket),
+        "foreseen": _foreseen(fleet, key, bucket),
         "floor": reserving.floor(fleet, bucket),
         "price": None if prices is None else prices.buckets.get(key, 0.0),
         "resets_at": iso(resets_ms) if resets_ms is not None and resets_ms > fleet.now_ms else None,
         "expires_unused": None if answer is None else answer.unused.get(key),
+    }
+
+
+def _foreseen(fleet: Fleet, key: str, bucket: Bucket) -> Record | None:
+    """What the forecast alone keeps of it now, and why; None where nothing is foreseen."""
+    protection = None if fleet.foresight is None else fleet.foresight.protections.get(key)
+    if protection is None or not fleet.policy.foresee:
+        return None
+    return {
+        "kept": reserving.foreseen(fleet, bucket),
+        "expected": protection.mean,
+        "sure": protection.sure,
+        "like": protection.like,
     }
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from fleet.core import headroom, reserving
-from fleet.core.events import ReservationAdded, ReservationRemoved
+from fleet.core.events import ForesightSet, ReservationAdded, ReservationRemoved
 from fleet.core.model import Bucket, Fleet
 from fleet.core.policy import Reservation
 from fleet.home import Home
@@ -77,6 +77,16 @@ def _too_late(fleet: Fleet, reservation: Reservation, bucket: Bucket) -> str | N
     until_ms = blocked.until_ms if blocked else bucket.resets_ms
     until = "" if until_ms is None else f" until {local_time(until_ms)}"
     return f"{bucket.name} of {reservation.account} has {left:.0%} left{until}, and this would keep {kept:.0%} of it"
+
+
+def foresees(home: Home) -> bool:
+    """Whether what persons are expected to use is kept for them."""
+    return snapshot(home).policy.foresee
+
+
+def set_foresees(home: Home, on: bool) -> None:
+    """Raises NotDone."""
+    submit(home, ForesightSet(**stamp(), on=on))
 
 
 def unreserve(home: Home, name: str) -> None:

@@ -6,7 +6,7 @@ import json
 import signal
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -19,10 +19,11 @@ from fleet.core import decisions, events, idle
 from fleet.core.model import Trouble
 from fleet.core.people import Refused
 from fleet.engine import Applied, Engine, made
-from fleet.ports import Clock, NoPlan, Planner, StoreFailed
+from fleet.ports import Clock, Foreseer, NoForesight, NoPlan, Planner, StoreFailed
 from fleet.shell import control, wire
 from fleet.shell.chatter import Chatter
 from fleet.shell.following import Following
+from fleet.shell.foreseeing import Foreseeing
 from fleet.shell.logs import Veil
 from fleet.shell.performing import Performer
 from fleet.shell.pricing import Pricing
@@ -63,6 +64,7 @@ class Coordinator:
     workers_max: int
     until_idle: bool = False
     planner: Planner | None = None
+    foreseer: Foreseer | None = None
     veil: Veil = field(default_factory=Veil)
     """Knows the credentials that are in use: what a person asks for must hold none of them."""
     _performing: dict[str, decisions.Effect] = field(default_factory=dict)
@@ -89,6 +91,8 @@ class Coordinator:
                 group.start_soon(self._beat)
                 if self.planner is not None:
                     group.start_soon(self._price, self.planner)
+                if self.foreseer is not None:
+                    group.start_soon(self._foresee, self.foreseer)
                 await self._stop.wait()
                 group.cancel_scope.cancel()
         finally:
@@ -271,6 +275,22 @@ class Coordinator:
                 except NoPlan as failed:
                     self._complain("prices", str(failed))
             await anyio.sleep(BEAT_S / 2)
+
+    async def _foresee(self, foreseer: Foreseer) -> None:
+        """Keeps what is kept for persons in step with what they use."""
+        foreseeing = Foreseeing()
+        while True:
+            fleet = self.engine.fleet
+            if foreseeing.is_due(fleet, time.monotonic()):
+                foreseeing.foreseen(fleet, time.monotonic())
+                try:
+                    now = replace(fleet, now_ms=max(self.clock.now_ms(), fleet.now_ms))
+                    foresight = await to_thread.run_sync(foreseer, now)
+                    self._recovered("foresight", "the forecast")
+                    await self.apply(events.Foreseen(**self._stamp(), foresight=foresight))
+                except NoForesight as failed:
+                    self._complain("foresight", str(failed))
+            await anyio.sleep(BEAT_S)
 
     def _host_event(self) -> events.HostSeen:
         self._host_seen_at = time.monotonic()

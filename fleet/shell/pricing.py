@@ -40,5 +40,6 @@ def _material(fleet: Fleet) -> tuple[Any, ...]:
     closed = tuple((key, bucket.refused_until_ms) for key, bucket in sorted(fleet.buckets.items()))
     states = tuple((name, account.state) for name, account in sorted(fleet.accounts.items()))
     policy = (fleet.policy.strategy.name, fleet.policy.tiers)
-    laid_down = (len(fleet.reservations), len(fleet.floors), len(fleet.limits), policy)
+    foresight = (fleet.policy.foresee, fleet.foresight and fleet.foresight.at_ms)
+    laid_down = (len(fleet.reservations), len(fleet.floors), len(fleet.limits), policy, foresight)
     return (fleet.tasks_made, len(fleet.attempts), states, closed, laid_down)

@@ -40,12 +40,13 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class TooLittle:
-    """A bucket that has not enough left for a placement: `need` and `left` are shares of it."""
+    """A bucket that has not enough left for a placement: `need`, `left` and `kept` are shares of it."""
 
     bucket: str
     need: float
     left: float
     guarded: bool
+    kept: float
     until_ms: int | None
 
 
@@ -119,7 +120,8 @@ class Capacity:
             if wanted > there and not left.untried and (there <= 0.0 or there < 0.95 * left.whole):
                 until = left.bucket.resets_ms
                 self._short[account.name, tier] = need
-                return TooLittle(left.bucket.name, wanted, max(there, 0.0), left.guarded, until)
+                kept = 1.0 - left.whole
+                return TooLittle(left.bucket.name, wanted, max(there, 0.0), left.guarded, kept, until)
         return None
 
     def _within(self, left: Left, ms: float) -> float:

@@ -81,7 +81,7 @@ def beyond_means(
     short = capacity.too_little(account, tier, need)
     if short is None:
         return None
-    kept = ", beside what is kept" if short.guarded else ""
+    kept = f", beside what is kept ({short.kept:.0%})" if short.guarded else ""
     why = f"{short.bucket} has {short.left:.1%} left{kept}, and it may need {short.need:.1%}"
     return Refusal(account.name, tier, why, short.until_ms, crowded=short.until_ms is None)
 
