@@ -48,10 +48,17 @@ def _ids(connection: sqlite3.Connection, condition: str, *values: str) -> str:
     return json.dumps([row[0] for row in found])
 
 
+_PROJECTS = """
+SELECT id, text FROM texts WHERE id IN (SELECT project FROM places UNION SELECT project FROM runs)
+UNION
+SELECT sessions.project, text FROM sessions
+JOIN runs ON runs.attempt = sessions.attempt JOIN texts ON texts.id = runs.project
+"""
+"""Each project with its name, and each worktree with the name of its project."""
+
+
 def _projects(connection: sqlite3.Connection, said: str) -> str:
-    found = connection.execute(
-        "SELECT id, text FROM texts WHERE id IN (SELECT project FROM places UNION SELECT project FROM runs)"
-    )
+    found = connection.execute(_PROJECTS)
     path = said.rstrip("/") or said
     within = path.rstrip("/") + "/"
     return json.dumps(

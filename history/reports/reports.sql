@@ -22,12 +22,23 @@ WHERE (:accounts IS NULL OR account IN (SELECT value FROM json_each(:accounts)))
 GROUP BY span.key ORDER BY span.key;
 
 -- name: by_what
--- `:by` is project, model or account.
-WITH sums AS (
-    SELECT CASE :by WHEN 'project' THEN project WHEN 'model' THEN model ELSE account END AS what, sum(answers) AS answers,
-        sum(input), sum(output), sum(cache_write_5m), sum(cache_write_1h), sum(cache_read), sum(cost_usd) AS cost_usd,
-        sum(unpriced) AS unpriced
-    FROM quarters
+-- `:by` is project, model or account. What the fleet ran counts for its project, not for the worktree it ran in.
+WITH
+worktrees AS (
+    SELECT sessions.project AS path, min(runs.project) AS project
+    FROM sessions JOIN runs ON runs.attempt = sessions.attempt
+    WHERE :by = 'project' GROUP BY sessions.project
+),
+sums AS (
+    SELECT
+        CASE :by
+            WHEN 'project' THEN coalesce((SELECT w.project FROM worktrees AS w WHERE fleet AND path = q.project), project)
+            WHEN 'model' THEN model
+            ELSE account
+        END AS what,
+        sum(answers), sum(input), sum(output), sum(cache_write_5m), sum(cache_write_1h), sum(cache_read),
+        sum(cost_usd) AS cost_usd, sum(unpriced)
+    FROM quarters AS q
     WHERE quarter >= :since AND quarter < :until
         AND (:accounts IS NULL OR account IN (SELECT value FROM json_each(:accounts)))
         AND (:projects IS NULL OR project IN (SELECT value FROM json_each(:projects)))

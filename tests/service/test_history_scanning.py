@@ -119,6 +119,9 @@ def test_a_task_is_told_with_its_project_and_not_its_worktree(home: Home) -> Non
     scan(home)
     (told,) = reporting.tasks(home.root, Choice())
     assert (told["task"], told["project"], told["tier"], told["answers"]) == ("t1", "clocks", "sonnet", 1)
+    assert counted(home, "project") == {"clocks": 1}
+    assert counted(home, "day", project="clocks") == counted(home, "day", project="/worktrees/t1")
+    assert counted(home, "day", project="other") == {}
     assert reporting.tasks(home.root, Choice(project="other")) == []
     assert len(reporting.tasks(home.root, Choice(project="clocks"))) == 1
 
