@@ -75,7 +75,7 @@ class Intake:
             "SELECT broken FROM files WHERE path = ?", (read.todo.path,)
         ).fetchone()
         before = known[0] if known and read.todo.read_to else 0
-        row = (read.device, read.inode, read.size, read.mtime_ns, read.read_to, read.resume_at, read.print)
+        row = (read.device, read.inode, read.size, read.mtime_ns, read.read_to, read.open, read.print)
         self._do("put_file", (read.todo.path, config_dir, *row, before + read.broken))
 
     def _touch(self, messages: Iterable[int]) -> None:

@@ -124,8 +124,8 @@ CREATE TABLE readings (
     PRIMARY KEY (account, bucket, at_ms, source)
 ) WITHOUT ROWID;
 
--- How far each transcript has been read. `read_to` is where the next line begins, `resume_at` where the last answer's first
--- copy begins: from there the file is read again when it has grown. `print` is made of the bytes before `read_to`.
+-- How far each transcript has been read: `read_to` is where the next line begins. `open` tells of the last answers before it,
+-- for more copies of them may follow (history/transcripts/answers.py). `print` is made of the bytes before `read_to`.
 CREATE TABLE files (
     path TEXT PRIMARY KEY,
     config_dir INTEGER NOT NULL REFERENCES texts,
@@ -134,7 +134,7 @@ CREATE TABLE files (
     size INTEGER NOT NULL,
     mtime_ns INTEGER NOT NULL,
     read_to INTEGER NOT NULL,
-    resume_at INTEGER NOT NULL,
+    open TEXT NOT NULL,
     print TEXT NOT NULL,
     broken INTEGER NOT NULL
 );

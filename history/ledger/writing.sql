@@ -38,7 +38,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?);
 
 -- name: put_file
 INSERT OR REPLACE INTO files (
-    path, config_dir, device, inode, size, mtime_ns, read_to, resume_at, print, broken
+    path, config_dir, device, inode, size, mtime_ns, read_to, open, print, broken
 )
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 

@@ -69,15 +69,13 @@ def _digest(connection: sqlite3.Connection) -> str:
     return str(found[0]) if found else ""
 
 
-Known = tuple[int, int, int, int, int, int, str]
-"""device, inode, size, mtime_ns, read_to, resume_at, print."""
+Known = tuple[int, int, int, int, int, str, str]
+"""device, inode, size, mtime_ns, read_to, open, print."""
 
 
 def _unlike(connection: sqlite3.Connection, found: Iterable[Found]) -> list[tuple[Found, Known | None]]:
     """The files that are not as the ledger knows them."""
-    rows = connection.execute(
-        "SELECT path, device, inode, size, mtime_ns, read_to, resume_at, print FROM files"
-    )
+    rows = connection.execute("SELECT path, device, inode, size, mtime_ns, read_to, open, print FROM files")
     known: dict[str, Known] = {row[0]: row[1:] for row in rows}
     unlike: list[tuple[Found, Known | None]] = []
     for one in found:

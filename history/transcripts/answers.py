@@ -27,6 +27,8 @@ from hashlib import blake2b
 from typing import Protocol
 from zlib import crc32
 
+import msgspec
+
 from history.prices import Tokens
 from history.transcripts.records import Message, Record, Usage
 
@@ -43,6 +45,12 @@ UNPRICED = float("nan")
 """SQLite stores it as NULL."""
 
 _Prompt = tuple[int, int, int]
+_Ids = tuple[str | None, str | None]
+
+OPEN_ANSWERS = 8
+"""Of so many answers of a file more copies are expected: side chains may be interleaved."""
+
+_decode = msgspec.json.Decoder(list[tuple[_Ids, int, int, _Prompt, str | None, datetime]]).decode
 
 Copy = tuple[Record, Message, Usage, datetime]
 """A record with its message, its usage and its time."""
@@ -66,53 +74,89 @@ class Place:
 
 
 class Answer:
-    """One answer of a file: the numbers it is known by, and its last copy so far."""
+    """One answer of a file: the numbers it is known by, what its first copy says of the prompt, and its last copies."""
 
-    __slots__ = ("last", "message", "prompt", "request")
+    __slots__ = ("best", "last_at", "last_uuid", "message", "prompt", "request")
 
-    def __init__(self, message: int, request: int, prompt: _Prompt, last: Copy) -> None:
+    def __init__(
+        self, message: int, request: int, prompt: _Prompt, last_uuid: str | None, last_at: datetime
+    ) -> None:
         self.message = message
         self.request = request
         self.prompt = prompt
-        self.last = last
+        self.last_uuid = last_uuid
+        self.last_at = last_at
+        self.best: Copy | None = None
 
 
 class Answers:
-    """The answers of one transcript."""
+    """The answers of one transcript. More copies are only expected of the last few."""
 
-    def __init__(self, config_dir: str, session: str, agent: str, project: str) -> None:
-        """`session`, `agent` and `project`: what the file's own path says, for records that do not."""
+    def __init__(self, config_dir: str, session: str, agent: str, project: str, open_: str = "") -> None:
+        """`session`, `agent` and `project`: what the file's own path says, for records that do not. `open_`: what
+        `open` gave when the lines before were read."""
         self.places: dict[Place, int] = {}
         self.models: dict[str, int] = {}
         self._config_dir = config_dir
         self._session, self._agent, self._project = session, agent, project
         self._preferences: list[int] = []
         self._place_of: dict[tuple[object, ...], int] = {}
-        self._latest: dict[tuple[str | None, str | None], Answer] = {}
+        self._open: dict[_Ids, Answer] = (
+            {ids: Answer(*told) for ids, *told in _decode(open_)} if open_ else {}
+        )
         self._answers: list[Answer] = []
 
-    def take(self, copy: Copy) -> bool:
-        """Whether it is the first copy of an answer."""
+    def open(self) -> str:
+        """The last answers, by which more copies of them are known when the file is read on."""
+        told = [
+            (ids, a.message, a.request, a.prompt, a.last_uuid, a.last_at) for ids, a in self._open.items()
+        ]
+        return msgspec.json.encode(told).decode()
+
+    def take(self, copy: Copy) -> None:
         record, message, usage, at = copy
         ids = (message.id, record.requestId)
-        answer = self._latest.get(ids)
-        if answer is not None and (
-            (record.parentUuid is not None and record.parentUuid == answer.last[0].uuid)
+        answer = self._open.get(ids)
+        if answer is None or not (
+            (record.parentUuid is not None and record.parentUuid == answer.last_uuid)
             or _is_copy(answer, ids, _prompt(usage), at)
         ):
-            last = answer.last
-            if at > last[3] or (at == last[3] and (usage.output_tokens or 0) >= (last[2].output_tokens or 0)):
-                answer.last = copy
-            return False
+            answer = self._begin(ids, copy)
+        else:
+            answer.last_uuid, answer.last_at = record.uuid, at
+        if answer.best is None:
+            answer.best = copy
+            self._answers.append(answer)
+        elif self._outranks(copy, answer.best):
+            answer.best = copy
+
+    def _begin(self, ids: _Ids, copy: Copy) -> Answer:
+        record, _, usage, at = copy
         prompt = _prompt(usage)
-        answer = self._latest[ids] = Answer(*_key(ids, prompt, at), prompt, copy)
-        self._answers.append(answer)
-        return True
+        self._open.pop(ids, None)
+        if len(self._open) >= OPEN_ANSWERS:
+            del self._open[next(iter(self._open))]
+        answer = self._open[ids] = Answer(*_key(ids, prompt, at), prompt, record.uuid, at)
+        return answer
+
+    def _outranks(self, copy: Copy, other: Copy) -> bool:
+        """As `put_answer` does in ledger/writing.sql."""
+        rank, best = self._rank(copy), self._rank(other)
+        return rank > best or (rank == best and self._preference(copy) > self._preference(other))
+
+    def _rank(self, copy: Copy) -> tuple[bool, datetime, int]:
+        record, _, usage, at = copy
+        return not (record.isSidechain or record.agentId or self._agent), at, usage.output_tokens or 0
+
+    def _preference(self, copy: Copy) -> int:
+        return self._preferences[self._place(copy[0])]
 
     def rows(self, prices: Prices) -> Iterator[bytes]:
         """Each answer packed as `ROW`, with places and models by their numbers in `places` and `models`."""
         for answer in self._answers:
-            record, message, usage, at = answer.last
+            if answer.best is None:
+                continue
+            record, message, usage, at = answer.best
             at_ms, model, tokens = milliseconds(at), message.model or "", _tokens(usage)
             batch = usage.service_tier == "batch"
             cost = prices.price(model, at_ms, tokens, batch=batch)
@@ -168,13 +212,13 @@ def _prompt(usage: Usage) -> _Prompt:
     )
 
 
-def _is_copy(answer: Answer, ids: tuple[str | None, str | None], prompt: _Prompt, at: datetime) -> bool:
+def _is_copy(answer: Answer, ids: _Ids, prompt: _Prompt, at: datetime) -> bool:
     if prompt != answer.prompt:
         return False
-    return all(ids) or (any(prompt) and abs(at - answer.last[3]) <= COPY_WITHIN)
+    return all(ids) or (any(prompt) and abs(at - answer.last_at) <= COPY_WITHIN)
 
 
-def _key(ids: tuple[str | None, str | None], prompt: _Prompt, at: datetime) -> tuple[int, int]:
+def _key(ids: _Ids, prompt: _Prompt, at: datetime) -> tuple[int, int]:
     """The numbers `message` and `request`."""
     message, request = ids
     if message and request:

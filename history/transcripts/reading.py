@@ -7,7 +7,6 @@ not; in both cases the next reading begins with it.
 from __future__ import annotations
 
 import os
-from collections import deque
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import accumulate
@@ -33,13 +32,11 @@ ANSWERS = ("assistant", None)
 """The types of records that are answers; the oldest have none."""
 
 FIRST_YEAR = 1970
-OPEN_ANSWERS = 8
-"""A file that grew is read again from the first copy of the last so many answers: side chains may be interleaved."""
 
 
 @dataclass(frozen=True, slots=True)
 class Todo:
-    """A file; one that grew is read from `resume_at` on, if what is before `read_to` still has this fingerprint."""
+    """A file; one that grew is read from `read_to` on, if what is before it still has this fingerprint."""
 
     path: str
     config_dir: str
@@ -47,7 +44,7 @@ class Todo:
     agent: str
     project: str
     read_to: int = 0
-    resume_at: int = 0
+    open: str = ""
     print: str = ""
 
 
@@ -70,7 +67,7 @@ class FileRead:
     models: tuple[str, ...]
     readings: tuple[Reading, ...]
     read_to: int
-    resume_at: int
+    open: str
     print: str
     bytes: int
     lines: int
@@ -86,7 +83,7 @@ def read(todo: Todo, prices: Prices) -> FileRead:
     """Raises OSError when the file cannot be read."""
     with open(todo.path, "rb", buffering=0) as file:  # noqa: PTH123 two thousand times
         if todo.read_to and fingerprint(file.fileno(), todo.read_to) != todo.print:
-            todo = replace(todo, read_to=0, resume_at=0)
+            todo = replace(todo, read_to=0, open="")
         reader = _Reader(todo, file.fileno())
         reader.run()
         return reader.told(prices)
@@ -105,10 +102,10 @@ class _Reader:
         self.todo = todo
         self.descriptor = descriptor
         self.status = os.fstat(descriptor)
-        self.answers = Answers(todo.config_dir, todo.session, todo.agent, todo.project)
-        self.open: deque[int] = deque(maxlen=OPEN_ANSWERS)
+        self.answers = Answers(todo.config_dir, todo.session, todo.agent, todo.project, todo.open)
         self.readings: list[Reading] = []
-        self.read_to = todo.resume_at
+        self.read_to = todo.read_to
+        self.open = todo.open
         self.bytes = self.lines = self.broken = 0
         self.broken_lines: list[BrokenLine] = []
 
@@ -120,11 +117,13 @@ class _Reader:
                 self._block(block[:end] if end < len(block) else block)
                 self.read_to += end
                 room = BLOCK_BYTES
-            elif len(block) == room:
-                room *= 2
-            if not end and len(block) < room:
-                self._last_line(block)
+            elif len(block) < room:
                 break
+            else:
+                room *= 2
+        self.open = self.answers.open()
+        if block:
+            self._last_line(block)
 
     def _block(self, block: bytes) -> None:
         lines = block.split(b"\n")
@@ -137,19 +136,14 @@ class _Reader:
         for n in marked:
             line = lines[n]
             try:
-                if self._line(line):
-                    self.open.append(self.read_to + ends[n] - len(line) + n)
+                self._line(line)
             except Broken as error:
                 self._break(self.read_to + ends[n] - len(line) + n, str(error))
 
     def _count(self, block: bytes, lines: list[bytes], ends: list[int]) -> None:
-        """Counts what was not read before, and finds the lines that are no JSON at first sight."""
-        skip = 0
-        if self.read_to < self.todo.read_to:
-            known = self.todo.read_to - self.read_to
-            skip = sum(end + n < known for n, end in enumerate(ends))
-        self.lines += len(lines) - skip
-        self.bytes += max(0, self.read_to + len(block) - max(self.todo.read_to, self.read_to))
+        """Finds the lines that are no JSON at first sight, too."""
+        self.lines += len(lines)
+        self.bytes += len(block)
         for n, line in enumerate(lines):
             if line[:1] != b"{" or line[-1:] != b"}":
                 self._odd(line, self.read_to + ends[n] - len(line) + n)
@@ -160,11 +154,11 @@ class _Reader:
         if bare and not (bare[:1] == b"{" and bare[-1:] == b"}") and MARK not in line:
             self._break(offset, f"not a JSON object: {_excerpt(bare)}")
 
-    def _line(self, line: bytes) -> bool:
-        """Whether an answer begins with it. Raises Broken."""
+    def _line(self, line: bytes) -> None:
+        """Raises Broken."""
         record = record_of(line)
         if record is None or (message := record.message) is None or record.type not in ANSWERS:
-            return False
+            return
         made_up, usage, at = (
             record.isApiErrorMessage or message.model == SYNTHETIC,
             message.usage,
@@ -173,22 +167,20 @@ class _Reader:
         if made_up and record.quotaLimits is not None and at is not None:
             self.readings += readings_of(record.quotaLimits, milliseconds(at))
         if made_up or usage is None:
-            return False
+            return
         if at is None or at.year < FIRST_YEAR:
             raise Broken(f"an answer of what time? {at}")
-        return self.answers.take((record, message, usage, at))
+        self.answers.take((record, message, usage, at))
 
     def _last_line(self, line: bytes) -> None:
         """One without newline: only whole answers are taken, all else may still be being written."""
         try:
-            if (MARK in line or LIMIT_MARK in line) and self._line(line):
-                self.open.append(self.read_to)
+            if MARK in line or LIMIT_MARK in line:
+                self._line(line)
         except Broken:
             return
 
     def _break(self, offset: int, why: str) -> None:
-        if offset < self.todo.read_to:
-            return
         self.broken += 1
         if len(self.broken_lines) < BROKEN_KEPT:
             self.broken_lines.append(BrokenLine(self.todo.path, offset, why))
@@ -202,12 +194,12 @@ class _Reader:
             models=tuple(self.answers.models),
             readings=tuple(self.readings),
             read_to=self.read_to,
-            resume_at=min(self.open, default=self.read_to),
+            open=self.open,
             print=fingerprint(self.descriptor, self.read_to),
             bytes=self.bytes,
             lines=self.lines,
             broken=self.broken,
-            broken_lines=tuple(self.broken_lines),
+            broken_lines=tuple(sorted(self.broken_lines, key=lambda line: line.offset)),
             device=self.status.st_dev,
             inode=self.status.st_ino,
             size=self.status.st_size,

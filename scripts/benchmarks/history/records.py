@@ -10,9 +10,8 @@ from datetime import UTC, datetime
 from benchmarks.history.truth import Tokens
 
 TEXT = (
-    "the ledger reads what was used and keeps it café naïve größer 測試 usage: { } [ ] token session model branch project "
-    'answer def return import assert path value None True False == != / data index \ " 
-'
+    "the ledger reads what was used and keeps it café naïve größer 測試 usage: { } [ ] token session model branch "
+    'project answer def return import assert path value None True False == != / data index \\ " \n \t'
 )
 POOL_SIZE = 1 << 20
 
