@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from fleet.service.shapes import Record
+    from history.reports.choice import Choice
     from history.reports.uses import Unpriced, Use
 
 
@@ -30,12 +31,24 @@ def _explained() -> Iterator[None]:
         raise Failed(str(failed)) from failed
 
 
+def _chosen(args: Namespace, zone: tzinfo | None) -> Choice:
+    """What the report is to be of. Raises NotUnderstood, and Failed for what was said before the command's name and
+    would not be heeded."""
+    from fleet.cli.history_words import unheeded
+
+    name = args.run.rpartition(":")[2]
+    for word in unheeded(name):
+        if getattr(args, word):
+            raise Failed(f"fleet history {name} cannot be narrowed by --{word}")
+    return asked.choice_of(args, zone)
+
+
 def report(args: Namespace) -> int:
     """By day, week, month, project, model, account or session."""
     home = _home()
     with _explained():
         zone = asked.zone_of(args.tz)
-        rows, unpriced = reporting.uses(home, args.by, asked.choice_of(args, zone), zone)
+        rows, unpriced = reporting.uses(home, args.by, _chosen(args, zone), zone)
     records = [reporting.use_record(row) for row in rows]
     if not _given(args, records, reporting.USE_KEYS):
         _print_uses(args.by, rows)
@@ -82,7 +95,7 @@ def blocks(args: Namespace) -> int:
     """Five-hour blocks."""
     with _explained():
         zone = asked.zone_of(args.tz)
-        found = reporting.blocks(_home(), asked.choice_of(args, zone))
+        found = reporting.blocks(_home(), _chosen(args, zone))
     if not _given(args, found):
         head = ("BLOCK", "ACCOUNT", "ANSWERS", "INPUT", "OUTPUT", "CACHE WRITE", "CACHE READ", "COST")
         if found:
@@ -114,7 +127,7 @@ def heatmap(args: Namespace) -> int:
 
     with _explained():
         zone = asked.zone_of(args.tz)
-        found = reporting.heatmap(_home(), asked.choice_of(args, zone), args.of, zone)
+        found = reporting.heatmap(_home(), _chosen(args, zone), args.of, zone)
     where = args.tz or "local time"
     for path, draw in ((args.svg, pictures.svg), (args.html, pictures.html)):
         if path is not None:
@@ -132,7 +145,7 @@ def tasks(args: Namespace) -> int:
     """What each task that the fleet ran used."""
     with _explained():
         zone = asked.zone_of(args.tz)
-        found = reporting.tasks(_home(), asked.choice_of(args, zone))
+        found = reporting.tasks(_home(), _chosen(args, zone))
     if not _given(args, found) and found:
         head = (
             "TASK",
@@ -164,7 +177,7 @@ def burn(args: Namespace) -> int:
     """How fast the buckets are used, and where that leads."""
     with _explained():
         zone = asked.zone_of(args.tz)
-        found = reporting.burn(_home(), asked.choice_of(args, zone))
+        found = reporting.burn(_home(), _chosen(args, zone))
     if _given(args, found):
         return 0
     if not found:
@@ -195,7 +208,7 @@ def unused(args: Namespace) -> int:
     """What expired unused."""
     with _explained():
         zone = asked.zone_of(args.tz)
-        found = reporting.unused(_home(), asked.choice_of(args, zone), each=args.each)
+        found = reporting.unused(_home(), _chosen(args, zone), each=args.each)
     if _given(args, found):
         return 0
     if not found:

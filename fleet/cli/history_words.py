@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from typing import Any
 
 Parser = argparse.ArgumentParser
 Build = Callable[[Parser], None]
 
-REPORTS = (
-    ("blocks", "five-hour blocks of each account"),
-    ("heatmap", "by hour of the week"),
-    ("tasks", "what each task that the fleet ran used"),
-    ("burn", "how fast buckets are used, and where that leads"),
-    ("unused", "what expired unused"),
-)
+Words = dict[str, Any]
 
 
 def fill(parser: Parser, add: Callable[..., Parser], json: Build) -> None:
@@ -28,13 +23,14 @@ def fill(parser: Parser, add: Callable[..., Parser], json: Build) -> None:
         default="day",
         help="a row for each (default day)",
     )
-    _chosen(parser)
+    _choosing(*CHOICES)(parser)
+    _whose(parser)
+    _zone(parser)
     _rows(parser)
     commands = parser.add_subparsers(metavar="COMMAND", title="commands")
     add(commands, "scan", "read the transcripts into the ledger", "fleet.cli.history:scan", _scan, json)
-    for name, about in REPORTS:
-        own = _OWN_WORDS.get(name, ())
-        add(commands, name, about, f"fleet.cli.history:{name}", _chosen, *own, _rows)
+    for name, (about, chosen, own) in REPORTS.items():
+        add(commands, name, about, f"fleet.cli.history:{name}", _choosing(*chosen), own, _zone, _rows)
     add(commands, "prices", "what models cost", "fleet.cli.history:prices", _prices, _rows)
     for command in commands.choices.values():
         _keep_what_stands_before(command, parser)
@@ -49,16 +45,23 @@ def _keep_what_stands_before(command: Parser, group: Parser) -> None:
             action.default = argparse.SUPPRESS
 
 
-def _chosen(parser: Parser) -> None:
-    """What of the ledger a report is of."""
-    parser.add_argument("--since", metavar="WHEN", help="2026-11-22, 2026-11-22T10:00, or 7d ago")
-    parser.add_argument("--until", metavar="WHEN", help="up to then; a day counts to its end")
-    parser.add_argument("--account", metavar="A")
-    parser.add_argument("--project", metavar="P", help="a path, with all below it, or a name")
-    parser.add_argument("--model", metavar="M", help="a model, or a tier such as sonnet")
+def _choosing(*names: str) -> Build:
+    """What of the ledger a report may be of."""
+
+    def build(parser: Parser) -> None:
+        for name in names:
+            parser.add_argument(f"--{name}", **CHOICES[name])
+
+    return build
+
+
+def _whose(parser: Parser) -> None:
     whose = parser.add_mutually_exclusive_group()
-    whose.add_argument("--own", action="store_true", help="only what persons used themselves")
-    whose.add_argument("--fleet", action="store_true", help="only what the fleet ran")
+    for name, words in WHOSE.items():
+        whose.add_argument(f"--{name}", **words)
+
+
+def _zone(parser: Parser) -> None:
     parser.add_argument(
         "--tz", metavar="ZONE", help="whose days and hours, such as Europe/Berlin (default: here)"
     )
@@ -81,6 +84,7 @@ def _scan(parser: Parser) -> None:
 
 
 def _heatmap(parser: Parser) -> None:
+    _whose(parser)
     parser.add_argument(
         "--of", choices=("work", "tokens", "cost", "answers"), default="work", help="default: work units"
     )
@@ -98,4 +102,41 @@ def _prices(parser: Parser) -> None:
     )
 
 
-_OWN_WORDS: dict[str, tuple[Build, ...]] = {"heatmap": (_heatmap,), "unused": (_unused,)}
+def _nothing(_: Parser) -> None:
+    """No words of its own."""
+
+
+CHOICES: dict[str, Words] = {
+    "since": {"metavar": "WHEN", "help": "2026-11-22, 2026-11-22T10:00, or 7d ago"},
+    "until": {"metavar": "WHEN", "help": "up to then; a day counts to its end"},
+    "account": {"metavar": "A"},
+    "project": {"metavar": "P", "help": "a path, with all below it, or a name"},
+    "model": {"metavar": "M", "help": "a model, or a tier such as sonnet"},
+}
+
+WHOSE: dict[str, Words] = {
+    "own": {"action": "store_true", "help": "only what persons used themselves"},
+    "fleet": {"action": "store_true", "help": "only what the fleet ran"},
+}
+
+TIMES = ("since", "until")
+
+REPORTS: dict[str, tuple[str, tuple[str, ...], Build]] = {
+    "blocks": ("five-hour blocks of each account", (*TIMES, "account"), _nothing),
+    "heatmap": ("by hour of the week", tuple(CHOICES), _heatmap),
+    "tasks": (
+        "what each task that the fleet ran used",
+        (*TIMES, "account", "project", "model"),
+        _nothing,
+    ),
+    "burn": ("how fast buckets are used, and where that leads", ("account",), _nothing),
+    "unused": ("what expired unused", (*TIMES, "account"), _unused),
+}
+"""About each, what it can be narrowed to, and what else can be said to it."""
+
+
+def unheeded(name: str) -> tuple[str, ...]:
+    """What the group can be narrowed to, and this report cannot."""
+    if name not in REPORTS or name == "heatmap":
+        return ()
+    return tuple(word for word in (*CHOICES, *WHOSE) if word not in REPORTS[name][1])

@@ -75,6 +75,7 @@ def test_the_help_names_every_command(capsys: Printed) -> None:
         "history --json --csv",
         "history --own --fleet",
         "history heatmap --of mood",
+        "history burn --since 7d",
         "limit add --fleet --per day",
         "limit add --fleet --per day --tokens 1 --usd 1",
         "limit add --fleet --account a --per day --tokens 1",
@@ -143,6 +144,7 @@ ERRORS = {
     "history --since soon": "'soon' is no time: write a day (2026-11-22)",
     "history blocks --until 2026-13-01": "is no time",
     "history --tz Mars/Olympus": "'Mars/Olympus' is no time zone: write one such as Europe/Berlin",
+    "history --project x blocks": "fleet history blocks cannot be narrowed by --project",
     "history prices --update no-such-file": "No such file or directory",
     "up --until-idle": "no-such-client",
 }
