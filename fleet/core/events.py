@@ -230,6 +230,15 @@ class WindowReading:
     refused: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountRead(Event):
+    """An idle account was asked about its windows at `seen_ms`, with no worker: what is not named is unknown still."""
+
+    name: str
+    readings: tuple[WindowReading, ...]
+    seen_ms: int
+
+
 @dataclass(frozen=True, slots=True)
 class Began:
     """The client's `system/init`."""
@@ -421,6 +430,7 @@ World = (
     | WorktreeRemoved
     | PerformFailed
     | PerformWentWell
+    | AccountRead
     | HostSeen
     | Beat
     | Priced

@@ -158,13 +158,21 @@ def _read(before: Bucket | None, pool: str, reading: WindowReading, at_ms: int, 
     return replace(
         fresh,
         utilization=before.utilization if fresh.utilization is None else fresh.utilization,
-        resets_ms=fresh.resets_ms or before.resets_ms,
+        resets_ms=before.resets_ms if _keeps_reset(before, reading, at_ms) else reading.resets_ms,
         status=fresh.status or before.status,
         refused_until_ms=before.refused_until_ms,
         refusals=before.refusals,
         length_ms=before.length_ms,
         kept_until_ms=before.kept_until_ms,
     )
+
+
+def _keeps_reset(before: Bucket, reading: WindowReading, at_ms: int) -> bool:
+    """Whether the reset that is known holds, as none was said. Once it has passed, how much is used without a reset is
+    said of a window that has not begun: the old reset would make that unknown."""
+    if reading.resets_ms is not None or before.resets_ms is None:
+        return False
+    return reading.utilization is None or at_ms < before.resets_ms
 
 
 def _is_stale(before: Bucket, reading: WindowReading, at_ms: int) -> bool:

@@ -1,4 +1,4 @@
-"""What a worker's spool says: each fact of it, applied once."""
+"""What a worker's spool says, each fact of it applied once; and what an idle account says of its windows."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from fleet.core import headroom, limits, rates, reserving
 from fleet.core.decisions import CheckWork, TellWorker
 from fleet.core.draft import Draft
 from fleet.core.events import (
+    AccountRead,
     Answered,
     AwaitsBackground,
     Began,
@@ -25,7 +26,7 @@ from fleet.core.events import (
     WordTaken,
 )
 from fleet.core.learned import work_of
-from fleet.core.model import Attempt, Bucket, Task, bucket_key
+from fleet.core.model import Account, Attempt, Bucket, Task, bucket_key
 from fleet.core.tokens import Tokens
 from fleet.core.wording import opening_id, plan_made
 from fleet.core.workers import backoff_ms, end, stop, tell
@@ -42,6 +43,14 @@ def spooled(draft: Draft, event: Spooled) -> None:
         if now is None or now.state == "ended":
             return
         apply(fact, draft, now)
+
+
+def account_read(draft: Draft, event: AccountRead) -> None:
+    """Readings without a worker. Those of an account that is unknown or gone are nobody's."""
+    account = draft.accounts.get(event.name)
+    if account is not None and account.state != "removed":
+        _take(draft, account, event.readings, event.seen_ms, "usage")
+        draft.settle = True
 
 
 @singledispatch
@@ -115,9 +124,20 @@ def _(fact: WindowsRead, draft: Draft, attempt: Attempt) -> None:
 def read_windows(
     draft: Draft, attempt: Attempt, readings: tuple[WindowReading, ...], at_ms: int, source: str = "stream"
 ) -> None:
+    """What an attempt heard of the windows of its account."""
+    _take(draft, draft.accounts[attempt.account], readings, at_ms, source, attempt)
+
+
+def _take(
+    draft: Draft,
+    account: Account,
+    readings: tuple[WindowReading, ...],
+    at_ms: int,
+    source: str,
+    attempt: Attempt | None = None,
+) -> None:
     """Merges readings into the pool's buckets. A refusal closes them, and shuts the account's allowance to
-    one."""
-    account = draft.accounts[attempt.account]
+    one. `attempt`: whose worker heard them, if one did."""
     if any(reading.refused for reading in readings):
         account = draft.put_account(replace(account, allowance=1))
     changed = headroom.merged(
@@ -138,7 +158,9 @@ def read_windows(
         rates.observed(draft, before, bucket)
         keep_clear(draft, bucket)
         if newly:
-            draft.note("warning", f"limit reached: {bucket.name} refuses", attempt=attempt)
+            draft.note(
+                "warning", f"limit reached: {bucket.name} refuses", attempt=attempt, account=account.name
+            )
             draft.settle = True
 
 

@@ -106,6 +106,7 @@ _RULES: dict[type, Callable[[Draft, Any], None]] = {
     events.StartFailed: workers.start_failed,
     events.WorkerLost: workers.worker_lost,
     events.Spooled: reports.spooled,
+    events.AccountRead: reports.account_read,
     events.WorkChecked: finishing.work_checked,
     events.LandingEnded: finishing.landing_ended,
     events.HeldSeen: finishing.held_seen,

@@ -97,6 +97,7 @@ class _Simulation:
         self.agenda.after(self.rng.randint(1_000, 60_000), self._person)
         self.agenda.after(self.rng.randint(1_000, 600_000), self._misfortune)
         self.agenda.after(self.rng.randint(1_000, 600_000), self._plan)
+        self.agenda.after(self.rng.randint(1_000, 600_000), self._ask_idle)
         self._go_on(self.agenda.now_ms + FAULTS_MS, lambda: self.coordinator.commits >= COMMITS_MAX)
         self._heal()
         self._go_on(self.agenda.now_ms + HEALED_MS, self._all_over)
@@ -138,6 +139,26 @@ class _Simulation:
                 )
             )
             self.agenda.after(self.rng.randint(60_000, 1_800_000), self._plan)
+
+    def _ask_idle(self) -> None:
+        """An account is asked about its windows without a worker, and answers a moment or many minutes later."""
+        if self.healing:
+            return
+        account, seen_ms = self.rng.choice(self.world.accounts), self.agenda.wall_ms
+        windows = self.world.pools[account.pool].windows
+        for window in windows:
+            window.roll(seen_ms)
+        readings = tuple(w.reading() for w in windows if self.rng.random() < 0.9)
+        answered_ms = self.rng.choice([500, 5_000, 1_800_000])
+        self.agenda.after(
+            answered_ms,
+            lambda: self.coordinator.ask(
+                lambda at, name: events.AccountRead(
+                    at_ms=at, id=name, name=account.name, readings=readings, seen_ms=seen_ms
+                )
+            ),
+        )
+        self.agenda.after(self.rng.randint(60_000, 3_600_000), self._ask_idle)
 
     def _misfortune(self) -> None:
         """Now and then the coordinator is killed, or the clock on the wall jumps."""

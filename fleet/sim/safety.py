@@ -89,7 +89,7 @@ class Watch:
         elif isinstance(event, events.ReservationRemoved | events.LimitRemoved):
             self.kept_until.clear()
         else:
-            self._account(event)
+            self._account(event, before)
 
     def _project_set(self, event: events.ProjectSet, before: Fleet) -> None:
         """An account that is left out is closed to the project; with other tiers, each one may be."""
@@ -110,13 +110,16 @@ class Watch:
         elif event.fault == "credential":
             self.closings[attempt.account] += 1
 
-    def _account(self, event: events.Event) -> None:
+    def _account(self, event: events.Event, before: Fleet) -> None:
         if isinstance(event, events.AccountRemoved):
             self.closings[event.name] += 1
         elif isinstance(event, events.AccountVerified):
             self.closings[event.name] += not event.ok
         elif isinstance(event, events.AccountAdded):
             self.ramp[event.account.name] = 1
+        elif isinstance(event, events.AccountRead) and event.name in before.accounts:
+            for reading in event.readings:
+                self._reading(reading, event.at_ms, before.accounts[event.name])
 
     def _facts(self, event: events.Spooled, attempt: Attempt, account: Account) -> None:
         for fact in event.facts:

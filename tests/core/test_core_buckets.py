@@ -248,3 +248,55 @@ def test_what_verifying_an_account_saw_of_its_windows_is_known_at_once() -> None
     assert story.add() == []
     assert story.fleet.accounts["a"].state == "ready"
     assert started(story.wait(HOUR_MS)) == ["t1.1"]
+
+
+def test_an_idle_account_is_read_without_a_worker() -> None:
+    story = Story(account("a"))
+    seen_ms, story.now_ms = story.now_ms, story.now_ms + 1_000
+    story.tell(events.AccountRead, name="a", readings=(reading(used=0.31),), seen_ms=seen_ms)
+    bucket = story.fleet.buckets["a/five_hour"]
+    assert (bucket.utilization, bucket.source, bucket.observed_ms) == (0.31, "usage", START_MS)
+
+
+def test_a_reading_of_an_idle_account_that_comes_late_changes_nothing() -> None:
+    """Also one of an account that nobody knows, or that has been removed."""
+    story = Story(account("a"))
+    story.tell(events.AccountRead, name="a", readings=(reading(used=0.6),), seen_ms=START_MS)
+    known = story.fleet.buckets
+    story.now_ms += 1_000
+    story.tell(events.AccountRead, name="a", readings=(reading(used=0.2),), seen_ms=START_MS - 1)
+    story.tell(events.AccountRead, name="b", readings=(reading(used=0.2),), seen_ms=story.now_ms)
+    story.tell(events.AccountRemoved, name="a")
+    story.tell(events.AccountRead, name="a", readings=(reading(used=0.2),), seen_ms=story.now_ms)
+    assert story.fleet.buckets == known
+
+
+def test_a_refusal_stands_although_the_account_says_that_there_is_room() -> None:
+    story = Story(account("a"))
+    story.add()
+    story.opened()
+    assert started(story.limit()) == []
+    assert story.tell(events.AccountRead, name="a", readings=(reading(used=0.2),), seen_ms=START_MS) == []
+    assert started(story.wait(HOUR_MS)) == ["t1.2"]
+
+
+def test_work_goes_on_when_an_idle_account_turns_out_to_have_room_again() -> None:
+    """Its window was full, has been reset before its time, and nothing ran that could have heard of it."""
+    story = Story(account("a"))
+    story.tell(events.AccountRead, name="a", readings=(reading(used=1.0),), seen_ms=START_MS)
+    assert story.add() == []
+    story.now_ms += 60_000
+    fresh = reading(used=0.0, resets_ms=START_MS + 5 * HOUR_MS)
+    decided = story.tell(events.AccountRead, name="a", readings=(fresh,), seen_ms=story.now_ms)
+    assert started(decided) == ["t1.1"]
+
+
+def test_what_a_window_that_has_not_begun_says_is_known_although_the_last_reset_has_passed() -> None:
+    before = {"a/five_hour": read(reading(used=0.9))}
+    begun_ms = START_MS + HOUR_MS
+    idle = read(reading(used=0.0, resets_ms=None), before=before, at_ms=begun_ms)
+    assert (idle.resets_ms, used(idle, begun_ms)) == (None, 0.0)
+    running = read(reading(used=0.95, resets_ms=None), before=before, at_ms=begun_ms - 1)
+    assert (running.resets_ms, used(running, begun_ms)) == (begun_ms, None)
+    unsaid = read(reading(used=None, resets_ms=None), before=before, at_ms=begun_ms)
+    assert used(unsaid, begun_ms) is None
