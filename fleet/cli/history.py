@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import sys
 from contextlib import contextmanager
 
@@ -29,6 +30,10 @@ def _explained() -> Iterator[None]:
         yield
     except (asked.NotUnderstood, LedgerUnreadable) as failed:
         raise Failed(str(failed)) from failed
+    except sqlite3.Error as failed:
+        from fleet.store.failures import why
+
+        raise Failed(why(reporting.ledger_path(_home()), "use", failed)) from failed
 
 
 def _chosen(args: Namespace, zone: tzinfo | None) -> Choice:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import groupby
-from operator import add
+from operator import add, itemgetter
 
 from history.reports.choice import QUARTER_MS, Choice
 from history.reports.statements import ask
@@ -45,10 +45,10 @@ def blocks(connection: sqlite3.Connection, choice: Choice, now_ms: int) -> list[
     chosen: a block is made of all that its account used."""
     parameters = choice.parameters(connection)
     names = dict(connection.execute("SELECT id, text FROM texts WHERE id IN (SELECT account FROM quarters)"))
-    rows = ask(connection, "by_account_and_quarter", parameters)
+    rows = sorted(ask(connection, "quarters_of_accounts", parameters), key=itemgetter(0))
     found = [
         block
-        for account, of_account in groupby(rows, key=lambda row: row[0])
+        for account, of_account in groupby(rows, key=itemgetter(0))
         for block in _of_account(names[account], of_account, now_ms)
         if block.ends_ms > parameters["since"] * QUARTER_MS
         and block.begins_ms < parameters["until"] * QUARTER_MS

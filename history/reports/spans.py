@@ -6,7 +6,7 @@ the clocks change. Offsets of all zones in use are multiples of a quarter of an 
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from history.reports.choice import QUARTER_MS
 
@@ -36,8 +36,8 @@ def local_day(quarter: int, zone: tzinfo | None) -> date:
 
 
 def local_time(quarter: int, zone: tzinfo | None) -> datetime:
-    """The beginning of the quarter on the zone's clock."""
-    return datetime.fromtimestamp(quarter * QUARTER_S, UTC).astimezone(zone)
+    """The beginning of the quarter on the zone's clock; without a zone on the system's, and then it is naive."""
+    return datetime.fromtimestamp(quarter * QUARTER_S, zone)
 
 
 def midnight(day: date, zone: tzinfo | None) -> int:
