@@ -69,7 +69,7 @@ class NoForesight(Exception):
 class Foreseer(Protocol):
     """Forecasts what persons will use of each bucket, from all that was used so far."""
 
-    def __call__(self, fleet: Fleet) -> Foresight:
+    async def __call__(self, fleet: Fleet) -> Foresight:
         """Raises NoForesight."""
 
 

@@ -11,6 +11,9 @@ from forecast.habits import Habits
 from forecast.past import Past
 from forecast.series import Series
 
+LEAST = 1e-9
+"""Hours of use: a mean of nothing has no distribution."""
+
 
 class Ahead:
     """What a person is expected to use in later windows, all seen from one moment.
@@ -23,6 +26,8 @@ class Ahead:
     def __init__(self, past: Past) -> None:
         self._past = past
         self._habits = Habits.of(past)
+        self._means: dict[int, float] = {past.now_ms: 0.0}
+        self._clumps: dict[int, float] = {}
 
     @classmethod
     def of(cls, series: Series, now_ms: int) -> Ahead | None:
@@ -30,22 +35,26 @@ class Ahead:
         past = Past.of(series, now_ms - now_ms % series.slot_ms)
         return None if past is None else cls(past)
 
+    def quantile(self, chance: float, begins_ms: int, ends_ms: int) -> float:
+        """The amount that is not exceeded with this chance. Raises as `quantiles` does."""
+        return float(np.interp(chance, LEVEL, self.quantiles(begins_ms, ends_ms)))
+
     def quantiles(self, begins_ms: int, ends_ms: int) -> NDArray[np.float64]:
-        """At `forecast.distribution.LEVEL`, in the series' unit. Raises ValueError unless now ≤ begin < end."""
+        """At LEVEL, in the series' unit. Raises ValueError unless the window begins now or later and ends after that."""
         if not self._past.now_ms <= begins_ms < ends_ms:
             raise ValueError(f"no window from {begins_ms} to {ends_ms} lies ahead of {self._past.now_ms}")
-        now_ms = self._past.now_ms
-        like, spread = level.expected(self._past, self._habits, now_ms + ends_ms - begins_ms)
-        mean = max(self._mean_until(ends_ms) - self._mean_until(begins_ms), 1e-9)
-        return level.quantiles(mean, mean * spread / like) * self._past.size
-
-    def quantile(self, chance: float, begins_ms: int, ends_ms: int) -> float:
-        """The amount that is not exceeded with this chance."""
-        found = self.quantiles(begins_ms, ends_ms)
-        return float(np.interp(chance, LEVEL, found))
+        mean = max(self._mean_until(ends_ms) - self._mean_until(begins_ms), LEAST)
+        return level.quantiles(mean, mean * self._clump(ends_ms - begins_ms)) * self._past.size
 
     def _mean_until(self, ends_ms: int) -> float:
-        """In hours of use."""
-        if ends_ms <= self._past.now_ms:
-            return 0.0
-        return level.expected(self._past, self._habits, ends_ms)[0]
+        """In hours of use, from now on."""
+        if ends_ms not in self._means:
+            self._means[ends_ms] = level.expected(self._past, self._habits, ends_ms)[0]
+        return self._means[ends_ms]
+
+    def _clump(self, length_ms: int) -> float:
+        """Variance of the use of a window of this length, by its mean."""
+        if length_ms not in self._clumps:
+            mean, variance = level.expected(self._past, self._habits, self._past.now_ms + length_ms)
+            self._clumps[length_ms] = variance / mean
+        return self._clumps[length_ms]

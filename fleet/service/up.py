@@ -16,6 +16,7 @@ from fleet.engine import Engine
 from fleet.home import Home
 from fleet.planning import plan
 from fleet.service.clients import find_client
+from fleet.service.foresight.foreseer import HomeForeseer
 from fleet.service.outcome import Outcome
 from fleet.service.requests import NotDone
 from fleet.shell import control, homelock
@@ -83,7 +84,7 @@ def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secr
                 home, engine.fleet.home_id, host, client, VeiledSecrets(opened, veil), environ, options.limits
             )
             finisher = Finisher(home, engine.fleet.home_id)
-            coordinator = _coordinator(home, options, engine, starter, finisher, veil)
+            coordinator = _coordinator(home, options, environ, engine, starter, finisher, veil)
             coordinator.log.info(f"coordinator {os.getpid()} on {home.root}, client {client.version}")
             home.runs.mkdir(mode=0o700, exist_ok=True)
             _run(coordinator)
@@ -97,7 +98,13 @@ def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secr
 
 
 def _coordinator(
-    home: Home, options: UpOptions, engine: Engine, starter: Starter, finisher: Finisher, veil: Veil
+    home: Home,
+    options: UpOptions,
+    environ: Mapping[str, str],
+    engine: Engine,
+    starter: Starter,
+    finisher: Finisher,
+    veil: Veil,
 ) -> Coordinator:
     return Coordinator(
         engine=engine,
@@ -110,6 +117,7 @@ def _coordinator(
         workers_max=options.workers_max,
         until_idle=options.until_idle,
         planner=plan,
+        foreseer=HomeForeseer(home, environ),
         veil=veil,
     )
 

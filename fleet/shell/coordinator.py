@@ -285,7 +285,7 @@ class Coordinator:
                 foreseeing.foreseen(fleet, time.monotonic())
                 try:
                     now = replace(fleet, now_ms=max(self.clock.now_ms(), fleet.now_ms))
-                    foresight = await to_thread.run_sync(foreseer, now)
+                    foresight = await foreseer(now)
                     self._recovered("foresight", "the forecast")
                     await self.apply(events.Foreseen(**self._stamp(), foresight=foresight))
                 except NoForesight as failed:

@@ -1,0 +1,166 @@
+"""From what persons used, as the ledger has it, to what each bucket keeps for them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import anyio
+import pytest
+
+from fleet.core.foresight import Foresight
+from fleet.core.model import Bucket, Fleet
+from fleet.core.policy import STRATEGIES, Policy
+from fleet.core.reserving import protected
+from fleet.home import Home
+from fleet.ports import NoForesight
+from fleet.service.foresight.foreseer import HomeForeseer
+from fleet.service.foresight.zone import SystemZone
+from tests.core.story import account
+
+HOUR_MS = 3_600_000
+TUESDAY_17 = datetime(2026, 3, 31, 17, tzinfo=UTC)
+"""An hour before the evening on which this person usually sits down."""
+
+
+def test_an_evening_is_kept_before_it_comes_and_a_morning_is_not(home: Home, evenings: Path) -> None:
+    evening = kept(home, evenings, TUESDAY_17)
+    morning = kept(home, evenings, TUESDAY_17.replace(hour=6))
+    assert evening > 0.03
+    assert morning < evening / 4
+
+
+def test_availability_first_keeps_more_than_throughput_first(home: Home, evenings: Path) -> None:
+    careful, plain = (kept(home, evenings, TUESDAY_17, strategy=n) for n in (0, 1))
+    assert careful > plain > 0.0
+
+
+def test_it_falls_as_the_evening_passes_unused(home: Home, evenings: Path) -> None:
+    fleet = fleet_at(TUESDAY_17, resets_in_h=5)
+    seen = replace(fleet, foresight=foresight(home, evenings, fleet))
+    bucket = seen.buckets["work/five_hour"]
+    shares = [protected(replace(seen, now_ms=seen.now_ms + h * HOUR_MS), bucket) for h in (0, 2, 4)]
+    assert shares[0] > shares[1] > shares[2]
+    assert protected(replace(seen, now_ms=seen.now_ms + round(4.9 * HOUR_MS)), bucket) == 0.0
+
+
+def test_a_window_that_will_begin_in_next_tuesdays_evening_keeps_its_part(home: Home, evenings: Path) -> None:
+    fleet = fleet_at(TUESDAY_17, resets_in_h=5)
+    fresh = foresight(home, evenings, fleet).protections["work/five_hour"]
+    week = fleet.now_ms + 7 * 24 * HOUR_MS
+    evening, night = (fresh.at(at, at, at + 5 * HOUR_MS) for at in (week, week + 7 * HOUR_MS))
+    assert evening > 4 * night
+
+
+def test_of_an_account_that_nobody_used_nothing_is_foreseen(home: Home, evenings: Path) -> None:
+    fleet = fleet_at(TUESDAY_17)
+    idle = Bucket("idle", "five_hour", None, fleet.now_ms, "stream")
+    both = replace(
+        fleet,
+        accounts={**fleet.accounts, "idle": account("idle")},
+        buckets={**fleet.buckets, "idle/five_hour": idle},
+    )
+    assert "idle/five_hour" not in foresight(home, evenings, both).protections
+
+
+def test_a_bucket_of_a_tier_that_the_person_does_not_use_keeps_nothing(home: Home, evenings: Path) -> None:
+    fleet = fleet_at(TUESDAY_17)
+    opus = Bucket("work", "seven_day_opus", "opus", fleet.now_ms, "stream")
+    seen = foresight(home, evenings, replace(fleet, buckets={**fleet.buckets, "work/seven_day_opus": opus}))
+    assert set(seen.protections) == {"work/five_hour"}
+
+
+def test_a_ledger_that_cannot_be_read_is_told_and_keeps_what_is_kept(home: Home) -> None:
+    home.make()
+    (home.root / "history.db").write_bytes(b"no database at all, but long enough to be taken for one" * 9)
+    with pytest.raises(NoForesight, match=r"history\.db"):
+        anyio.run(HomeForeseer(home, {}), fleet_at(TUESDAY_17))
+
+
+def test_the_systems_clock_is_right_on_both_sides_of_a_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    import time
+
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        zone = SystemZone()
+        moments = [
+            datetime(2026, month, day, tzinfo=UTC) for month, day in ((1, 1), (7, 1), (10, 25), (10, 26))
+        ]
+        offsets = [at.astimezone(zone).utcoffset() for at in moments]
+        assert offsets == [timedelta(hours=h) for h in (1, 2, 2, 1)]
+        assert offsets == [at.astimezone(ZoneInfo("Europe/Berlin")).utcoffset() for at in moments]
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home")
+
+
+@pytest.fixture(scope="module")
+def evenings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The user's directory of somebody who worked each Tuesday and Thursday from 18:00 to 22:00, half a year long, and
+    whose directory of the client is that of the account `work`."""
+    user = tmp_path_factory.mktemp("user")
+    session = user / "work" / "projects" / "-repo" / "6f5c1a5e-0000-4000-8000-000000000000.jsonl"
+    session.parent.mkdir(parents=True)
+    session.write_text("".join(_answers()))
+    return user
+
+
+def _answers() -> Iterator[str]:
+    first = datetime(2025, 10, 2, tzinfo=UTC)
+    for day in range(180):
+        date = first + timedelta(days=day)
+        if date.weekday() in (1, 3):
+            for quarter in range(16):
+                yield _answer(date + timedelta(hours=18, minutes=15 * quarter + 5), f"{day}-{quarter}")
+
+
+def _answer(at: datetime, name: str) -> str:
+    usage = {
+        "input_tokens": 2_000,
+        "output_tokens": 4_000,
+        "cache_creation_input_tokens": 9_000,
+        "cache_read_input_tokens": 90_000,
+    }
+    record = {
+        "type": "assistant",
+        "uuid": f"u{name}",
+        "sessionId": "6f5c1a5e-0000-4000-8000-000000000000",
+        "timestamp": at.isoformat().replace("+00:00", "Z"),
+        "cwd": "/repo",
+        "requestId": f"req_{name}",
+        "message": {"id": f"msg_{name}", "role": "assistant", "model": "claude-sonnet-4-5", "usage": usage},
+    }
+    return json.dumps(record) + "\n"
+
+
+def fleet_at(at: datetime, *, resets_in_h: float | None = None, strategy: int = 1) -> Fleet:
+    now_ms = round(at.timestamp() * 1000)
+    resets_ms = None if resets_in_h is None else now_ms + round(resets_in_h * HOUR_MS)
+    bucket = Bucket("work", "five_hour", None, now_ms, "stream", 0.0, resets_ms)
+    return Fleet(
+        now_ms=now_ms,
+        accounts={"work": account("work")},
+        buckets={"work/five_hour": bucket},
+        policy=Policy(strategy=STRATEGIES[strategy]),
+    )
+
+
+def foresight(home: Home, user: Path, fleet: Fleet) -> Foresight:
+    """As the coordinator gets it: scanned by the command, then forecast."""
+    environ = {"HOME": str(user), "CLAUDE_CONFIG_DIR": str(user / "work")}
+    return anyio.run(HomeForeseer(home, environ, UTC), fleet)
+
+
+def kept(home: Home, user: Path, at: datetime, strategy: int = 1) -> float:
+    fleet = fleet_at(at, resets_in_h=5, strategy=strategy)
+    return protected(replace(fleet, foresight=foresight(home, user, fleet)), fleet.buckets["work/five_hour"])
