@@ -22,14 +22,15 @@ class ProcessesRemain(Exception):
     """Processes of a run that would not end, or may not be ended by this user."""
 
 
-def sweep(run_marker: str, *, spool_path: Path) -> tuple[int, ...]:
+def sweep(run_marker: str, *, spool_path: Path | None) -> tuple[int, ...]:
     """End every process of the run whose FLEET_RUN is `run_marker`: SIGTERM, a second later SIGKILL.
 
     Returns the pids that were ended, in ascending order. Where there is no /proc, the process group of the
-    spool's `started` record is ended instead. Only for runs whose supervisor is gone. Raises ProcessesRemain.
+    spool's `started` record is ended instead, if there is a spool. Only for runs without a supervisor.
+    Raises ProcessesRemain.
     """
     if not Path("/proc/self/environ").exists():
-        return _end_group(started_group(spool_path))
+        return _end_group(started_group(spool_path) if spool_path else None)
     ended: set[int] = set()
     give_up_at = time.monotonic() + TERMINATE_GRACE_S + KILL_PATIENCE_S
     while found := find(run_marker):

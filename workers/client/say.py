@@ -35,7 +35,12 @@ def get_context_usage(request_id: str) -> bytes:
     return _control(request_id, {"subtype": "get_context_usage"})
 
 
-def _control(request_id: str, request: dict[str, str]) -> bytes:
+def get_usage(request_id: str) -> bytes:
+    """Ask what is used of the account's windows; without a look at local transcripts, which would take long."""
+    return _control(request_id, {"subtype": "get_usage", "skip_behaviors": True})
+
+
+def _control(request_id: str, request: dict[str, object]) -> bytes:
     return _line({"type": "control_request", "request_id": request_id, "request": request})
 
 

@@ -60,7 +60,7 @@ def read_windows(info: Mapping[str, Any]) -> Windows:
     status = _word(info.get("status")) or ""
     name = _word(info.get("rateLimitType"))
     top = WindowReading(
-        name or "", _utilization(info.get("utilization")), _epoch_ms(info.get("resetsAt")), status
+        name or "", _utilization(info.get("utilization")), reset_ms(info.get("resetsAt")), status
     )
     listed = info.get("unifiedWindows")
     found = {
@@ -89,7 +89,7 @@ def _reading(name: str, value: Mapping[str, Any]) -> WindowReading:
     return WindowReading(
         name,
         _utilization(value.get("utilization")),
-        _epoch_ms(value.get("resetsAt")),
+        reset_ms(value.get("resetsAt")),
         _word(value.get("status")),
     )
 
@@ -113,9 +113,9 @@ def _utilization(value: object) -> float | None:
     return float(value) if 0 <= value <= 10 else None
 
 
-def _epoch_ms(value: object) -> int | None:
-    """Epoch seconds, as the client gives them; milliseconds and ISO 8601 are understood should it change its
-    mind.
+def reset_ms(value: object) -> int | None:
+    """When a window resets, in epoch milliseconds: of epoch seconds, as the stream gives them, of ISO 8601, as the
+    usage endpoint does, or of milliseconds. None for anything else, and outside 2001–2100.
     """
     if isinstance(value, str):
         return _iso_ms(value)
