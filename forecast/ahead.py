@@ -40,7 +40,7 @@ class Ahead:
         return float(np.interp(chance, LEVEL, self.quantiles(begins_ms, ends_ms)))
 
     def quantiles(self, begins_ms: int, ends_ms: int) -> NDArray[np.float64]:
-        """At LEVEL, in the series' unit. Raises ValueError unless the window begins now or later and ends after that."""
+        """At LEVEL, in the series' unit. Raises ValueError unless the window begins now or later, and ends later."""
         if not self._past.now_ms <= begins_ms < ends_ms:
             raise ValueError(f"no window from {begins_ms} to {ends_ms} lies ahead of {self._past.now_ms}")
         mean = max(self._mean_until(ends_ms) - self._mean_until(begins_ms), LEAST)

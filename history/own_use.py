@@ -28,10 +28,19 @@ class OwnUse:
     cache_read: int
 
 
+def users(connection: sqlite3.Connection) -> list[str]:
+    """The accounts that persons have used themselves, by name."""
+    rows = connection.execute(_statement("users"))
+    return [name for (name,) in rows]
+
+
 def own_use(connection: sqlite3.Connection, accounts: Iterable[str], since_ms: int = 0) -> list[OwnUse]:
     """Of all these accounts together, in the order of time."""
-    with open(_FILE, encoding="utf-8") as file:  # noqa: PTH123
-        statement = file.read()
     asked = {"accounts": json.dumps(sorted(accounts)), "since": since_ms // QUARTER_MS}
-    rows = connection.execute(statement, asked)
+    rows = connection.execute(_statement("own_use"), asked)
     return [OwnUse(quarter * QUARTER_MS, *row) for quarter, *row in rows]
+
+
+def _statement(name: str) -> str:
+    with open(_FILE, encoding="utf-8") as file:  # noqa: PTH123
+        return dict(part.split("\n", 1) for part in file.read().split("-- name: ")[1:])[name]

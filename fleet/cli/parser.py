@@ -35,6 +35,14 @@ def build() -> Parser:
     )
     _add(commands, "status", "accounts, buckets, tasks, workers", "fleet.cli.status:status", _json)
     _add(commands, "plan", "the next hours: what runs where and when", "fleet.cli.plan:plan", _plan, _json)
+    _add(
+        commands,
+        "forecast",
+        "what you are expected to use yourself",
+        "fleet.cli.forecast:forecast",
+        _forecast,
+        _json,
+    )
     _add(commands, "why", "why a task is where it is", "fleet.cli.task:why", _task_id, _json)
     _add(
         commands,
@@ -83,6 +91,19 @@ def _group(
 
 def _json(parser: Parser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
+
+
+def _forecast(parser: Parser) -> None:
+    parser.add_argument("--account", metavar="A", help="only of this one")
+    parser.add_argument(
+        "--hours",
+        type=int,
+        choices=range(1, 169),
+        default=24,
+        metavar="H",
+        help="how far (default 24, up to 168)",
+    )
+    parser.add_argument("--svg", metavar="FILE", help="draw it as a band chart")
 
 
 def _plan(parser: Parser) -> None:

@@ -13,11 +13,11 @@ from fleet.cli.parser import build
 from tests.cli.commands import Shell
 
 COMMANDS = [
-    *("up", "down", "status", "plan", "why", "doctor", "strategy", "breaker", "simulate"),
+    *("up", "down", "status", "plan", "forecast", "why", "doctor", "strategy", "breaker", "simulate"),
     *(f"account {word}" for word in ("add", "list", "show", "verify", "remove")),
     *(f"task {word}" for word in ("add", "list", "show", "cancel", "retry", "logs", "say")),
     *("worktree list", "worktree prune"),
-    *("reserve add", "reserve list", "reserve remove"),
+    *("reserve add", "reserve list", "reserve remove", "reserve auto"),
     *("limit add", "limit list", "limit remove"),
     *("project list", "project show", "project set"),
     *("tier list", "tier set", "tier remove"),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from xml.etree import ElementTree
 from zoneinfo import ZoneInfo
 
 import anyio
@@ -19,7 +20,12 @@ from fleet.core.reserving import protected
 from fleet.home import Home
 from fleet.ports import NoForesight
 from fleet.service.foresight.foreseer import HomeForeseer
+from fleet.service.foresight.outlook import outlook
+from fleet.service.foresight.past_forecasts import past_forecasts
+from fleet.service.foresight.picture import svg
 from fleet.service.foresight.zone import SystemZone
+from fleet.service.requests import NotDone
+from forecast import Series
 from tests.core.story import account
 
 HOUR_MS = 3_600_000
@@ -161,6 +167,50 @@ def foresight(home: Home, user: Path, fleet: Fleet) -> Foresight:
     return anyio.run(HomeForeseer(home, environ, UTC), fleet)
 
 
+def scanned(home: Home, user: Path) -> None:
+    foresight(home, user, fleet_at(TUESDAY_17))
+
+
 def kept(home: Home, user: Path, at: datetime, strategy: int = 1) -> float:
     fleet = fleet_at(at, resets_in_h=5, strategy=strategy)
     return protected(replace(fleet, foresight=foresight(home, user, fleet)), fleet.buckets["work/five_hour"])
+
+
+def test_the_outlook_tells_habits_distribution_and_how_well_it_did(home: Home, evenings: Path) -> None:
+    scanned(home, evenings)
+    found = outlook(home, None, 48, UTC, now_ms=round(TUESDAY_17.timestamp() * 1000))
+    (work,) = found["accounts"]
+    assert (
+        work["account"] == "work" and "between 18:00 and 22:00 on Tuesdays and Thursdays" in work["in_words"]
+    )
+    by_hour = [hour["mean"] for hour in work["until"]]
+    assert by_hour[0] < by_hour[4] / 4, "the evening begins in an hour and is over in five"
+    assert abs(work["past"]["within"][0.9] - 0.9) < 0.15 and work["past"]["moments"] > 200
+    levels = list(work["until"][4]["quantiles"].values())
+    assert levels == sorted(levels) and levels[-1] > 0
+
+
+def test_an_outlook_on_nothing_says_what_to_do(home: Home) -> None:
+    with pytest.raises(NotDone, match="fleet history scan"):
+        outlook(home, None, 24, UTC)
+
+
+def test_the_band_chart_is_a_document_with_the_habits_in_words(home: Home, evenings: Path) -> None:
+    scanned(home, evenings)
+    found = outlook(home, "work", 24, UTC, now_ms=round(TUESDAY_17.timestamp() * 1000))
+    drawn = ElementTree.fromstring(svg(found["accounts"][0]))
+    names = [
+        element.get("class") for element in drawn.iter() if element.tag.endswith(("polygon", "polyline"))
+    ]
+    assert names == ["b3", "b2", "b1", "middle"]
+    assert any("Tuesdays and Thursdays" in (element.text or "") for element in drawn.iter())
+
+
+def test_what_persons_will_ask_for_is_held_against_what_came_with_what_lies_on_a_quantile_split() -> None:
+    """Nobody ever comes: each forecast is right, and each level is met as often as it says, not always."""
+    begin_ms, end_ms = 0, 100 * 24 * HOUR_MS
+    series = Series.of([(begin_ms, 1.0)], begin_ms, end_ms, UTC)
+    found = past_forecasts(series, end_ms)
+    assert found is not None and found.moments > 200
+    assert all(0.0 < share <= 1.0 for share in found.within.values())
+    assert past_forecasts(Series.of([(0, 1.0)], 0, 8 * 24 * HOUR_MS, UTC), 8 * 24 * HOUR_MS) is None

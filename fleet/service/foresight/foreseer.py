@@ -1,4 +1,4 @@
-"""The coordinator's forecast: what is new in the transcripts is read, then what each bucket's person will use is foreseen."""
+"""The coordinator's forecast: what is new in the transcripts is read, then each bucket's person is foreseen."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class HomeForeseer:
             raise NoForesight(str(failed)) from failed
 
     async def _scan(self) -> None:
-        """In a process of its own, which ends when the coordinator does: reading gigabytes here would keep workers' words
-        waiting."""
+        """In a process of its own, which ends when the coordinator does: reading gigabytes here would keep workers'
+        words waiting."""
         environ = {**self._environ, "FLEET_HOME": str(self._home.root)}
         command = [sys.executable, "-c", NICE, "history", "scan", "--json"]
         try:

@@ -7,7 +7,7 @@ from datetime import tzinfo
 from fleet.core import headroom
 from fleet.core.foresight import Curve, Foresight, Protection
 from fleet.core.model import Bucket, Fleet
-from fleet.service.foresight.demand import PoolUse
+from fleet.service.foresight.demand import PersonsUse
 from forecast import Forecast, Series, forecast, protect_now
 from forecast.ahead import Ahead
 from history.ledger import Ledger
@@ -29,7 +29,8 @@ def foresee(fleet: Fleet, ledger: Ledger, zone: tzinfo) -> Foresight:
     pools = sorted({account.pool for account in fleet.accounts.values() if account.state == "ready"})
     found: dict[str, Protection] = {}
     for pool in pools:
-        use = PoolUse(fleet, ledger, pool, zone)
+        accounts = [account.name for account in fleet.accounts.values() if account.pool == pool]
+        use = PersonsUse(fleet, ledger, accounts, fleet.now_ms, zone)
         for key, bucket in sorted(fleet.buckets.items()):
             if bucket.pool == pool:
                 protection = protection_of(fleet, bucket, use.of_bucket(bucket))

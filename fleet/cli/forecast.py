@@ -1,0 +1,87 @@
+"""`fleet forecast`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from fleet.cli.run import Failed
+from fleet.cli.show import as_json, clock, say, table
+from fleet.home import find_home
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Record = dict[str, Any]
+
+ROWS_H = (1, 2, 3, 5, 8, 12, 24, 48, 72, 120, 168)
+"""The hours from now that are shown of those that were asked for."""
+
+KNOWN = {"little": "little is known so far", "some": "some is known", "enough": "enough is known"}
+
+
+def forecast(args: argparse.Namespace) -> int:
+    try:
+        from fleet.service.foresight.outlook import outlook
+        from fleet.service.foresight.picture import svg
+    except ImportError as missing:
+        raise Failed(
+            f"forecasting needs {missing.name}, which is not installed: pip install 'fleet-coordinator[planning]'"
+        ) from missing
+    from history.ledger import LedgerUnreadable
+
+    try:
+        found = outlook(find_home(os.environ), args.account, args.hours)
+    except LedgerUnreadable as failed:
+        raise Failed(str(failed)) from failed
+    if args.svg:
+        _draw(args.svg, [svg(account) for account in found["accounts"]])
+    if args.json:
+        return as_json(found)
+    for account in found["accounts"]:
+        _print(account)
+    say(
+        "kept for you: " + ("yes (fleet reserve auto off)" if found["auto"] else "no (fleet reserve auto on)")
+    )
+    return 0
+
+
+def _draw(path: str, pictures: list[str]) -> None:
+    if len(pictures) > 1:
+        raise Failed("a picture is of one account: name it with --account")
+    Path(path).write_text(pictures[0], encoding="utf-8")
+    say(f"drawn: {path}")
+
+
+def _print(account: Record) -> None:
+    print(f"{account['account']}: {account['in_words']}")
+    print(f"{account['days']:.0f} days are known of; {KNOWN[account['known']]}.{_past(account['past'])}")
+    hours = account["until"]
+    rows = [_row(hours[h - 1]) for h in ROWS_H if h <= len(hours)]
+    table(("BY", "EXPECTED", "HALF", "4 IN 5", "9 IN 10", "19 IN 20", "ANY AT ALL"), rows)
+    for bucket in account["buckets"]:
+        of = bucket["quantiles"]
+        print(
+            f"{bucket['bucket']} until {clock(bucket['at'])}: {bucket['mean']:.0%} of it expected, "
+            f"9 in 10 times no more than {of['0.9']:.0%}; {bucket['kept']:.0%} is kept now"
+        )
+
+
+def _row(hour: Record) -> tuple[str, ...]:
+    from forecast.words import amount_in_words
+
+    of = hour["quantiles"]
+    amounts = (hour["mean"], of["0.5"], of["0.8"], of["0.9"], of["0.95"])
+    return (clock(hour["at"]), *(amount_in_words(amount) for amount in amounts), f"{hour['any']:.0%}")
+
+
+def _past(past: Record | None) -> str:
+    if past is None:
+        return ""
+    within = ", ".join(f"{level:.0%}: {share:.0%}" for level, share in past["within"].items())
+    return (
+        f" Made again at {past['moments']} moments of the last weeks, five hours ahead, what came lay within its "
+        f"quantiles this often: {within}."
+    )

@@ -1,0 +1,100 @@
+"""What persons are expected to use, for `fleet forecast`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import tzinfo
+from typing import Any
+
+from fleet.core import reserving
+from fleet.core.model import Bucket, Fleet
+from fleet.home import Home
+from fleet.service.foresight.demand import PersonsUse
+from fleet.service.foresight.past_forecasts import past_forecasts
+from fleet.service.foresight.protecting import protection_of
+from fleet.service.foresight.zone import SystemZone
+from fleet.service.requests import NotDone
+from fleet.service.shapes import iso
+from fleet.service.snapshot import snapshot
+from forecast import Forecast, Series, forecast, in_words
+from history.ledger import DATABASE, Ledger
+from history.own_use import users
+
+Record = dict[str, Any]
+
+HOUR_MS = 3_600_000
+LEVELS = (0.1, 0.5, 0.8, 0.9, 0.95)
+
+
+def outlook(
+    home: Home, account: str | None, hours: int, zone: tzinfo | None = None, now_ms: int | None = None
+) -> Record:
+    """Of each account with any use of its person's own, or of one. `until` are the hours from now on, each with the
+    distribution of the tokens used by then. Raises NotDone where nothing is known, StoreUnreadable,
+    LedgerUnreadable."""
+    fleet = snapshot(home)
+    now_ms = now_ms or time.time_ns() // 1_000_000
+    with Ledger(home.root / DATABASE, read_only=True) as ledger:
+        found = [
+            one
+            for name in users(ledger.connection)
+            if account in (None, name)
+            and (one := _of_account(fleet, ledger, name, now_ms, hours, zone or SystemZone()))
+        ]
+    if not found:
+        whose = f"the account {account}" if account else "any account"
+        raise NotDone(
+            f"nothing is known of your own use of {whose}: fleet history scan reads the transcripts"
+        )
+    return {"at": iso(now_ms), "auto": fleet.policy.foresee, "accounts": found}
+
+
+def _of_account(
+    fleet: Fleet, ledger: Ledger, name: str, now_ms: int, hours: int, zone: tzinfo
+) -> Record | None:
+    use = PersonsUse(fleet, ledger, [name], now_ms, zone)
+    series = use.in_tokens()
+    first = None if series is None else forecast(series, now_ms, now_ms + HOUR_MS)
+    if series is None or first is None:
+        return None
+    did = past_forecasts(series, now_ms)
+    return {
+        "account": name,
+        "in_words": in_words(series),
+        "known": first.known,
+        "days": round(first.days, 1),
+        "until": [_shown(forecast(series, now_ms, now_ms + h * HOUR_MS)) for h in range(1, hours + 1)],
+        "buckets": list(_buckets(fleet, use, name, now_ms)),
+        "past": None if did is None else asdict(did),
+    }
+
+
+def _shown(made: Forecast | None) -> Record:
+    assert made is not None, "what was used before is known, so every later moment can be forecast"
+    return {
+        "at": iso(made.until_ms),
+        "mean": made.mean,
+        "any": made.chance_of_use,
+        "quantiles": {str(level): made.quantile(level) for level in LEVELS},
+    }
+
+
+def _buckets(fleet: Fleet, use: PersonsUse, name: str, now_ms: int) -> Iterator[Record]:
+    """Those of the account with a window that runs, in shares of the bucket."""
+    account = fleet.accounts.get(name)
+    for bucket in fleet.buckets.values() if account is not None else ():
+        series = use.of_bucket(bucket) if account is not None and bucket.pool == account.pool else None
+        if series is not None and bucket.resets_ms is not None and bucket.resets_ms > now_ms:
+            made = forecast(series, now_ms, bucket.resets_ms)
+            if made is not None:
+                yield {"bucket": bucket.name, **_shown(made), **_kept(fleet, bucket, series)}
+
+
+def _kept(fleet: Fleet, bucket: Bucket, series: Series) -> Record:
+    """`wanted` is what the newsvendor's rule would keep now, `kept` what the coordinator keeps by its last forecast."""
+    protection = protection_of(fleet, bucket, series)
+    wanted = protection.present[0][1] if protection is not None and protection.present else 0.0
+    sure = None if protection is None else protection.sure
+    return {"wanted": wanted, "sure": sure, "kept": reserving.foreseen(fleet, bucket)}
