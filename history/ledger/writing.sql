@@ -85,8 +85,10 @@ INSERT OR IGNORE INTO touched_messages SELECT message FROM answers GROUP BY mess
 DELETE FROM answers WHERE rowid IN (
     SELECT side.rowid
     FROM touched_messages AS t
-    CROSS JOIN answers AS side ON side.message = t.message AND side.preference >> 40 = 0
-    JOIN answers AS main ON main.message = t.message AND main.preference >> 40 = 1 AND main.output = side.output
+    CROSS JOIN answers AS side
+    CROSS JOIN answers AS main
+    WHERE side.message = t.message AND side.preference >> 40 = 0
+        AND main.message = t.message AND main.preference >> 40 = 1 AND main.output = side.output
 );
 
 -- name: apply_runs

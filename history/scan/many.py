@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from itertools import islice
-from multiprocessing import get_context
 
 from history.scan.result import Unreadable
 from history.transcripts.answers import Prices
@@ -29,6 +27,14 @@ def read_many(work: Sequence[Work], prices: Prices) -> Iterator[FileRead | Unrea
     if processes < 2 or sum(size for _, size in work) < ALONE_BYTES:
         yield from read_batch([todo for todo, _ in work], prices)
         return
+    yield from _read_apart(work, prices, processes)
+
+
+def _read_apart(work: Sequence[Work], prices: Prices, processes: int) -> Iterator[FileRead | Unreadable]:
+    # Imported only here: it takes as long as reading a small change.
+    from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+    from multiprocessing import get_context
+
     batches = iter(_batches(sorted(work, key=lambda one: -one[1])))
     # A fork would copy the threads' locks of whoever scans, and with them a deadlock.
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:

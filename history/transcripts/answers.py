@@ -101,9 +101,10 @@ class Answers:
         self._session, self._agent, self._project = session, agent, project
         self._preferences: list[int] = []
         self._place_of: dict[tuple[object, ...], int] = {}
-        self._open: dict[_Ids, Answer] = (
-            {ids: Answer(*told) for ids, *told in _decode(open_)} if open_ else {}
-        )
+        self._open = {
+            ids: Answer(message, request, prompt, uuid, at)
+            for ids, message, request, prompt, uuid, at in (_decode(open_) if open_ else ())
+        }
         self._answers: list[Answer] = []
 
     def open(self) -> str:
@@ -121,28 +122,32 @@ class Answers:
             (record.parentUuid is not None and record.parentUuid == answer.last_uuid)
             or _is_copy(answer, ids, _prompt(usage), at)
         ):
-            answer = self._begin(ids, copy)
-        else:
-            answer.last_uuid, answer.last_at = record.uuid, at
+            self._begin(ids, copy)
+            return
+        answer.last_uuid, answer.last_at = record.uuid, at
         if answer.best is None:
             answer.best = copy
             self._answers.append(answer)
         elif self._outranks(copy, answer.best):
             answer.best = copy
 
-    def _begin(self, ids: _Ids, copy: Copy) -> Answer:
+    def _begin(self, ids: _Ids, copy: Copy) -> None:
         record, _, usage, at = copy
         prompt = _prompt(usage)
         self._open.pop(ids, None)
         if len(self._open) >= OPEN_ANSWERS:
             del self._open[next(iter(self._open))]
         answer = self._open[ids] = Answer(*_key(ids, prompt, at), prompt, record.uuid, at)
-        return answer
+        answer.best = copy
+        self._answers.append(answer)
 
     def _outranks(self, copy: Copy, other: Copy) -> bool:
         """As `put_answer` does in ledger/writing.sql."""
-        rank, best = self._rank(copy), self._rank(other)
-        return rank > best or (rank == best and self._preference(copy) > self._preference(other))
+        record, best = copy[0], other[0]
+        if copy[3] > other[3] and (record.isSidechain, record.agentId) == (best.isSidechain, best.agentId):
+            return True  # As nearly always, and soon said.
+        rank, highest = self._rank(copy), self._rank(other)
+        return rank > highest or (rank == highest and self._preference(copy) > self._preference(other))
 
     def _rank(self, copy: Copy) -> tuple[bool, datetime, int]:
         record, _, usage, at = copy
