@@ -18,6 +18,17 @@ _LOCK = "coordinator.lock"
 
 def coordinator(home: str | os.PathLike[str]) -> Record | None:
     """`pid` and `since` of the running coordinator; None when none runs, or only a short command holds the home."""
+    said = _said(home)
+    return None if said is None else {"pid": said["pid"], "since": said["since"]}
+
+
+def socket_of(home: str | os.PathLike[str]) -> str | None:
+    """Where the running coordinator takes requests; None when none runs."""
+    said = _said(home)
+    return None if said is None else said["socket"]
+
+
+def _said(home: str | os.PathLike[str]) -> Record | None:
     try:
         lock = open(os.path.join(os.fspath(home), _LOCK), encoding="utf-8")  # noqa: PTH118, PTH123, SIM115
     except (FileNotFoundError, NotADirectoryError):
@@ -26,14 +37,17 @@ def coordinator(home: str | os.PathLike[str]) -> Record | None:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return _said(lock.read())
+            return _parsed(lock.read())
     return None
 
 
-def _said(text: str) -> Record | None:
+def _parsed(text: str) -> Record | None:
     """A holder that has not written who it is yet is none yet."""
     try:
         said = json.loads(text)
-        return {"pid": int(said["pid"]), "since": iso(int(said["since"] * 1000))} if said["socket"] else None
+        if not said["socket"]:
+            return None
+        since = iso(int(said["since"] * 1000))
+        return {"pid": int(said["pid"]), "since": since, "socket": str(said["socket"])}
     except (ValueError, KeyError, TypeError):
         return None

@@ -1,4 +1,4 @@
-"""Persons' requests as JSON, for the way from a command to the coordinator."""
+"""Persons' requests as JSON, for the way from a command to the coordinator; and what their own client tells."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pydantic import TypeAdapter
 from fleet.core import events
 
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {
-    kind.__name__: TypeAdapter(kind) for kind in get_args(events.Person)
+    kind.__name__: TypeAdapter(kind) for kind in (*get_args(events.Person), events.AccountRead)
 }
 
 
-def encode(event: events.Person) -> dict[str, Any]:
+def encode(event: events.Person | events.AccountRead) -> dict[str, Any]:
     name = type(event).__name__
     return {"kind": name, "event": _ADAPTERS[name].dump_python(event, mode="json")}
 

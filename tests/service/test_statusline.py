@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.core.events import AccountAdded, AccountVerified, WindowReading
+from fleet.core.events import AccountAdded, AccountRead, AccountVerified, WindowReading
 from fleet.core.model import Account
 from fleet.home import Home
 from fleet.service.history import places
 from fleet.service.history.statusline import config_dir, line, windows_of
 from fleet.service.requests import stamp, submit
+from fleet.shell.homelock import hold
+from fleet.shell.wire import decode
 from history.ledger import DATABASE, Ledger
 from history.watching import Latest, Told, latest
 
@@ -91,6 +94,55 @@ def test_the_line_shows_every_account_by_its_fullest_bucket(home: Home) -> None:
     )
     assert "*work 80% left (5h until " in later
     assert "side 50% left" in later
+    assert [one.account for one in kept(home)] == ["work"]
+
+
+def heard(server: socket.socket) -> dict[str, Any]:
+    connection, _ = server.accept()
+    with connection, connection.makefile("rb") as lines:
+        said: dict[str, Any] = json.loads(lines.readline())
+    return said
+
+
+def test_a_running_coordinator_hears_of_what_changed_and_is_not_waited_for(
+    home: Home, tmp_path: Path
+) -> None:
+    """It is not even asked to accept before the line is there."""
+    now = now_ms()
+    account = Account("work", "subscription", (("opus", "o"),), 4, "account:work", now)
+    submit(home, AccountAdded(**stamp(), account=account))
+    readings = (WindowReading("seven_day_opus", "opus", 0.25, now + 90 * HOUR_MS, "allowed"),)
+    submit(home, AccountVerified(**stamp(), name="work", ok=True, readings=readings))
+    path = str(tmp_path / "s")
+    told = said(
+        home.config_dir("work"), five_hour=(20, now // 1000 + 3600), seven_day_opus=(30, None), odd=(1, None)
+    )
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server, hold(home, socket=path):
+        server.bind(path)
+        server.listen()
+        server.settimeout(10)
+        for _ in range(2):
+            assert line(home.root, told, environ(home), now).startswith("*work ")
+        line(home.root, said(None, five_hour=(20, now // 1000 + 3600)), environ(home), now)
+        event = decode(heard(server))
+        server.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            server.accept()  # What was told again, or of no account of the fleet, was not handed over.
+    assert isinstance(event, AccountRead)
+    assert (event.name, event.seen_ms) == ("work", now)
+    assert event.readings == (
+        WindowReading("five_hour", None, 0.2, now // 1000 * 1000 + HOUR_MS, None),
+        WindowReading("seven_day_opus", "opus", 0.3, None, None),
+    )
+
+
+@pytest.mark.parametrize("path", ["none", "x" * 200])
+def test_a_coordinator_that_cannot_be_reached_is_no_failure(path: str, home: Home, tmp_path: Path) -> None:
+    account = Account("work", "subscription", (("opus", "o"),), 4, "account:work", now_ms())
+    submit(home, AccountAdded(**stamp(), account=account))
+    told = said(home.config_dir("work"), five_hour=(20, now_ms() // 1000 + 3600))
+    with hold(home, socket=str(tmp_path / path)):
+        assert line(home.root, told, environ(home)).startswith("*work 80% left")
     assert [one.account for one in kept(home)] == ["work"]
 
 

@@ -13,6 +13,7 @@ from contextlib import suppress
 
 from fleet.service import reading
 from fleet.service.history import places
+from fleet.service.history.handing import hand_over
 from fleet.service.shapes import READING_LIFE_MS
 from fleet.store.errors import StoreUnreadable
 from history.ledger.file import DATABASE, Ledger, LedgerUnreadable
@@ -104,8 +105,10 @@ Seen = dict[str, dict[str, tuple[int, float, int | None]]]
 def _seen(home: Home, account: str, windows: list[Told], now_ms: int) -> Seen:
     """What the fleet's store and the ledger know, after the client's own windows were put down."""
     seen: Seen = {}
+    accounts: dict[str, Record] = {}
     with suppress(*LOST):
         for one in reading.status(home, now_ms)["accounts"]:
+            accounts[one["name"]] = one
             _of_store(seen, one)
     with suppress(*LOST):
         if windows or os.path.exists(_path(home)):  # noqa: PTH110
@@ -113,7 +116,8 @@ def _seen(home: Home, account: str, windows: list[Told], now_ms: int) -> Seen:
             with Ledger(_path(home)) as ledger:
                 # While a scan writes nothing is put down: the next line tells the same again.
                 with suppress(sqlite3.OperationalError):
-                    take(ledger, account, windows, now_ms, SOURCE)
+                    if take(ledger, account, windows, now_ms, SOURCE) and account in accounts:
+                        hand_over(home, accounts[account], windows, now_ms)
                 for last in latest(ledger.connection):
                     if (
                         last.account in seen
