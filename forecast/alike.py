@@ -3,7 +3,8 @@
 Every hour before now whose window is over has a weight, the product of kernels:
 
     hour       exp(−½ (Δ hour of day / 2 h)²), around the clock
-    weekday    1 the same day, 0.7 another of its kind (working day, weekend), 0.05 of the other kind
+    weekday    exp(−½ (Δ log share / 0.5)²), the share of a week's use that such a window takes by habit, when it
+               begins at now's time of day on that weekday
     age        half after 56 days
     situation  exp(−½ (Δ log(1 + use / size))²) for the use of the last 3 h, day and week, and
                exp(−½ (Δ log(1 + hours since the last use))²)
@@ -20,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.distribution import LEVEL
+from forecast.habits import Habits
 from forecast.past import MEMORY_H, Past
 from forecast.series import WEEK_H
 
@@ -27,12 +29,12 @@ HOUR_WIDTH_H = 2.0
 REACH_H = 2
 """Windows that began further from this hour of the day are not looked at."""
 
-OTHER_DAY = 0.7
-OTHER_KIND = 0.05
+SHARE_WIDTH = 0.5
 HALF_LIFE_H = 56 * 24
 SPANS_H = (3, 24, 168)
 _DAYS_BACK_H = np.arange(MEMORY_H, 0, -24)[:, None]
 _AROUND_H = np.arange(-REACH_H, REACH_H + 1)
+_MIDNIGHTS = np.arange(0, WEEK_H, 24, dtype=np.float64)
 _CLOCK_DAY, _CLOCK_HOUR = np.divmod(np.arange(WEEK_H), 24)
 IDLE_MAX_H = 720
 
@@ -46,14 +48,14 @@ class Alike:
     effective: float
 
 
-def after_moments_alike(past: Past, until_ms: int) -> Alike | None:
+def after_moments_alike(past: Past, habits: Habits, until_ms: int) -> Alike | None:
     """None where no window of this length has been observed to its end."""
     ends = past.totals_later(until_ms)
     starts = _alike_by_clock(past, len(ends))
     if not len(starts):
         return None
     sums = np.maximum(ends[starts] - past.total[starts], 0.0)
-    weights = _weights(past, starts)
+    weights = _weights(past, habits, starts, past.hours_until(until_ms))
     order = np.argsort(sums, kind="stable")
     reached = np.cumsum(weights[order])
     places = np.searchsorted(reached, LEVEL * reached[-1])
@@ -70,23 +72,25 @@ def _alike_by_clock(past: Past, count: int) -> NDArray[np.int64]:
     return starts[(starts >= 0) & (starts < count)]
 
 
-def _weights(past: Past, starts: NDArray[np.int64]) -> NDArray[np.float64]:
+def _weights(past: Past, habits: Habits, starts: NDArray[np.int64], hours: float) -> NDArray[np.float64]:
     seen = _situations(past, starts)
     away = seen[:, :-1] - seen[:, -1:]
     log_weights = -0.5 * np.einsum("ij,ij->j", away, away)
     log_weights -= (past.hours - starts) * (np.log(2) / HALF_LIFE_H)
-    log_weights += _log_clock(past.hour_of_week[-1])[past.hour_of_week[starts].astype(np.int64)]
+    log_weights += _log_clock(past.hour_of_week[-1], habits, hours)[
+        past.hour_of_week[starts].astype(np.int64)
+    ]
     weights: NDArray[np.float64] = np.exp(log_weights - log_weights.max())
     return weights
 
 
-def _log_clock(now: float) -> NDArray[np.float64]:
+def _log_clock(now: float, habits: Habits, hours: float) -> NDArray[np.float64]:
     """The logarithm of the kernels of hour and weekday, for each hour of the week."""
     today, hour = divmod(int(now), 24)
+    shares = habits.shares(_MIDNIGHTS + now % 24, hours)
+    weekday = ((np.log(shares / shares[today])) / SHARE_WIDTH) ** 2
     distance = (_CLOCK_HOUR - hour + 12) % 24 - 12
-    same_kind = np.where((_CLOCK_DAY >= 5) == (today >= 5), OTHER_DAY, OTHER_KIND)
-    weekday = np.where(today == _CLOCK_DAY, 1.0, same_kind)
-    found: NDArray[np.float64] = np.log(weekday) - 0.5 * (distance / HOUR_WIDTH_H) ** 2
+    found: NDArray[np.float64] = -0.5 * (weekday[_CLOCK_DAY] + (distance / HOUR_WIDTH_H) ** 2)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +14,25 @@ Knowledge = Literal["little", "some", "enough"]
 LEVELS = 200
 LEVEL = (np.arange(LEVELS) + 0.5) / LEVELS
 """The chances at whose quantiles a distribution is kept: the middles of equal shares."""
+
+TAIL = 10
+"""So many of the largest amounts tell how the tail goes on: those above the quantile at 0.95."""
+
+
+def quantile_of(sums: NDArray[np.float64], chance: float) -> float:
+    """Of amounts at LEVEL: between the levels linear, beyond the last with an exponential tail,
+
+        q(u) = q(u_last) + s ln((1 − u_last) / (1 − u)),   s the mean excess of the TAIL largest over the next smaller
+
+    (of a tail that is exponential the mean excess is the scale: Embrechts, Klüppelberg & Mikosch 1997, 3.4).
+    Raises ValueError unless 0 ≤ chance < 1: what is never exceeded is not known.
+    """
+    if not 0 <= chance < 1:
+        raise ValueError(f"a chance to ask with lies between 0 and 1, not at {chance}")
+    if chance <= LEVEL[-1]:
+        return float(np.interp(chance, LEVEL, sums))
+    excess = float(sums[-TAIL:].mean() - sums[-TAIL - 1])
+    return float(sums[-1]) + excess * math.log((1 - float(LEVEL[-1])) / (1 - chance))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,10 +68,8 @@ class Forecast:
         return "enough" if self.days >= 56 and self.effective >= 8 else "some"
 
     def quantile(self, chance: float) -> float:
-        """The amount that is not exceeded with this chance, 0 ≤ chance ≤ 1. Raises ValueError beyond."""
-        if not 0 <= chance <= 1:
-            raise ValueError(f"a chance lies between 0 and 1, not at {chance}")
-        return float(np.interp(chance, LEVEL, self.sums))
+        """The amount that is not exceeded with this chance, as `quantile_of` has it."""
+        return quantile_of(self.sums, chance)
 
     def exceeds(self, amount: float) -> float:
         """The chance that more than this amount is used."""

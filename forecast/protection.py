@@ -12,13 +12,14 @@ mean demand.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.distribution import LEVEL, Forecast
+from forecast.distribution import LEVEL, Forecast, quantile_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +33,7 @@ class Claim:
 def littlewood(demand: NDArray[np.float64], dear: float, cheap: float) -> float:
     """What to protect of the dear class's demand (amounts at LEVEL) against a class whose units are worth `cheap`.
 
-    Nothing against one that is worth as much or more; all that may come against one that is worth nothing.
+    Nothing against one that is worth as much or more; infinity against one that is worth nothing.
     Raises ValueError for values that are negative, or where the dear one's is 0.
     """
     if dear <= 0 or cheap < 0:
@@ -41,7 +42,8 @@ def littlewood(demand: NDArray[np.float64], dear: float, cheap: float) -> float:
         )
     if cheap >= dear:
         return 0.0
-    return float(np.interp(1 - cheap / dear, LEVEL, demand))
+    chance = 1 - cheap / dear
+    return quantile_of(demand, chance) if chance < 1 else math.inf
 
 
 def protection_levels(claims: Sequence[Claim]) -> list[float]:

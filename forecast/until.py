@@ -31,10 +31,11 @@ def forecast(series: Series, now_ms: int, until_ms: int) -> Forecast | None:
     past = Past.of(series, now_ms)
     if past is None:
         return None
-    sums = level.quantiles(*level.expected(past, Habits.of(past), until_ms)) * past.size
+    habits = Habits.of(past)
+    sums = level.quantiles(*level.expected(past, habits, until_ms)) * past.size
     chance = float(np.count_nonzero(sums)) / LEVELS
     effective = 0.0
-    alike = after_moments_alike(past, until_ms)
+    alike = after_moments_alike(past, habits, until_ms)
     if alike is not None:
         effective = alike.effective
         trust = effective / (EXPERIENCE + effective)
