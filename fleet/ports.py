@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from fleet.core.decisions import Effect, Note
+from fleet.core.events import WindowReading
 from fleet.core.foresight import Foresight
-from fleet.core.model import Attempt, Fleet
+from fleet.core.model import Account, Attempt, Fleet
 from fleet.core.prices import Prices
 
 
@@ -71,6 +72,17 @@ class Foreseer(Protocol):
 
     async def __call__(self, fleet: Fleet) -> Foresight:
         """Raises NoForesight."""
+
+
+class NoReading(Exception):
+    """The account's windows cannot be read now; the message says why. What is known of them stays as it is."""
+
+
+class LoginReader(Protocol):
+    """Asks an idle account, whose login its client keeps, about its windows. Costs no tokens."""
+
+    def __call__(self, account: Account) -> tuple[WindowReading, ...]:
+        """What they are now. Blocks for some seconds, and leaves nothing running. Raises NoReading."""
 
 
 class Clock(Protocol):

@@ -22,6 +22,7 @@ from fleet.service.requests import NotDone
 from fleet.shell import control, homelock
 from fleet.shell.coordinator import Coordinator
 from fleet.shell.finishing import Finisher
+from fleet.shell.login_reader import ClientReader
 from fleet.shell.logs import Format, Veil, open_log
 from fleet.shell.performing import Performer
 from fleet.shell.starting import Limits, Starter
@@ -118,6 +119,7 @@ def _coordinator(
         until_idle=options.until_idle,
         planner=plan,
         foreseer=HomeForeseer(home, environ),
+        login_reader=ClientReader(home, starter.home_id, starter.client, environ),
         veil=veil,
     )
 

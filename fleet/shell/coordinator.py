@@ -16,10 +16,10 @@ from anyio import to_thread
 from anyio.abc import TaskGroup
 
 from fleet.core import decisions, events, idle
-from fleet.core.model import Trouble
+from fleet.core.model import Account, Trouble
 from fleet.core.people import Refused
 from fleet.engine import Applied, Engine, made
-from fleet.ports import Clock, Foreseer, NoForesight, NoPlan, Planner, StoreFailed
+from fleet.ports import Clock, Foreseer, LoginReader, NoForesight, NoPlan, NoReading, Planner, StoreFailed
 from fleet.shell import control, wire
 from fleet.shell.chatter import Chatter
 from fleet.shell.following import Following
@@ -27,6 +27,7 @@ from fleet.shell.foreseeing import Foreseeing
 from fleet.shell.logs import Veil
 from fleet.shell.performing import Performer
 from fleet.shell.pricing import Pricing
+from fleet.shell.reading_logins import ReadingLogins
 from fleet.shell.stamp import stamp
 from workers.git import GitError
 from workers.host import LocalHost, RunHeld
@@ -65,6 +66,7 @@ class Coordinator:
     until_idle: bool = False
     planner: Planner | None = None
     foreseer: Foreseer | None = None
+    login_reader: LoginReader | None = None
     veil: Veil = field(default_factory=Veil)
     """Knows the credentials that are in use: what a person asks for must hold none of them."""
     _performing: dict[str, decisions.Effect] = field(default_factory=dict)
@@ -93,6 +95,8 @@ class Coordinator:
                     group.start_soon(self._price, self.planner)
                 if self.foreseer is not None:
                     group.start_soon(self._foresee, self.foreseer)
+                if self.login_reader is not None:
+                    group.start_soon(self._read_logins, self.login_reader)
                 await self._stop.wait()
                 group.cancel_scope.cancel()
         finally:
@@ -291,6 +295,34 @@ class Coordinator:
                 except NoForesight as failed:
                     self._complain("foresight", str(failed))
             await anyio.sleep(BEAT_S)
+
+    # --- idle accounts ---
+
+    async def _read_logins(self, reader: LoginReader) -> None:
+        """Asks idle accounts about their windows, one after the other."""
+        reading = ReadingLogins()
+        while True:
+            account = reading.due(self.engine.fleet, self.clock.now_ms(), time.monotonic())
+            if account is not None and await self._read_login(reader, account):
+                reading.answered(account.name, time.monotonic())
+            elif account is not None:
+                reading.failed(account.name, time.monotonic())
+            await anyio.sleep(BEAT_S)
+
+    async def _read_login(self, reader: LoginReader, account: Account) -> bool:
+        what, seen_ms = f"windows of {account.name}", self.clock.now_ms()
+        try:
+            # Abandoned when the coordinator stops: its client then ends with the pipe from this process.
+            readings = await to_thread.run_sync(reader, account, abandon_on_cancel=True)
+        except NoReading as failed:
+            story = f"its windows cannot be read while it is idle ({failed}): that is tried ever more seldom"
+            self._complain(what, story, account=account.name)
+            return False
+        self._recovered(what, f"reading the {what}")
+        await self.apply(
+            events.AccountRead(**self._stamp(), name=account.name, readings=readings, seen_ms=seen_ms)
+        )
+        return True
 
     def _host_event(self) -> events.HostSeen:
         self._host_seen_at = time.monotonic()

@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -34,6 +35,7 @@ from fleet.shell.logs import Veil, open_log
 from fleet.shell.performing import Performer
 from fleet.shell.starting import CannotStart, Starter
 from fleet.store.sqlite import SqliteStore
+from tests.shell.logins import ScriptedReader
 from tests.shell.spools import TIERS
 from tests.shell.stand_ins import Finishing, Workers
 from workers.git import GitError
@@ -104,6 +106,7 @@ class House:
         self.home.make()
         self.workers = Workers(self.home.runs)
         self.finishing = Finishing()
+        self.reader = ScriptedReader()
         self.store = FullDisk(SqliteStore(self.home.database))
         self.engine = Engine(self.store)
         self._log = io.StringIO()
@@ -126,6 +129,7 @@ class House:
             log=open_log("json", Veil(), self._log),
             workers_max=8,
             until_idle=until_idle,
+            login_reader=self.reader,
         )
 
         async def life() -> None:
@@ -489,3 +493,41 @@ def test_words_said_to_a_running_worker_reach_it_once(house: House) -> None:
         assert "and the tests" in line
 
     house.run(speak, until_idle=False)
+
+
+def idle_login(name: str) -> events.AccountAdded:
+    added = account(name)
+    return replace(added, account=replace(added.account, login=True))
+
+
+def test_idle_logins_are_read_once_one_after_the_other(house: House) -> None:
+    house.reader.windows = (events.WindowReading("five_hour", None, 0.3, None, None),)
+    house.engine.apply((idle_login("work"), idle_login("home"), account("token")))
+
+    async def both_are_read(made: Coordinator) -> None:
+        await until(lambda: len(made.engine.fleet.buckets) == 2)
+        read_ms = made.engine.fleet.now_ms
+        await until(lambda: made.engine.fleet.now_ms > read_ms + 5_000 * coordinator.BEAT_S)
+
+    fleet = house.run(both_are_read, until_idle=False)
+    assert {(b.pool, b.utilization, b.source) for b in fleet.buckets.values()} == {
+        ("account:home", 0.3, "usage"),
+        ("account:work", 0.3, "usage"),
+    }
+    assert sorted(house.reader.asked) == ["home", "work"]
+
+
+def test_a_login_that_cannot_be_read_is_told_once_and_keeps_nothing_from_running(house: House) -> None:
+    house.reader.windows = None
+    house.engine.apply((idle_login("work"),))
+
+    async def work_comes_later(made: Coordinator) -> None:
+        await until(lambda: "windows cannot be read" in "".join(house.told()))
+        await made.apply(tasks("one"))
+        await until(lambda: house.states() == ["landed"])
+
+    house.run(work_comes_later, until_idle=False)
+    stories = [text for text in house.told() if "windows cannot be read" in text]
+    assert stories == [
+        "its windows cannot be read while it is idle (nobody answers): that is tried ever more seldom"
+    ]

@@ -1,0 +1,45 @@
+"""Reads the windows of an idle account through its own client, with the login that the client keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fleet.core.events import WindowReading
+from fleet.core.model import Account
+from fleet.home import Home
+from fleet.ports import NoReading
+from fleet.shell.starting import Client, profile_of
+from profiles.isolation import worker_environment
+from profiles.windows import scope_of
+from workers.client.idle import ask_usage
+from workers.client.usage import NoUsage
+from workers.processes import ProcessesRemain
+
+
+@dataclass(frozen=True, slots=True)
+class ClientReader:
+    """A `ports.LoginReader`. What the client stored stays the client's: it is only asked."""
+
+    home: Home
+    home_id: str
+    client: Client
+    environ: Mapping[str, str]
+
+    def __call__(self, account: Account) -> tuple[WindowReading, ...]:
+        config_dir = self.home.config_dir(account.name)
+        try:
+            isolation = worker_environment(
+                profile_of(account),
+                config_dir,
+                self.environ,
+                run_marker=f"usage-{account.name}@{self.home_id}",
+            )
+            windows = ask_usage(self.client.path, self.client.flags, isolation.env, config_dir)
+        except (NoUsage, ProcessesRemain, OSError) as failed:
+            raise NoReading(str(failed)) from failed
+        tiers = dict(account.tiers)
+        return tuple(
+            WindowReading(one.name, scope_of(one.name, tiers), one.utilization, one.resets_at_ms, one.status)
+            for one in windows
+        )
