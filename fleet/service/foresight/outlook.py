@@ -65,10 +65,23 @@ def _of_account(
         "in_words": in_words(series),
         "known": first.known,
         "days": round(first.days, 1),
-        "until": [_shown(forecast(series, now_ms, now_ms + h * HOUR_MS)) for h in range(1, hours + 1)],
+        "until": list(_by_hour(series, now_ms, hours)),
         "buckets": list(_buckets(fleet, use, name, now_ms)),
         "past": None if did is None else asdict(did),
     }
+
+
+def _by_hour(series: Series, now_ms: int, hours: int) -> Iterator[Record]:
+    """By a later hour no less can have been used: where two forecasts say otherwise, the earlier one's holds on."""
+    before: Record | None = None
+    for hour in range(1, hours + 1):
+        found = _shown(forecast(series, now_ms, now_ms + hour * HOUR_MS))
+        if before is not None:
+            found["mean"], found["any"] = (max(found[key], before[key]) for key in ("mean", "any"))
+            least = before["quantiles"]
+            found["quantiles"] = {key: max(told, least[key]) for key, told in found["quantiles"].items()}
+        before = found
+        yield found
 
 
 def _shown(made: Forecast | None) -> Record:

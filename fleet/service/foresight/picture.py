@@ -11,7 +11,7 @@ from forecast.words import amount_in_words
 
 Record = dict[str, Any]
 
-WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 760, 300, 70, 64, 20, 40
+WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 780, 300, 70, 64, 40, 40
 BANDS = (("0.1", "0.95", "b3"), ("0.1", "0.9", "b2"), ("0.1", "0.8", "b1"))
 LINES_Y = 4
 
@@ -32,7 +32,7 @@ def svg(account: Record) -> str:
     quantile."""
     hours = account["until"]
     most = max(hours[-1]["quantiles"]["0.95"], 1.0)
-    heading = f"Your own use of {account['account']} from now on, in tokens"
+    heading = f"Your own use of the account {account['account']} from now on, in tokens"
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">',
