@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from history.ledger.statements import statements
+from history.transcripts.answers import ROW
 
 Row = tuple[Any, ...]
 """The values of `add_answer` and `put_answer` in writing.sql."""
@@ -37,17 +38,35 @@ class FirstRows:
     def are_many(self) -> bool:
         return len(self._seen) >= MANY
 
-    def add(self, rows: Iterable[Row]) -> None:
-        self._connection.executemany(self._sql["add_answer"], self._unseen(rows))
+    def add(self, packed: bytes, places: Sequence[int], models: Sequence[int], account: int) -> None:
+        """`packed` as `ROW`, with the ids of its places and models."""
+        self._connection.executemany(self._sql["add_answer"], self._unseen(packed, places, models, account))
 
-    def _unseen(self, rows: Iterable[Row]) -> Iterator[Row]:
+    def _unseen(
+        self, packed: bytes, places: Sequence[int], models: Sequence[int], account: int
+    ) -> Iterator[Row]:
         seen, sums = self._seen, self._sums
-        for row in rows:
-            message, _, _, at_ms, place, model, _, plain, output, minutes, hour, read, _, cost = row
+        for row in ROW.iter_unpack(packed):
+            (
+                message,
+                request,
+                preference,
+                at_ms,
+                place,
+                model,
+                plain,
+                output,
+                minutes,
+                hour,
+                read,
+                batch,
+                cost,
+            ) = row
             if message in seen:
-                self._again.append(row)
+                self._again.append((*row[:4], places[place], models[model], account, *row[6:]))
                 continue
             seen.add(message)
+            place, model = places[place], models[model]
             key = (at_ms // QUARTER_MS, place, model)
             told = sums.get(key)
             if told is None:
@@ -66,7 +85,10 @@ class FirstRows:
                 told[8] += cost
             else:
                 told[9] += 1
-            yield row
+            yield (
+                message, request, preference, at_ms, place, model, account,
+                plain, output, minutes, hour, read, batch, cost,
+            )  # fmt: skip
 
     def end(self) -> list[Row]:
         """Returns the rows that waited."""

@@ -56,14 +56,13 @@ class Intake:
         if not self._large:
             self._touch(row[0] for row in ROW.iter_unpack(read.rows))
         self._rows += len(read.rows) // ROW.size
-        rows = _rows(read.rows, places, models, label)
         if self._first is not None:
-            self._first.add(rows)
+            self._first.add(read.rows, places, models, label)
             if self._first.are_many:
                 self._put(self._first.end())
                 self._first = None
         else:
-            self._put(rows)
+            self._put(_rows(read.rows, places, models, label))
         self._readings += add_readings(self._connection, self._texts, account, read.readings)
         self._put_file(read, config_dir)
 

@@ -199,3 +199,10 @@ SELECT value FROM meta WHERE name = ?;
 
 -- name: put_meta
 INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?);
+
+-- name: put_owner_of_places
+UPDATE places SET account = :account WHERE config_dir = :config_dir AND account <> :account;
+
+-- name: put_owner_of_answers
+UPDATE answers SET account = :account
+WHERE attempt = 0 AND place IN (SELECT id FROM places WHERE config_dir = :config_dir);
