@@ -7,6 +7,7 @@ ago counting half, H the window's length, and m(x) = (1 − e^−x) / x:
     momentum  M = L + 0.5 m(H / 2.75 days) (a_1 − L)         yesterday's excess dies out
     mean      μ = M × share of the week + 0.15 × 6.5 (1 − e^(−H / 6.5 hours)) × use of the last 3 hours / 3
     variance  v = 3 (H / day)^0.3 × μ                        sessions come in clumps, larger ones in longer windows
+                + (5 μ / days observed)²                     the level itself is unknown at first (added last)
 
 The same is reckoned for this hour of every day of the last half year. What was then really used tells by which factor
 r this person's means, and by which c² their variances, are to be multiplied: with weights w that halve in 56 days,
@@ -37,6 +38,9 @@ USUAL_H = 7.5
 TRUST_DAYS = 3.0
 """Days at the usual level that are added to what was observed."""
 
+FEW_DAYS = 5.0
+"""With so many days observed the level itself is as uncertain as it is large; with twice as many half as much."""
+
 UNTRIED_DAYS = 3
 """So many first days are no moments to have been forecast from."""
 
@@ -59,7 +63,8 @@ def expected(past: Past, habits: Habits, until_ms: int) -> tuple[float, float]:
     clumps = 3 * (hours / DAY_H) ** 0.3
     rights, widths = _own_errors(past, places[1:], means, clumps, until_ms)
     mean = float(means[-1]) * rights
-    return mean, clumps * mean * widths**2
+    unknown = mean * FEW_DAYS * DAY_H / past.hours
+    return mean, clumps * mean * widths**2 + unknown**2
 
 
 def quantiles(mean: float, variance: float) -> NDArray[np.float64]:

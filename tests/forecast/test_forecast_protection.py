@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from forecast import Claim, forecast, littlewood, protect_now, protection_levels
 from forecast.distribution import LEVEL
@@ -16,7 +17,7 @@ from forecast.series import HOUR_MS
 from tests.forecast.persons import DAY_MS, MONDAY_MS, evenings
 
 
-def _normal(mean: float, deviation: float) -> np.ndarray:  # type: ignore[type-arg]
+def _normal(mean: float, deviation: float) -> NDArray[np.float64]:
     return np.array([NormalDist(mean, deviation).inv_cdf(float(level)) for level in LEVEL])
 
 
