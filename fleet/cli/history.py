@@ -248,9 +248,11 @@ def scan(args: Namespace) -> int:
     from fleet.service.history.scanning import scan_home
     from history.prices import InvalidPrices
 
+    if args.account and not args.config_dir:
+        raise Failed("say which directory is that account's: fleet history scan --config-dir DIR --account A")
     try:
         with _explained():
-            found = scan_home(_home(), args.config_dir, os.environ)
+            found = scan_home(_home(), args.config_dir, os.environ, args.account)
     except InvalidPrices as failed:
         raise Failed(str(failed)) from failed
     if args.json:

@@ -81,6 +81,9 @@ def _scan(parser: Parser) -> None:
         metavar="DIR",
         help="where the client keeps its things (default: of all accounts, and the client's own defaults)",
     )
+    parser.add_argument(
+        "--account", metavar="A", help="whose use these directories tell, from now on and of all before"
+    )
 
 
 def _heatmap(parser: Parser) -> None:

@@ -39,10 +39,14 @@ def own_defaults(environ: Mapping[str, str]) -> tuple[str, str]:
     return _join(user, ".claude"), _join(environ.get("XDG_CONFIG_HOME") or _join(user, ".config"), "claude")
 
 
-def label(home: Home, config_dir: str, environ: Mapping[str, str]) -> str:
-    """The account of the home whose directory it is; `default` for the client's own default places, else the
-    directory's name."""
+def label(
+    home: Home, config_dir: str, environ: Mapping[str, str], owners: Mapping[str, str] | None = None
+) -> str:
+    """The account that a person has said (`owners`, by real path), or the one of the home whose directory it is;
+    `default` for the client's own default places, else the directory's name."""
     real = os.path.realpath(config_dir)
+    if owners and real in owners:
+        return owners[real]
     accounts = os.path.realpath(_join(os.fspath(home), ACCOUNTS))
     parent, name = os.path.split(real)
     if parent == accounts:

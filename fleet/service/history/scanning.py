@@ -14,6 +14,7 @@ from fleet.service.history.readings import latest_of_store
 from fleet.service.history.runs import runs_of
 from history.ledger import DATABASE, Ledger
 from history.ledger.corrections import put_runs
+from history.ledger.owners import owners, put_owner
 from history.reports.tasks import ended_attempts
 from history.scan import ConfigDir, ScanResult, scan
 from history.watching import Told, latest, take
@@ -24,23 +25,37 @@ SOURCE = "fleet"
 """Of readings that came to the fleet with its own work."""
 
 
-def scan_home(home: str | os.PathLike[str], config_dirs: Sequence[str], environ: Mapping[str, str]) -> Record:
-    """Reads what is new below these directories, or where the client keeps its things when none is named. Works beside
-    a coordinator, and without any. Raises InvalidPrices, LedgerUnreadable, StoreUnreadable."""
+def scan_home(
+    home: str | os.PathLike[str],
+    config_dirs: Sequence[str],
+    environ: Mapping[str, str],
+    account: str | None = None,
+) -> Record:
+    """Reads what is new below these directories, or where the client keeps its things when none is named. What is used
+    in them counts for `account`, once that has been said. Works beside a coordinator, and without any. Raises
+    InvalidPrices, LedgerUnreadable, StoreUnreadable."""
     named = [os.path.expanduser(one) for one in config_dirs]  # noqa: PTH111
-    dirs = [
-        ConfigDir(one, places.label(home, one, environ))
-        for one in named or places.default_dirs(home, environ)
-    ]
     prices = table_of(home)
     Path(home).mkdir(mode=0o700, parents=True, exist_ok=True)
     with Ledger(Path(home) / DATABASE) as ledger:
+        if account is not None:
+            for one in named:
+                put_owner(ledger, one, account)
+        dirs = _dirs(ledger, home, named, environ)
         runs = runs_of(home, ended_attempts(ledger.connection))
         if runs:
             put_runs(ledger, runs)
         result = scan(ledger, dirs, prices)
         _keep_readings(ledger, home)
     return _shown(result, dirs)
+
+
+def _dirs(
+    ledger: Ledger, home: str | os.PathLike[str], named: Sequence[str], environ: Mapping[str, str]
+) -> list[ConfigDir]:
+    said = owners(ledger.connection)
+    found = named or [*places.default_dirs(home, environ), *(one for one in said if Path(one).is_dir())]
+    return [ConfigDir(one, places.label(home, one, environ, said)) for one in dict.fromkeys(found)]
 
 
 def _keep_readings(ledger: Ledger, home: str | os.PathLike[str]) -> None:

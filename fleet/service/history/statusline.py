@@ -17,6 +17,7 @@ from fleet.service.history.handing import hand_over
 from fleet.service.shapes import READING_LIFE_MS
 from fleet.store.errors import StoreUnreadable
 from history.ledger.file import DATABASE, Ledger, LedgerUnreadable
+from history.ledger.owners import owners
 from history.watching import Told, latest, take
 
 TYPE_CHECKING = False
@@ -40,7 +41,7 @@ def line(home: Home, said: str, environ: Mapping[str, str], now_ms: int | None =
     or a ledger that cannot be used: then the line tells what else is known."""
     now_ms = time.time_ns() // 1_000_000 if now_ms is None else now_ms
     told = _told(said)
-    account = places.label(home, config_dir(told, environ), environ)
+    account = places.label(home, config_dir(told, environ), environ, _owners(home))
     windows = list(windows_of(told, now_ms))
     seen = _seen(home, account, windows, now_ms)
     for window in windows:
@@ -126,6 +127,12 @@ def _seen(home: Home, account: str, windows: list[Told], now_ms: int) -> Seen:
                     ):
                         _note(seen, last.account, last.bucket, last.at_ms, last.utilization, last.resets_ms)
     return seen
+
+
+def _owners(home: Home) -> dict[str, str]:
+    with suppress(*LOST), Ledger(_path(home), read_only=True) as ledger:
+        return owners(ledger.connection)
+    return {}
 
 
 def _is_fresh(at_ms: int, resets_ms: int | None, now_ms: int) -> bool:
