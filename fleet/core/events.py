@@ -232,7 +232,7 @@ class WindowReading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountRead(Event):
-    """An idle account was asked about its windows at `seen_ms`, no worker running; windows not named stay as they were."""
+    """An idle account was asked about its windows at `seen_ms`; those that it does not name stay as they were."""
 
     name: str
     readings: tuple[WindowReading, ...]
