@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 
 from forecast.distribution import LEVEL
 from forecast.habits import Habits
-from forecast.past import MEMORY_H, Past
+from forecast.past import Past
 from forecast.series import WEEK_H
 
+BACK_H = 18 * WEEK_H
 HOUR_WIDTH_H = 2.0
 REACH_H = 2
 """Windows that began further from this hour of the day are not looked at."""
@@ -32,7 +33,7 @@ REACH_H = 2
 SHARE_WIDTH = 0.5
 HALF_LIFE_H = 56 * 24
 SPANS_H = (3, 24, 168)
-_DAYS_BACK_H = np.arange(MEMORY_H, 0, -24)[:, None]
+_DAYS_BACK_H = np.arange(BACK_H, 0, -24)[:, None]
 _AROUND_H = np.arange(-REACH_H, REACH_H + 1)
 _MIDNIGHTS = np.arange(0, WEEK_H, 24, dtype=np.float64)
 _CLOCK_DAY, _CLOCK_HOUR = np.divmod(np.arange(WEEK_H), 24)
