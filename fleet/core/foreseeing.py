@@ -42,6 +42,5 @@ def _tell(draft: Draft, before: Fleet) -> None:
             continue
         found = after.foresight and after.foresight.protections.get(key)
         why = f": about {found.mean:.0%} is expected until its reset" if found else ""
-        draft.note(
-            "info", f"{bucket.name} of {bucket.pool} keeps {now:.0%} for its person by the forecast{why}"
-        )
+        users = ", ".join(sorted(one.name for one in after.accounts.values() if one.pool == bucket.pool))
+        draft.note("info", f"{bucket.name} of {users} keeps {now:.0%} for its person by the forecast{why}")
