@@ -15,8 +15,8 @@ from pathlib import Path
 
 from benchmarks.figure import Figure, Measure, Options
 
-NAMES = ("failover", "status", "following", "worktree", "dispatch")
-"""In the order of issue 2. Each is a module here with a `measure`."""
+NAMES = ("failover", "status", "following", "worktree", "dispatch", "history")
+"""Each is a module here with a `measure`."""
 
 
 def main() -> int:

@@ -12,7 +12,7 @@ from fleet.core.model import Bucket, Fleet
 from fleet.core.tokens import Tokens
 from forecast import Series
 from history.ledger import Ledger
-from history.own_use import OwnUse, own_use
+from history.reports.own_use import OwnUse, own_use
 
 YEAR_MS = 364 * 86_400_000
 """So far back a forecast looks."""

@@ -20,7 +20,7 @@ from fleet.service.shapes import iso
 from fleet.service.snapshot import snapshot
 from forecast import Forecast, Series, forecast, in_words
 from history.ledger import DATABASE, Ledger
-from history.own_use import users
+from history.reports.own_use import users
 
 Record = dict[str, Any]
 

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.forecast`: as `scripts/bench forecast`, with other data and a picture of the replay."""
+"""`python -m benchmarks.forecast`: the forecast's part of `scripts/bench history` alone, with other data, and its picture."""
 
 from __future__ import annotations
 

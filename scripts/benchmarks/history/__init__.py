@@ -1,4 +1,5 @@
-"""A first scan, the ones after it, and reports, on a made-up history of 1.2 GB; ccusage on the same files.
+"""A first scan, the ones after it, and reports, on a made-up history of 1.2 GB; ccusage on the same files. Then the
+forecast and what is kept by it (`benchmarks.forecast`).
 
 The scans are whole `fleet history scan` commands. Ours and the peer's take turns, the page cache is warm for both, and
 the best of three counts.
@@ -15,6 +16,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from benchmarks import forecast
 from benchmarks.figure import Figure, Options, spread
 from benchmarks.history.generate import CONFIG_DIRS, FULL, SMALL, generate
 from benchmarks.history.peer import NoPeer, Peer, by_day, find_peer
@@ -42,6 +44,7 @@ def measure(options: Options) -> list[Figure]:
             bench.nothing_new(3 if options.quick else AGAIN_ROUNDS),
             *bench.reports(3 if options.quick else REPORT_ROUNDS),
             bench.one_grown(3 if options.quick else AGAIN_ROUNDS),
+            *forecast.measure(options),
         ]
 
 
