@@ -57,7 +57,7 @@ def run(demo: Demo, options: UpOptions, environ: Mapping[str, str]) -> Outcome:
                 secrets.put(name, f"demo-token-{name}")
                 submit(demo.home, AccountAdded(**stamp(), account=_account(name, double.base_url)))
             add(demo.home, read_file(_tasks(demo, material)), datetime.now().astimezone())
-            return up(demo.home, replace(options, until_idle=True), environ, secrets)
+            return up(demo.home, replace(options, until_idle=True, foresee=False), environ, secrets)
 
 
 def _account(name: str, base_url: str) -> Account:

@@ -38,6 +38,8 @@ class UpOptions:
     until_idle: bool = False
     log_format: Format | None = None
     limits: Limits = field(default_factory=Limits)
+    foresee: bool = True
+    """Read the transcripts and forecast. The demo does not: it has no business with the history of who watches it."""
 
 
 class WallClock:
@@ -118,7 +120,7 @@ def _coordinator(
         workers_max=options.workers_max,
         until_idle=options.until_idle,
         planner=plan,
-        foreseer=HomeForeseer(home, environ),
+        foreseer=HomeForeseer(home, environ) if options.foresee else None,
         login_reader=ClientReader(home, starter.home_id, starter.client, environ),
         veil=veil,
     )

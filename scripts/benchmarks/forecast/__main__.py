@@ -1,4 +1,4 @@
-"""`python -m benchmarks.forecast`: the forecast's part of `scripts/bench history` alone, with other data, and its picture."""
+"""`python -m benchmarks.forecast`: the forecast's part of `scripts/bench history`, with other data and a picture."""
 
 from __future__ import annotations
 
