@@ -87,6 +87,16 @@ def test_a_ledger_that_cannot_be_read_is_told_and_keeps_what_is_kept(home: Home)
         anyio.run(HomeForeseer(home, {}), fleet_at(TUESDAY_17))
 
 
+def test_a_directory_with_modules_of_our_names_is_no_danger(
+    home: Home, evenings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`fleet up` is started in people's repositories, and some of these have a `history` of their own."""
+    for name in ("history.py", "fleet.py"):
+        (tmp_path / name).write_text("raise SystemExit('not this one')\n")
+    monkeypatch.chdir(tmp_path)
+    assert kept(home, evenings, TUESDAY_17) > 0.0
+
+
 def test_the_systems_clock_is_right_on_both_sides_of_a_change(monkeypatch: pytest.MonkeyPatch) -> None:
     import time
 

@@ -19,6 +19,7 @@ from history.ledger import DATABASE, Ledger, LedgerUnreadable
 SCAN_S_MAX = 900.0
 """The first scan of years of transcripts takes some seconds; one that takes this long is stuck on its disk."""
 
+# -P: the directory that `fleet up` was started in may hold modules of these names.
 NICE = "import os, sys; os.nice(10); from fleet.cli import main; sys.exit(main())"
 
 
@@ -50,7 +51,7 @@ class HomeForeseer:
         """In a process of its own, which ends when the coordinator does: reading gigabytes here would keep workers'
         words waiting."""
         environ = {**self._environ, "FLEET_HOME": str(self._home.root)}
-        command = [sys.executable, "-c", NICE, "history", "scan", "--json"]
+        command = [sys.executable, "-P", "-c", NICE, "history", "scan", "--json"]
         try:
             with anyio.fail_after(SCAN_S_MAX):
                 scan = await anyio.run_process(command, env=environ, check=False)
