@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sqlite3
 from pathlib import Path
 
 from fleet.cli.run import Failed
@@ -30,12 +31,17 @@ def forecast(args: argparse.Namespace) -> int:
         raise Failed(
             f"forecasting needs {missing.name}, which is not installed: pip install 'fleet-coordinator[planning]'"
         ) from missing
-    from history.ledger import LedgerUnreadable
+    from history.ledger import DATABASE, LedgerUnreadable
 
+    home = find_home(os.environ)
     try:
-        found = outlook(find_home(os.environ), args.account, args.hours)
+        found = outlook(home, args.account, args.hours)
     except LedgerUnreadable as failed:
         raise Failed(str(failed)) from failed
+    except sqlite3.Error as failed:
+        from fleet.store.failures import why
+
+        raise Failed(why(home.root / DATABASE, "use", failed)) from failed
     if args.svg:
         _draw(args.svg, [svg(account) for account in found["accounts"]])
     if args.json:
@@ -58,6 +64,11 @@ def _draw(path: str, pictures: list[str]) -> None:
 def _print(account: Record) -> None:
     print(f"{account['account']}: {account['in_words']}")
     print(f"{account['days']:.0f} days are known of; {KNOWN[account['known']]}.{_past(account['past'])}")
+    if not account["of_fleet"]:
+        print(
+            "No account of the fleet is called so: nothing is kept for this use. Whose it is, says "
+            "fleet history scan --config-dir DIR --account A"
+        )
     hours = account["until"]
     rows = [_row(hours[h - 1]) for h in ROWS_H if h <= len(hours)]
     table(("BY", "EXPECTED", "HALF", "4 IN 5", "9 IN 10", "19 IN 20", "ANY AT ALL"), rows)

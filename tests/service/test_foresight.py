@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import anyio
 import pytest
 
+from fleet.cli import main
 from fleet.core.foresight import Foresight
 from fleet.core.model import Bucket, Fleet
 from fleet.core.policy import STRATEGIES, Policy
@@ -224,3 +225,12 @@ def test_what_persons_will_ask_for_is_held_against_what_came_with_what_lies_on_a
     assert found is not None and found.moments > 200
     assert all(0.0 < share <= 1.0 for share in found.within.values())
     assert past_forecasts(Series.of([(0, 1.0)], 0, 8 * 24 * HOUR_MS, UTC), 8 * 24 * HOUR_MS) is None
+
+
+def test_use_that_counts_for_no_account_of_the_fleet_says_how_to_say_whose_it_is(
+    home: Home, evenings: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scanned(home, evenings)
+    monkeypatch.setenv("FLEET_HOME", str(home.root))
+    assert main(["forecast"]) == 0
+    assert "fleet history scan --config-dir DIR --account A" in capsys.readouterr().out

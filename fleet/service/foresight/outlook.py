@@ -31,9 +31,9 @@ LEVELS = (0.1, 0.5, 0.8, 0.9, 0.95)
 def outlook(
     home: Home, account: str | None, hours: int, zone: tzinfo | None = None, now_ms: int | None = None
 ) -> Record:
-    """Of each account with any use of its person's own, or of one. `until` are the hours from now on, each with the
-    distribution of the tokens used by then. Raises NotDone where nothing is known, StoreUnreadable,
-    LedgerUnreadable."""
+    """Of each account with any use of its person's own, or of one; `of_fleet`: it is one that the fleet has. `until`
+    are the hours from now on, each with the distribution of the tokens used by then. Raises NotDone where nothing is
+    known, StoreUnreadable, LedgerUnreadable."""
     fleet = snapshot(home)
     now_ms = now_ms or time.time_ns() // 1_000_000
     with Ledger(home.root / DATABASE, read_only=True) as ledger:
@@ -62,6 +62,7 @@ def _of_account(
     did = past_forecasts(series, now_ms)
     return {
         "account": name,
+        "of_fleet": name in fleet.accounts and fleet.accounts[name].state != "removed",
         "in_words": in_words(series),
         "known": first.known,
         "days": round(first.days, 1),
