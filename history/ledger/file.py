@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 DATABASE = "history.db"
 """The ledger's file in the home directory."""
@@ -46,6 +46,7 @@ class Ledger:
         elif read_only:
             connection = sqlite3.connect(f"file:{_quoted(self.path)}?mode=ro", uri=True, isolation_level=None)
         else:
+            self._begin_privately()
             connection = sqlite3.connect(self.path, isolation_level=None)
         try:
             connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
@@ -57,6 +58,12 @@ class Ledger:
             connection.close()
             raise
         return connection
+
+    def _begin_privately(self) -> None:
+        """A new ledger is readable by its person alone, in whatever directory; what SQLite puts beside it takes its
+        mode. A path that cannot be written is left for SQLite to tell."""
+        with suppress(OSError):
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
     def _make(self, connection: sqlite3.Connection, *, may_write: bool) -> None:
         if self._version(connection) == SCHEMA_VERSION or not may_write:

@@ -22,6 +22,13 @@ def test_a_missing_ledger_is_read_as_an_empty_one_and_not_made(tmp_path: Path) -
     assert not (tmp_path / "history.db").exists()
 
 
+def test_a_new_ledger_is_readable_by_its_person_alone(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "history.db"):
+        files = list(tmp_path.iterdir())
+        assert len(files) == 3, "the ledger, its log and the log's index"
+        assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+
+
 def test_a_later_version_is_refused_with_what_to_do(tmp_path: Path) -> None:
     Ledger(tmp_path / "history.db").close()
     with sqlite3.connect(tmp_path / "history.db") as connection:
