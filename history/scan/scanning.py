@@ -50,6 +50,7 @@ class _Seen:
     files: list[Found] = field(default_factory=list)
     unreadable: list[Unreadable] = field(default_factory=list)
     read: int = 0
+    failed: int = 0
     bytes: int = 0
     lines: int = 0
     broken: int = 0
@@ -99,6 +100,7 @@ def _read(connection: sqlite3.Connection, seen: _Seen, prices: Prices) -> Taken:
     for read in read_many(work, prices):
         if isinstance(read, Unreadable):
             seen.unreadable.append(read)
+            seen.failed += 1
         else:
             intake.take(read, accounts[read.todo.path])
             seen.add(read)
@@ -130,7 +132,7 @@ def _result(
     return ScanResult(
         files=len(seen.files),
         files_read=seen.read,
-        files_unchanged=len(seen.files) - seen.read,
+        files_unchanged=len(seen.files) - seen.read - seen.failed,
         files_vanished=sum(config_dir in dirs and path not in there for path, config_dir in rows),
         bytes=seen.bytes,
         lines=seen.lines,

@@ -154,6 +154,16 @@ def test_unreadable_places_are_told_and_the_rest_is_read(disk: Disk, tmp_path: P
     assert sorted(Path(u.path).name for u in result.unreadable) == ["gone.jsonl", "missing"]
 
 
+def test_a_file_that_cannot_be_read_is_not_called_unchanged(disk: Disk) -> None:
+    disk.write("s1.jsonl", answer())
+    disk.scan()
+    # A regular file whose beginning nobody can read, root included.
+    disk.path("s2.jsonl").symlink_to("/proc/self/mem")
+    result = disk.scan()
+    assert (result.files, result.files_read, result.files_unchanged) == (2, 0, 1)
+    assert [Path(told.path).name for told in result.unreadable] == ["s2.jsonl"]
+
+
 def test_links_that_lead_in_circles_end(disk: Disk) -> None:
     path = disk.write("s1.jsonl", answer())
     (path.parent / "loop").symlink_to(path.parent.parent)
