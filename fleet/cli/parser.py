@@ -97,13 +97,18 @@ def _forecast(parser: Parser) -> None:
     parser.add_argument("--account", metavar="A", help="only of this one")
     parser.add_argument(
         "--hours",
-        type=int,
-        choices=range(1, 169),
+        type=_whole_hours,
         default=24,
         metavar="H",
         help="how far (default 24, up to 168)",
     )
     parser.add_argument("--svg", metavar="FILE", help="draw it as a band chart")
+
+
+def _whole_hours(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 168):
+        raise argparse.ArgumentTypeError("must be a whole number of hours from 1 to 168")
+    return int(text)
 
 
 def _plan(parser: Parser) -> None:

@@ -17,7 +17,8 @@ SAID_MAX = 1 << 20
 
 
 def statusline(_: Words) -> int:
-    said = sys.stdin.buffer.read(SAID_MAX).decode(errors="replace")
+    # Without a standard input Python has None in its place.
+    said = sys.stdin.buffer.read(SAID_MAX).decode(errors="replace") if sys.stdin is not None else ""
     shown = line(home_path(os.environ), said, os.environ)
     if shown:
         print(shown)

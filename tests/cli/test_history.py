@@ -143,6 +143,20 @@ def test_without_a_ledger_it_says_where_to_begin(capsys: Printed) -> None:
     assert run(capsys, "scan")[1].startswith("no account has a directory here")
 
 
+def test_a_ledger_damaged_in_its_middle_is_told_in_one_line(
+    made: Made, shell: Shell, capsys: Printed
+) -> None:
+    use(made)
+    made.connection.close()
+    path = shell.home / "history.db"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:8192] + b"\xee" * (len(whole) - 8192))
+    for words in (["history"], ["forecast"]):
+        assert main(words) == 1
+        told = capsys.readouterr().err
+        assert told.startswith("fleet: ") and "history.db" in told and told.count("\n") == 1
+
+
 def test_a_damaged_ledger_is_told_in_one_line(shell: Shell, capsys: Printed) -> None:
     shell.home.mkdir()
     (shell.home / "history.db").write_bytes(bytes(range(256)) * 40)
@@ -229,3 +243,17 @@ def test_the_status_line_is_one_line_and_never_fails(shell: Shell) -> None:
     for stdin in ("", "nonsense", "\ud800".encode("utf-8", "replace").decode()):
         ended = shell.fleet("statusline", stdin=stdin)
         assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_the_status_line_needs_no_standard_input(capsys: Printed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    assert main(["statusline"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("hours", ["0", "169", "-1", "1.5", "x"])
+def test_hours_that_cannot_be_forecast_are_told_shortly(hours: str, capsys: Printed) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["forecast", f"--hours={hours}"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.endswith("must be a whole number of hours from 1 to 168\n")

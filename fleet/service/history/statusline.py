@@ -6,6 +6,7 @@ Light and quick, as the client asks for it again and again: nothing is waited fo
 from __future__ import annotations
 
 import json
+import math
 import os
 import sqlite3
 import time
@@ -79,7 +80,8 @@ def windows_of(told: Mapping[str, Any], now_ms: int) -> Iterator[Told]:
 
 
 def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    told = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return float(value) if told else None
 
 
 def _ms(value: object) -> int | None:
