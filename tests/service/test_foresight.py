@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -86,6 +87,14 @@ def test_a_ledger_that_cannot_be_read_is_told_and_keeps_what_is_kept(home: Home)
     (home.root / "history.db").write_bytes(b"no database at all, but long enough to be taken for one" * 9)
     with pytest.raises(NoForesight, match=r"history\.db"):
         anyio.run(HomeForeseer(home, {}), fleet_at(TUESDAY_17))
+
+
+def test_a_ledger_that_is_damaged_where_no_scan_looks_is_told_too(home: Home, evenings: Path) -> None:
+    assert kept(home, evenings, TUESDAY_17) > 0.0
+    with sqlite3.connect(home.root / "history.db") as connection:
+        connection.execute("DROP TABLE quarters")
+    with pytest.raises(NoForesight, match="quarters"):
+        kept(home, evenings, TUESDAY_17)
 
 
 def test_a_directory_with_modules_of_our_names_is_no_danger(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 from collections.abc import Mapping
 from datetime import tzinfo
@@ -44,7 +45,7 @@ class HomeForeseer:
         try:
             with Ledger(self._home.root / DATABASE, read_only=True) as ledger:
                 return foresee(fleet, ledger, self._zone)
-        except LedgerUnreadable as failed:
+        except (LedgerUnreadable, sqlite3.Error) as failed:
             raise NoForesight(str(failed)) from failed
 
     async def _scan(self) -> None:
