@@ -128,8 +128,11 @@ GROUP BY sessions.task, runs.project, models.tier ORDER BY min(first_ms), task.t
 SELECT text FROM runs JOIN texts ON texts.id = attempt WHERE to_ms IS NOT NULL;
 
 -- name: readings
-SELECT account.text, bucket.text, at_ms, utilization, resets_at_ms
+-- A window that refuses is full, also where the client says no more than that.
+SELECT account.text, bucket.text, at_ms,
+    coalesce(utilization, iif(status.text = 'rejected', 1.0, NULL)), resets_at_ms
 FROM readings
+LEFT JOIN texts AS status ON status.id = readings.status
 JOIN texts AS account ON account.id = readings.account
 JOIN texts AS bucket ON bucket.id = readings.bucket
 WHERE (:accounts IS NULL OR readings.account IN (SELECT value FROM json_each(:accounts)))

@@ -103,11 +103,17 @@ class Made:
             )
 
     def reading(
-        self, at_ms: int, used: float | None, resets_ms: int | None, bucket: str = "five_hour"
+        self,
+        at_ms: int,
+        used: float | None,
+        resets_ms: int | None,
+        bucket: str = "five_hour",
+        status: str = "",
     ) -> None:
+        texts = self._text("test"), self._text(status)
         self.connection.execute(
-            "INSERT INTO readings VALUES (?, ?, ?, ?, 0, ?, ?)",
-            (self._text("work"), self._text(bucket), at_ms, self._text("test"), used, resets_ms),
+            "INSERT INTO readings VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (self._text("work"), self._text(bucket), at_ms, *texts, used, resets_ms),
         )
 
     def _text(self, text: str) -> int:

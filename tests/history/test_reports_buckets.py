@@ -54,6 +54,16 @@ def test_what_expired_is_what_the_last_reading_left(made: Made) -> None:
     assert by_bucket([]) == []
 
 
+def test_a_window_that_refused_was_full(made: Made) -> None:
+    """The client's synthetic errors tell the status and the reset, and no share."""
+    with made:
+        made.reading(NOON, 0.7, RESET)
+        made.reading(NOON + HOUR_MS, None, RESET, status="rejected")
+        made.reading(NOON, None, RESET, "seven_day", status="allowed")
+    (over,) = expired(windows(readings(made.connection, ALL)), 0, RESET + 1)
+    assert (over.bucket, over.unused, over.unseen_ms) == ("five_hour", 0.0, 2 * HOUR_MS)
+
+
 def test_a_course_is_interpolated_within_its_quarters(made: Made) -> None:
     with made:
         made.answer(NOON, tokens=UNITS)
