@@ -194,7 +194,11 @@ def test_whatever_the_client_says_is_taken_or_left(limits: Any) -> None:
         assert window.utilization is not None and 0 <= window.utilization < math.inf
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", "[" * 9999, '{"rate_limits": null}', "\x00"])
+HUGE = f'{{"rate_limits": {{"five_hour": {{"used_percentage": 1{"0" * 400}}}}}}}'
+"""A number beyond those of floating point."""
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", HUGE, "[" * 9999, '{"rate_limits": null}', "\x00"])
 def test_what_is_no_status_is_no_failure(text: str, home: Home) -> None:
     assert line(home.root, text, environ(home)) == ""
     assert not (home.root / DATABASE).exists()

@@ -80,8 +80,11 @@ def windows_of(told: Mapping[str, Any], now_ms: int) -> Iterator[Told]:
 
 
 def _number(value: object) -> float | None:
-    told = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return float(value) if told else None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    with suppress(OverflowError):
+        return float(value) if math.isfinite(value) else None
+    return None
 
 
 def _ms(value: object) -> int | None:
