@@ -237,9 +237,13 @@ def test_what_persons_will_ask_for_is_held_against_what_came_with_what_lies_on_a
 
 
 def test_use_that_counts_for_no_account_of_the_fleet_says_how_to_say_whose_it_is(
-    home: Home, evenings: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    scanned(home, evenings)
+    session = tmp_path / "work" / "projects" / "-repo" / "s.jsonl"
+    session.parent.mkdir(parents=True)
+    now = datetime.now(UTC)
+    session.write_text("".join(_answer(now - timedelta(days=day), str(day)) for day in range(1, 30)))
+    scanned(home, tmp_path)
     monkeypatch.setenv("FLEET_HOME", str(home.root))
     assert main(["forecast"]) == 0
     assert "fleet history scan --config-dir DIR --account A" in capsys.readouterr().out
