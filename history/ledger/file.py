@@ -38,7 +38,7 @@ class Ledger:
         try:
             self.connection = self._connect(read_only, missing)
         except sqlite3.Error as error:
-            raise LedgerUnreadable(self._story(str(error))) from error
+            raise LedgerUnreadable(self._story(error)) from error
 
     def _connect(self, read_only: bool, missing: bool) -> sqlite3.Connection:
         if missing:
@@ -83,11 +83,14 @@ class Ledger:
             )
         return found
 
-    def _story(self, why: str) -> str:
-        return (
-            f"The ledger {self.path} cannot be opened: {why}. Move it away and run `fleet history scan` to read the "
-            "transcripts again; what the client has deleted since is only in that file."
-        )
+    def _story(self, error: sqlite3.Error) -> str:
+        told = f"The ledger {self.path} cannot be opened: {error}. "
+        if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+            return told + (
+                "Move it away and run `fleet history scan` to read the transcripts again; what the client has deleted "
+                "since is only in that file."
+            )
+        return told + "Look whether it and its directory may be written, and whether another program holds it."
 
     @contextmanager
     def patient(self, wait_ms: int) -> Iterator[None]:

@@ -43,6 +43,12 @@ def test_a_file_that_is_no_ledger_is_refused(tmp_path: Path) -> None:
         Ledger(tmp_path / "history.db")
 
 
+def test_a_place_where_no_ledger_can_be_made_is_not_called_damaged(tmp_path: Path) -> None:
+    (tmp_path / "history.db").mkdir()
+    with pytest.raises(LedgerUnreadable, match="may be written"):
+        Ledger(tmp_path / "history.db")
+
+
 def run(**told: object) -> Run:
     values = {
         "session": "s1",
