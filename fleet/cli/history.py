@@ -74,7 +74,11 @@ def _use_cells(row: Use) -> tuple[str, ...]:
 
 
 def _cached(row: Use) -> tuple[str, ...]:
-    return _short(row.cache_write_5m + row.cache_write_1h), _short(row.cache_read), _cost(row)
+    return (
+        _short(row.cache_write_5m + row.cache_write_1h),
+        _short(row.cache_read),
+        _cost(row.cost_usd, row.unpriced),
+    )
 
 
 def _counts(answers: int, given: int, output: int) -> tuple[str, ...]:
@@ -89,11 +93,9 @@ def _short(count: int) -> str:
     return str(count)
 
 
-def _cost(row: Use) -> str:
+def _cost(usd: float | None, unpriced: int) -> str:
     """With a plus where some of it has no price; a dash where nothing has."""
-    if row.cost_usd is None:
-        return "-"
-    return f"${row.cost_usd:,.2f}{'+' if row.unpriced else ''}"
+    return "-" if usd is None else f"${usd:,.2f}{'+' if unpriced else ''}"
 
 
 def blocks(args: Namespace) -> int:
@@ -101,7 +103,7 @@ def blocks(args: Namespace) -> int:
     with _explained():
         zone = asked.zone_of(args.tz)
         found = reporting.blocks(_home(), _chosen(args, zone))
-    if not _given(args, found):
+    if not _given(args, found, reporting.BLOCK_KEYS):
         head = ("BLOCK", "ACCOUNT", "ANSWERS", "INPUT", "OUTPUT", "CACHE WRITE", "CACHE READ", "COST")
         if found:
             _aligned(head, [_block(one, zone) for one in found], left=2)
@@ -114,13 +116,12 @@ def _block(one: Record, zone: tzinfo | None) -> tuple[str, ...]:
 
 
 def _record_cells(one: Record) -> tuple[str, ...]:
-    cost = "-" if one["cost_usd"] is None else f"${one['cost_usd']:,.2f}"
     written = one["cache_write_5m"] + one["cache_write_1h"]
     return (
         *_counts(one["answers"], one["input"], one["output"]),
         _short(written),
         _short(one["cache_read"]),
-        cost,
+        _cost(one["cost_usd"], one["unpriced"]),
     )
 
 
@@ -151,7 +152,7 @@ def tasks(args: Namespace) -> int:
     with _explained():
         zone = asked.zone_of(args.tz)
         found = reporting.tasks(_home(), _chosen(args, zone))
-    if not _given(args, found) and found:
+    if not _given(args, found, reporting.TASK_KEYS) and found:
         head = (
             "TASK",
             "PROJECT",
@@ -183,7 +184,7 @@ def burn(args: Namespace) -> int:
     with _explained():
         zone = asked.zone_of(args.tz)
         found = reporting.burn(_home(), _chosen(args, zone))
-    if _given(args, found):
+    if _given(args, found, reporting.BURN_KEYS):
         return 0
     if not found:
         say("no window is open that has been read: fleet statusline and the fleet's own work read them")
@@ -214,7 +215,7 @@ def unused(args: Namespace) -> int:
     with _explained():
         zone = asked.zone_of(args.tz)
         found = reporting.unused(_home(), _chosen(args, zone), each=args.each)
-    if _given(args, found):
+    if _given(args, found, reporting.EXPIRED_KEYS if args.each else reporting.UNUSED_KEYS):
         return 0
     if not found:
         say("no window has been seen to its reset yet, so what expired is unknown")
@@ -248,6 +249,8 @@ def scan(args: Namespace) -> int:
     from fleet.service.history.scanning import scan_home
     from history.prices import InvalidPrices
 
+    if args.account == "":
+        raise Failed("--account names nobody: fleet history scan --config-dir DIR --account A")
     if args.account and not args.config_dir:
         raise Failed("say which directory is that account's: fleet history scan --config-dir DIR --account A")
     try:

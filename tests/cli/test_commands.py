@@ -145,6 +145,7 @@ ERRORS = {
     "history blocks --until 2026-13-01": "is no time",
     "history --tz Mars/Olympus": "'Mars/Olympus' is no time zone: write one such as Europe/Berlin",
     "history --project x blocks": "fleet history blocks cannot be narrowed by --project",
+    "history scan --config-dir . --account=": "--account names nobody",
     "history prices --update no-such-file": "No such file or directory",
     "up --until-idle": "no-such-client",
 }

@@ -76,6 +76,17 @@ def test_rows_can_be_had_as_csv(made: Made, capsys: Printed) -> None:
         list(csv.reader(run(capsys, command, "--csv")[0].splitlines(), strict=True))
 
 
+@pytest.mark.parametrize("words", ["blocks", "tasks", "burn", "unused", "unused --each"])
+def test_csv_without_rows_has_the_same_head(words: str, made: Made, capsys: Printed) -> None:
+    (nothing,) = run(capsys, *words.split(), "--csv")[0].splitlines()
+    use(made)
+    with made:
+        made.reading(ms("2026-11-20T10:00"), 0.25, ms("2026-11-20T12:00"))
+        made.reading(ms("2026-11-20T10:00"), 0.5, ms("2099-11-20T12:00"), "seven_day")
+    head, row, *_ = run(capsys, *words.split(), "--csv")[0].splitlines()
+    assert (nothing, row.count(",")) == (head, head.count(","))
+
+
 def test_people_see_short_figures_and_what_is_not_known(made: Made, capsys: Printed) -> None:
     use(made)
     head, first, second, total = run(capsys, "--tz", "UTC")[0].splitlines()
@@ -101,7 +112,8 @@ def test_a_report_is_of_what_was_asked_for_wherever_that_is_said(made: Made, cap
 def test_blocks_tasks_and_hours_are_told(made: Made, capsys: Printed) -> None:
     use(made)
     rows = run(capsys, "blocks", "--tz", "Asia/Kathmandu")[0].splitlines()
-    assert rows[1].startswith("Sat 2026-11-21 15:45  work  ")
+    assert rows[1].startswith("Sat 2026-11-21 15:45  work  ") and rows[1].endswith("$1,234.50")
+    assert rows[2].endswith("$3.00+"), "an answer in it has no price"
     (row,) = json.loads(run(capsys, "tasks", "--json")[0])
     assert (row["task"], row["project"], row["tier"], row["attempts"]) == ("t1", "/src/app", "sonnet", 1)
     assert run(capsys, "tasks")[0].splitlines()[1].split()[:4] == ["t1", "/src/app", "sonnet", "1"]

@@ -34,6 +34,24 @@ USE_KEYS = (
     "cache_read",
     "cost_usd",
 )
+_FIGURES = (*USE_KEYS[1:], "unpriced")
+BLOCK_KEYS = ("begins_at", "ends_at", "account", "active", "gap_hours", *_FIGURES)
+TASK_KEYS = ("task", "project", "tier", "attempts", "first_at", "last_at", *_FIGURES)
+BURN_KEYS = (
+    "account",
+    "bucket",
+    "utilization",
+    "read_at",
+    "now",
+    "per_hour",
+    "resets_at",
+    "full_at",
+    "at_reset_p10",
+    "at_reset_p50",
+    "at_reset_p90",
+)
+UNUSED_KEYS = ("account", "bucket", "windows", "mean", "whole", "unseen_hours_mean")
+EXPIRED_KEYS = ("account", "bucket", "reset_at", "unused", "unseen_hours")
 
 
 def ledger_path(home: Home) -> str:
@@ -84,7 +102,8 @@ def blocks(home: Home, choice: Choice) -> list[Record]:
 
 
 def _figures(use: Use) -> Record:
-    return {key: value for key, value in use_record(use).items() if key != "key"}
+    """`unpriced` is how many answers have no price: `cost_usd` is that of the others."""
+    return {key: getattr(use, key) for key in _FIGURES}
 
 
 def heatmap(home: Home, choice: Choice, measure: str, zone: tzinfo | None) -> Heatmap:
