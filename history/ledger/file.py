@@ -90,7 +90,9 @@ class Ledger:
                 "Move it away and run `fleet history scan` to read the transcripts again; what the client has deleted "
                 "since is only in that file."
             )
-        return told + "Look whether it and its directory may be written, and whether another program holds it."
+        return (
+            told + "Look whether it and its directory may be written, and whether another program holds it."
+        )
 
     @contextmanager
     def patient(self, wait_ms: int) -> Iterator[None]:
