@@ -249,10 +249,7 @@ def scan(args: Namespace) -> int:
     from fleet.service.history.scanning import scan_home
     from history.prices import InvalidPrices
 
-    if args.account == "":
-        raise Failed("--account names nobody: fleet history scan --config-dir DIR --account A")
-    if args.account and not args.config_dir:
-        raise Failed("say which directory is that account's: fleet history scan --config-dir DIR --account A")
+    _refuse_to_scan(args.config_dir, args.account)
     try:
         with _explained():
             found = scan_home(_home(), args.config_dir, os.environ, args.account)
@@ -274,6 +271,17 @@ def scan(args: Namespace) -> int:
     if found["broken"] > len(found["broken_lines"]):
         say(f"and {found['broken'] - len(found['broken_lines']):,} more broken lines")
     return 0
+
+
+def _refuse_to_scan(config_dirs: Sequence[str], account: str | None) -> None:
+    """Raises Failed for directories that are not there, and an account without any."""
+    if account == "":
+        raise Failed("--account names nobody: fleet history scan --config-dir DIR --account A")
+    if account and not config_dirs:
+        raise Failed("say which directory is that account's: fleet history scan --config-dir DIR --account A")
+    for one in config_dirs:
+        if not os.path.isdir(os.path.expanduser(one)):  # noqa: PTH111, PTH112 pathlib costs start-up
+            raise Failed(f"there is no directory {one}: nothing was read")
 
 
 def _scanned(found: Record) -> Iterator[str]:

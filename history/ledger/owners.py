@@ -21,8 +21,8 @@ def owners(connection: sqlite3.Connection) -> dict[str, str]:
 
 
 def put_owner(ledger: Ledger, config_dir: str, account: str) -> None:
-    """From now on, and for all that was read there before: what persons used there counts for this account. What the
-    fleet ran stays with the account that its attempt ran on."""
+    """From now on, and for all that was read there before: what persons used there counts for this account, and
+    so do the readings of its buckets. What the fleet ran stays with the account that its attempt ran on."""
     # Only who says this needs the making of sums.
     from history.ledger.corrections import sum_again
     from history.ledger.statements import statements
@@ -33,6 +33,7 @@ def put_owner(ledger: Ledger, config_dir: str, account: str) -> None:
         connection.execute(sql["put_meta"], (f"{PREFIX}{real}", account))
         texts = Texts(connection)
         row = {"account": texts.id(account), "config_dir": texts.id(real)}
+        connection.execute(sql["put_owner_of_readings"], row)
         if connection.execute(sql["put_owner_of_places"], row).rowcount > 0:
             connection.execute(sql["put_owner_of_answers"], row)
             sum_again(connection, "all")

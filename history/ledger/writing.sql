@@ -200,6 +200,12 @@ SELECT value FROM meta WHERE name = ?;
 -- name: put_meta
 INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?);
 
+-- name: put_owner_of_readings
+-- Readings know no directory: those of a name that only this directory's answers bear were its.
+UPDATE OR REPLACE readings SET account = :account
+WHERE account IN (SELECT account FROM places WHERE config_dir = :config_dir AND account <> :account)
+    AND account NOT IN (SELECT account FROM places WHERE config_dir <> :config_dir);
+
 -- name: put_owner_of_places
 UPDATE places SET account = :account WHERE config_dir = :config_dir AND account <> :account;
 

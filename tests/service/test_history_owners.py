@@ -13,6 +13,7 @@ from fleet.service.history.statusline import line
 from history.ledger import DATABASE, Ledger
 from history.reports.choice import Choice
 from history.reports.uses import uses
+from history.watching import latest
 from tests.history.writing import answer
 
 
@@ -65,6 +66,23 @@ def test_the_status_line_knows_it_too(tmp_path: Path, around: dict[str, str]) ->
     scan_home(home, [str(tmp_path / ".claude")], around, "work")
     said = '{"rate_limits": {"five_hour": {"used_percentage": 40, "resets_at": 9999999999}}}'
     assert line(home, said, around).startswith("*work ")
+
+
+def test_readings_that_only_this_directory_told_go_with_it(tmp_path: Path, around: dict[str, str]) -> None:
+    home = tmp_path / "home"
+    scan_home(home, (), around)
+    line(home, '{"rate_limits": {"five_hour": {"used_percentage": 40, "resets_at": 9999999999}}}', around)
+    scan_home(home, [str(tmp_path / ".claude")], around, "work")
+    with Ledger(home / DATABASE, read_only=True) as ledger:
+        assert [(one.account, one.bucket) for one in latest(ledger.connection)] == [("work", "five_hour")]
+
+
+def test_a_directory_that_is_not_there_is_told_and_is_nobodys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FLEET_HOME", str(tmp_path / "home"))
+    assert main(["history", "scan", "--config-dir", str(tmp_path / "typo"), "--account", "work"]) == 1
+    assert "there is no directory" in capsys.readouterr().err
 
 
 def test_an_account_without_a_directory_is_refused(
