@@ -57,6 +57,8 @@ def report(args: Namespace) -> int:
     records = [reporting.use_record(row) for row in rows]
     if not _given(args, records, reporting.USE_KEYS):
         _print_uses(args.by, rows)
+    if not rows and reporting.is_read(home):
+        say("nothing was used that fits this")
     _note_unpriced(unpriced)
     return 0
 

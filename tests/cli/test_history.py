@@ -132,6 +132,11 @@ def test_the_heatmap_is_drawn_into_files(made: Made, tmp_path: Path, capsys: Pri
     assert picture.read_text().startswith("<svg ") and "<svg " in page.read_text()
 
 
+def test_a_choice_that_nothing_fits_is_told(made: Made, capsys: Printed) -> None:
+    use(made)
+    assert run(capsys, "--account", "nobody", "--json") == ("[]\n", "nothing was used that fits this\n")
+
+
 def test_burning_and_expired_windows_are_told(made: Made, capsys: Printed) -> None:
     assert run(capsys, "burn") == (
         "",

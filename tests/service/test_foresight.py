@@ -215,6 +215,13 @@ def test_an_outlook_on_nothing_says_what_to_do(home: Home) -> None:
         outlook(home, None, 24, UTC)
 
 
+def test_use_of_long_ago_is_said_to_be_no_base_for_a_forecast(home: Home, evenings: Path) -> None:
+    scanned(home, evenings)
+    years_later = round((TUESDAY_17 + timedelta(days=1_000)).timestamp() * 1000)
+    with pytest.raises(NotDone, match="too new or too old"):
+        outlook(home, "work", 24, UTC, now_ms=years_later)
+
+
 def test_the_band_chart_is_a_document_with_the_habits_in_words(home: Home, evenings: Path) -> None:
     scanned(home, evenings)
     found = outlook(home, "work", 24, UTC, now_ms=round(TUESDAY_17.timestamp() * 1000))

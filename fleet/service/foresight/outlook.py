@@ -37,18 +37,23 @@ def outlook(
     fleet = snapshot(home)
     now_ms = now_ms or time.time_ns() // 1_000_000
     with Ledger(home.root / DATABASE, read_only=True) as ledger:
+        used = [name for name in users(ledger.connection) if account in (None, name)]
         found = [
             one
-            for name in users(ledger.connection)
-            if account in (None, name)
-            and (one := _of_account(fleet, ledger, name, now_ms, hours, zone or SystemZone()))
+            for name in used
+            if (one := _of_account(fleet, ledger, name, now_ms, hours, zone or SystemZone()))
         ]
     if not found:
-        whose = f"the account {account}" if account else "any account"
-        raise NotDone(
-            f"nothing is known of your own use of {whose}: fleet history scan reads the transcripts"
-        )
+        raise NotDone(_nothing(account, used))
     return {"at": iso(now_ms), "auto": fleet.policy.foresee, "accounts": found}
+
+
+def _nothing(account: str | None, used: list[str]) -> str:
+    """Why nothing can be forecast, and what to do."""
+    if used:
+        return f"what is known of your own use of {', '.join(used)} is too new or too old to forecast from"
+    whose = f"the account {account}" if account else "any account"
+    return f"nothing is known of your own use of {whose}: fleet history scan reads the transcripts"
 
 
 def _of_account(
