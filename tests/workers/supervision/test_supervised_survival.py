@@ -290,8 +290,8 @@ def test_launching_leaves_no_zombie_and_no_open_descriptor(yard: Yard) -> None:
     for number in range(5):
         yard.launch(yard.python("pass", secret_fd=7), f"t1.{number}", b"s")
         yard.exit(f"t1.{number}")
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    with contextlib.suppress(ChildProcessError):  # no child at all; else none of those there are has ended
+        assert os.waitpid(-1, os.WNOHANG) == (0, 0)
     assert set(Path("/proc/self/fd").iterdir()) == before
 
 
