@@ -50,15 +50,19 @@ def protection_of(fleet: Fleet, bucket: Bucket, series: Series | None) -> Protec
     until_reset, ahead = forecast(series, now_ms, ends_ms), Ahead.of(series, now_ms)
     if until_reset is None or ahead is None:
         return None
-    sure = 1.0 - BATCH / fleet.policy.strategy.person
     return Protection(
         resets_ms=resets_ms,
         present=() if resets_ms is None else _falling(until_reset, ahead, fleet, resets_ms),
         fresh=_fresh(ahead, fleet, length_ms),
         mean=min(until_reset.mean, 1.0),
-        sure=sure,
+        sure=_sure(fleet),
         like=until_reset.effective,
     )
+
+
+def _sure(fleet: Fleet) -> float:
+    """With which probability what is kept has to be enough: Littlewood's ratio of values."""
+    return 1.0 - BATCH / fleet.policy.strategy.person
 
 
 def _falling(until_reset: Forecast, ahead: Ahead, fleet: Fleet, resets_ms: int) -> Curve:
@@ -66,7 +70,7 @@ def _falling(until_reset: Forecast, ahead: Ahead, fleet: Fleet, resets_ms: int) 
     now_ms, person = fleet.now_ms, fleet.policy.strategy.person
     first = protect_now(until_reset, 1.0, person, BATCH)
     times = [now_ms + (resets_ms - now_ms) * n // STEPS for n in range(STEPS)]
-    left = [ahead.quantile(1.0 - BATCH / person, at_ms, resets_ms) for at_ms in times]
+    left = [ahead.quantile(_sure(fleet), at_ms, resets_ms) for at_ms in times]
     shares = [min(here / left[0], 1.0) if left[0] > 0.0 else 0.0 for here in left]
     return (
         *((at_ms, _rounded(first * share)) for at_ms, share in zip(times, shares, strict=True)),
@@ -75,7 +79,7 @@ def _falling(until_reset: Forecast, ahead: Ahead, fleet: Fleet, resets_ms: int) 
 
 
 def _fresh(ahead: Ahead, fleet: Fleet, length_ms: int) -> Curve:
-    now_ms, sure = fleet.now_ms, 1.0 - BATCH / fleet.policy.strategy.person
+    now_ms, sure = fleet.now_ms, _sure(fleet)
     near = range(now_ms, now_ms + NEAR_MS, NEAR_STEP_MS)
     far = range(now_ms + NEAR_MS, now_ms + FAR_MS + 1, FAR_STEP_MS)
     begins = [now_ms, *near[1:], *far]
