@@ -1,0 +1,1 @@
+"""Hosts reached over ssh: the far end that travels there, the link to it, and what goes to and fro."""
