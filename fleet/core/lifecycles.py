@@ -1,4 +1,4 @@
-"""The transition tables of task, attempt, account and worktree. An illegal pair raises with the story."""
+"""The transition tables of task, attempt, account, worktree and host. An illegal pair raises with the story."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ TaskState = Literal[
 AttemptState = Literal["starting", "running", "stopping", "ended"]
 AccountState = Literal["ready", "quarantined", "removed"]
 WorktreeState = Literal["making", "ready", "removing", "removed"]
+HostState = Literal["ready", "suspected", "lost"]
 
 Table = Mapping[str, frozenset[str]]
 
@@ -41,17 +42,23 @@ ACCOUNT: Table = _table(
     quarantined="ready removed",
     removed="ready",
 )
-WORKTREE: Table = _table(
-    making="ready removing",
-    ready="removing making",
+WORKTREE: Table = _table(  # from any state to removed: its host is lost
+    making="ready removing removed",
+    ready="removing making removed",
     removing="removed",
     removed="making",
+)
+HOST: Table = _table(
+    ready="suspected",
+    suspected="ready lost",  # does not answer; its workers are left alone
+    lost="ready",  # given up: nothing that it still reports counts
 )
 TABLES: Mapping[str, Table] = {
     "task": TASK,
     "attempt": ATTEMPT,
     "account": ACCOUNT,
     "worktree": WORKTREE,
+    "host": HOST,
 }
 
 TASK_ENDS = frozenset({"landed", "failed", "cancelled"})

@@ -13,7 +13,7 @@ from typing import Literal
 
 from fleet.core.foresight import Foresight
 from fleet.core.learned import Demand, Experience, Rate
-from fleet.core.lifecycles import AccountState, AttemptState, TaskState, WorktreeState
+from fleet.core.lifecycles import AccountState, AttemptState, HostState, TaskState, WorktreeState
 from fleet.core.policy import DEFAULT, Floor, Limit, Policy, Project, Reservation, Spent
 from fleet.core.prices import Prices
 from fleet.core.tokens import NO_TOKENS, Tokens
@@ -37,7 +37,8 @@ class Word:
 class TaskSpec:
     """What a person asked for. `key` is the name other tasks of the same request may use in `after`. `kind` is its
     class for learning (execution, judgement, reasoning …, an open set), `size` how large it is relative to others of
-    its kind. With `plan_tier` the session plans with that tier and then executes with the one it was placed with."""
+    its kind. With `plan_tier` the session plans with that tier and then executes with the one it was placed with. It
+    runs only on hosts that have all `labels`."""
 
     prompt: str
     repo: str
@@ -59,6 +60,7 @@ class TaskSpec:
     value: float | None = None
     plan_tier: str | None = None
     subagent_tier: str | None = None
+    labels: tuple[str, ...] = ()
 
     @property
     def worth(self) -> float:
@@ -155,6 +157,7 @@ class Task:
                 self.plans_with or "",
                 self.tier_failed or "",
                 session,
+                ",".join(sorted(spec.labels)),
                 timed,
             )
         )
@@ -298,19 +301,53 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A machine that runs workers. Free memory of None is unknown: then only one worker is risked."""
+    """A machine that runs workers: this one, or one reached over ssh.
+
+    `address` is `ssh://user@host:port`, empty for this machine; `jump`, `identity`, `directory` and `client` say how it
+    is reached and used, and mean nothing to the core. Free memory of None is unknown: then only one worker is risked.
+    `load` is its load average of the last minute. `silent_since_ms` is when it was first found not to answer. `warm`
+    are the repositories of which it has a mirror.
+    """
 
     name: str
     workers_max: int
     memory_free_bytes: int | None = None
     observed_ms: int = 0
     problem: str = ""
+    address: str = ""
+    jump: str | None = None
+    identity: str | None = None
+    directory: str | None = None
+    client: str | None = None
+    labels: tuple[str, ...] = ()
+    state: HostState = "ready"
+    silent_since_ms: int | None = None
+    draining: bool = False
+    cores: int | None = None
+    load: float | None = None
+    warm: tuple[str, ...] = ()
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is the machine that the coordinator runs on."""
+        return not self.address
+
+    @property
+    def takes_work(self) -> bool:
+        """Whether its places count: it answers, and is not being emptied."""
+        return self.state == "ready" and not self.draining
 
 
 @dataclass(frozen=True, slots=True)
 class Worktree:
     """The directory a task's attempts work in. `slot` numbers its block of ports, unique among the living.
-    `preserved` is the ref that the last removal kept uncommitted work in; it is brought back when it is made anew."""
+    `preserved` is the ref that the last removal kept uncommitted work in; it is brought back when it is made anew.
+
+    It is on `host`. `moves_from` is the host that the task's work has still to be brought from: until
+    a worker runs on that work, or the host is lost. `checkpoint` is the ref at home with what was in no commit
+    when the work was last brought home, at `checkpoint_ms`: what is left of it should its host be lost. `left_ms` is
+    when its last attempt ended.
+    """
 
     task: str
     repo: str
@@ -318,12 +355,24 @@ class Worktree:
     state: WorktreeState = "making"
     path: str | None = None
     preserved: str | None = None
+    host: str = "local"
+    moves_from: str | None = None
+    checkpoint: str | None = None
+    checkpoint_ms: int | None = None
+    left_ms: int | None = None
+
+    @property
+    def lies_on(self) -> str | None:
+        """The host that has the task's work, None when it is all at home."""
+        return self.moves_from or (self.host if self.state != "removed" else None)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The constants of the policy. Memory of one worker: measured, 182 MB resident when idle; its tools
-    (compilers, tests) need as much again."""
+    (compilers, tests) need as much again. A host counts as lost after `host_lost_ms` of trying in vain; a task waits
+    for `move_patience_ms` for a place where its work is, before it moves; a host with a load of `load_per_core_max` is
+    left alone."""
 
     worker_memory_bytes: int = 400_000_000
     repairs_max: int = 3
@@ -337,6 +386,9 @@ class Settings:
     answer_life_ms: int = 900_000
     held_recheck_ms: int = 5_000
     kept_pause_ms: int = 1_800_000
+    host_lost_ms: int = 600_000
+    move_patience_ms: int = 120_000
+    load_per_core_max: float = 8.0
 
 
 @dataclass(frozen=True, slots=True)

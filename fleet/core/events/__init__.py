@@ -1,0 +1,181 @@
+"""What happened. Each event carries its time (integer milliseconds) and its id; nothing else may change
+state.
+
+Persons' requests can be refused (`step.Refused`); reports of the world cannot: one that comes too late is
+ignored by its fence.
+"""
+
+from __future__ import annotations
+
+from fleet.core.events.asked import (
+    AccountAdded,
+    AccountRemoved,
+    AccountVerified,
+    BreakerSet,
+    CancelAsked,
+    DrainAsked,
+    FloorAdded,
+    ForesightSet,
+    LimitAdded,
+    LimitRemoved,
+    PersonSaid,
+    ProjectSet,
+    PruneAsked,
+    ReservationAdded,
+    ReservationRemoved,
+    RetryAsked,
+    StrategySet,
+    TasksAdded,
+    TiersSet,
+)
+from fleet.core.events.event import (
+    Event,
+)
+from fleet.core.events.facts import (
+    Answered,
+    AwaitsBackground,
+    Began,
+    Exited,
+    Fact,
+    Garbled,
+    Outcome,
+    TurnEnded,
+    Used,
+    WindowReading,
+    WindowsRead,
+    WordLost,
+    WordTaken,
+)
+from fleet.core.events.hosts import (
+    HostAdded,
+    HostDrainSet,
+    HostRemoved,
+    HostSeen,
+    HostSilent,
+)
+from fleet.core.events.reports import (
+    AccountRead,
+    Beat,
+    Checkpointed,
+    Foreseen,
+    HeldSeen,
+    LandingEnded,
+    LandingOutcome,
+    PerformFailed,
+    PerformWentWell,
+    Priced,
+    Spooled,
+    StartFailed,
+    StartFault,
+    WorkChecked,
+    WorkerLost,
+    WorkerStarted,
+    WorkReclaimed,
+    WorktreeRemoved,
+)
+
+__all__ = [
+    "AccountAdded",
+    "AccountRead",
+    "AccountRemoved",
+    "AccountVerified",
+    "Answered",
+    "AwaitsBackground",
+    "Beat",
+    "Began",
+    "BreakerSet",
+    "CancelAsked",
+    "Checkpointed",
+    "DrainAsked",
+    "Event",
+    "Exited",
+    "Fact",
+    "FloorAdded",
+    "Foreseen",
+    "ForesightSet",
+    "Garbled",
+    "HeldSeen",
+    "HostAdded",
+    "HostDrainSet",
+    "HostRemoved",
+    "HostSeen",
+    "HostSilent",
+    "LandingEnded",
+    "LandingOutcome",
+    "LimitAdded",
+    "LimitRemoved",
+    "Outcome",
+    "PerformFailed",
+    "PerformWentWell",
+    "Person",
+    "PersonSaid",
+    "Priced",
+    "ProjectSet",
+    "PruneAsked",
+    "ReservationAdded",
+    "ReservationRemoved",
+    "RetryAsked",
+    "Spooled",
+    "StartFailed",
+    "StartFault",
+    "StrategySet",
+    "TasksAdded",
+    "TiersSet",
+    "TurnEnded",
+    "Used",
+    "WindowReading",
+    "WindowsRead",
+    "WordLost",
+    "WordTaken",
+    "WorkChecked",
+    "WorkReclaimed",
+    "WorkerLost",
+    "WorkerStarted",
+    "WorktreeRemoved",
+    "World",
+]
+
+World = (
+    WorkerStarted
+    | StartFailed
+    | WorkerLost
+    | Spooled
+    | WorkChecked
+    | LandingEnded
+    | HeldSeen
+    | WorktreeRemoved
+    | PerformFailed
+    | PerformWentWell
+    | AccountRead
+    | HostSeen
+    | HostSilent
+    | Checkpointed
+    | WorkReclaimed
+    | Beat
+    | Priced
+    | Foreseen
+)
+Person = (
+    TasksAdded
+    | CancelAsked
+    | RetryAsked
+    | PersonSaid
+    | AccountAdded
+    | AccountRemoved
+    | AccountVerified
+    | PruneAsked
+    | DrainAsked
+    | ProjectSet
+    | ReservationAdded
+    | ReservationRemoved
+    | LimitAdded
+    | FloorAdded
+    | LimitRemoved
+    | StrategySet
+    | ForesightSet
+    | TiersSet
+    | BreakerSet
+    | HostAdded
+    | HostRemoved
+    | HostDrainSet
+)

@@ -1,0 +1,139 @@
+"""What persons ask for, but for hosts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fleet.core.events.event import Event
+from fleet.core.events.facts import WindowReading
+from fleet.core.model import Account, TaskSpec
+from fleet.core.policy import Floor, Limit, Project, Reservation, Strategy, Tier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TasksAdded(Event):
+    specs: tuple[TaskSpec, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelAsked(Event):
+    task: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryAsked(Event):
+    task: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonSaid(Event):
+    """`word` is the id by which the words are told exactly once. `interrupt` ends the running turn first; `tier`
+    is what the session goes on with from then on."""
+
+    task: str
+    word: str
+    text: str
+    interrupt: bool = False
+    tier: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountAdded(Event):
+    account: Account
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountRemoved(Event):
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountVerified(Event):
+    """A real request with its credential was answered (`ok`), or refused with `detail`. `readings` are what the answer
+    said about the account's windows."""
+
+    name: str
+    ok: bool
+    detail: str = ""
+    readings: tuple[WindowReading, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PruneAsked(Event):
+    """Remove the worktrees of tasks that have ended; what is not landed is preserved first."""
+
+    tasks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectSet(Event):
+    project: Project
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReservationAdded(Event):
+    """Its id is given by the core."""
+
+    reservation: Reservation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReservationRemoved(Event):
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitAdded(Event):
+    """Its id is given by the core."""
+
+    limit: Limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FloorAdded(Event):
+    """Its id is given by the core."""
+
+    floor: Floor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitRemoved(Event):
+    """A limit or a floor."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrategySet(Event):
+    strategy: Strategy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForesightSet(Event):
+    """Whether what a person is expected to use is kept for them."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TiersSet(Event):
+    """The whole ordering, the least capable first, in place of the one before."""
+
+    tiers: tuple[Tier, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerSet(Event):
+    """A person opens the circuit breaker, with `why`, or closes it again with an empty one. `faults_max` changes how
+    many ends of workers in a row open it."""
+
+    why: str | None = None
+    faults_max: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrainAsked(Event):
+    """No new workers while `on`. The living ones go on, unless `stop_workers`: then their tasks are put back."""
+
+    on: bool
+    stop_workers: bool = False

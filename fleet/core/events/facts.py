@@ -1,0 +1,125 @@
+"""What a piece of an attempt's spool says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from fleet.core.tokens import Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class WindowReading:
+    """One window of a `rate_limit_event`; `scope` is the tier it is for, None for all."""
+
+    name: str
+    scope: str | None
+    utilization: float | None
+    resets_ms: int | None
+    status: str | None
+    refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """The client's `system/init`."""
+
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One model answer; the same `message_id` again replaces its tokens (it was still streaming)."""
+
+    message_id: str
+    tokens: Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class WindowsRead:
+    readings: tuple[WindowReading, ...]
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class WordTaken:
+    """The client has taken up the words of this id."""
+
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class WordLost:
+    """The client threw the words of this id away: they have to be told again."""
+
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """The exact count since the last one, subagents included; it replaces what the answers since then said."""
+
+    tokens: Tokens
+    cost_usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitsBackground:
+    """The turn ended well, but commands or agents still run in the background; their end begins another turn."""
+
+
+Outcome = Literal[
+    "finished",
+    "limited",
+    "busy",
+    "login",
+    "cut",
+    "turns",
+    "budget",
+    "interrupted",
+    "no_session",
+    "no_model",
+    "context",
+    "refused",
+    "error",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEnded:
+    """A `result` line, judged: a good one once the client is at rest, any other at once."""
+
+    outcome: Outcome
+    detail: str
+    readings: tuple[WindowReading, ...] = ()
+    denials: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """The supervisor's last record. `cause`: exited, stopped, stalled, deadline, start_timeout, cannot_start."""
+
+    cause: str
+    code: int | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Garbled:
+    """Lines that could not be read; they stay in the spool."""
+
+    count: int
+
+
+Fact = (
+    Began
+    | Answered
+    | WindowsRead
+    | WordTaken
+    | WordLost
+    | Used
+    | AwaitsBackground
+    | TurnEnded
+    | Exited
+    | Garbled
+)

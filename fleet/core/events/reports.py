@@ -1,0 +1,170 @@
+"""What is reported of workers, their worktrees, checks and landings, and what the coordinator sees by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from fleet.core.events.event import Event
+from fleet.core.events.facts import Fact, WindowReading
+from fleet.core.foresight import Foresight
+from fleet.core.prices import Prices
+
+StartFault = Literal["repository", "setup", "client", "credential", "disk", "launch"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerStarted(Event):
+    """The worker runs in its worktree. `session_id` differs from the one asked for when the transcript had
+    vanished and the session had to begin anew."""
+
+    attempt: str
+    branch: str
+    base_commit: str
+    path: str
+    session_id: str
+    resumed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartFailed(Event):
+    attempt: str
+    fault: StartFault
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerLost(Event):
+    """The supervisor is gone without an exit record; its leftovers have been swept."""
+
+    attempt: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spooled(Event):
+    """The bytes `start` to `end` of an attempt's spool, and what they say. Applied only at its own offset:
+    so no line is lost or applied twice, whatever crashes when."""
+
+    attempt: str
+    start: int
+    end: int
+    facts: tuple[Fact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpointed(Event):
+    """What the attempt has done so far is at home: its branch, its session's transcript, and what is in no commit in
+    `ref`; None when there is nothing of that."""
+
+    attempt: str
+    ref: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkReclaimed(Event):
+    """A host that had been lost came back, and what `attempt` had gone on to do there is kept in `ref` at home; None
+    when it was nothing."""
+
+    task: str
+    host: str
+    attempt: str
+    ref: str | None
+
+
+# --- checks, landings and worktrees ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkChecked(Event):
+    """Work committed and verified in the worktree: `commit` is the branch's head, `output` what failed."""
+
+    task: str
+    attempt: str
+    ok: bool
+    commit: str | None
+    output: str = ""
+
+
+LandingOutcome = Literal["landed", "conflict", "unverified", "held", "moved", "broken"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LandingEnded(Event):
+    """How bringing a branch into its target ended. `moved`: the target moved meanwhile, try again.
+    `held`: verified, but the target is checked out somewhere; `detail` says what a person can do.
+    `broken`: it cannot be tried at all (a repository that vanished)."""
+
+    task: str
+    begun_ms: int
+    outcome: LandingOutcome
+    commit: str | None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldSeen(Event):
+    """A held task was looked at again: `landed` by a person, or its target is `free`, or neither."""
+
+    task: str
+    landed: bool
+    free: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorktreeRemoved(Event):
+    """`host` is the one it was removed on: a removal on a host that was given up meanwhile says nothing any more."""
+
+    task: str
+    preserved: str | None
+    host: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerformFailed(Event):
+    """A decision about the task could not be performed and is tried again: once for each story that it fails with.
+    `lasting`: it goes on failing for what a person has to mend."""
+
+    task: str
+    effect: str
+    story: str
+    lasting: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerformWentWell(Event):
+    """What had failed has been performed."""
+
+    task: str
+    effect: str
+
+
+# --- the coordinator itself ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beat(Event):
+    """Time has passed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Priced(Event):
+    """The planning problem was solved anew."""
+
+    prices: Prices
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreseen(Event):
+    """Persons' own use was forecast anew."""
+
+    foresight: Foresight
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountRead(Event):
+    """An idle account was asked about its windows at `seen_ms`; those that it does not name stay as they were."""
+
+    name: str
+    readings: tuple[WindowReading, ...]
+    seen_ms: int
