@@ -1,9 +1,8 @@
 """The one place that runs git.
 
-Everything that wants git holds an object with `run`: here a thin runner over GitPython, later one that runs
-the same commands on another host. The caller's own repository variables never reach git (a coordinator that
-was started from a hook would otherwise work on the wrong repository), output is in English, and nothing ever
-asks a question on a terminal.
+Everything that wants git holds an object with `run`. The caller's own repository variables never reach git (a
+coordinator that was started from a hook would otherwise work on the wrong repository), output is in English, and
+nothing ever asks a question on a terminal.
 """
 
 from __future__ import annotations
@@ -11,13 +10,12 @@ from __future__ import annotations
 import os
 import random
 import re
-import tempfile
+import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 LOCK_PATIENCE_S = 10.0
 _FIRST_PAUSE_S = 0.01
@@ -158,26 +156,19 @@ class Git:
 
     def _once(self, args: Sequence[str], stdin: bytes | None, env: Mapping[str, str]) -> GitResult:
         try:
-            import git  # a tenth of a second, paid only by those who run git
-        except ImportError as error:
+            ended = subprocess.run(
+                # Not by `cwd`: so it is git that tells of a directory that is missing.
+                ["git", "-C", str(self.directory), *args],
+                input=stdin,
+                stdin=subprocess.DEVNULL if stdin is None else None,
+                capture_output=True,
+                check=False,
+                env=_environment(env),
+                pass_fds=self._held_fds,
+            )
+        except (FileNotFoundError, PermissionError) as error:
             raise GitMissing from error
-        with ExitStack() as stack:
-            istream = stack.enter_context(_as_file(stdin)) if stdin is not None else None
-            try:
-                code, out, err = git.Git(self.directory).execute(
-                    # -C as well: GitPython silently runs in its own directory when the one it was given is
-                    # missing.
-                    [*_without_repository_variables(), "git", "-C", str(self.directory), *args],
-                    istream=istream,
-                    with_extended_output=True,
-                    with_exceptions=False,
-                    stdout_as_string=False,
-                    env=_environment(env),
-                    pass_fds=self._held_fds,
-                )
-            except git.GitCommandNotFound as error:
-                raise GitMissing from error
-        return GitResult(code, out.decode("utf-8", "surrogateescape"), err)
+        return GitResult(ended.returncode, _text(ended.stdout), _text(ended.stderr))
 
     def said(self, *args: str) -> str:
         """The output of a command that must succeed."""
@@ -221,17 +212,8 @@ def scrubbed(environ: Mapping[str, str]) -> dict[str, str]:
 
 def _environment(extra: Mapping[str, str]) -> dict[str, str]:
     fixed = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "GIT_EDITOR": ":", "GIT_PAGER": "cat"}
-    return {**fixed, "LC_ALL": "C", **extra}
+    return {**scrubbed(os.environ), **fixed, "LANGUAGE": "C", "LC_ALL": "C", **extra}
 
 
-def _without_repository_variables() -> list[str]:
-    """GitPython can add variables but not take any away, so env(1) does."""
-    unwanted = os.environ.keys() - scrubbed(os.environ).keys()
-    return ["env", *(word for name in sorted(unwanted) for word in ("-u", name))] if unwanted else []
-
-
-def _as_file(content: bytes) -> BinaryIO:
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller's exit stack closes it
-    file.write(content)
-    file.seek(0)
-    return file
+def _text(said: bytes) -> str:
+    return said.decode("utf-8", "surrogateescape").removesuffix("\n")

@@ -7,10 +7,12 @@ import errno
 import fcntl
 import hashlib
 import os
+import pkgutil
 import py_compile
 import re
 import subprocess
 import sys
+import tempfile
 import uuid
 from pathlib import Path
 
@@ -59,10 +61,14 @@ class LocalHost:
             raise ValueError(
                 f"{attempt}: a secret and the descriptor to hand it over on (secret_fd) go together"
             )
+        self.launch_text(attempt, spec.to_json(attempt, self.marker(attempt)), secret)
+
+    def launch_text(self, attempt: str, spec: str, secret: bytes | None) -> None:
+        """Like `launch`, with the text of `spec.json` as another machine has written it."""
         try:
             if self.alive(attempt) or self.has_started(attempt):
                 return
-            self._furnish(self.run_dir(attempt), spec.to_json(attempt, self.marker(attempt)))
+            self._furnish(self.run_dir(attempt), spec)
         except OSError as refused:
             raise LaunchFailed(f"the run directory of {attempt} cannot be written: {refused}") from refused
         self._start_supervisor(attempt, secret)
@@ -97,11 +103,14 @@ class LocalHost:
     def _program(self) -> Path:
         """The supervisor, compiled once: a script is compiled at each start, which takes longer than its
         imports."""
-        source = Path(supervisor.__file__)
-        digest = hashlib.sha256(source.read_bytes()).hexdigest()[:16]
+        source = _source_of_the_supervisor()
+        digest = hashlib.sha256(source).hexdigest()[:16]
         compiled = self._runs / f".supervisor-{digest}-{sys.implementation.cache_tag}.pyc"
         if not compiled.exists():
-            py_compile.compile(str(source), cfile=str(compiled), doraise=True)
+            with tempfile.TemporaryDirectory(prefix=".supervisor-", dir=self._runs) as scratch:
+                written = Path(scratch, "supervisor.py")
+                written.write_bytes(source)
+                py_compile.compile(str(written), cfile=str(compiled), dfile="supervisor.py", doraise=True)
         return compiled
 
     def order(self, attempt: str, order: Order) -> None:
@@ -110,12 +119,16 @@ class LocalHost:
         The answer comes as an `order` record in the spool. Raises FileNotFoundError when there is no such
         run.
         """
+        self.order_text(attempt, order.id, order.to_json())
+
+    def order_text(self, attempt: str, order_id: str, text: str) -> None:
+        """Like `order`, with the text of the order's file as another machine has written it."""
         run = self.run_dir(attempt)
-        if not NAME.fullmatch(order.id):
-            raise ValueError(f"{order.id!r} is not an order's id: it must be usable as the name of a file")
+        if not NAME.fullmatch(order_id):
+            raise ValueError(f"{order_id!r} is not an order's id: it must be usable as the name of a file")
         names = [path.name for path in (run / "orders").iterdir()]
-        if not any(name.partition("-")[2] == f"{order.id}.json" for name in names):
-            _write_whole(run / "orders" / f"{_next_number(names):08d}-{order.id}.json", order.to_json())
+        if not any(name.partition("-")[2] == f"{order_id}.json" for name in names):
+            _write_whole(run / "orders" / f"{_next_number(names):08d}-{order_id}.json", text)
         _wake(run / "wake")
 
     def alive(self, attempt: str) -> bool:
@@ -161,6 +174,13 @@ class LocalHost:
         place = next(folder for folder in (self._runs, *self._runs.parents) if folder.exists())
         stat = os.statvfs(place)
         return stat.f_bavail * stat.f_frsize
+
+
+def _source_of_the_supervisor() -> bytes:
+    """By its package's loader: on a host reached over ssh that is a zip archive."""
+    source = pkgutil.get_data("workers", "supervisor.py")
+    assert source is not None
+    return source
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Union
 
 from workers.supervisor import MARKER, VERSION
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Grace:
     """Seconds that each rung of the stop ladder waits before the next."""
 
@@ -17,7 +18,7 @@ class Grace:
     terminate_s: float = 5.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RunSpec:
     """What to run. No secrets here: it is written to disk. FLEET_RUN is added by the host.
 
@@ -54,7 +55,7 @@ class RunSpec:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Say:
     """Write one line (JSON, without its newline) to the client's standard input."""
 
@@ -65,7 +66,7 @@ class Say:
         return json.dumps({"id": self.id, "order": "say", "line": self.line})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Close:
     """Close the client's standard input, upon which it ends by itself."""
 
@@ -75,7 +76,7 @@ class Close:
         return json.dumps({"id": self.id, "order": "close"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Stop:
     """Step on the stop ladder; `quick` begins at SIGTERM with a second's grace. `cause` becomes `detail`."""
 
@@ -87,4 +88,4 @@ class Stop:
         return json.dumps({"id": self.id, "order": "stop", "cause": self.cause, "quick": self.quick})
 
 
-Order = Say | Close | Stop
+Order = Union[Say, Close, Stop]

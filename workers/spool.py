@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 ATTEMPT_BYTES_MAX = 256 * 1024
 KINDS = {b"o": "o", b"e": "e", b"s": "s"}
@@ -29,7 +29,7 @@ class SpoolReplaced(Exception):
     """The spool is not the file it was when its offset was committed, so what follows cannot be trusted."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Batch:
     """The records between two offsets of an attempt's spool; commit `end` once they are applied.
 
@@ -139,7 +139,7 @@ class Follower:
         self._attempt_bytes_max = attempt_bytes_max
         self._followed: dict[str, _Followed] = {}
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Follower:
         return self
 
     def __exit__(

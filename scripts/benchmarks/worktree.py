@@ -17,6 +17,7 @@ from pathlib import Path
 
 from benchmarks.figure import Figure, Options
 from workers.worktree.make import make_ready
+from workers.worktree.settings import worktree_settings
 
 FILES = 50_000
 ROUNDS = 15
@@ -56,7 +57,15 @@ def with_git(repo: Path, path: Path) -> None:
 
 def with_fleet(repo: Path, path: Path) -> None:
     marker = {"FLEET_RUN": f"{path.name}@bench"}
-    make_ready(repo, path, branch=f"fleet/{path.name}", base="main", ports=None, marker_env=marker)
+    make_ready(
+        repo,
+        path,
+        branch=f"fleet/{path.name}",
+        base="main",
+        ports=None,
+        settings=worktree_settings,
+        marker_env=marker,
+    )
 
 
 def timed(make: Callable[[Path, Path], None], repo: Path, paths: list[Path]) -> float:

@@ -10,6 +10,7 @@ from fleet.shell import places
 from fleet.shell.finishing import Checked, Finisher
 from tests.service.repositories import git, repository
 from workers.worktree.make import make_ready
+from workers.worktree.settings import worktree_settings
 
 GATE = '[verify]\ncommands = ["test -e wanted"]\n'
 
@@ -25,7 +26,9 @@ def checked(root: Path, gate: str, wrote: dict[str, str]) -> Checked:
     task = Task(id="t1", number=1, spec=spec, created_ms=0, state="checking", attempts=1)
     path = places.worktree_path(home, task)
     marker = {"FLEET_RUN": "t1.1@gate"}
-    branch = make_ready(repo, path, branch="fleet/t1", base="main", marker_env=marker).branch
+    branch = make_ready(
+        repo, path, branch="fleet/t1", base="main", settings=worktree_settings, marker_env=marker
+    ).branch
     for name, text in wrote.items():
         (path / name).write_text(text)
     task = Task(

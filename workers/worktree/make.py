@@ -6,7 +6,7 @@ lay there with work in it is preserved, or moved aside, first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -21,8 +21,8 @@ from workers.worktree.ready import Ready, read_ready, ready_at, write_ready
 from workers.worktree.repository import Place, locate
 from workers.worktree.restore import restore
 from workers.worktree.seed import seed
-from workers.worktree.settings import WorktreeSettings, read_settings
 from workers.worktree.submodules import Sources, populate
+from workers.worktree.wanted import WorktreeSettings
 
 SETUP_TIMEOUT_S = 1800.0
 
@@ -72,6 +72,7 @@ def make_ready(
     *,
     branch: str,
     base: str,
+    settings: Callable[[Git, str], WorktreeSettings],
     ports: range | None = None,
     marker_env: Mapping[str, str],
     setup_timeout_s: float = SETUP_TIMEOUT_S,
@@ -82,9 +83,10 @@ def make_ready(
     Work that an earlier worktree of this branch left under the reference `preserved` is brought back into one that has
     to be made.
 
-    Setup commands run with `marker_env`, FLEET_PORT (the first of `ports`) and FLEET_PORTS, each for at most
-    `setup_timeout_s` seconds. Raises GitError: NotARepository, SettingsWrong, SetupFailed, WorktreeRefused,
-    PreserveFailed, BranchTaken, SubmoduleMissing, WorktreeBusy, GitFailed. Nothing is lost when it does.
+    `settings` tells what the repository wants as of a commit. Setup commands run with `marker_env`, FLEET_PORT (the
+    first of `ports`) and FLEET_PORTS, each for at most `setup_timeout_s` seconds. Raises GitError: NotARepository,
+    SettingsWrong, SetupFailed, WorktreeRefused, PreserveFailed, BranchTaken, SubmoduleMissing, WorktreeBusy, GitFailed.
+    Nothing is lost when it does.
     """
     worktree_path = worktree_path.absolute()
     if (worktree_path / ".git").is_file():
@@ -97,28 +99,28 @@ def make_ready(
     with held(worktree_path) as lock_fd:
         site = Site(place, worktree_path, lock_fd)
         entry = entry_at(site.repository, worktree_path)
-        ready = _finished(site, entry)
+        ready = finished(site, entry)
         if ready is not None and ready.branch is not None:
             return Made(ready.branch, ready.base_commit, ready.setup_output)
         base_commit = _commit(site, base)
-        settings = read_settings(site.repository, base_commit).worktree
+        wanted = settings(site.repository, base_commit)
         clear(site, entry)
         claimed = claim(site.repository, worktree_path, branch, base_commit)
         notes = add(site, claimed.branch)
         notes += restore(Git(worktree_path, held_fds=(lock_fd,)), preserved) if preserved else ""
-        output = notes + equip(site, settings, env, setup_timeout_s)
-        _finish(site, Ready(branch=claimed.branch, base_commit=claimed.base_commit, setup_output=output))
+        output = notes + equip(site, wanted, env, setup_timeout_s)
+        finish(site, Ready(branch=claimed.branch, base_commit=claimed.base_commit, setup_output=output))
     return Made(claimed.branch, claimed.base_commit, output)
 
 
 def make_detached(site: Site, commit: str) -> str:
     """Make, or find, a worktree that is on no branch; gives what hooks said. Raises as `make_ready` does."""
     entry = entry_at(site.repository, site.path)
-    if _finished(site, entry) is not None:
+    if finished(site, entry) is not None:
         return ""
     clear(site, entry)
     notes = add(site, "--detach", commit)
-    _finish(site, Ready(branch=None, base_commit=commit))
+    finish(site, Ready(branch=None, base_commit=commit))
     return notes
 
 
@@ -134,12 +136,14 @@ def _commit(site: Site, base: str) -> str:
     return commit
 
 
-def _finished(site: Site, entry: Entry | None) -> Ready | None:
+def finished(site: Site, entry: Entry | None) -> Ready | None:
+    """The record of the worktree that is registered as `entry`, when it was made to the end."""
     admin = admin_dir(site.place.common_dir, site.path) if entry and not entry.missing else None
     return read_ready(admin) if admin else None
 
 
-def _finish(site: Site, ready: Ready) -> None:
+def finish(site: Site, ready: Ready) -> None:
+    """Record that the worktree was made to the end. Raises WorktreeRefused when it vanished meanwhile."""
     admin = admin_dir(site.place.common_dir, site.path)
     if admin is None:
         raise WorktreeRefused(
@@ -208,8 +212,14 @@ def add(site: Site, *what: str) -> str:
 def equip(site: Site, settings: WorktreeSettings, env: Mapping[str, str], timeout_s: float) -> str:
     """Submodules, seeded files and setup commands; gives what they said. Raises SetupFailed and others."""
     populate(site.path, site.sources, (site.lock_fd,))
-    said = [f"{note}\n" for note in seed(settings, site.sources.checkout, site.path)]
-    for command in settings.setup:
+    notes = [f"{note}\n" for note in seed(settings, site.sources.checkout, site.path)]
+    return "".join(notes) + set_up(site, settings.setup, env, timeout_s)
+
+
+def set_up(site: Site, commands: Sequence[str], env: Mapping[str, str], timeout_s: float) -> str:
+    """Run the setup commands, each for at most `timeout_s` seconds; gives what they said. Raises SetupFailed."""
+    said = []
+    for command in commands:
         ended = run_shell(command, cwd=site.path, env=env, timeout_s=timeout_s, held_fds=(site.lock_fd,))
         if ended.timed_out or ended.code != 0:
             raise SetupFailed(command, ended.code, ended.tail, ended.timed_out)

@@ -3,18 +3,17 @@ goes."""
 
 from __future__ import annotations
 
+import json
 import os
+from dataclasses import asdict, dataclass
 from pathlib import Path
-
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 _FILE = "fleet-ready.json"
 
 
-class Ready(BaseModel):
+@dataclass(frozen=True)
+class Ready:
     """Written last: a worktree without this record was not finished. `branch` is None in a landing worktree."""
-
-    model_config = ConfigDict(frozen=True)
 
     branch: str | None
     base_commit: str
@@ -24,9 +23,12 @@ class Ready(BaseModel):
 def read_ready(admin: Path) -> Ready | None:
     """The record, None when there is none (or it was cut short: then the worktree counts as not finished)."""
     try:
-        return Ready.model_validate_json((admin / _FILE).read_bytes())
-    except (FileNotFoundError, ValidationError):
+        stored = json.loads((admin / _FILE).read_bytes())
+        ready = Ready(stored["branch"], stored["base_commit"], stored.get("setup_output", ""))
+    except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
         return None
+    texts = (ready.base_commit, ready.setup_output, "" if ready.branch is None else ready.branch)
+    return ready if all(isinstance(text, str) for text in texts) else None
 
 
 def ready_at(repo_path: Path, worktree_path: Path) -> Ready | None:
@@ -49,7 +51,7 @@ def write_ready(admin: Path, ready: Ready) -> None:
     """Write the record whole or not at all. Raises OSError."""
     draft = admin / f"{_FILE}.tmp"
     with draft.open("w") as file:
-        file.write(ready.model_dump_json())
+        json.dump(asdict(ready), file)
         file.flush()
         os.fsync(file.fileno())
     draft.replace(admin / _FILE)

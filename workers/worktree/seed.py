@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from workers.git import Git
-from workers.worktree.settings import FILE, SettingsWrong, WorktreeSettings
+from workers.worktree.wanted import FILE, SettingsWrong, WorktreeSettings
 
 
 def seed(settings: WorktreeSettings, checkout: Path | None, worktree: Path) -> list[str]:

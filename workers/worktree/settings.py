@@ -1,4 +1,4 @@
-"""`.fleet.toml`: what a repository asks for in its worktrees.
+"""Reads `.fleet.toml`. Only at home: hosts are told what to do.
 
 It is read from the commit the work starts from, never from the user's checkout: what is not committed does
 not count.
@@ -12,13 +12,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from workers.git import GitError, RunsGit
+from workers.git import RunsGit
+from workers.worktree.wanted import FILE, Settings, SettingsWrong, VerifySettings, WorktreeSettings
 
-FILE = ".fleet.toml"
-
-
-class SettingsWrong(GitError):
-    """`.fleet.toml` cannot be used; the message names the key and what is allowed."""
+__all__ = ["SettingsWrong", "parse_settings", "read_settings", "worktree_settings"]
 
 
 def _inside(path: str) -> str:
@@ -40,32 +37,26 @@ InsidePath = Annotated[str, AfterValidator(_inside)]
 Command = Annotated[str, AfterValidator(_not_blank)]
 
 
-class WorktreeSettings(BaseModel):
-    """How a worktree is made ready: `ports` is how many ports it gets, `copy` and `link` name ignored files."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class _Worktree(BaseModel):
+    model_config = ConfigDict(extra="forbid")
 
     setup: tuple[Command, ...] = ()
     copy_paths: tuple[InsidePath, ...] = Field(default=(), alias="copy")
     link: tuple[InsidePath, ...] = ()
-    ports: int = Field(default=10, ge=0, le=1000)
+    ports: int = Field(default=WorktreeSettings.ports, ge=0, le=1000)
 
 
-class VerifySettings(BaseModel):
-    """The commands of the gate for every task of this repository."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class _Verify(BaseModel):
+    model_config = ConfigDict(extra="forbid")
 
     commands: tuple[Command, ...] = ()
 
 
-class Settings(BaseModel):
-    """All of `.fleet.toml`."""
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid")
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    worktree: WorktreeSettings = WorktreeSettings()
-    verify: VerifySettings = VerifySettings()
+    worktree: _Worktree = _Worktree()
+    verify: _Verify = _Verify()
 
 
 _ALLOWED = {
@@ -86,14 +77,24 @@ def read_settings(git: RunsGit, commit: str) -> Settings:
     return parse_settings(git.run("cat-file", "blob", blob).out, f"{FILE} (at {commit[:12]})")
 
 
+def worktree_settings(git: RunsGit, commit: str) -> WorktreeSettings:
+    """What `make_ready` is to do for a worktree from `commit`. Raises SettingsWrong."""
+    return read_settings(git, commit).worktree
+
+
 def parse_settings(text: str, named: str = FILE) -> Settings:
     """The settings in `text`. Raises SettingsWrong, whose message begins with `named`."""
     try:
-        return Settings.model_validate(tomllib.loads(text))
+        file = _File.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise SettingsWrong(f"{named} is not valid TOML: {error}") from error
     except ValidationError as error:
         raise SettingsWrong(f"{named}: " + "; ".join(_explained(error))) from error
+    asked = file.worktree
+    return Settings(
+        WorktreeSettings(asked.setup, asked.copy_paths, asked.link, asked.ports),
+        VerifySettings(file.verify.commands),
+    )
 
 
 def _explained(error: ValidationError) -> list[str]:

@@ -12,6 +12,7 @@ from workers.landing import Conflict, Held, Landed, Moved, Outcome, VerifyFailed
 from workers.verify import Verdict
 from workers.worktree.make import make_ready
 from workers.worktree.repository import NoTarget
+from workers.worktree.settings import worktree_settings
 
 BRANCH, VERIFIED = "fleet/t1", "refs/fleet/verified/t1"
 OPEN = Verdict(True, None, 0, "", 0.0)
@@ -24,7 +25,15 @@ class Killed(Exception):
 @pytest.fixture
 def tree(repo: Path, trees: Path) -> Path:
     """A task's worktree; the user is on another branch, so that main may be moved."""
-    make_ready(repo, trees / "t1", branch=BRANCH, base="main", ports=None, marker_env=MARKER)
+    make_ready(
+        repo,
+        trees / "t1",
+        branch=BRANCH,
+        base="main",
+        ports=None,
+        settings=worktree_settings,
+        marker_env=MARKER,
+    )
     git(repo, "checkout", "--quiet", "-b", "user")
     return trees / "t1"
 

@@ -9,13 +9,22 @@ import pytest
 from tests.workers.worktree.repositories import MARKER, commit, git, hook, repository, show, write
 from workers.worktree.commit import HookRefused, WorkUnfinished, commit_work
 from workers.worktree.make import make_ready
+from workers.worktree.settings import worktree_settings
 
 BRANCH = "fleet/t1"
 
 
 @pytest.fixture
 def tree(repo: Path, trees: Path) -> Path:
-    make_ready(repo, trees / "t1", branch=BRANCH, base="main", ports=None, marker_env=MARKER)
+    make_ready(
+        repo,
+        trees / "t1",
+        branch=BRANCH,
+        base="main",
+        ports=None,
+        settings=worktree_settings,
+        marker_env=MARKER,
+    )
     return trees / "t1"
 
 

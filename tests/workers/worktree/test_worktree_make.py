@@ -21,13 +21,15 @@ from tests.workers.worktree.repositories import (
 )
 from workers.worktree.branch import branch_name
 from workers.worktree.make import Made, SetupFailed, WorktreeRefused, make_ready
-from workers.worktree.settings import SettingsWrong
+from workers.worktree.settings import SettingsWrong, worktree_settings
 
 
 def make(
     repo: Path, path: Path, branch: str = "fleet/t1-fix", base: str = "main", ports: range | None = None
 ) -> Made:
-    return make_ready(repo, path, branch=branch, base=base, ports=ports, marker_env=MARKER)
+    return make_ready(
+        repo, path, branch=branch, base=base, ports=ports, settings=worktree_settings, marker_env=MARKER
+    )
 
 
 def test_a_worktree_is_on_its_own_branch_and_the_users_checkout_is_untouched(repo: Path, trees: Path) -> None:
@@ -178,6 +180,7 @@ def test_a_setup_command_that_hangs_is_stopped(repo: Path, trees: Path) -> None:
             branch="fleet/t1",
             base="main",
             ports=None,
+            settings=worktree_settings,
             marker_env=MARKER,
             setup_timeout_s=0.3,
         )

@@ -21,6 +21,7 @@ from tests.workers.worktree.repositories import (
 from workers.worktree.make import make_ready
 from workers.worktree.preserve import PreserveFailed, preserve
 from workers.worktree.remove import RemoveRefused, listing, prune, remove
+from workers.worktree.settings import worktree_settings
 
 REF = "refs/fleet/preserved/t1"
 
@@ -28,7 +29,15 @@ REF = "refs/fleet/preserved/t1"
 @pytest.fixture
 def tree(repo: Path, trees: Path) -> Path:
     """A worktree ready to be worked in."""
-    make_ready(repo, trees / "t1", branch="fleet/t1", base="main", ports=None, marker_env=MARKER)
+    make_ready(
+        repo,
+        trees / "t1",
+        branch="fleet/t1",
+        base="main",
+        ports=None,
+        settings=worktree_settings,
+        marker_env=MARKER,
+    )
     return trees / "t1"
 
 
@@ -219,7 +228,15 @@ def test_pruning_removes_what_is_named_and_says_why_it_did_not_the_rest(
     repo: Path, tree: Path, trees: Path
 ) -> None:
     for name in ("t2", "t3"):
-        make_ready(repo, trees / name, branch=f"fleet/{name}", base="main", ports=None, marker_env=MARKER)
+        make_ready(
+            repo,
+            trees / name,
+            branch=f"fleet/{name}",
+            base="main",
+            ports=None,
+            settings=worktree_settings,
+            marker_env=MARKER,
+        )
     git(repo, "worktree", "lock", str(trees / "t2"))
     before = fingerprint(repo)
     first, second = prune(repo, {tree: REF, trees / "t2": "refs/fleet/preserved/t2"})

@@ -9,12 +9,21 @@ import pytest
 from tests.workers.worktree.repositories import MARKER, commit, git, repository, show, write
 from workers.worktree.make import Made, make_ready
 from workers.worktree.remove import remove
+from workers.worktree.settings import worktree_settings
 
 KEPT = "refs/fleet/preserved/t1.1"
 
 
 def make(repo: Path, path: Path, preserved: str | None = None) -> Made:
-    return make_ready(repo, path, branch="fleet/t1", base="main", marker_env=MARKER, preserved=preserved)
+    return make_ready(
+        repo,
+        path,
+        branch="fleet/t1",
+        base="main",
+        settings=worktree_settings,
+        marker_env=MARKER,
+        preserved=preserved,
+    )
 
 
 @pytest.fixture

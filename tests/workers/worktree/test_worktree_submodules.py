@@ -14,6 +14,7 @@ from workers.worktree.commit import commit_work
 from workers.worktree.make import make_ready
 from workers.worktree.preserve import preserve
 from workers.worktree.remove import remove
+from workers.worktree.settings import worktree_settings
 from workers.worktree.submodules import SubmoduleMissing
 
 REF = "refs/fleet/preserved/t1"
@@ -37,7 +38,15 @@ def nested(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def tree(nested: Path, trees: Path) -> Path:
-    make_ready(nested, trees / "t1", branch="fleet/t1", base="main", ports=None, marker_env=MARKER)
+    make_ready(
+        nested,
+        trees / "t1",
+        branch="fleet/t1",
+        base="main",
+        ports=None,
+        settings=worktree_settings,
+        marker_env=MARKER,
+    )
     return trees / "t1"
 
 
@@ -53,14 +62,30 @@ def test_nested_submodules_are_there_although_their_origin_is_not(
 
 def test_the_users_configuration_is_not_changed(nested: Path, trees: Path) -> None:
     before = (nested / ".git" / "config").read_text()
-    make_ready(nested, trees / "t1", branch="fleet/t1", base="main", ports=None, marker_env=MARKER)
+    make_ready(
+        nested,
+        trees / "t1",
+        branch="fleet/t1",
+        base="main",
+        ports=None,
+        settings=worktree_settings,
+        marker_env=MARKER,
+    )
     assert (nested / ".git" / "config").read_text() == before
 
 
 def test_a_submodule_that_is_nowhere_to_be_had_is_a_clear_error(nested: Path, trees: Path) -> None:
     shutil.rmtree(nested / ".git" / "modules")
     with pytest.raises(SubmoduleMissing, match=r"lib .*git submodule update --init lib"):
-        make_ready(nested, trees / "t1", branch="fleet/t1", base="main", ports=None, marker_env=MARKER)
+        make_ready(
+            nested,
+            trees / "t1",
+            branch="fleet/t1",
+            base="main",
+            ports=None,
+            settings=worktree_settings,
+            marker_env=MARKER,
+        )
 
 
 def test_unpushed_commits_and_loose_work_of_submodules_outlive_the_worktree(nested: Path, tree: Path) -> None:

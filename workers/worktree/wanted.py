@@ -1,0 +1,38 @@
+"""What a repository wants in its worktrees and at its gate: the plain values of `.fleet.toml`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from workers.git import GitError
+
+FILE = ".fleet.toml"
+
+
+class SettingsWrong(GitError):
+    """`.fleet.toml` cannot be used; the message names the key and what is allowed."""
+
+
+@dataclass(frozen=True)
+class WorktreeSettings:
+    """How a worktree is made ready: `ports` is how many ports it gets, `copy_paths` and `link` name ignored files."""
+
+    setup: tuple[str, ...] = ()
+    copy_paths: tuple[str, ...] = ()
+    link: tuple[str, ...] = ()
+    ports: int = 10
+
+
+@dataclass(frozen=True)
+class VerifySettings:
+    """The commands of the gate for every task of this repository."""
+
+    commands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All of `.fleet.toml`."""
+
+    worktree: WorktreeSettings = WorktreeSettings()
+    verify: VerifySettings = VerifySettings()
