@@ -6,6 +6,7 @@ import contextlib
 import errno
 import fcntl
 import hashlib
+import json
 import os
 import pkgutil
 import py_compile
@@ -14,7 +15,9 @@ import subprocess
 import sys
 import tempfile
 import uuid
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 from workers import processes, supervisor
 from workers.orders import Order, RunSpec
@@ -145,6 +148,23 @@ class LocalHost:
         finally:
             os.close(fd)
         return False
+
+    def gone(self, attempts: Collection[str]) -> set[str]:
+        """Those that no supervisor holds."""
+        return {attempt for attempt in attempts if not self.alive(attempt)}
+
+    def living(self) -> set[str]:
+        """All runs that a supervisor holds."""
+        try:
+            names = os.listdir(self._runs)
+        except FileNotFoundError:
+            return set()
+        return {name for name in names if NAME.fullmatch(name) and self.alive(name)}
+
+    def spec(self, attempt: str) -> dict[str, Any]:
+        """What `spec.json` of a launched run says. Raises OSError when there is none."""
+        spec: dict[str, Any] = json.loads((self.run_dir(attempt) / "spec.json").read_text(encoding="utf-8"))
+        return spec
 
     def has_started(self, attempt: str) -> bool:
         """Whether a supervisor has recorded anything: the client's start, or why it could not start."""
