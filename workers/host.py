@@ -155,10 +155,7 @@ class LocalHost:
 
     def living(self) -> set[str]:
         """All runs that a supervisor holds."""
-        try:
-            names = os.listdir(self._runs)
-        except FileNotFoundError:
-            return set()
+        names = [path.name for path in self._runs.iterdir()] if self._runs.exists() else []
         return {name for name in names if NAME.fullmatch(name) and self.alive(name)}
 
     def spec(self, attempt: str) -> dict[str, Any]:

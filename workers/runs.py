@@ -9,8 +9,8 @@ from workers.orders import Order, RunSpec
 
 
 class Runs(Protocol):
-    """Every method blocks, may be called from any thread, and may be repeated. Those of another host may raise HostAway:
-    then it is not known whether it was done."""
+    """Every method blocks, may be called from any thread, and may be repeated. Those of another host may raise
+    HostAway: then it is not known whether it was done."""
 
     def marker(self, attempt: str) -> str:
         """The value of FLEET_RUN in every process of this attempt."""
