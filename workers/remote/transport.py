@@ -1,0 +1,142 @@
+"""Git's own transfer between a repository here and one on a host, over a raw channel: only what is missing travels.
+
+`git push` and `git fetch` talk to an open descriptor (git-remote-fd) whose other end is `git receive-pack` or
+`git upload-pack` there. So neither ssh nor a login is git's business, and of the user's repository nothing is touched
+but the references that are named: no remote, no hook, no tag, no configuration, no FETCH_HEAD, no maintenance.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from shlex import quote
+from typing import Any, Protocol
+
+from workers.git import Git, GitError, GitFailed, GitResult
+from workers.remote.away import HostAway
+
+
+class Answer(Protocol):
+    """What the far end answered: values, and the bytes that came with them."""
+
+    @property
+    def values(self) -> Mapping[str, Any]: ...
+
+    @property
+    def blob(self) -> bytes: ...
+
+
+class Far(Protocol):
+    """A host within reach. `name` is what people call it."""
+
+    @property
+    def name(self) -> str: ...
+
+    def call(self, op: str, args: Mapping[str, Any], blob: bytes = b"") -> Answer:
+        """Have the far end carry out `op`. Raises HostAway, and what the operation raises there."""
+
+    def channel(self, command: str) -> AbstractContextManager[socket.socket]:
+        """A duplex of bytes to `sh -c COMMAND` there, which ends as the block is left. Raises HostAway."""
+
+
+class TransferFailed(GitError):
+    """Git could not bring over what was asked of it, although the host was there. The cause is git's own word."""
+
+
+# Not GIT_PROTOCOL=version=2: it takes one round trip more to fetch commits whose ids are known.
+_OURS = (
+    *("-c", "protocol.version=0", "-c", "protocol.fd.allow=always", "-c", "core.hooksPath=/dev/null"),
+    *("-c", "submodule.recurse=false", "-c", "push.pushOption=", "-c", "gc.auto=0"),
+)
+_PUSH = (
+    *("push", "--quiet", "--atomic", "--no-verify", "--no-follow-tags", "--no-signed"),
+    "--recurse-submodules=no",
+)
+_FETCH = (
+    *("fetch", "--quiet", "--atomic", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules"),
+    *("--no-auto-maintenance", "--no-prune", "--update-shallow"),
+)
+# A clone that the user made shallow gives a mirror that is shallow at the same commits. What the host's own
+# configuration says of pushes (no deletions, say) is meant for its people's repositories, not for this one.
+_RECEIVE = (
+    "git -c core.hooksPath=/dev/null -c receive.shallowUpdate=true -c receive.autogc=false"
+    " -c receive.denyNonFastForwards=false -c receive.denyDeletes=false receive-pack"
+)
+_UPLOAD = "git -c uploadpack.allowAnySHA1InWant=true upload-pack"
+_WAY = {"push": "to", "fetch": "from"}
+# What git says, and what then follows from it, when the bytes stop coming or can no longer be sent. Where it says
+# nothing else, the wire was cut; a full disk, here or there, makes it hang up too, but that it tells as well.
+_CUT = re.compile(
+    r"hung up|unexpected disconnect|early EOF|unexpected EOF|Broken pipe|Connection reset|Could not read from remote"
+    r"|bad pack header|(unpack-objects|index-pack) failed|invalid index-pack output|in sideband demultiplexer"
+    r"|pack-objects died|copy thread failed|Copying data between|failed to push some refs|^Please make sure you have|^and the repository exists|^\s*$"
+)
+
+
+def push(git: Git, far: Far, mirror: str, refspecs: Sequence[str]) -> None:
+    """Bring commits of `git`'s repository to the one at `mirror` on the host: `<commit>:<reference there>`, each moved
+    there whatever it held.
+
+    All references are moved or none. Raises HostAway when the wire breaks in the middle (then it may or may not have
+    been done), TransferFailed.
+    """
+    _transfer(git, far, _RECEIVE, mirror, _PUSH, refspecs)
+
+
+def fetch(git: Git, far: Far, mirror: str, refspecs: Sequence[str]) -> None:
+    """Bring commits of the repository at `mirror` on the host here: `<commit>:<reference here>`.
+
+    All references are moved or none. Raises as `push` does.
+    """
+    _transfer(git, far, _UPLOAD, mirror, _FETCH, refspecs)
+
+
+def _transfer(
+    git: Git, far: Far, service: str, mirror: str, words: Sequence[str], refspecs: Sequence[str]
+) -> None:
+    with far.channel(_command(service, mirror)) as wire:
+        ours = Git(git.directory, held_fds=(wire.fileno(),))
+        said = (*_OURS, *words, f"fd::{wire.fileno()}", *(f"+{spec}" for spec in refspecs))
+        result = ours.run(*said, check=False, env=_allowed())
+    if not result.ok:
+        raise _explained(far.name, git.directory, words[0], refspecs, result)
+
+
+def _command(service: str, mirror: str) -> str:
+    """What is run there. Where it cannot begin, git here hears why: else it would look like a cut wire."""
+    needs = (
+        ("command -v git >/dev/null", "there is no git on the PATH there"),
+        (f"[ -e {quote(mirror)}/HEAD ]", f"there is no repository at {mirror}"),
+    )
+    checks = (
+        f"{{ {needed}; }} || {{ printf %s {quote(_refusal(why))}; exit 1; }}; " for needed, why in needs
+    )
+    return f"{''.join(checks)}exec {service} {quote(mirror)}"
+
+
+def _refusal(why: str) -> str:
+    """A packet by which git's protocol lets a server refuse."""
+    word = f"ERR {why}"
+    return f"{len(word.encode()) + 4:04x}{word}"
+
+
+def _allowed() -> dict[str, str]:
+    """A list of protocols in the environment outranks the configuration; a partial clone may still need those on it."""
+    listed = os.environ.get("GIT_ALLOW_PROTOCOL")
+    return {"GIT_ALLOW_PROTOCOL": f"{listed}:fd"} if listed else {}
+
+
+def _explained(
+    host: str, directory: Path, verb: str, refspecs: Sequence[str], result: GitResult
+) -> HostAway | TransferFailed:
+    rest = "\n".join(line for line in result.err.splitlines() if not _CUT.search(line))
+    if not rest:
+        return HostAway(host, "the transfer of commits was cut off")
+    failed = GitFailed((verb, *refspecs), directory, result.code, rest)
+    story = TransferFailed(f"commits could not be brought {_WAY[verb]} host {host}: {failed}")
+    story.__cause__ = failed
+    return story
