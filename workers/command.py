@@ -8,6 +8,7 @@ import re
 import select
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ LOG_BYTES_MAX = 32_000_000
 _TICK_S = 0.02
 _GRACE_S = 3.0
 _DRAIN_S = 0.5
+_groups: set[int] = set()
+"""Process groups of the commands that run now; none is reaped before it is taken out, so no number is another's."""
+_groups_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -53,16 +57,7 @@ def run_shell(
     """
     started = time.monotonic()
     try:
-        process = subprocess.Popen(
-            ["sh", "-c", command],
-            cwd=cwd,
-            env={**_inherited(), **env},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            pass_fds=held_fds,
-        )
+        process = _start(command, cwd, {**_inherited(), **env}, held_fds)
     except OSError as error:
         return Ended(None, f"could not start: {error}", time.monotonic() - started)
     assert process.stdout is not None
@@ -77,9 +72,36 @@ def run_shell(
         _signal_group(process.pid, signal.SIGKILL)
         raise
     finally:
-        process.wait()
+        with _groups_lock:
+            _groups.discard(process.pid)
+            process.wait()
         process.stdout.close()
     return Ended(process.returncode, output.tail(), time.monotonic() - started, timed_out)
+
+
+def end_all() -> None:
+    """Kill what every `run_shell` of this process runs, and let none begin: the process is about to end."""
+    _groups_lock.acquire()
+    for group in _groups:
+        _signal_group(group, signal.SIGKILL)
+
+
+def _start(
+    command: str, cwd: Path, env: Mapping[str, str], held_fds: tuple[int, ...]
+) -> subprocess.Popen[bytes]:
+    with _groups_lock:
+        process = subprocess.Popen(
+            ["sh", "-c", command],
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=held_fds,
+        )
+        _groups.add(process.pid)
+    return process
 
 
 def _inherited() -> dict[str, str]:

@@ -58,7 +58,7 @@ def parse_lines(chunk: bytes) -> tuple[Record, ...]:
     return tuple(parse(line) for line in chunk[:-1].split(b"\n"))
 
 
-class _Followed:
+class Followed:
     """One spool being followed. `scanned` is up to where a torn last line is known to have no newline."""
 
     __slots__ = ("fd", "offset", "path", "scanned")
@@ -113,6 +113,18 @@ class _Followed:
         self.scanned = max(self.scanned, self.offset)
         return chunk[:end]
 
+    def take_raw(self, bytes_max: int) -> bytes:
+        """Whatever bytes there are from the offset on, but none before the first line is whole: a supervisor that dies
+        in the middle of that has run nothing, and the next one begins the file anew."""
+        size = self.size()
+        chunk = (
+            os.pread(self.fd, min(size - self.offset, bytes_max), self.offset) if size > self.offset else b""
+        )
+        if self.offset == 0 and b"\n" not in chunk:
+            return b""
+        self.offset += len(chunk)
+        return chunk
+
     def _long_line(self, size: int, scanned: int) -> bytes:
         """The first line, however long, once its newline is there. What was scanned is not scanned again."""
         position = max(self.scanned, scanned)
@@ -137,7 +149,7 @@ class Follower:
     def __init__(self, runs: Path, attempt_bytes_max: int = ATTEMPT_BYTES_MAX) -> None:
         self._runs = runs
         self._attempt_bytes_max = attempt_bytes_max
-        self._followed: dict[str, _Followed] = {}
+        self._followed: dict[str, Followed] = {}
 
     def __enter__(self) -> Follower:
         return self
@@ -150,7 +162,7 @@ class Follower:
     def watch(self, attempt: str, offset: int = 0) -> None:
         """Follow from this byte on; the spool need not exist yet. Watching again starts anew."""
         self.forget(attempt)
-        self._followed[attempt] = _Followed(str(self._runs / attempt / "spool"), offset)
+        self._followed[attempt] = Followed(str(self._runs / attempt / "spool"), offset)
 
     def forget(self, attempt: str) -> None:
         followed = self._followed.pop(attempt, None)

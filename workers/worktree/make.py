@@ -35,7 +35,7 @@ class SetupFailed(GitError):
     """A setup command of the repository did not succeed. `tail` is the end of what it said."""
 
     def __init__(self, command: str, code: int | None, tail: str, timed_out: bool) -> None:
-        self.command, self.code, self.tail = command, code, tail
+        self.command, self.code, self.tail, self.timed_out = command, code, tail, timed_out
         how = "ran out of time" if timed_out else f"failed with code {code}"
         super().__init__(f"setup command {command!r} of .fleet.toml {how}; the end of its output:\n{tail}")
 

@@ -1,0 +1,99 @@
+"""The far end as one file: a zip archive that any Python from 3.9 on runs with `-I -S`.
+
+The same modules give the same bytes, so a host that has the file of this digest need not be sent it again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import pkgutil
+import zipfile
+from dataclasses import dataclass
+from functools import cache
+
+TRAVELLING = (
+    "workers/__init__.py",
+    "workers/command.py",
+    "workers/git.py",
+    "workers/host.py",
+    "workers/orders.py",
+    "workers/processes.py",
+    "workers/spool.py",
+    "workers/supervisor.py",
+    "workers/verify.py",
+    "workers/remote/__init__.py",
+    "workers/remote/directory.py",
+    "workers/remote/errors.py",
+    "workers/remote/far.py",
+    "workers/remote/frames.py",
+    "workers/remote/probe.py",
+    "workers/remote/watching.py",
+    "workers/remote/ops/__init__.py",
+    "workers/remote/ops/runs.py",
+    "workers/worktree/__init__.py",
+    "workers/worktree/branch.py",
+    "workers/worktree/checkouts.py",
+    "workers/worktree/commit.py",
+    "workers/worktree/entry.py",
+    "workers/worktree/lock.py",
+    "workers/worktree/make.py",
+    "workers/worktree/preserve.py",
+    "workers/worktree/ready.py",
+    "workers/worktree/remove.py",
+    "workers/worktree/repository.py",
+    "workers/worktree/restore.py",
+    "workers/worktree/seed.py",
+    "workers/worktree/submodules.py",
+    "workers/worktree/wanted.py",
+)
+"""Standard library only, and nothing newer than Python 3.9: pyproject.toml and tests/workers/remote hold them to it."""
+
+_MAIN = b"""\
+import sys
+
+if sys.version_info < (3, 9):
+    nonce = sys.argv[sys.argv.index("--nonce") + 1] if "--nonce" in sys.argv else "-"
+    story = "its Python is %d.%d, and Fleet needs 3.9 or newer there: install one" % sys.version_info[:2]
+    print('FLEET-FAR %s {"refused": "%s"}' % (nonce, story))
+    sys.exit(3)
+
+from workers.remote.far import main
+
+main()
+"""
+_LONG_AGO = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """The archive's bytes, and their SHA-256 in hexadecimal."""
+
+    content: bytes
+    digest: str
+
+    @property
+    def name(self) -> str:
+        return f"far-{self.digest[:16]}.pyz"
+
+
+@cache
+def bundle() -> Bundle:
+    """Pack the far end as this installation has it."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        _add(archive, "__main__.py", _MAIN)
+        for path in TRAVELLING:
+            source = pkgutil.get_data("workers", path.partition("/")[2])
+            assert source is not None
+            _add(archive, path, source)
+    content = packed.getvalue()
+    return Bundle(content, hashlib.sha256(content).hexdigest())
+
+
+def _add(archive: zipfile.ZipFile, path: str, source: bytes) -> None:
+    """Without the time and the mode of the file here: they would change the digest."""
+    entry = zipfile.ZipInfo(path, _LONG_AGO)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.external_attr = 0o600 << 16
+    archive.writestr(entry, source)

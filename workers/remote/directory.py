@@ -1,0 +1,97 @@
+"""The directory on a host in which one home has its runs, mirrors and worktrees. Travels."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@+-]*")
+
+
+class Refused(Exception):
+    """The directory can't be had; the message is for a person who just named this host."""
+
+
+@dataclass(frozen=True)
+class Directory:
+    """`root` is absolute. Whatever name comes from home is checked before it becomes part of a path."""
+
+    root: Path
+
+    @property
+    def runs(self) -> Path:
+        return self.root / "runs"
+
+    def mirror(self, name: str) -> Path:
+        return self.root / "mirrors" / f"{_name(name)}.git"
+
+    @property
+    def worktrees(self) -> Path:
+        return self.root / "worktrees"
+
+    def worktree(self, path: str) -> Path:
+        """A worktree's absolute path, `worktrees/<repository>/<task>`. Raises ValueError for any other."""
+        asked = Path(path)
+        if asked.parent.parent != self.worktrees or asked.name.startswith("."):
+            raise ValueError(
+                f"{path} is no place for a worktree: they lie in {self.worktrees}/REPOSITORY/TASK"
+            )
+        return asked
+
+    def account(self, name: str) -> Path:
+        return self.root / "accounts" / _name(name)
+
+    def check_log(self, name: str) -> Path:
+        return self.root / "checks" / _name(name)
+
+
+def claim(directory: Path, home_id: str, host: str) -> Directory:
+    """Make the directory this home's, under this host's name; two names of one machine must not share worktrees.
+
+    Raises Refused.
+    """
+    root = directory.expanduser().absolute()
+    note = root / "host.json"
+    claimed = {"home": home_id, "host": host}
+    try:
+        if not note.exists():
+            _write_once(note, json.dumps(claimed))
+        found = json.loads(note.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as failed:
+        raise Refused(
+            f"the directory {root} cannot be used there: {failed}. Name another one with --dir"
+        ) from failed
+    if found != claimed:
+        raise Refused(_whose(root, found, home_id))
+    return Directory(root)
+
+
+def _write_once(note: Path, text: str) -> None:
+    note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    note.parent.chmod(0o700)
+    draft = note.with_name(f".{note.name}.{uuid.uuid4().hex}")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        if not note.exists():
+            draft.rename(note)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _whose(root: Path, found: object, home_id: str) -> str:
+    name = found.get("host") if isinstance(found, dict) else None
+    if isinstance(found, dict) and found.get("home") == home_id:
+        return (
+            f"its directory {root} is already in use under the name {name!r}: this is the same machine. Remove one of "
+            "the two hosts, or give this one a directory of its own with --dir"
+        )
+    return f"its directory {root} belongs to another fleet's home (as host {name!r}): name another one with --dir"
+
+
+def _name(name: str) -> str:
+    if not NAME.fullmatch(name):
+        raise ValueError(f"{name!r} cannot be the name of a directory")
+    return name

@@ -1,0 +1,193 @@
+"""The far end: does on a host what home asks, over the standard input and output of one ssh channel. Travels.
+
+    python3 -I -S far-….pyz --dir DIR --home HOME_ID --host NAME --nonce NONCE [--client PATH]
+
+First it says `FLEET-FAR <nonce> <facts>` in a line, or `FLEET-FAR <nonce> {"refused": story}` and ends with 3. Then
+frames go both ways (see `frames`): requests in, answers and pushes out, answers in any order. It ends when its input
+ends or has been silent too long; the commands it runs then (setups, verifications) end with it, workers do not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import os
+import select
+import signal
+import sys
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, NoReturn
+
+from workers import command
+from workers.host import LocalHost
+from workers.remote import probe
+from workers.remote.directory import Refused, claim
+from workers.remote.errors import to_header
+from workers.remote.frames import BadFrame, Frame, Unpacker, pack
+from workers.remote.ops import Answer, Args, Here, Op, runs
+from workers.remote.watching import Watching
+
+SILENCE_S = 120.0
+REFUSED = 3
+_QUICK_AT_ONCE = 16
+_LONG_AT_ONCE = 64
+_READ_BYTES = 1 << 20
+OPS: dict[str, Op] = {**runs.OPS}
+LONG = frozenset({"prepare", "verify", "commit", "remove", "sweep", "sweep_marker"})
+"""May take minutes or hours: they have threads of their own, so that the others never wait for one of these."""
+_ORDERLY = frozenset({"ping", "watch", "forget", "took"})
+
+
+class Outgoing:
+    """Where frames go, whole and one after another. Home that does not listen any more ends this process."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._lock = threading.Lock()
+
+    def send(self, data: bytes) -> None:
+        rest = memoryview(data)
+        with self._lock:
+            while rest:
+                try:
+                    rest = rest[os.write(self._fd, rest) :]
+                except OSError:
+                    leave()
+
+
+class FarEnd:
+    """Answers requests until there are no more."""
+
+    def __init__(self, here: Here, outgoing: Outgoing, about: probe.Probe) -> None:
+        self._here, self._outgoing, self._about = here, outgoing, about
+        self._watching = Watching(here.host.run_dir, outgoing.send)
+        self._quick = ThreadPoolExecutor(_QUICK_AT_ONCE, "quick")
+        self._long = ThreadPoolExecutor(_LONG_AT_ONCE, "long")
+        self._orderly = ThreadPoolExecutor(1, "orderly")
+        self._own: dict[str, Op] = {
+            "ping": self._ping,
+            "probe": self._probe,
+            "watch": self._watch,
+            "forget": self._forget,
+            "took": self._took,
+        }
+
+    def serve(self, incoming: int, silence_s: float) -> None:
+        """Returns when the input ends or nothing came for so long. Raises BadFrame."""
+        self._watching.start()
+        unpacker = Unpacker()
+        poll = select.poll()
+        poll.register(incoming, select.POLLIN)
+        while poll.poll(silence_s * 1000):
+            data = os.read(incoming, _READ_BYTES)
+            if not data:
+                return
+            for frame in unpacker.feed(data):
+                self._take(frame)
+
+    def _take(self, frame: Frame) -> None:
+        name = str(frame.header.get("op"))
+        perform = self._own.get(name) or OPS.get(name) or partial(_unknown, name)
+        args = frame.header.get("args", {})
+        done = self._threads_for(name).submit(perform, self._here, args, frame.blob)
+        done.add_done_callback(partial(self._answer, frame.header.get("id")))
+
+    def _threads_for(self, name: str) -> ThreadPoolExecutor:
+        """What is about following is done in the order it was asked: `watch` and `forget` must not overtake."""
+        if name in _ORDERLY:
+            return self._orderly
+        return self._long if name in LONG else self._quick
+
+    def _answer(self, request: int | None, done: Future[Answer]) -> None:
+        if not request:
+            return
+        error = done.exception()
+        if error is not None:
+            self._outgoing.send(pack({"id": request, "error": to_header(error)}))
+        else:
+            values, blob = done.result()
+            self._outgoing.send(pack({"id": request, "ok": values}, blob))
+
+    def _ping(self, _: Here, __: Args, ___: bytes) -> Answer:
+        return Answer({"now_ns": time.time_ns()})
+
+    def _probe(self, _: Here, args: Args, __: bytes) -> Answer:
+        """{env: names, one that ends in `*` for all that begin so} → the facts, and in `env` the values."""
+        return Answer({**self._about.facts(), "env": probe.environment(args.get("env", ()))})
+
+    def _watch(self, _: Here, args: Args, __: bytes) -> Answer:
+        """{attempts: {attempt: offset}} → {}"""
+        self._watching.watch(args["attempts"])
+        return Answer({})
+
+    def _forget(self, _: Here, args: Args, __: bytes) -> Answer:
+        """{attempts: [attempt]} → {}"""
+        self._watching.forget(args["attempts"])
+        return Answer({})
+
+    def _took(self, _: Here, args: Args, __: bytes) -> Answer:
+        """{bytes} → {}"""
+        self._watching.took(args["bytes"])
+        return Answer({})
+
+
+def _unknown(name: str, _: Here, __: Args, ___: bytes) -> Answer:
+    raise ValueError(f"the far end knows no operation {name!r}")
+
+
+def leave() -> NoReturn:
+    """End at once, and with us the commands that we run. What was half done is found and done again by the next."""
+    command.end_all()
+    os._exit(0)
+
+
+def main() -> None:
+    asked = _asked()
+    incoming, outgoing = _own_channel()
+    greeting = f"FLEET-FAR {asked.nonce} "
+    try:
+        directory = claim(Path(asked.dir), asked.home, asked.host)
+    except Refused as refused:
+        _say(outgoing, greeting, {"refused": str(refused)})
+        sys.exit(REFUSED)
+    about = probe.Probe(directory, asked.client)
+    _say(outgoing, greeting, about.facts())
+    here = Here(directory, LocalHost(directory.runs, asked.home))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit())
+    try:
+        FarEnd(here, Outgoing(outgoing), about).serve(incoming, asked.silence_s)
+    except BadFrame as broken:
+        sys.stderr.write(f"the far end no longer understands home: {broken}\n")
+    finally:
+        leave()
+
+
+def _asked() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="far")
+    for name in ("--dir", "--home", "--host", "--nonce"):
+        parser.add_argument(name, required=True)
+    parser.add_argument("--client")
+    parser.add_argument("--silence-s", type=float, default=SILENCE_S)
+    return parser.parse_args()
+
+
+def _own_channel() -> tuple[int, int]:
+    """The two ends of the channel, out of reach of whatever prints in here or in a child."""
+    incoming, outgoing = (fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in (0, 1))
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return incoming, outgoing
+
+
+def _say(fd: int, greeting: str, facts: dict[str, Any]) -> None:
+    rest = memoryview(f"{greeting}{json.dumps(facts)}\n".encode())
+    while rest:
+        rest = rest[os.write(fd, rest) :]

@@ -1,0 +1,30 @@
+"""What home may ask of a host, a module a subject. Each operation can be repeated. Travels.
+
+An operation takes its arguments (JSON) and the bytes that came with them, and gives values (JSON) and bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from workers.host import LocalHost
+from workers.remote.directory import Directory
+
+
+class Answer(NamedTuple):
+    values: dict[str, Any]
+    blob: bytes = b""
+
+
+@dataclass(frozen=True)
+class Here:
+    """This host: the directory that home has on it, and the runs in there."""
+
+    directory: Directory
+    host: LocalHost
+
+
+Args = Mapping[str, Any]
+Op = Callable[[Here, Args, bytes], Answer]

@@ -1,0 +1,91 @@
+"""Runs and their supervisors, as `LocalHost` has them. Travels."""
+
+from __future__ import annotations
+
+from workers import processes
+from workers.host import NAME
+from workers.remote.ops import Answer, Args, Here, Op
+
+
+def launch(here: Here, args: Args, blob: bytes) -> Answer:
+    """{attempt, spec: text, has_secret} and the secret → {}. Raises LaunchFailed."""
+    here.host.launch_text(args["attempt"], args["spec"], blob if args["has_secret"] else None)
+    return Answer({})
+
+
+def order(here: Here, args: Args, _: bytes) -> Answer:
+    """{attempt, order_id, text} → {found}: whether there is such a run."""
+    try:
+        here.host.order_text(args["attempt"], args["order_id"], args["text"])
+    except FileNotFoundError:
+        if here.host.run_dir(args["attempt"]).exists():
+            raise
+        return Answer({"found": False})
+    return Answer({"found": True})
+
+
+def alive(here: Here, args: Args, _: bytes) -> Answer:
+    """{attempts} → {alive: [attempt], sizes: {attempt: bytes}}: the spools of the others, which grow no more."""
+    living = [attempt for attempt in args["attempts"] if here.host.alive(attempt)]
+    dead = [attempt for attempt in args["attempts"] if attempt not in living]
+    return Answer({"alive": living, "sizes": {attempt: _spool_size(here, attempt) for attempt in dead}})
+
+
+def _spool_size(here: Here, attempt: str) -> int:
+    try:
+        return (here.host.run_dir(attempt) / "spool").stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def started(here: Here, args: Args, _: bytes) -> Answer:
+    """{attempt} → {started}: whether a supervisor has recorded anything."""
+    return Answer({"started": here.host.has_started(args["attempt"])})
+
+
+def spec(here: Here, args: Args, _: bytes) -> Answer:
+    """{attempt} → {spec: the text of its spec.json, or null}."""
+    try:
+        text = (here.host.run_dir(args["attempt"]) / "spec.json").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Answer({"spec": None})
+    return Answer({"spec": text})
+
+
+def sweep(here: Here, args: Args, _: bytes) -> Answer:
+    """{attempt} → {pids} that were ended. Raises RunHeld, ProcessesRemain."""
+    return Answer({"pids": list(here.host.sweep(args["attempt"]))})
+
+
+def sweep_marker(_: Here, args: Args, __: bytes) -> Answer:
+    """{marker} → {pids} that were ended, of whatever carries this FLEET_RUN. Raises ProcessesRemain."""
+    return Answer({"pids": list(processes.sweep(args["marker"], spool_path=None))})
+
+
+def runs(here: Here, _: Args, __: bytes) -> Answer:
+    """{} → {attempts}: all that have ever run here and have not been cleared away."""
+    return Answer({"attempts": _attempts(here)})
+
+
+def living(here: Here, _: Args, __: bytes) -> Answer:
+    """{} → {attempts} that have a supervisor."""
+    return Answer({"attempts": [attempt for attempt in _attempts(here) if here.host.alive(attempt)]})
+
+
+def _attempts(here: Here) -> list[str]:
+    folder = here.directory.runs
+    found = folder.iterdir() if folder.exists() else ()
+    return sorted(run.name for run in found if NAME.fullmatch(run.name) and run.is_dir())
+
+
+OPS: dict[str, Op] = {
+    "launch": launch,
+    "order": order,
+    "alive": alive,
+    "started": started,
+    "spec": spec,
+    "sweep": sweep,
+    "sweep_marker": sweep_marker,
+    "runs": runs,
+    "living": living,
+}

@@ -1,0 +1,229 @@
+"""What a host is like: what it runs, what it has room for, what would trouble a worker there. Travels.
+
+What does not change while the far end lives is found out once; the rest is quick enough to be asked every few seconds.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import getpass
+import os
+import platform
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from workers.remote.directory import Directory
+
+CLIENT_PATIENCE_S = 10.0
+_CLIENTS = (
+    "~/.local/bin",
+    "~/.claude/local",
+    "/usr/local/bin",
+    "~/.npm-global/bin",
+    "~/.bun/bin",
+    "/opt/homebrew/bin",
+)
+_NODES = ("~/.nvm/versions/node/*/bin", "~/.local/share/fnm/node-versions/*/installation/bin", "~/.volta/bin")
+_VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
+_FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
+_OF_A_NETWORK = re.compile(
+    r"(fuse\.)?(nfs\d?|cifs|smb\d?|smbfs|sshfs|9p|afs|ceph|glusterfs|lustre|beegfs|gpfs|s3fs|davfs2?|ncpfs|virtiofs)"
+)
+_LOGIND = ("/usr/lib/systemd", "/run/systemd", "/etc/systemd")
+
+
+class Probe:
+    """Looks at this host on behalf of `directory`. `client` is the path that was named for it, if any."""
+
+    def __init__(self, directory: Directory, client: str | None) -> None:
+        self._root = directory.root
+        self._lasting = _lasting(self._root, client)
+
+    def facts(self) -> dict[str, Any]:
+        """All of it, as of now. Sizes are bytes, names end in their units, null is not known."""
+        return {**self._lasting, **_moving(self._root)}
+
+
+def environment(names: Iterable[str]) -> dict[str, str]:
+    """The variables of that name that are set here; a name that ends in `*` means all that begin so."""
+    asked = tuple(names)
+    begins = tuple(name[:-1] for name in asked if name.endswith("*"))
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in asked or (begins and name.startswith(begins))
+    }
+
+
+def _lasting(root: Path, client: str | None) -> dict[str, Any]:
+    with ThreadPoolExecutor(3) as at_once:
+        git = at_once.submit(_version_of, ["git", "--version"])
+        lfs = at_once.submit(_version_of, ["git", "lfs", "version"])
+        found = at_once.submit(_client, client)
+    system, kind = os.uname(), _file_system(root)
+    return {
+        "dir": str(root),
+        "python": platform.python_version(),
+        "git": git.result(),
+        "git_lfs": lfs.result(),
+        **found.result(),
+        "home": str(Path.home()),
+        "user": _user(),
+        "shell": os.environ.get("SHELL"),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        "file_system": kind,
+        "network_file_system": kind is not None and bool(_OF_A_NETWORK.fullmatch(kind)),
+        "boot_id": _text(Path("/proc/sys/kernel/random/boot_id")),
+        "kernel": f"{system.sysname} {system.release} {system.machine}",
+        "kills_at_logout": _kills_at_logout(_user()),
+    }
+
+
+def _moving(root: Path) -> dict[str, Any]:
+    memory, disk = _memory(), os.statvfs(root)
+    return {
+        "memory_total_bytes": memory.get("MemTotal"),
+        "memory_free_bytes": memory.get("MemAvailable"),
+        "load1": os.getloadavg()[0],
+        "disk_free_bytes": disk.f_bavail * disk.f_frsize,
+        **_written(root),
+        "now_ns": time.time_ns(),
+    }
+
+
+def _written(root: Path) -> dict[str, Any]:
+    """How long one small write takes that is locked and brought to the disk, or why it can't be made."""
+    began, file = time.monotonic(), root / f".probe-{os.getpid()}"
+    try:
+        fd = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            os.write(fd, b"probe\n" * 100)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+            file.unlink()
+    except OSError as failed:
+        return {"write_ms": None, "unwritable": f"{root} cannot be written: {failed.strerror}"}
+    return {"write_ms": round((time.monotonic() - began) * 1000, 3), "unwritable": None}
+
+
+def _memory() -> dict[str, int]:
+    lines = (_text(Path("/proc/meminfo")) or "").splitlines()
+    return {line.partition(":")[0]: int(line.split()[1]) * 1024 for line in lines if line.endswith(" kB")}
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user without a name, as in some containers
+        return str(os.getuid())
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return None
+
+
+def _version_of(command: list[str]) -> str | None:
+    said, _ = _say(command, os.environ)
+    found = _VERSION.search(said or "")
+    return found.group() if found else None
+
+
+def _say(command: list[str], env: Mapping[str, str]) -> tuple[str | None, str]:
+    """What the command printed, and why it printed nothing that counts."""
+    try:
+        ended = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=env,
+            timeout=CLIENT_PATIENCE_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return None, f"did not answer within {CLIENT_PATIENCE_S:g} s"
+    except OSError as failed:
+        return None, f"cannot be started: {failed.strerror}"
+    if ended.returncode:
+        last = ended.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2][:200]
+        return None, f"ended with {ended.returncode}: {last or 'it said nothing'}"
+    return ended.stdout.decode("utf-8", "replace"), ""
+
+
+def _client(named: str | None) -> dict[str, Any]:
+    """`client`: {path, version, flags}, or null and in `client_trouble` why; `path`, the PATH that also leads to it."""
+    path = os.environ.get("PATH", os.defpath)
+    binary = named or shutil.which("claude", path=path) or _elsewhere()
+    if binary is None:
+        where = "on the PATH or where its installers put it"
+        return {"client": None, "client_trouble": f"there is no `claude` {where}", "path": path}
+    binary = str(Path(binary).expanduser().absolute())
+    folder = str(Path(binary).parent)
+    if folder not in path.split(":"):
+        path = f"{path}:{folder}"
+    env = {"PATH": path, "DISABLE_AUTOUPDATER": "1", "HOME": "/nonexistent"}
+    with ThreadPoolExecutor(2) as at_once:
+        answers = [at_once.submit(_say, [binary, word], env) for word in ("--version", "--help")]
+    (version, why), (usage, why_too) = (answer.result() for answer in answers)
+    found = _VERSION.search(version or "")
+    if found is None or usage is None:
+        why = why or why_too or "does not print a version"
+        return {"client": None, "client_trouble": f"{binary} {why}", "path": path}
+    client = {"path": binary, "version": found.group(), "flags": sorted(set(_FLAG.findall(usage)))}
+    return {"client": client, "client_trouble": None, "path": path}
+
+
+def _elsewhere() -> str | None:
+    """A client where its installers put it, for a PATH that a login shell's profile would have completed."""
+    nodes = [found for pattern in _NODES for found in sorted(_glob(pattern), reverse=True)]
+    places = [*(Path(place).expanduser() for place in _CLIENTS), *nodes]
+    found = (place / "claude" for place in places if os.access(place / "claude", os.X_OK))
+    return str(next(found, "")) or None
+
+
+def _glob(pattern: str) -> list[Path]:
+    place = Path(pattern).expanduser()
+    return list(Path(place.anchor).glob(str(place.relative_to(place.anchor))))
+
+
+def _file_system(root: Path) -> str | None:
+    """The type of the file system that has `root`; null where the system does not tell."""
+    best, kind = -1, None
+    for line in (_text(Path("/proc/self/mounts")) or "").splitlines():
+        _, point, kind_there, *_ = line.split(" ")
+        place = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), point)
+        # The last of several mounts on one place is the one that shows.
+        if len(place) >= best and Path(place) in (root, *root.parents):
+            best, kind = len(place), kind_there
+    return kind
+
+
+def _kills_at_logout(user: str) -> bool:
+    """Whether systemd ends this user's processes, supervisors too, when the last connection is closed."""
+    if _text(Path("/proc/1/comm")) != "systemd" or Path("/var/lib/systemd/linger", user).exists():
+        return False
+    said: dict[str, str] = {}
+    for file in _logind_files():
+        for line in (_text(file) or "").splitlines():
+            key, equals, value = line.partition("=")
+            if equals:
+                said[key.strip()] = value.strip()
+    spared = said.get("KillExcludeUsers", "root").split()
+    return said.get("KillUserProcesses", "no").lower() in ("yes", "true", "1", "on") and user not in spared
+
+
+def _logind_files() -> list[Path]:
+    """The main file, of which the last place's counts, and then the fragments by name."""
+    main = [Path(place, "logind.conf") for place in _LOGIND]
+    fragments = [file for place in _LOGIND for file in Path(place, "logind.conf.d").glob("*.conf")]
+    return [*main, *sorted(fragments, key=lambda file: file.name)]
