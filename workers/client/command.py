@@ -31,7 +31,11 @@ class BadLaunch(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """How to start a client. `cwd` is where the process is to be started: the client has no flag for it."""
+    """How to start a client. `cwd` is where the process is to be started: the client has no flag for it.
+
+    `moved`: the session has been in another directory, or on another account or host. The system prompt that was
+    recorded there names places of that time, so it is made anew; with every resume, for the record stays as it is.
+    """
 
     session_id: str
     resume: bool
@@ -41,6 +45,7 @@ class Launch:
     permission_mode: PermissionMode = "acceptEdits"
     max_turns: int | None = None
     max_budget_usd: float | None = None
+    moved: bool = False
 
     def __post_init__(self) -> None:
         _check_session(self.session_id)
@@ -63,6 +68,8 @@ def command(client: Path, launch: Launch, known_flags: Set[str]) -> list[str]:
         argv.append("--replay-user-messages")
     if "--permission-prompts" in known_flags:
         argv += ["--permission-prompts", "none"]
+    if launch.moved and "--system-prompt-snapshot" in known_flags:
+        argv += ["--system-prompt-snapshot", "off"]
     if launch.max_turns is not None:
         argv += ["--max-turns", str(launch.max_turns)]
     if launch.max_budget_usd is not None:

@@ -38,6 +38,32 @@ class Missing:
     reason: str
 
 
+_SLUG_UNITS = 200
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+def slug(cwd: str) -> str:
+    """The name of the directory in which a client that runs in `cwd`, an absolute path without links, keeps its
+    sessions."""
+    coded = cwd.encode("utf-16-be", "surrogatepass")
+    units = [chr(high << 8 | low) for high, low in zip(coded[::2], coded[1::2], strict=True)]
+    plain = "".join(unit if unit.isascii() and unit.isalnum() else "-" for unit in units)
+    return plain if len(units) <= _SLUG_UNITS else f"{plain[:_SLUG_UNITS]}-{_hashed(units)}"
+
+
+def _hashed(units: list[str]) -> str:
+    """A hash as Java has it of strings, without its sign, in base 36."""
+    number = 0
+    for unit in units:
+        number = (31 * number + ord(unit)) % 2**32
+    number = min(number, 2**32 - number)
+    digits = ""
+    while number or not digits:
+        number, digit = divmod(number, len(_DIGITS))
+        digits = _DIGITS[digit] + digits
+    return digits
+
+
 def find_transcript(config_dir: Path, session_id: str) -> Path | None:
     """The session's transcript below this account's directory, the latest if it ran in several places.
 

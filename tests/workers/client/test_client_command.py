@@ -29,6 +29,15 @@ def test_flags_that_a_client_does_not_have_are_left_out() -> None:
     assert set(command(Path("/c"), launch(), ALL)) > ALL
 
 
+def test_the_prompt_of_a_session_that_moved_is_made_anew() -> None:
+    """A recorded system prompt names places that are not there; an older client records none."""
+    known = ALL | {"--system-prompt-snapshot"}
+    argv = command(Path("/c"), launch(resume=True, moved=True), known)
+    assert argv[argv.index("--system-prompt-snapshot") + 1] == "off"
+    assert "--system-prompt-snapshot" not in command(Path("/c"), launch(resume=True), known)
+    assert "--system-prompt-snapshot" not in command(Path("/c"), launch(resume=True, moved=True), ALL)
+
+
 def test_limits_are_passed_as_the_client_reads_them() -> None:
     """Turns are whole, and a small budget is not written as 1e-05."""
     argv = command(Path("/c"), launch(max_turns=3, max_budget_usd=0.00001), ALL)

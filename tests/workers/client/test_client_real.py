@@ -17,7 +17,7 @@ from workers.client import say
 from workers.client.command import Launch
 from workers.client.lines import ControlReply, Init, Result, ToolResults
 from workers.client.locate import flags, locate, version
-from workers.client.session import Carried, Missing, carry, find_transcript
+from workers.client.session import Carried, Missing, carry, find_transcript, slug
 from workers.client.verdict import Kind, judge
 
 pytestmark = pytest.mark.client
@@ -169,6 +169,19 @@ def test_a_tool_rule_reaches_the_client_whole(start: Start) -> None:
     result = next(line for line in client.lines if isinstance(line, Result))
     assert sorted(one.is_error for one in tools) == [False, True]
     assert result.permission_denials == ("Bash",)
+
+
+@pytest.mark.parametrize("name", ["a b.c_d-é 🚀+1", "x" * 100 + "/" + "y" * 120])
+def test_a_session_lies_where_its_directory_says(start: Start, tmp_path: Path, name: str) -> None:
+    """A session is laid down where the client of another directory would have put it, long paths too."""
+    cwd = tmp_path.resolve() / name
+    cwd.mkdir(parents=True)
+    client = start(cwd=cwd)
+    client.say("[[double:short]] Hello.")
+    client.rest()
+    path = find_transcript(tmp_path / "a", SESSION)
+    assert path is not None
+    assert path.parent.name == slug(str(cwd))
 
 
 def test_what_is_carried_is_all_the_client_wrote(start: Start, tmp_path: Path) -> None:
