@@ -60,6 +60,10 @@ class Draft:
         return self._map("worktrees")
 
     @property
+    def hosts(self) -> Mapping[str, Host]:
+        return self._map("hosts")
+
+    @property
     def rates(self) -> Mapping[str, Rate]:
         return self._map("rates")
 
@@ -158,6 +162,9 @@ class Draft:
         self._changed[name] = {k: v for k, v in self._map(name).items() if k != key}
 
     def put_host(self, host: Host) -> Host:
+        before = self.hosts.get(host.name)
+        if before is not None:
+            check_transition("host", host.name, before.state, host.state, self.cause)
         return self._write("hosts", host.name, host)
 
     def put_worktree(self, worktree: Worktree) -> Worktree:
@@ -181,6 +188,7 @@ class Draft:
         task: str | None = None,
         attempt: Attempt | None = None,
         account: str | None = None,
+        host: str | None = None,
     ) -> None:
         """A line for the log and the history of the task."""
         self.decisions.append(
@@ -192,7 +200,7 @@ class Draft:
                 task=attempt.task if attempt else task,
                 attempt=attempt.id if attempt else None,
                 account=attempt.account if attempt else account,
-                host=attempt.host if attempt else None,
+                host=attempt.host if attempt else host,
             )
         )
 

@@ -19,6 +19,9 @@ def work_checked(draft: Draft, event: WorkChecked) -> None:
     task = draft.tasks.get(event.task)
     if task is None or task.attempt != event.attempt or task.state != "checking":
         return
+    if event.commit is not None:
+        # All of it is in the branch now: what was kept of it before would only bring back older work.
+        draft.put_worktree(replace(draft.worktrees[task.id], checkpoint=None, checkpoint_ms=draft.now_ms))
     if not event.ok:
         _give_back(draft, task, check_failed(event.id, event.output), "verification failed")
     elif task.words:

@@ -24,6 +24,9 @@ PRIORITY_MAX = 100
 Kind = Literal["subscription", "api-key", "local"]
 Land = Literal["branch", "merge"]
 
+HERE = "local"
+"""The name of the machine that the coordinator runs on."""
+
 
 @dataclass(frozen=True, slots=True)
 class Word:
@@ -355,7 +358,7 @@ class Worktree:
     state: WorktreeState = "making"
     path: str | None = None
     preserved: str | None = None
-    host: str = "local"
+    host: str = HERE
     moves_from: str | None = None
     checkpoint: str | None = None
     checkpoint_ms: int | None = None
@@ -365,6 +368,12 @@ class Worktree:
     def lies_on(self) -> str | None:
         """The host that has the task's work, None when it is all at home."""
         return self.moves_from or (self.host if self.state != "removed" else None)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The hosts that have something of it: two of them while it moves."""
+        there = () if self.state == "removed" else (self.host,)
+        return there if self.moves_from is None else (self.moves_from, *there)
 
 
 @dataclass(frozen=True, slots=True)

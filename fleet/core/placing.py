@@ -10,8 +10,9 @@ from fleet.core.decisions import StartWorker
 from fleet.core.dispatch import Placement, Quote, Refusal
 from fleet.core.dispatch.price import fresh
 from fleet.core.draft import Draft
-from fleet.core.model import NEVER_MS, Account, Attempt, Fleet, Task, Worktree, bucket_key
+from fleet.core.model import NEVER_MS, Account, Attempt, Fleet, Task, bucket_key
 from fleet.core.wording import fresh_session_id
+from fleet.core.worktrees import claim_worktree
 
 REFUSALS_TOLD = 8
 """Of what was refused when a task was placed, so that many accounts fill no journal."""
@@ -39,18 +40,27 @@ def _place(draft: Draft, placement: Placement) -> None:
             task, state="running", attempt=attempt.id, attempts=attempt.number, reason="", not_before_ms=0
         )
     )
-    _claim_worktree(draft, task)
+    claim_worktree(draft, task, attempt.host)
     draft.decide(StartWorker, attempt=attempt.id)
     how = f"starts on {attempt.account}"
     if attempt.resumes:
         how = f"goes on on {attempt.account}"
     if attempt.carry_from:
         how = f"moves from {attempt.carry_from} to {attempt.account}, with its session"
-    draft.note("info", f"{task.spec.title}: {how} ({attempt.tier})", attempt=attempt)
+    where = _where(draft, attempt)
+    draft.note("info", f"{task.spec.title}: {how} ({attempt.tier}){where}", attempt=attempt)
     if placement.quote is not None:
         draft.note("info", in_words(placement.quote) + _filling(draft.peek(), placement), attempt=attempt)
     if placement.refused:
         draft.note("debug", _in_words(placement.refused, draft.now_ms), attempt=attempt)
+
+
+def _where(draft: Draft, attempt: Attempt) -> str:
+    """The host, where there is more than one to choose from."""
+    if len(draft.hosts) < 2:
+        return ""
+    moves_from = draft.worktrees[attempt.task].moves_from
+    return f" on host {attempt.host}" + (f", with its work from {moves_from}" if moves_from else "")
 
 
 def in_words(quote: Quote) -> str:
@@ -132,13 +142,3 @@ def _attempt(draft: Draft, task: Task, placement: Placement) -> Attempt:
 def _planning_model(task: Task, account: Account) -> str | None:
     """The model that makes the plan; None where none is asked for, it is made, or the account has no such tier."""
     return None if task.plans_with is None else account.model_of(task.plans_with)
-
-
-def _claim_worktree(draft: Draft, task: Task) -> None:
-    before = draft.worktrees.get(task.id)
-    if before is not None and before.state != "removed":
-        return
-    taken = {w.slot for w in draft.worktrees.values() if w.state != "removed"}
-    slot = next(n for n in range(len(taken) + 1) if n not in taken)
-    preserved = before.preserved if before else None
-    draft.put_worktree(Worktree(task=task.id, repo=task.spec.repo, slot=slot, preserved=preserved))

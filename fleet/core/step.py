@@ -12,6 +12,7 @@ from fleet.core import (
     events,
     finishing,
     foreseeing,
+    hosts,
     occurrences,
     people,
     reports,
@@ -22,7 +23,7 @@ from fleet.core import (
 )
 from fleet.core.decisions import AnyDecision
 from fleet.core.draft import Draft
-from fleet.core.model import Fleet, Host
+from fleet.core.model import Fleet
 from fleet.core.people import Refused
 from fleet.core.placing import Choose, place
 
@@ -45,6 +46,7 @@ def step(
     _RULES[type(event)](draft, event)
     occurrences.tell(draft)
     if draft.settle:
+        hosts.empty(draft)
         place(draft, choose)
     return draft.close()
 
@@ -62,19 +64,6 @@ def _priced(draft: Draft, event: events.Priced) -> None:
         unlocks = event.prices.unlocks.get(task.id, 0.0)
         if abs(unlocks - task.unlocks) > UNLOCKS_GRAIN * (task.spec.worth + task.unlocks):
             draft.put_task(replace(task, unlocks=unlocks))
-    draft.settle = True
-
-
-def _host_seen(draft: Draft, event: events.HostSeen) -> None:
-    draft.put_host(
-        Host(
-            name=event.host,
-            workers_max=event.workers_max,
-            memory_free_bytes=event.memory_free_bytes,
-            observed_ms=draft.now_ms,
-            problem=event.problem,
-        )
-    )
     draft.settle = True
 
 
@@ -101,7 +90,13 @@ _RULES: dict[type, Callable[[Draft, Any], None]] = {
     events.Foreseen: foreseeing.foreseen,
     events.ForesightSet: foreseeing.foresight_set,
     events.Beat: _beat,
-    events.HostSeen: _host_seen,
+    events.HostAdded: hosts.host_added,
+    events.HostRemoved: hosts.host_removed,
+    events.HostDrainSet: hosts.host_drain_set,
+    events.HostSeen: hosts.host_seen,
+    events.HostSilent: hosts.host_silent,
+    events.Checkpointed: hosts.checkpointed,
+    events.WorkReclaimed: hosts.work_reclaimed,
     events.WorkerStarted: workers.worker_started,
     events.StartFailed: workers.start_failed,
     events.WorkerLost: workers.worker_lost,

@@ -21,7 +21,9 @@ from fleet.core.tokens import Tokens
 from fleet.core.wording import opening_id
 from fleet.core.worktrees import remove_worktree
 
-BLAMELESS = frozenset({"limited", "busy", "login", "paused", "account removed", "kept"})
+HOST_LOST = "host lost"
+
+BLAMELESS = frozenset({"limited", "busy", "login", "paused", "account removed", "kept", HOST_LOST})
 """Ends of an attempt that count nothing against its task: something else already keeps it from coming straight back."""
 
 PATIENT = frozenset({"lost", "disk", "launch", "cannot_start"})
@@ -68,7 +70,10 @@ def worker_started(draft: Draft, event: WorkerStarted) -> None:
     )
     worktree = draft.worktrees[task.id]
     if worktree.state in ("making", "ready"):
-        draft.put_worktree(replace(worktree, state="ready", path=event.path))
+        draft.put_worktree(replace(worktree, state="ready", path=event.path, moves_from=None))
+    host = draft.hosts.get(attempt.host)
+    if host is not None and worktree.repo not in host.warm:
+        draft.put_host(replace(host, warm=(*host.warm, worktree.repo)))
     if began_anew:
         draft.note(
             "warning",
@@ -150,6 +155,7 @@ def end(draft: Draft, attempt: Attempt, reason: str, detail: str) -> None:
     )
     draft.put_attempt(ended)
     draft.settle = True
+    _leave_worktree(draft, attempt.task)
     task = draft.tasks[attempt.task]
     task = draft.put_task(
         replace(
@@ -160,13 +166,20 @@ def end(draft: Draft, attempt: Attempt, reason: str, detail: str) -> None:
             tier_ms=task.tier_ms + attempt.ms_at(draft.now_ms) * (reason != "escalated"),
         )
     )
-    if reason != "cancelled" and not _is_of_the_host(attempt, reason):
+    if reason not in ("cancelled", HOST_LOST) and not _is_of_the_host(attempt, reason):
         limits.fault(draft, ended_well=bool(attempt.answers) or reason in BLAMELESS)
     if task.state == "running":
         _put_back(draft, task, ended)
     elif task.state in ("cancelled", "landed"):
         remove_worktree(draft, task.id)
     draft.note("info", f"worker ended: {reason}{': ' + detail if detail else ''}", attempt=ended)
+
+
+def _leave_worktree(draft: Draft, task_id: str) -> None:
+    """One that its work has not been brought to is given up: the next attempt may be placed anywhere."""
+    worktree = draft.put_worktree(replace(draft.worktrees[task_id], left_ms=draft.now_ms))
+    if worktree.moves_from is not None:
+        remove_worktree(draft, task_id)
 
 
 def _is_of_the_host(attempt: Attempt, reason: str) -> bool:

@@ -7,6 +7,26 @@ from dataclasses import replace
 from fleet.core.decisions import RemoveWorktree
 from fleet.core.draft import Draft
 from fleet.core.events import WorktreeRemoved
+from fleet.core.model import Task, Worktree
+
+
+def free_slot(draft: Draft) -> int:
+    """The lowest block of ports that no living worktree has."""
+    taken = {w.slot for w in draft.worktrees.values() if w.state != "removed"}
+    return next(n for n in range(len(taken) + 1) if n not in taken)
+
+
+def claim_worktree(draft: Draft, task: Task, host: str) -> None:
+    """The task's worktree on `host`: as it is there, or to be made anew, with what it had before."""
+    before = draft.worktrees.get(task.id)
+    if before is None:
+        slot = free_slot(draft)
+        draft.put_worktree(Worktree(task=task.id, repo=task.spec.repo, slot=slot, host=host))
+    elif before.state == "removed":
+        again = replace(before, state="making", slot=free_slot(draft), path=None, host=host)
+        draft.put_worktree(replace(again, checkpoint=before.checkpoint or before.preserved))
+    elif before.host != host:
+        draft.put_worktree(replace(before, state="making", path=None, host=host, moves_from=before.lies_on))
 
 
 def remove_worktree(draft: Draft, task_id: str) -> None:
@@ -18,10 +38,15 @@ def remove_worktree(draft: Draft, task_id: str) -> None:
 
 
 def worktree_removed(draft: Draft, event: WorktreeRemoved) -> None:
+    """Of one that its work had not been brought to yet, only what was found in it counts."""
     worktree = draft.worktrees.get(event.task)
-    if worktree is None or worktree.state != "removing":
+    elsewhere = event.host is not None and worktree is not None and worktree.host != event.host
+    if worktree is None or worktree.state != "removing" or elsewhere:
         return
-    draft.put_worktree(replace(worktree, state="removed", preserved=event.preserved))
+    removed = replace(worktree, state="removed", path=None)
+    if event.preserved is not None or worktree.moves_from is None:
+        removed = replace(removed, preserved=event.preserved, checkpoint=event.preserved, moves_from=None)
+    draft.put_worktree(removed)
     kept = f"; uncommitted work is kept in {event.preserved}" if event.preserved else ""
     draft.note("info", f"worktree removed{kept}", task=event.task)
     if draft.tasks[event.task].state == "queued":

@@ -136,7 +136,7 @@ class Programme:
         for account in self.accounts:
             free = _free_hours(account.concurrency, busy.get(account.name, []), periods)
             self.slot_rows[account.name] = self.sheet.rows(free)
-        places = sum(host.workers_max for host in fleet.hosts.values())
+        places = sum(host.workers_max for host in fleet.hosts.values() if host.takes_work)
         if places:
             self.host_row = self.sheet.rows(_free_hours(places, all_busy, periods))
 

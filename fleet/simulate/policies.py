@@ -37,10 +37,9 @@ def routed(fleet: Fleet, task: Task) -> str:
 def _in_turn(fleet: Fleet, rank: Rank) -> Iterator[Placement]:
     """The queue in its order, each task on the first account of its ranking that takes it."""
     room = Room(fleet)
-    host = room.host_for_one_more()
     hopeless: set[tuple[str, str | None]] = set()
     routes: dict[tuple[tuple[str, ...], str | None], str] = {}
-    if host is None or not any_account_gives(fleet, room):
+    if room.hosts_are_full() or not any_account_gives(fleet, room):
         return
     for task in _queued(fleet):
         route = (task.spec.tiers, task.tier_failed)
@@ -53,10 +52,12 @@ def _in_turn(fleet: Fleet, rank: Rank) -> Iterator[Placement]:
         if account is None:
             hopeless.add(line)
             continue
+        host = room.host_for(task, account)
+        if host is None:
+            continue
         room.take(task, account.name, host.name)
         yield Placement(task.id, account.name, tier, host.name)
-        host = room.host_for_one_more()
-        if host is None:
+        if room.hosts_are_full():
             return
 
 
@@ -99,7 +100,7 @@ def fifo(fleet: Fleet) -> Iterator[Placement]:
     if room.account_is_full(account):
         return
     for task in sorted(_queued(fleet), key=lambda task: task.number):
-        host = room.host_for_one_more()
+        host = room.host_for(task, account)
         tier = routed(fleet, task)
         if host is None or held_back(fleet, task) or backs_off_until(fleet, task) is not None:
             continue

@@ -6,7 +6,8 @@ replaces what is behind them.
 """
 
 from fleet.core.dispatch.choose import choose
-from fleet.core.dispatch.explain import Explanation, explain, needs_a_person
+from fleet.core.dispatch.explain import explain, needs_a_person
+from fleet.core.dispatch.explanation import Explanation
 from fleet.core.dispatch.feasible import Placement, Refusal
 from fleet.core.dispatch.price import Quote
 

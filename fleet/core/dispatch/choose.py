@@ -46,7 +46,7 @@ MERIT = {"subscription": 0, "local": 0, "api-key": 1}
 
 TOLERANCE = 1e-6
 
-Against = Literal["price", "size", "both"]
+Against = Literal["price", "size", "both", "host"]
 
 Openings = list[tuple[str, frozenset[str]]]
 """Tiers, each with the names of the accounts that are open to it."""
@@ -57,24 +57,23 @@ def choose(fleet: Fleet) -> Iterator[Placement]:
     if fleet.draining or not fleet.queue or fleet.policy.breaker:
         return
     room = Room(fleet)
-    host = room.host_for_one_more()
-    if host is None or not any_account_gives(fleet, room):
+    if room.hosts_are_full() or not any_account_gives(fleet, room):
         return
     dispatch = Round(fleet, room)
     offers: list[tuple[tuple[float, int, str], str, Offer]] = []
     for line in sorted(fleet.queue):
         _push(offers, line, dispatch.best_of(line))
-    while offers and host is not None:
+    while offers:
         _, line, offer = heappop(offers)
-        if not dispatch.still_good(offer):
+        host = room.host_for(offer.task, offer.account)
+        if host is None or not dispatch.still_good(offer):
             _push(offers, line, dispatch.best_of(line))
             continue
         refused = dispatch.refused(offer.task)
         dispatch.take(offer, host.name)
         yield Placement(offer.task.id, offer.account.name, offer.quote.tier, host.name, refused, offer.quote)
-        if not any_account_gives(fleet, room):
+        if room.hosts_are_full() or not any_account_gives(fleet, room):
             return
-        host = room.host_for_one_more()
         _push(offers, line, dispatch.best_of(line))
 
 
@@ -130,10 +129,10 @@ class Round:
                 continue
             if task.id in self._placed or held_back(self.fleet, task) or backs_off_until(self.fleet, task):
                 continue
-            looked_at += 1
-            if looked_at > LOOKED_AT or len(found) >= (HEADS if timed else 1):
+            if looked_at >= LOOKED_AT or len(found) >= (HEADS if timed else 1):
                 break
             offer = self._offer(task, places)
+            looked_at += offer != "host"
             if isinstance(offer, Offer):
                 found.append(offer)
             elif offer == "price" and not timed:
@@ -152,8 +151,9 @@ class Round:
             return []
         if line not in self._open:
             self._open[line] = self._opened(first)
+        labels = first.spec.labels
         able = (
-            (tier, [account for account in self._by_price(tier) if account.name in names])
+            (tier, [a for a in self._by_price(tier) if a.name in names and self.room.has_host_for(labels, a)])
             for tier, names in self._open[line]
         )
         return [(tier, accounts) for tier, accounts in able if accounts]
@@ -181,12 +181,17 @@ class Round:
 
     def _offer(self, task: Task, places: list[tuple[str, list[Account]]]) -> Offer | Against:
         """The best placement of the task that is acceptable; and without any what speaks against all of them: that they
-        are too dear, or that it fits nowhere, which holds for every larger one of its line, too."""
+        are too dear, or that it fits nowhere, which holds for every larger one of its line, too; or that it waits for a
+        place where its work is, which holds for no other."""
         best: tuple[tuple[float, ...], str, str, Account] | None = None
-        dear = large = False
+        dear = large = stays = False
+        has_work = task.id in self.fleet.worktrees
         for tier, accounts in places:
             bid = self.market.bid(task, tier)
             for account in accounts:
+                if has_work and self.room.host_for(task, account) is None:
+                    stays = True
+                    continue
                 if self.capacity.is_hopeless(account, tier, bid.need):
                     large = True
                     continue
@@ -205,6 +210,8 @@ class Round:
                     else (order, account.name, tier, account)
                 )
                 break
+        if best is None and stays:
+            return "host"
         if best is None:
             return "both" if dear and large else "price" if dear else "size"
         _, _, tier, account = best

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from fleet.core import headroom
 from fleet.core.dispatch.choose import Round
+from fleet.core.dispatch.explanation import Explanation
 from fleet.core.dispatch.feasible import Refusal, backs_off_until, held_back, waits_for
+from fleet.core.dispatch.hosts_told import no_host
 from fleet.core.dispatch.price import Quote
 from fleet.core.dispatch.room import Room
 from fleet.core.dispatch.tiers import allowed
@@ -15,25 +17,6 @@ from fleet.core.lifecycles import TASK_ENDS
 from fleet.core.model import Account, Fleet, Task, Trouble
 
 DEAD_ENDS = frozenset({"failed", "cancelled"})
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """`expects_ms` is when it expects to run, None where that depends on other work or is unknown. `stuck`
-    means that nothing will happen until a person acts; `advice` then says what. `feasible` are the accounts, each with
-    a tier, that would take it just as well. `quotes` are the arithmetic of what was considered, the best first; `taken`
-    is the account and tier of the one that it runs with."""
-
-    task: str
-    state: str
-    summary: str
-    refusals: tuple[Refusal, ...] = ()
-    expects_ms: int | None = None
-    stuck: bool = False
-    advice: str = ""
-    feasible: tuple[tuple[str, str], ...] = ()
-    quotes: tuple[Quote, ...] = ()
-    taken: tuple[str, str] | None = None
 
 
 def needs_a_person(task: Task) -> bool:
@@ -115,7 +98,9 @@ def _queued(fleet: Fleet, task: Task) -> Explanation:
     refusals, quotes = _considered(dispatch, task, accounts)
     tiers = allowed(fleet, task)
     if len(refusals) < len(accounts) * len(tiers):
-        return _placeable(fleet, dispatch.room, task, refusals, quotes)
+        against = {(r.account, r.tier) for r in refusals}
+        able = [a for a in accounts if any((a.name, tier) not in against for tier in tiers)]
+        return _placeable(fleet, dispatch.room, task, able, refusals, quotes)
     if all(r.lasting for r in refusals):
         advice = _what_would_help(accounts, tiers)
         return Explanation(task.id, task.state, "no account can take it", refusals, stuck=True, advice=advice)
@@ -164,16 +149,19 @@ def _what_would_help(accounts: list[Account], tiers: tuple[str, ...]) -> str:
 
 
 def _placeable(
-    fleet: Fleet, room: Room, task: Task, refusals: tuple[Refusal, ...], quotes: tuple[Quote, ...]
+    fleet: Fleet,
+    room: Room,
+    task: Task,
+    able: list[Account],
+    refusals: tuple[Refusal, ...],
+    quotes: tuple[Quote, ...],
 ) -> Explanation:
-    """An account would take it: then it is the hosts, or others that are ahead of it."""
+    """The accounts that are `able` would take it: then it is the hosts, or others that are ahead of it."""
     if not fleet.hosts:
         idle = "the coordinator isn't running: fleet up"
         return Explanation(task.id, task.state, idle, refusals, quotes=quotes)
-    full = {h.name: why for h in fleet.hosts.values() if (why := room.host_refusal(h))}
-    if len(full) == len(fleet.hosts):
-        hosts = "; ".join(f"host {name}: {why}" for name, why in sorted(full.items()))
-        return Explanation(task.id, task.state, hosts, refusals, quotes=quotes)
+    if not any(room.host_for(task, account) for account in able):
+        return replace(no_host(fleet, room, task, able), refusals=refusals, quotes=quotes)
     ahead = fleet.queue[task.line].index(task.rank)
     summary = f"next in the queue, {ahead} ahead of it" if ahead else "next in the queue"
     return Explanation(task.id, task.state, summary, refusals, fleet.now_ms, quotes=quotes)

@@ -177,11 +177,22 @@ def _busy(fleet: Fleet, account: Account, tier: str) -> Refusal | None:
 
 
 def held_back(fleet: Fleet, task: Task) -> str:
-    """What of its own past a queued task waits for: a worker or a worktree that is still going. Empty when nothing."""
+    """What of its own past a queued task waits for: a worker or a worktree that is still going, or work on a host that
+    does not answer. Empty when nothing."""
     if task.attempt in fleet.attempts:
         return f"its worker {task.attempt} is still being stopped"
     worktree = fleet.worktrees.get(task.id)
-    return "its old worktree is still being removed" if worktree and worktree.state == "removing" else ""
+    if worktree is None:
+        return ""
+    if worktree.state == "removing":
+        return "its old worktree is still being removed"
+    silent = [name for name in worktree.hosts if _is_silent(fleet, name)]
+    return f"its work lies on host {silent[0]}, which does not answer" if silent else ""
+
+
+def _is_silent(fleet: Fleet, name: str) -> bool:
+    host = fleet.hosts.get(name)
+    return host is not None and host.state == "suspected"
 
 
 def waits_for(fleet: Fleet, task: Task) -> list[Task]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from fleet.core import headroom
+from fleet.core.dispatch.where import Places, Stay
 from fleet.core.model import Account, Fleet, Host, Task
 
 
@@ -15,9 +16,7 @@ class Room:
         self._fleet = fleet
         self._by_account = Counter(a.account for a in fleet.attempts.values())
         self._by_project = Counter(fleet.tasks[a.task].spec.project_name for a in fleet.attempts.values())
-        self._by_host = Counter(a.host for a in fleet.attempts.values())
-        # Workers that have answered already hold their memory; it is missing from the free memory seen.
-        self._starting = Counter(a.host for a in fleet.attempts.values() if not a.answers)
+        self._hosts = Places(fleet)
         self._blocks: dict[tuple[str, str], headroom.Blocked | None] = {}
         self._limits = {a.name: self._limit(a) for a in fleet.accounts.values()}
 
@@ -50,26 +49,29 @@ class Room:
 
     def host_refusal(self, host: Host) -> str | None:
         """Why `host` takes no further worker now, None when it does."""
-        workers = self._by_host[host.name]
-        if host.problem:
-            return host.problem
-        if workers >= host.workers_max:
-            return f"all {host.workers_max} places for workers are taken"
-        if host.memory_free_bytes is None:
-            return None if workers == 0 else "its free memory is unknown, so one worker at a time"
-        need = self._fleet.settings.worker_memory_bytes
-        free = host.memory_free_bytes - self._starting[host.name] * need
-        if free < need:
-            return f"{max(free, 0) // 1_000_000} MB of memory free, a worker needs {need // 1_000_000} MB"
-        return None
+        return self._hosts.refusal(host)
 
-    def host_for_one_more(self) -> Host | None:
-        """The host with the fewest workers that takes one more."""
-        open_hosts = [h for h in self._fleet.hosts.values() if self.host_refusal(h) is None]
-        return min(open_hosts, key=lambda h: (self._by_host[h.name], h.name), default=None)
+    def host_refusal_for(self, host: Host, task: Task, account: Account) -> str | None:
+        """Why `host` is none for the task with that account, however free it is, None when it is one."""
+        return self._hosts.refusal_for(host, task, account)
+
+    def hosts_are_full(self) -> bool:
+        """Whether no host takes one more worker, whatever it is to do."""
+        return self._hosts.none_free()
+
+    def has_host_for(self, labels: tuple[str, ...], account: Account) -> bool:
+        """Whether some host takes a task with these labels and no work of its own yet."""
+        return bool(self._hosts.open_to(labels, account))
+
+    def host_for(self, task: Task, account: Account) -> Host | None:
+        """The host that the task's next worker is given, None when there is none now."""
+        return self._hosts.host_for(task, account)
+
+    def stays(self, task: Task, account: Account) -> Stay | None:
+        """What the task waits for where its work is, None when it may go on elsewhere."""
+        return self._hosts.stays(task, account)
 
     def take(self, task: Task, account: str, host: str) -> None:
         self._by_account[account] += 1
         self._by_project[task.spec.project_name] += 1
-        self._by_host[host] += 1
-        self._starting[host] += 1
+        self._hosts.take(host)

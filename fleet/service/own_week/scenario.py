@@ -86,7 +86,7 @@ def own_week(fleet: Fleet, *, weeks: float = 1.0, strategy: str | None = None) -
 
 
 def _workers(fleet: Fleet, basis: Basis) -> int:
-    places = sum(host.workers_max for host in fleet.hosts.values())
+    places = sum(host.workers_max for host in fleet.hosts.values() if host.takes_work)
     if places > 0:
         return places
     basis.guessed.append(f"there are places for {WORKERS} workers, as `fleet up` has by default")

@@ -1,0 +1,48 @@
+"""Why no host takes a task that an account would take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fleet.core.dispatch.explanation import Explanation
+from fleet.core.dispatch.room import Room
+from fleet.core.model import Account, Fleet, Host, Task
+
+
+def no_host(fleet: Fleet, room: Room, task: Task, able: Sequence[Account]) -> Explanation:
+    """What each host has against the task on the accounts that are `able`, or that it waits where its work is."""
+    stay = next((stay for account in able if (stay := room.stays(task, account))), None)
+    if stay is not None:
+        seconds = -(-(stay.until_ms - fleet.now_ms) // 1000)
+        summary = (
+            f"its work is on host {stay.host.name}, which is full: {stay.why}; it waits for a place there, and goes "
+            f"on elsewhere in {seconds} s"
+        )
+        return Explanation(task.id, task.state, summary)
+    hosts = sorted(fleet.hosts.values(), key=lambda host: host.name)
+    for_good = {host.name: why for host in hosts if (why := _for_good(room, host, task, able))}
+    against = ((host.name, for_good.get(host.name) or room.host_refusal(host)) for host in hosts)
+    summary = "; ".join(f"host {name}: {why}" for name, why in against)
+    if any(host.name not in for_good and not host.draining for host in hosts):
+        return Explanation(task.id, task.state, summary)
+    return Explanation(
+        task.id, task.state, summary, stuck=True, advice=_what_would_help(hosts, for_good, task)
+    )
+
+
+def _for_good(room: Room, host: Host, task: Task, able: Sequence[Account]) -> str | None:
+    """What keeps the task from the host on every account until a person acts; of several reasons the last."""
+    why = None
+    for account in able:
+        why = room.host_refusal_for(host, task, account)
+        if why is None:
+            return None
+    return why
+
+
+def _what_would_help(hosts: Sequence[Host], for_good: dict[str, str], task: Task) -> str:
+    drained = [host.name for host in hosts if host.draining and host.name not in for_good]
+    if drained:
+        return f"let a host take work again that is being drained: {' or '.join(drained)}"
+    labels = "".join(f" --label {label}" for label in task.spec.labels)
+    return f"add a host that it may run on: fleet host add NAME ssh://USER@MACHINE{labels}"

@@ -1,0 +1,195 @@
+"""The machines that run workers: added and emptied by persons, seen, silent, given up and come back.
+
+A host that does not answer is *suspected*: it is given no work, and its workers are left alone, for they go on. After
+some time of trying it is *lost*: its attempts end, so that whatever they still report is refused, its worktrees count
+as gone, and their tasks go on elsewhere from what was last brought home. What comes back with it is never landed:
+before it is seen again, what still runs there has been stopped, and its work kept in a ref.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fleet.core import durations
+from fleet.core.draft import Draft
+from fleet.core.events import (
+    Checkpointed,
+    HostAdded,
+    HostDrainSet,
+    HostRemoved,
+    HostSeen,
+    HostSilent,
+    WorkReclaimed,
+)
+from fleet.core.model import HERE, Host, Worktree
+from fleet.core.people import Refused
+from fleet.core.workers import HOST_LOST, end, stop
+from fleet.core.worktrees import free_slot, remove_worktree
+
+UNREACHED = "it has not been reached yet"
+
+AT_REST = frozenset({"waiting", "queued", "held", "failed", "cancelled"})
+"""States of tasks that need no worktree now."""
+
+
+def host_added(draft: Draft, event: HostAdded) -> None:
+    host = event.host
+    if host.name in draft.hosts or host.name == HERE:
+        raise Refused(f"there is a host {host.name} already: see `fleet host list`, or choose another name")
+    if host.is_here:
+        raise Refused(f"host {host.name} has no address: fleet host add {host.name} ssh://USER@MACHINE")
+    unseen = Host(host.name, host.workers_max, problem=UNREACHED)
+    observed = {
+        name: getattr(unseen, name)
+        for name in (
+            "memory_free_bytes",
+            "observed_ms",
+            "problem",
+            "state",
+            "silent_since_ms",
+            "load",
+            "warm",
+        )
+    }
+    draft.put_host(replace(host, **observed))
+    draft.note("info", f"host added: {host.address}", host=host.name)
+
+
+def host_removed(draft: Draft, event: HostRemoved) -> None:
+    host = _known(draft, event.name)
+    if host.is_here:
+        raise Refused(f"{host.name} is this machine: to give it no work, fleet host drain {host.name}")
+    work = sum(a.host == host.name for a in draft.attempts.values())
+    work += sum(host.name in w.hosts for w in draft.worktrees.values())
+    if work and host.state != "lost":
+        raise Refused(
+            f"host {host.name} still has work of {'1 task' if work == 1 else f'{work} tasks or workers'}: bring that "
+            f"home first with `fleet host drain {host.name} --move`, then remove it"
+        )
+    draft.drop("hosts", host.name)
+    draft.note("info", "host removed", host=host.name)
+
+
+def host_drain_set(draft: Draft, event: HostDrainSet) -> None:
+    host = draft.put_host(replace(_known(draft, event.name), draining=event.on))
+    draft.note("info", "is being drained" if event.on else "takes work again", host=host.name)
+    if event.on and event.move:
+        for attempt in [a for a in draft.attempts.values() if a.host == host.name]:
+            stop(draft, attempt, "paused", how="ladder")
+    draft.settle = True
+
+
+def _known(draft: Draft, name: str) -> Host:
+    host = draft.hosts.get(name)
+    if host is None:
+        raise Refused(f"there is no host {name}: see `fleet host list`")
+    return host
+
+
+def host_seen(draft: Draft, event: HostSeen) -> None:
+    """This machine makes itself known by being seen; any other one that is not known has been removed."""
+    before = draft.hosts.get(event.host)
+    if before is None and any(host.is_here for host in draft.hosts.values()):
+        return
+    known = before or Host(name=event.host, workers_max=event.workers_max)
+    draft.put_host(
+        replace(
+            known,
+            workers_max=event.workers_max,
+            memory_free_bytes=event.memory_free_bytes,
+            observed_ms=draft.now_ms,
+            problem=event.problem,
+            cores=known.cores if event.cores is None else event.cores,
+            load=event.load,
+            state="ready",
+            silent_since_ms=None,
+        )
+    )
+    if known.state != "ready":
+        silent = _for(draft.now_ms - (known.silent_since_ms or draft.now_ms))
+        was = "and had been given up" if known.state == "lost" else "and its workers are caught up with"
+        draft.note("info", f"answers again; it was silent {silent}, {was}", host=known.name)
+    draft.settle = True
+
+
+def host_silent(draft: Draft, event: HostSilent) -> None:
+    host = draft.hosts.get(event.host)
+    if host is None or host.is_here:
+        return
+    if host.state == "ready":
+        host = draft.put_host(
+            replace(host, state="suspected", silent_since_ms=draft.now_ms - event.silent_ms)
+        )
+        story = f"does not answer: {event.why}; it is given no work, and its workers are left to go on"
+        draft.note("warning", story, host=host.name)
+    lost_after_ms = event.lost_after_ms
+    if lost_after_ms is None:
+        lost_after_ms = draft.before.settings.host_lost_ms
+    if host.state == "suspected" and event.silent_ms >= lost_after_ms:
+        _give_up(draft, host, event)
+
+
+def _give_up(draft: Draft, host: Host, event: HostSilent) -> None:
+    """Worktrees first, so that nobody asks for their removal; then tasks whose verification ran there; then attempts,
+    those being stopped for what they were being stopped for."""
+    draft.put_host(replace(host, state="lost"))
+    story = (
+        f"is given up: it did not answer {_for(event.silent_ms)} ({event.why}). What its workers were doing goes on "
+        "elsewhere, from what was last brought home; nothing they still do will be landed"
+    )
+    draft.note("error", story, host=host.name)
+    lost = [worktree for worktree in draft.worktrees.values() if host.name in worktree.hosts]
+    for worktree in lost:
+        draft.put_worktree(_without(worktree, host.name))
+        task = draft.tasks[worktree.task]
+        if task.state == "checking":
+            draft.put_task(
+                replace(task, state="queued", reason=f"{HOST_LOST}: its work is verified on another")
+            )
+    for attempt in [a for a in draft.attempts.values() if a.host == host.name]:
+        reason = attempt.reason if attempt.state == "stopping" else HOST_LOST
+        end(draft, attempt, reason, attempt.detail if attempt.state == "stopping" else event.why)
+    draft.settle = True
+
+
+def _without(worktree: Worktree, host: str) -> Worktree:
+    """What is left of a worktree when a host is gone. What was not on it stays where it is."""
+    kept = worktree
+    if worktree.moves_from in (None, host):
+        kept = replace(kept, moves_from=None, preserved=worktree.checkpoint)
+    return replace(kept, state="removed", path=None) if worktree.host == host else kept
+
+
+def _for(ms: int) -> str:
+    return f"for {durations.in_words(ms)}"
+
+
+def checkpointed(draft: Draft, event: Checkpointed) -> None:
+    live = draft.live_attempt(event.attempt)
+    if live is None or live[1].state not in ("running", "checking"):
+        return
+    worktree = draft.worktrees[live[1].id]
+    draft.put_worktree(replace(worktree, checkpoint=event.ref, checkpoint_ms=draft.now_ms))
+
+
+def work_reclaimed(draft: Draft, event: WorkReclaimed) -> None:
+    kept = "it left nothing more" if event.ref is None else f"what it left is kept in {event.ref}"
+    story = f"{event.attempt} had gone on on host {event.host}, which came back: {kept}, and was not landed"
+    draft.note("warning", story, task=event.task, host=event.host)
+
+
+def empty(draft: Draft) -> None:
+    """Has what lies on draining hosts and belongs to nobody who works brought home."""
+    draining = {host.name for host in draft.hosts.values() if host.draining}
+    if not draining:
+        return
+    for worktree in list(draft.worktrees.values()):
+        task = draft.tasks[worktree.task]
+        if worktree.lies_on not in draining or task.state not in AT_REST or task.attempt in draft.attempts:
+            continue
+        if worktree.state == "removed":  # it was about to be moved from there
+            back = replace(
+                worktree, state="making", host=worktree.lies_on, moves_from=None, slot=free_slot(draft)
+            )
+            draft.put_worktree(back)
+        remove_worktree(draft, task.id)
