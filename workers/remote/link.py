@@ -1,0 +1,214 @@
+"""The link to one host: it is kept up by itself, and everything that is asked of the host goes over it."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import socket
+import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workers.remote import loop
+from workers.remote.address import Reach
+from workers.remote.away import HostAway
+from workers.remote.ops import Answer
+from workers.remote.refusals import SshMissing, need_asyncssh
+
+if TYPE_CHECKING:
+    from workers.remote.keeping import Keeping
+    from workers.remote.wire import Wire
+
+CHANNELS_MAX = 4
+CHANNEL_S = 30.0
+CLOSE_S = 10.0
+
+
+@dataclass(frozen=True)
+class LinkState:
+    """How a link is.
+
+    `why`: what keeps it from being connected, with its cure. `lasting`: only a person can mend that. `tried_s`: for
+    how long it has been tried in vain, counted only while this process ran. `connects`: how often it came up. `facts`:
+    what the far end last told of its host, with `env` when some of its environment was wanted. `skew_ms`: how much
+    later it is by the host's clock than by ours.
+    """
+
+    connected: bool = False
+    why: str = "it is not opened"
+    lasting: bool = False
+    tried_s: float = 0.0
+    connects: int = 0
+    facts: Mapping[str, Any] | None = None
+    skew_ms: int | None = None
+    round_trip_s: float | None = None
+
+
+class Link:
+    """One host. Its calls block, and may come from any thread but the one that speaks ssh."""
+
+    def __init__(
+        self,
+        reach: Reach,
+        *,
+        home_id: str,
+        runs: Path,
+        known_hosts: Path,
+        environ_wanted: Sequence[str] = (),
+    ) -> None:
+        self.reach = reach
+        self._home_id, self._runs, self._known_hosts = home_id, runs, known_hosts
+        self._environ_wanted = environ_wanted
+        self._changed = threading.Condition()
+        self._state = LinkState()
+        self._wire: Wire | None = None
+        self._keeping: Keeping | None = None
+        self._running: Future[None] | None = None
+        self._channels = threading.BoundedSemaphore(CHANNELS_MAX)
+        self._followed: frozenset[str] = frozenset()
+
+    @property
+    def name(self) -> str:
+        """What the fleet calls the host."""
+        return self.reach.name
+
+    # --- its life ---
+
+    def open(self) -> None:
+        """Begin to connect, and connect again whenever that breaks, until `close`."""
+        if self._running is not None:
+            return
+        try:
+            need_asyncssh()
+        except SshMissing as missing:
+            self._set(why=missing.story, lasting=True)
+            return
+        from workers.remote.keeping import Keeping
+
+        self._set(why="it is being connected")
+        self._keeping = Keeping(
+            self.reach, self._home_id, self._runs, self._known_hosts, self._environ_wanted, self
+        )
+        self._running = loop.start(self._keeping.run())
+        if self._followed:
+            self.follow(self._followed)
+
+    def close(self) -> None:
+        """What is asked and not answered is told that the host is away. What runs there goes on."""
+        running, self._running, self._keeping = self._running, None, None
+        if running is None:
+            return
+        running.cancel()
+        with contextlib.suppress(concurrent.futures.CancelledError, TimeoutError):
+            running.result(CLOSE_S)
+        self.away("the link was closed here", False)
+
+    def wait(self, timeout_s: float) -> bool:
+        """Whether it is connected, at the latest after so many seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._state.connected, timeout_s)
+
+    def state(self) -> LinkState:
+        with self._changed:
+            state, wire = self._state, self._wire
+        if wire is None:
+            return state
+        return replace(state, skew_ms=wire.skew_ms, round_trip_s=wire.round_trip_s)
+
+    def _set(self, **changes: Any) -> None:
+        with self._changed:
+            self._state = replace(self._state, **changes)
+            self._changed.notify_all()
+
+    # --- what `Keeping` tells ---
+
+    def connected(self, wire: Wire, facts: Mapping[str, Any]) -> None:
+        with self._changed:
+            self._wire = wire
+            connects = self._state.connects + 1
+            self._state = LinkState(connected=True, why="", connects=connects, facts=facts)
+            self._changed.notify_all()
+
+    def away(self, why: str, lasting: bool) -> None:
+        with self._changed:
+            if self._wire is not None:
+                self._state = replace(
+                    self._state, skew_ms=self._wire.skew_ms, round_trip_s=self._wire.round_trip_s
+                )
+            self._wire = None
+            self._state = replace(self._state, connected=False, why=why, lasting=lasting)
+            self._changed.notify_all()
+
+    def tried(self, seconds: float) -> None:
+        with self._changed:
+            self._state = replace(self._state, tried_s=self._state.tried_s + seconds)
+
+    # --- what is asked of the host ---
+
+    def call(
+        self, op: str, args: Mapping[str, Any] | None = None, blob: bytes = b"", *, timeout_s: float = 60.0
+    ) -> Answer:
+        """Have the far end carry out `op`.
+
+        Raises HostAway when it isn't connected, is lost meanwhile or doesn't answer in time: then it may or may not
+        have been done. Raises what the operation raises there.
+        """
+        wire = self._wire_now()
+        answer: Future[Answer] = Future()
+        loop.get().call_soon_threadsafe(wire.ask, op, args or {}, blob, answer)
+        try:
+            return answer.result(timeout_s)
+        except concurrent.futures.TimeoutError:
+            answer.cancel()
+            raise HostAway(self.name, f"it did not answer {op!r} within {timeout_s:.0f} s") from None
+
+    def _wire_now(self) -> Wire:
+        """Raises HostAway."""
+        with self._changed:
+            if self._wire is None:
+                raise HostAway(self.name, self._state.why)
+            return self._wire
+
+    @contextmanager
+    def channel(self, command: str) -> Iterator[socket.socket]:
+        """A duplex of bytes to `sh -c COMMAND` there, which ends as the block is left. Raises HostAway.
+
+        At most four at once on a link, as a host's sshd allows no more than ten sessions by default; more wait.
+        """
+        from workers.remote.pumping import open_pump
+
+        with self._channels:
+            wire = self._wire_now()
+            ours, theirs = socket.socketpair()
+            with ours:
+                try:
+                    pump = loop.run(open_pump(wire, command, theirs), CHANNEL_S)
+                except concurrent.futures.TimeoutError:
+                    raise HostAway(self.name, f"it opened no channel within {CHANNEL_S:.0f} s") from None
+                try:
+                    yield ours
+                finally:
+                    loop.get().call_soon_threadsafe(pump.close)
+
+    # --- spools ---
+
+    def follow(self, attempts: Collection[str]) -> None:
+        """Keep copies of exactly these runs' spools in `<runs>/<attempt>/spool`, also over lost connections.
+
+        Raises OSError when a copy cannot be opened here.
+        """
+        self._followed = frozenset(attempts)
+        keeping = self._keeping
+        if keeping is not None:
+            loop.call(lambda: keeping.follow(self._followed), CLOSE_S)
+
+    def copied(self, attempt: str) -> int:
+        """Bytes of the copy that is here."""
+        try:
+            return (self._runs / attempt / "spool").stat().st_size
+        except FileNotFoundError:
+            return 0

@@ -1,0 +1,117 @@
+"""A raw channel to a command on a host, as one end of a socket pair. Needs asyncssh.
+
+Everything here happens in the thread of `loop`. Bytes are carried no faster than the slower side takes them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+from contextlib import ExitStack
+
+import asyncssh
+
+from workers.remote.away import HostAway
+from workers.remote.starting import NotStarted, Threshold, channel_command
+from workers.remote.wire import Wire
+
+
+class Pump:
+    """One open channel and the socket that it is pumped to."""
+
+    def __init__(self, near: _Near, channel: asyncssh.SSHClientChannel[bytes]) -> None:
+        self._near, self._channel = near, channel
+
+    def close(self) -> None:
+        """Ends the command there as well: its input and output are gone."""
+        self._channel.close()
+        self._near.transport.abort()
+
+
+class _Near(asyncio.Protocol):
+    """The socket's side: what comes from it goes to the host."""
+
+    transport: asyncio.Transport
+    channel: asyncssh.SSHClientChannel[bytes]
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        transport.pause_reading()
+
+    def data_received(self, data: bytes) -> None:
+        self.channel.write(data)
+
+    def eof_received(self) -> bool:
+        if not self.channel.is_closing():
+            self.channel.write_eof()
+        return True
+
+    def pause_writing(self) -> None:
+        self.channel.pause_reading()
+
+    def resume_writing(self) -> None:
+        self.channel.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.channel.close()
+
+
+class _Far(asyncssh.SSHClientSession[bytes]):
+    """The channel's side: what comes from it after our mark goes to the socket. Logins may print before it."""
+
+    def __init__(self, near: _Near, nonce: str) -> None:
+        self._near = near
+        self._threshold: Threshold | None = Threshold(nonce)
+
+    def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
+        self._near.channel = chan
+
+    def data_received(self, data: bytes, datatype: int | None) -> None:
+        if datatype is not None:
+            return  # for people; what matters to git stands in its protocol
+        if self._threshold is None:
+            self._near.transport.write(data)
+            return
+        try:
+            said = self._threshold.feed(data)
+        except NotStarted:
+            self._near.transport.abort()
+            return
+        if said is not None:
+            self._threshold = None
+            self._near.transport.write(said.after)
+
+    def eof_received(self) -> bool:
+        if not self._near.transport.is_closing():
+            self._near.transport.write_eof()
+        return True
+
+    def pause_writing(self) -> None:
+        self._near.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self._near.transport.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._near.transport.close()
+
+
+async def open_pump(wire: Wire, command: str, end: socket.socket) -> Pump:
+    """Run `sh -c COMMAND` there, its input and output on `end`, which is closed with it. Raises HostAway."""
+    near, nonce = _Near(), secrets.token_hex(8)
+    await asyncio.get_running_loop().create_connection(lambda: near, sock=end)
+    with ExitStack() as unless_open:
+        unless_open.callback(near.transport.abort)
+        try:
+            channel, _ = await wire.connection.create_session(
+                lambda: _Far(near, nonce), channel_command(nonce), encoding=None, env=None, send_env=None
+            )
+        except (asyncssh.Error, OSError) as refused:
+            story = f"it opened no channel for {command.split()[0]}: {refused}"
+            raise HostAway(wire.name, story) from refused
+        unless_open.pop_all()
+    channel.write(command.encode("utf-8", "surrogateescape") + b"\n")
+    near.transport.resume_reading()
+    return Pump(near, channel)

@@ -1,0 +1,252 @@
+"""One connection to a host with the far end on it: requests out, answers and pushes in. Needs asyncssh.
+
+Everything here happens in the thread of `loop`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+
+from workers.remote import starting
+from workers.remote.address import Reach
+from workers.remote.away import HostAway
+from workers.remote.bundle import bundle
+from workers.remote.connecting import connect
+from workers.remote.errors import from_header
+from workers.remote.frames import BadFrame, Frame, Unpacker, pack
+from workers.remote.ops import Answer
+from workers.remote.refusals import CannotConnect
+from workers.remote.starting import NotStarted, Said, Threshold
+
+START_S = 30.0
+PING_S = 5.0
+SILENCE_S_MAX = 15.0
+ERRORS_KEPT = 4096
+PUSH = Callable[[Mapping[str, Any], bytes], None]
+
+
+class Wire(asyncssh.SSHClientSession[bytes]):
+    """The far end's channel. `ended` is done, with the reason, when nothing more will come."""
+
+    def __init__(self, reach: Reach, on_push: PUSH) -> None:
+        loop = asyncio.get_running_loop()
+        self.name = reach.name
+        self.nonce = secrets.token_hex(8)
+        self.facts: asyncio.Future[dict[str, Any]] = loop.create_future()
+        self.ended: asyncio.Future[str] = loop.create_future()
+        self.round_trip_s: float | None = None
+        self.skew_ms: int | None = None
+        self._on_push = on_push
+        self._threshold: Threshold | None = Threshold(self.nonce)
+        self._unpacker = Unpacker()
+        self._errors = b""
+        self._pending: dict[int, Future[Answer]] = {}
+        self._last_id = 0
+        self._heard_at = loop.time()
+        self._unsent = 0
+        self._status: int | None = None
+        self._connection: asyncssh.SSHClientConnection | None = None
+        self._channel: asyncssh.SSHClientChannel[bytes] | None = None
+
+    # --- what asyncssh tells ---
+
+    def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
+        self._channel = chan
+
+    def data_received(self, data: bytes, datatype: int | None) -> None:
+        self._heard_at = asyncio.get_running_loop().time()
+        if datatype is not None:
+            self._errors = (self._errors + data)[-ERRORS_KEPT:]
+            return
+        try:
+            if self._threshold is not None:
+                data = self._greet(data)
+            for frame in self._unpacker.feed(data):
+                self._take(frame)
+        except NotStarted as why:
+            self._fail(why)
+        except BadFrame as broken:
+            self.lose(f"what came from it makes no sense ({broken}); {starting.shown(self._errors)}")
+
+    def exit_status_received(self, status: int) -> None:
+        self._status = status
+
+    def eof_received(self) -> bool:
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.facts.done() and exc is None:
+            talk = self._threshold.talk() if self._threshold else ""
+            self._fail(starting.ended(self._status, talk, starting.shown(self._errors)))
+        elif exc is None:
+            said = starting.shown(self._errors) or "it said nothing"
+            self.lose(f"its far end ended with status {self._status}: {said}")
+        else:
+            self.lose(f"the connection was lost: {exc}")
+
+    # --- the beginning ---
+
+    def _greet(self, data: bytes) -> bytes:
+        """What is left for the frames. Raises NotStarted."""
+        assert self._threshold is not None and self._channel is not None
+        said = self._threshold.feed(data)
+        if said is None:
+            return b""
+        if said.word == "WANT":
+            self._channel.write(bundle().content)
+            return self._greet(said.after)
+        if said.word == "FAR":
+            self._threshold = None
+            self._welcome(said)
+            return said.after
+        raise starting.no_python(said) if said.word == "PYTHON" else starting.no_directory(said.facts())
+
+    def _welcome(self, said: Said) -> None:
+        facts = said.facts()
+        if "refused" in facts:
+            raise NotStarted(str(facts["refused"]), lasting=True)
+        if not self.facts.done():
+            self.facts.set_result(facts)
+
+    def _fail(self, why: NotStarted) -> None:
+        if not self.facts.done():
+            self.facts.set_exception(why)
+        self.lose(why.story)
+
+    # --- requests and answers ---
+
+    def ask(self, op: str, args: Mapping[str, Any], blob: bytes, answer: Future[Answer] | None) -> int:
+        """Send a request; without `answer` none is wanted. Returns its id."""
+        if self.ended.done():
+            if answer is not None:
+                self._refuse(answer, self.ended.result())
+            return 0
+        assert self._channel is not None
+        request = 0
+        if answer is not None:
+            self._last_id += 1
+            request = self._last_id
+            self._pending[request] = answer
+        self._channel.write(pack({"id": request, "op": op, "args": dict(args)}, blob))
+        return request
+
+    def forget(self, request: int) -> None:
+        self._pending.pop(request, None)
+
+    def _take(self, frame: Frame) -> None:
+        header = frame.header
+        if "push" in header:
+            self._on_push(header, frame.blob)
+            return
+        answer = self._pending.pop(header.get("id", 0), None)
+        if answer is None or not answer.set_running_or_notify_cancel():
+            return
+        if "error" in header:
+            answer.set_exception(from_header(header["error"]))
+        else:
+            answer.set_result(Answer(header["ok"], frame.blob))
+
+    def _refuse(self, answer: Future[Answer], why: str) -> None:
+        if answer.set_running_or_notify_cancel():
+            answer.set_exception(HostAway(self.name, why))
+
+    # --- the end ---
+
+    def lose(self, why: str) -> None:
+        """Nothing more is expected of this connection. What was asked and not answered is told so."""
+        if self.ended.done():
+            return
+        self.ended.set_result(why)
+        if not self.facts.done():
+            self.facts.set_exception(NotStarted(why, lasting=False))
+        pending, self._pending = self._pending, {}
+        for answer in pending.values():
+            self._refuse(answer, f"{why} (before it had answered)")
+        if self._connection is not None:
+            self._connection.abort()
+
+    def give_up(self) -> None:
+        self.facts.cancel()
+        self.lose("it could not be started")
+
+    async def watch_over(self) -> None:
+        """Pings; loses the connection when nothing is heard and nothing gets away for too long."""
+        loop = asyncio.get_running_loop()
+        while not self.ended.done():
+            self._ping()
+            await asyncio.wait([self.ended], timeout=PING_S)
+            assert self._channel is not None
+            unsent = self._channel.get_write_buffer_size()
+            if unsent < self._unsent:
+                self._heard_at = loop.time()
+            self._unsent = unsent
+            if loop.time() - self._heard_at > SILENCE_S_MAX:
+                self.lose(f"it has not answered for {SILENCE_S_MAX:.0f} s")
+
+    def _ping(self) -> None:
+        began, began_ns = time.monotonic(), time.time_ns()
+        answer: Future[Answer] = Future()
+
+        def answered(done: Future[Answer]) -> None:
+            if done.exception() is None:
+                self.round_trip_s = time.monotonic() - began
+                middle_ns = (began_ns + time.time_ns()) // 2
+                self.skew_ms = (done.result().values["now_ns"] - middle_ns) // 1_000_000
+
+        answer.add_done_callback(answered)
+        self.ask("ping", {}, b"", answer)
+
+    @property
+    def connection(self) -> asyncssh.SSHClientConnection:
+        assert self._connection is not None
+        return self._connection
+
+    async def start(self, connection: asyncssh.SSHClientConnection, command: str) -> dict[str, Any]:
+        """Start the far end; returns its facts. Raises NotStarted."""
+        self._connection = connection
+        try:
+            async with asyncio.timeout(START_S):
+                await connection.create_session(lambda: self, command, encoding=None, env=None, send_env=None)
+                return await self.facts
+        except TimeoutError:
+            talk = self._threshold.talk() if self._threshold else ""
+            raise NotStarted(
+                f"its far end did not start within {START_S:.0f} s: what does its login shell wait for? {talk}",
+                lasting=False,
+            ) from None
+        except asyncssh.ChannelOpenError as refused:
+            raise NotStarted(
+                f"its sshd opens no session ({refused.reason}): is MaxSessions in its sshd_config 0 or 1?",
+                lasting=False,
+            ) from refused
+        except (asyncssh.Error, OSError) as failed:
+            raise NotStarted(f"the connection was lost: {failed}", lasting=False) from failed
+
+
+async def open_wire(
+    reach: Reach, home_id: str, known_hosts: Path, on_push: PUSH
+) -> tuple[Wire, dict[str, Any]]:
+    """A wire whose far end is there, and its facts. Raises CannotConnect."""
+    with ExitStack() as unless_started:
+        connection = await connect(reach, known_hosts)
+        unless_started.callback(connection.abort)
+        wire = Wire(reach, on_push)
+        unless_started.callback(wire.give_up)
+        argv = ["--home", home_id, "--host", reach.name]
+        argv += ["--client", reach.client] if reach.client else []
+        said = starting.command(bundle(), wire.nonce, reach.directory_there(home_id), argv)
+        try:
+            facts = await wire.start(connection, said)
+        except NotStarted as failed:
+            raise CannotConnect(f"{reach.name}: {failed.story}", failed.lasting) from failed
+        unless_started.pop_all()
+    return wire, facts
