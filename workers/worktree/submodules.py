@@ -13,7 +13,8 @@ from pathlib import Path
 from workers.git import Git, GitError, GitFailed
 
 BASE_REF = "refs/fleet/base"
-_WORK_REFS = "refs/fleet/work"
+WORK_REFS = "refs/fleet/work"
+"""Commits of a submodule that came back from its worktrees lie below, each under its own id."""
 
 
 class SubmoduleMissing(GitError):
@@ -21,7 +22,9 @@ class SubmoduleMissing(GitError):
 
 
 @dataclass(frozen=True)
-class _Submodule:
+class Submodule:
+    """One as a commit or an index has it. `url` may be relative."""
+
     name: str
     path: str
     url: str
@@ -35,13 +38,17 @@ class Sources:
     modules: Path
     checkout: Path | None
 
-    def of(self, submodule: _Submodule) -> Path | None:
+    def of(self, submodule: Submodule) -> Path | None:
         """A local repository that has the submodule's commit."""
+        return next((copy for copy in self.copies(submodule) if has(copy, submodule.commit)), None)
+
+    def copies(self, submodule: Submodule) -> list[Path]:
+        """The local repositories of the submodule that there are."""
         places = [] if ".." in Path(submodule.name).parts else [self.modules / submodule.name]
         places += [self.checkout / submodule.path / ".git"] if self.checkout else []
-        return next((place for place in places if _has(place, submodule.commit)), None)
+        return [place for place in places if (place / "HEAD").is_file()]
 
-    def inside(self, submodule: _Submodule) -> Sources:
+    def inside(self, submodule: Submodule) -> Sources:
         checkout = self.checkout / submodule.path if self.checkout else None
         return Sources(self.modules / submodule.name / "modules", checkout)
 
@@ -67,39 +74,50 @@ def share(worktree: Path, sources: Sources) -> None:
             continue
         share(inside, sources.inside(submodule))
         home = sources.modules / submodule.name
-        if (home / "HEAD").is_file() and not _has(home, submodule.commit):
+        if (home / "HEAD").is_file() and not has(home, submodule.commit):
             words = ("fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-auto-maintenance")
-            wanted = f"{submodule.commit}:{_WORK_REFS}/{submodule.commit}"
+            wanted = f"{submodule.commit}:{WORK_REFS}/{submodule.commit}"
             Git(home).run(
                 "-c", "protocol.file.allow=always", *words, "--no-write-fetch-head", str(inside), wanted
             )
 
 
-def _has(repository: Path, commit: str) -> bool:
-    if not (repository / "HEAD").is_file():
-        return False
+def has(repository: Path, commit: str) -> bool:
+    """Whether the repository in that git directory has the commit."""
     return Git(repository).run("cat-file", "-e", f"{commit}^{{commit}}", check=False).ok
 
 
-def _submodules(git: Git) -> Iterator[_Submodule]:
+def named_by(git: Git, commit: str) -> list[Submodule]:
+    """Those that `commit` both describes in its .gitmodules and holds."""
+    if not git.said("ls-tree", commit, "--", ".gitmodules").startswith("100"):
+        return []
+    listed = git.run("ls-tree", "-r", "-z", "--full-tree", commit).fields
+    return list(_described(git, ("--blob", f"{commit}:.gitmodules"), _commits(listed, at=2)))
+
+
+def _submodules(git: Git) -> Iterator[Submodule]:
     """Those that are both described in .gitmodules and present in the index."""
-    if not (git.directory / ".gitmodules").is_file():
-        return
-    words = ("config", "-z", "--file", ".gitmodules", "--get-regexp", r"^submodule\..*\.(path|url)$")
+    if (git.directory / ".gitmodules").is_file():
+        listed = git.run("ls-files", "--stage", "-z").fields
+        yield from _described(git, ("--file", ".gitmodules"), _commits(listed, at=1))
+
+
+def _described(git: Git, where: tuple[str, str], commits: dict[str, str]) -> Iterator[Submodule]:
+    words = ("config", "-z", *where, "--get-regexp", r"^submodule\..*\.(path|url)$")
     said = dict(field.partition("\n")[::2] for field in git.run(*words, check=False).fields)
-    commits = _gitlinks(git)
     for key, path in said.items():
         name = key.removeprefix("submodule.").removesuffix(".path")
         if key.endswith(".path") and path in commits:
-            yield _Submodule(name, path, said.get(f"submodule.{name}.url", ""), commits[path])
+            yield Submodule(name, path, said.get(f"submodule.{name}.url", ""), commits[path])
 
 
-def _gitlinks(git: Git) -> dict[str, str]:
-    listed = (line.partition("\t") for line in git.run("ls-files", "--stage", "-z").fields)
-    return {path: about.split()[1] for about, _, path in listed if about.startswith("160000")}
+def _commits(listed: list[str], at: int) -> dict[str, str]:
+    """The commits in a listing by path; the id is the word numbered `at`."""
+    parts = (line.partition("\t") for line in listed if line.startswith("160000"))
+    return {path: about.split()[at] for about, _, path in parts}
 
 
-def _check_out(git: Git, submodule: _Submodule, sources: Sources) -> None:
+def _check_out(git: Git, submodule: Submodule, sources: Sources) -> None:
     local = sources.of(submodule)
     url = str(local) if local else _absolute_url(git, submodule.url)
     settings = {f"submodule.{submodule.name}.url": url, f"submodule.{submodule.name}.active": "true"}
