@@ -71,12 +71,18 @@ def set_up(purpose: str) -> None:
     if for_tests:
         say("installing Fleet, the real client and the tools for its tests into .venv")
         pip("install", "--upgrade", "pip>=25.1")  # the first that knows dependency groups
-        pip("install", "--editable", f"{ROOT}[client,file-keyring,planning]", "--group", f"{PROJECT}:dev")
+        pip(
+            "install",
+            "--editable",
+            f"{ROOT}[client,file-keyring,hosts,planning]",
+            "--group",
+            f"{PROJECT}:dev",
+        )
     else:
         say(
             f"installing Fleet{' and the real client (170 MB)' if client else ''} into .venv: once, about a minute"
         )
-        pip("install", "--editable", f"{ROOT}[{'client,planning' if client else 'planning'}]")
+        pip("install", "--editable", f"{ROOT}[{'client,' if client else ''}hosts,planning]")
     stamp(("run", "test") if for_tests else ("run",), client)
     say("set up")
 
