@@ -1,6 +1,6 @@
 """The far end: does on a host what home asks, over the standard input and output of one ssh channel. Travels.
 
-    python3 -I -S far-….pyz --dir DIR --home HOME_ID --host NAME --nonce NONCE [--client PATH]
+    python3 -I -S far-….pyz --dir DIR --home HOME_ID --host NAME --nonce NONCE [--client PATH] [--env NAMES]
 
 First it says `FLEET-FAR <nonce> <facts>` in a line, or `FLEET-FAR <nonce> {"refused": story}` and ends with 3. Then
 frames go both ways (see `frames`): requests in, answers and pushes out, answers in any order. It ends when its input
@@ -29,7 +29,7 @@ from workers.remote import probe
 from workers.remote.directory import Refused, claim
 from workers.remote.errors import to_header
 from workers.remote.frames import BadFrame, Frame, Unpacker, pack
-from workers.remote.ops import Answer, Args, Here, Op, runs
+from workers.remote.ops import Answer, Args, Here, Op, mirrors, runs, sessions, trees
 from workers.remote.watching import Watching
 
 SILENCE_S = 120.0
@@ -37,7 +37,7 @@ REFUSED = 3
 _QUICK_AT_ONCE = 16
 _LONG_AT_ONCE = 64
 _READ_BYTES = 1 << 20
-OPS: dict[str, Op] = {**runs.OPS}
+OPS: dict[str, Op] = {**runs.OPS, **trees.OPS, **mirrors.OPS, **sessions.OPS}
 LONG = frozenset({"prepare", "verify", "commit", "remove", "sweep", "sweep_marker"})
 """May take minutes or hours: they have threads of their own, so that the others never wait for one of these."""
 _ORDERLY = frozenset({"ping", "watch", "forget", "took"})
@@ -117,8 +117,8 @@ class FarEnd:
         return Answer({"now_ns": time.time_ns()})
 
     def _probe(self, _: Here, args: Args, __: bytes) -> Answer:
-        """{env: names, one that ends in `*` for all that begin so} → the facts, and in `env` the values."""
-        return Answer({**self._about.facts(), "env": probe.environment(args.get("env", ()))})
+        """{env: more names of variables, or nothing} → the facts"""
+        return Answer(self._about.facts(args.get("env", ())))
 
     def _watch(self, _: Here, args: Args, __: bytes) -> Answer:
         """{attempts: {attempt: offset}} → {}"""
@@ -148,6 +148,8 @@ def leave() -> NoReturn:
 
 def main() -> None:
     asked = _asked()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit())
     incoming, outgoing = _own_channel()
     greeting = f"FLEET-FAR {asked.nonce} "
     try:
@@ -155,11 +157,9 @@ def main() -> None:
     except Refused as refused:
         _say(outgoing, greeting, {"refused": str(refused)})
         sys.exit(REFUSED)
-    about = probe.Probe(directory, asked.client)
+    about = probe.Probe(directory, asked.client, asked.env.split(","))
     _say(outgoing, greeting, about.facts())
     here = Here(directory, LocalHost(directory.runs, asked.home))
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: sys.exit())
     try:
         FarEnd(here, Outgoing(outgoing), about).serve(incoming, asked.silence_s)
     except BadFrame as broken:
@@ -173,6 +173,7 @@ def _asked() -> argparse.Namespace:
     for name in ("--dir", "--home", "--host", "--nonce"):
         parser.add_argument(name, required=True)
     parser.add_argument("--client")
+    parser.add_argument("--env", default="", help="variables to tell of, like PATH,LC_*")
     parser.add_argument("--silence-s", type=float, default=SILENCE_S)
     return parser.parse_args()
 

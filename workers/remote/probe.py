@@ -13,7 +13,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -39,20 +39,20 @@ _LOGIND = ("/usr/lib/systemd", "/run/systemd", "/etc/systemd")
 
 
 class Probe:
-    """Looks at this host on behalf of `directory`. `client` is the path that was named for it, if any."""
+    """Looks at this host on behalf of `directory`. `client` is the path that was named for it, if any; `variables` are
+    the names of those to tell of, `LC_*` for all that begin so."""
 
-    def __init__(self, directory: Directory, client: str | None) -> None:
-        self._root = directory.root
+    def __init__(self, directory: Directory, client: str | None, variables: Sequence[str]) -> None:
+        self._root, self._variables = directory.root, tuple(variables)
         self._lasting = _lasting(self._root, client)
 
-    def facts(self) -> dict[str, Any]:
-        """All of it, as of now. Sizes are bytes, names end in their units, null is not known."""
-        return {**self._lasting, **_moving(self._root)}
+    def facts(self, more_variables: Iterable[str] = ()) -> dict[str, Any]:
+        """All of it, as of now. Names end in their units, null is not known."""
+        environ = {**_environment((*self._variables, *more_variables)), "PATH": self._lasting["path"]}
+        return {**self._lasting, **_moving(self._root), "environ": environ}
 
 
-def environment(names: Iterable[str]) -> dict[str, str]:
-    """The variables of that name that are set here; a name that ends in `*` means all that begin so."""
-    asked = tuple(names)
+def _environment(asked: tuple[str, ...]) -> dict[str, str]:
     begins = tuple(name[:-1] for name in asked if name.endswith("*"))
     return {
         name: value
@@ -73,7 +73,7 @@ def _lasting(root: Path, client: str | None) -> dict[str, Any]:
         "git": git.result(),
         "git_lfs": lfs.result(),
         **found.result(),
-        "home": str(Path.home()),
+        "home": os.environ.get("HOME"),
         "user": _user(),
         "shell": os.environ.get("SHELL"),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from workers.git import Git, GitError, GitFailed, identity
@@ -28,11 +29,18 @@ class WorkUnfinished(GitError):
     """The worker stopped in the middle of something that only it (or a person) can finish. Nothing was lost."""
 
 
-def commit_work(worktree_path: Path, message: str, *, branch: str | None = None) -> str | None:
+def commit_work(
+    worktree_path: Path,
+    message: str,
+    *,
+    branch: str | None = None,
+    writer: Mapping[str, str] | None = None,
+) -> str | None:
     """Commit all that is not committed and not ignored; None when there is nothing.
 
     Afterwards the worktree is on `branch` (default: the one it was made with), and that branch has everything the
     worker committed, wherever it did so. The commit is not signed: nobody is there to answer for it with a key.
+    `writer` are the variables that name who writes, where this machine's own configuration does not count.
     Raises HookRefused, WorkUnfinished, GitFailed.
     """
     git = Git(worktree_path)
@@ -48,7 +56,7 @@ def commit_work(worktree_path: Path, message: str, *, branch: str | None = None)
             raise WorkUnfinished(
                 f"{worktree_path} is on {current!r} and could not be taken off it: switch to {branch!r}"
             )
-    commit = _commit_all(git, admin, message)
+    commit = _commit_all(git, admin, message, identity(git) if writer is None else writer)
     if current != branch:
         _return_to(git, branch)
     _share_submodules(worktree_path)
@@ -86,12 +94,12 @@ def _refuse_unfinished(git: Git, admin: Path, branch: str) -> None:
         )
 
 
-def _commit_all(git: Git, admin: Path, message: str) -> str | None:
+def _commit_all(git: Git, admin: Path, message: str, writer: Mapping[str, str]) -> str | None:
     git.run("-c", "advice.addEmbeddedRepo=false", "add", "--all", "--sparse", *_without_strangers(git))
     if git.asks("diff", "--cached", "--quiet") and not (admin / "MERGE_HEAD").exists():
         return None
     words = ("commit", "--quiet", "--no-gpg-sign", "--cleanup=whitespace", "--file=-")
-    result = git.run(*words, check=False, stdin=message.encode(), env=identity(git))
+    result = git.run(*words, check=False, stdin=message.encode(), env=writer)
     if result.code == 1:
         raise HookRefused(f"{result.out}\n{result.err}")
     if not result.ok:

@@ -65,6 +65,30 @@ def preserve(worktree_path: Path, ref: str) -> str | None:
         ) from error
 
 
+def snapshot(worktree_path: Path, ref: str) -> str | None:
+    """Like `preserve`, for a checkpoint of a worktree that is being worked in: only the latest is kept under `ref`, so
+    that `restore` can lay it into a worktree made anew. With nothing to keep there is no `ref` afterwards."""
+    try:
+        git = Git(worktree_path)
+        found, earlier = _snapshot(git, with_files=True), git.commit_of(ref)
+        commit = _checkpoint(git, found, earlier)
+        if commit is None and earlier is not None:
+            git.run("update-ref", "-d", ref, earlier)
+        elif commit is not None and commit != earlier:
+            git.run("update-ref", "-m", "fleet: checkpoint", ref, commit, earlier or _ZERO)
+    except (GitFailed, OSError) as error:
+        raise PreserveFailed(f"no checkpoint of {worktree_path} could be made: {error}") from error
+    return commit
+
+
+def _checkpoint(git: Git, found: _Snapshot, earlier: str | None) -> str | None:
+    if not found.loose:
+        return found.head if found.lonely else None
+    if earlier is not None and _made_of(git, earlier) == (found.tree, *found.parents):
+        return earlier
+    return _commit(git, found.tree, found.parents, f"Work in progress in {git.directory}")
+
+
 def preserve_remains(admin: Path, ref: str) -> str | None:
     """Like `preserve`, for a worktree whose directory is gone: what its HEAD and its index still hold."""
     try:
@@ -91,8 +115,13 @@ def _keep(git: Git, ref: str, *, with_files: bool) -> str | None:
 
 
 def _holds(git: RunsGit, commit: str, snapshot: _Snapshot) -> bool:
-    tree, *parents = git.run("log", "-1", "--no-show-signature", "--format=%T %P", commit).out.split()
+    tree, *parents = _made_of(git, commit)
     return tree == snapshot.tree and set(snapshot.parents) <= {commit, *parents}
+
+
+def _made_of(git: RunsGit, commit: str) -> tuple[str, ...]:
+    """The tree of a commit, and its parents."""
+    return tuple(git.run("log", "-1", "--no-show-signature", "--format=%T %P", commit).out.split())
 
 
 def _snapshot(git: Git, *, with_files: bool) -> _Snapshot:

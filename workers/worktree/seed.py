@@ -21,7 +21,7 @@ def seed(settings: WorktreeSettings, checkout: Path | None, worktree: Path) -> l
         return []
     if checkout is None:
         return [f"{path}: not brought, a bare repository has no checkout to take it from" for path in wanted]
-    ignored = _ignored(Git(worktree), wanted)
+    may_be_brought = ignored(Git(worktree), wanted)
     notes = []
     for path in wanted:
         source, place = checkout / path, worktree / path
@@ -32,19 +32,21 @@ def seed(settings: WorktreeSettings, checkout: Path | None, worktree: Path) -> l
         if not source.exists():
             notes.append(f"{path}: not brought, {checkout} does not have it")
             continue
-        _refuse_tracked(path, source, ignored)
+        _refuse_tracked(path, source, may_be_brought)
         place.parent.mkdir(parents=True, exist_ok=True)
         if path in settings.copy_paths:
             _copy(source, place)
         else:
-            _link(source, place, whole=path in ignored)
+            _link(source, place, whole=path in may_be_brought)
     return notes
 
 
-def _ignored(git: Git, paths: Iterable[str]) -> set[str]:
+def ignored(git: Git, paths: Iterable[str]) -> set[str]:
     """Those git ignores, each asked for as a file (`x`) and as a directory (`x/`): patterns tell the two apart."""
     asked = "".join(f"{path.rstrip('/')}\0{path.rstrip('/')}/\0" for path in paths)
-    said = git.run("check-ignore", "-z", "--stdin", stdin=asked.encode(), check=False)
+    said = git.run(
+        "check-ignore", "-z", "--stdin", stdin=asked.encode("utf-8", "surrogateescape"), check=False
+    )
     return set(said.fields)
 
 
@@ -55,9 +57,9 @@ def _refuse_escape(root: Path, place: Path, path: str) -> None:
         )
 
 
-def _refuse_tracked(path: str, source: Path, ignored: set[str]) -> None:
+def _refuse_tracked(path: str, source: Path, allowed: set[str]) -> None:
     name = path.rstrip("/")
-    if name not in ignored and not (source.is_dir() and f"{name}/" in ignored):
+    if name not in allowed and not (source.is_dir() and f"{name}/" in allowed):
         raise SettingsWrong(
             f"{FILE}: {path!r} is not ignored by git, so it would be committed with the work: add it to .gitignore"
         )

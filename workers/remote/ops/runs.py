@@ -8,7 +8,10 @@ from workers.remote.ops import Answer, Args, Here, Op
 
 
 def launch(here: Here, args: Args, blob: bytes) -> Answer:
-    """{attempt, spec: text, has_secret} and the secret → {}. Raises LaunchFailed."""
+    """{attempt, spec: text, has_secret, account: optional, whose private directory is made} and the secret → {}. Raises
+    LaunchFailed."""
+    if args.get("account") is not None:
+        here.directory.account(args["account"]).mkdir(mode=0o700, parents=True, exist_ok=True)
     here.host.launch_text(args["attempt"], args["spec"], blob if args["has_secret"] else None)
     return Answer({})
 

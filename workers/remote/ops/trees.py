@@ -1,0 +1,134 @@
+"""Worktrees on this host: made from a mirror, committed, verified, kept and removed. Travels.
+
+`mirror` is a mirror's name, `path` a worktree's absolute path (`Directory.worktree`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from workers.git import Git
+from workers.remote.ops import Answer, Args, Here, Op
+from workers.verify import verify as run_verification
+from workers.worktree.commit import commit_work
+from workers.worktree.entry import admin_dir, git_dir
+from workers.worktree.mirrored import Asked, found_ready, make_from_mirror
+from workers.worktree.preserve import preserve as keep
+from workers.worktree.preserve import snapshot as keep_latest
+from workers.worktree.ready import read_ready
+from workers.worktree.remove import remove as take_away
+
+
+def worktrees(here: Here, _: Args, __: bytes) -> Answer:
+    """{} → {worktrees: [{path, task, mirror, branch}]}: all that lie here; `mirror` and `branch` are null where the
+    worktree has lost what it hung on."""
+    pointers = sorted(here.directory.worktrees.glob("*/*/.git"))
+    return Answer({"worktrees": [_standing(here, pointer) for pointer in pointers]})
+
+
+def _standing(here: Here, pointer: Path) -> dict[str, str | None]:
+    path, mirror, branch = pointer.parent, None, None
+    found = Git(path).run("rev-parse", "--path-format=absolute", "--git-common-dir", check=False)
+    if found.ok:
+        common = Path(found.out)
+        mirror = common.stem if common.parent == (here.directory.root / "mirrors").resolve() else None
+        branch = _branch(path)
+    return {"path": str(path), "task": path.name, "mirror": mirror, "branch": branch}
+
+
+def _branch(path: Path) -> str | None:
+    """The one it was made for, or else the one it is on."""
+    ready = read_ready(git_dir(path))
+    if ready is not None and ready.branch is not None:
+        return ready.branch
+    return Git(path).run("symbolic-ref", "--quiet", "--short", "HEAD", check=False).out or None
+
+
+def ready(here: Here, args: Args, _: bytes) -> Answer:
+    """{mirror, path} → {made: {branch, base_commit, setup_output}, or null}"""
+    made = found_ready(here.directory.mirror(args["mirror"]), here.directory.worktree(args["path"]))
+    return Answer({"made": None if made is None else asdict(made)})
+
+
+def prepare(here: Here, args: Args, blob: bytes) -> Answer:
+    """{mirror, path, branch, tip, base_commit, preserved: commit, ref or null, ports: [first, end] or null, marker_env,
+    setup, setup_timeout_s, attempt: optional} and a tar of files, or nothing → {branch, base_commit, setup_output,
+    launched: the text of the attempt's spec.json when that has ever started, or null}"""
+    asked = Asked(
+        branch=args["branch"],
+        tip=args["tip"],
+        base_commit=args["base_commit"],
+        preserved=args["preserved"],
+        ports=range(*args["ports"]) if args["ports"] else None,
+        marker_env=args["marker_env"],
+        setup=args["setup"],
+        setup_timeout_s=args["setup_timeout_s"],
+        files=blob,
+    )
+    mirror, path = here.directory.mirror(args["mirror"]), here.directory.worktree(args["path"])
+    return Answer(
+        {**asdict(make_from_mirror(mirror, path, asked)), "launched": _launched(here, args.get("attempt"))}
+    )
+
+
+def _launched(here: Here, attempt: str | None) -> str | None:
+    if attempt is None or not (here.host.alive(attempt) or here.host.has_started(attempt)):
+        return None
+    return (here.host.run_dir(attempt) / "spec.json").read_text(encoding="utf-8")
+
+
+def commit(here: Here, args: Args, _: bytes) -> Answer:
+    """{path, message, branch, identity: variables} → {commit: what was committed now or null, head}. Raises
+    HookRefused, WorkUnfinished."""
+    path = here.directory.worktree(args["path"])
+    made = commit_work(path, args["message"], branch=args["branch"], writer=args["identity"])
+    return Answer({"commit": made, "head": Git(path).commit_of("HEAD")})
+
+
+def snapshot(here: Here, args: Args, _: bytes) -> Answer:
+    """{path, ref} → {head, branch, branch_tip, kept: commit under `ref` or null}. Raises PreserveFailed."""
+    path = here.directory.worktree(args["path"])
+    kept = keep_latest(path, args["ref"])
+    return Answer({**_stand(path), "kept": kept})
+
+
+def preserve(here: Here, args: Args, _: bytes) -> Answer:
+    """{path, ref} → {commit under `ref`, or null}. Raises PreserveFailed."""
+    return Answer({"commit": keep(here.directory.worktree(args["path"]), args["ref"])})
+
+
+def remove(here: Here, args: Args, _: bytes) -> Answer:
+    """{mirror, path, ref} → {preserved: commit under `ref` or null, branch, branch_tip}; the latter two are null when
+    it was gone already. Raises PreserveFailed, RemoveRefused."""
+    mirror, path = here.directory.mirror(args["mirror"]), here.directory.worktree(args["path"])
+    stand = _stand(path) if admin_dir(mirror.resolve(), path) and (path / ".git").exists() else {}
+    removed = take_away(mirror, path, args["ref"])
+    tips = {"branch": stand.get("branch"), "branch_tip": stand.get("branch_tip")}
+    return Answer({"preserved": removed.preserved, **tips})
+
+
+def _stand(path: Path) -> dict[str, str | None]:
+    git, branch = Git(path), _branch(path)
+    tip = git.commit_of(f"refs/heads/{branch}") if branch else None
+    return {"head": git.commit_of("HEAD"), "branch": branch, "branch_tip": tip}
+
+
+def verify(here: Here, args: Args, _: bytes) -> Answer:
+    """{commands, path, env, timeout_s, log: a name} → {ok, command, code, output_tail, duration_s}"""
+    log = here.directory.check_log(args["log"])
+    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = here.directory.worktree(args["path"])
+    return Answer(asdict(run_verification(args["commands"], path, args["env"], args["timeout_s"], log)))
+
+
+OPS: dict[str, Op] = {
+    "worktrees": worktrees,
+    "ready": ready,
+    "prepare": prepare,
+    "commit": commit,
+    "snapshot": snapshot,
+    "preserve": preserve,
+    "remove": remove,
+    "verify": verify,
+}

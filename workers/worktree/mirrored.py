@@ -1,0 +1,133 @@
+"""A worktree on a host, made from a mirror of the repository. Home says what the branch is and where it stands.
+
+As safe to repeat as `make_ready`, and as careful with whatever lies there.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from workers.git import Git
+from workers.worktree.branch import key_of
+from workers.worktree.entry import entry_at
+from workers.worktree.lock import held
+from workers.worktree.make import (
+    Made,
+    Site,
+    WorktreeRefused,
+    add,
+    clear,
+    finish,
+    finished,
+    port_variables,
+    set_up,
+)
+from workers.worktree.ready import Ready, ready_at
+from workers.worktree.repository import locate
+from workers.worktree.restore import restore
+from workers.worktree.seed import ignored
+from workers.worktree.submodules import populate
+from workers.worktree.wanted import FILE, SettingsWrong
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What home wants: `branch` at `tip`, whose work is based on `base_commit`; both are in the mirror.
+
+    `preserved` is a commit or a reference with loose work to lay back, `files` a tar of ignored files that the
+    repository wants copied (empty for none), `setup` the commands that follow.
+    """
+
+    branch: str
+    tip: str
+    base_commit: str
+    preserved: str | None
+    ports: range | None
+    marker_env: Mapping[str, str]
+    setup: Sequence[str]
+    setup_timeout_s: float
+    files: bytes
+
+
+def found_ready(mirror: Path, worktree_path: Path) -> Made | None:
+    """The worktree when it is there and was made to the end."""
+    ready = ready_at(mirror, worktree_path)
+    if ready is None or ready.branch is None:
+        return None
+    return Made(ready.branch, ready.base_commit, ready.setup_output)
+
+
+def make_from_mirror(mirror: Path, worktree_path: Path, asked: Asked) -> Made:
+    """Make the worktree, or find it as an earlier call made it. Raises GitError as `make_ready` does."""
+    place = locate(mirror)
+    with held(worktree_path) as lock_fd:
+        site = Site(place, worktree_path, lock_fd)
+        made = found_ready(mirror, worktree_path)
+        entry = entry_at(site.repository, worktree_path)
+        if made is not None and finished(site, entry) is not None:
+            return made
+        clear(site, entry)
+        _set_branch(site, asked)
+        output = add(site, asked.branch)
+        if asked.preserved:
+            output += restore(Git(worktree_path, held_fds=(lock_fd,)), asked.preserved)
+        populate(worktree_path, site.sources, (lock_fd,))
+        lay_down(asked.files, worktree_path)
+        env = {**asked.marker_env, **port_variables(asked.ports)}
+        output += set_up(site, asked.setup, env, asked.setup_timeout_s)
+        finish(site, Ready(asked.branch, asked.base_commit, output))
+    return Made(asked.branch, asked.base_commit, output)
+
+
+def _set_branch(site: Site, asked: Asked) -> None:
+    """Point the branch where home has it. What the mirror alone has of it is kept under a reference first."""
+    git, ref = site.repository, f"refs/heads/{asked.branch}"
+    tip, now = git.commit_of(asked.tip), git.commit_of(ref)
+    if tip is None:
+        raise WorktreeRefused(f"the mirror {site.place.root} has no commit {asked.tip}: send it there first")
+    if now is not None and not git.asks("merge-base", "--is-ancestor", now, tip):
+        kept = f"refs/fleet/preserved/{key_of(site.path)}/branch-{now[:12]}"
+        git.run("update-ref", "-m", "fleet: preserve", kept, now)
+    git.run("update-ref", "-m", "fleet: as home has it", ref, tip, now or "0" * 40)
+
+
+def lay_down(files: bytes, worktree: Path) -> None:
+    """Unpack what the worktree does not have yet. Raises SettingsWrong for what git would commit or what leads out."""
+    if not files:
+        return
+    with tarfile.open(fileobj=io.BytesIO(files)) as archive:
+        members = [member for member in archive.getmembers() if not member.isdir()]
+        allowed = ignored(Git(worktree), (member.name for member in members))
+        for member in members:
+            if member.name not in allowed:
+                raise SettingsWrong(
+                    f"{FILE}: {member.name!r} is not ignored by git, so it would be committed with the work: add it to "
+                    ".gitignore"
+                )
+            place = worktree / member.name
+            _refuse_outside(member, place, worktree)
+            if not place.exists() and not place.is_symlink():
+                _unpack(archive, member, place)
+
+
+def _refuse_outside(member: tarfile.TarInfo, place: Path, worktree: Path) -> None:
+    plain = member.isreg() or member.issym()
+    parts = PurePosixPath(member.name).parts
+    if not plain or ".." in parts or not place.parent.resolve().is_relative_to(worktree.resolve()):
+        raise SettingsWrong(f"{FILE}: {member.name!r} is no plain file or leads out of the worktree")
+
+
+def _unpack(archive: tarfile.TarFile, member: tarfile.TarInfo, place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if member.issym():
+        place.symlink_to(member.linkname)
+        return
+    content = archive.extractfile(member)
+    assert content is not None
+    with content, place.open("xb") as file:
+        file.write(content.read())
+    place.chmod(member.mode & 0o777)
