@@ -17,6 +17,7 @@ def broken(fleet: Fleet) -> list[str]:
         *_order(fleet),
         *_landings(fleet),
         *_worktrees(fleet),
+        *_hosts(fleet),
         *_ends(fleet),
     ]
 
@@ -71,6 +72,26 @@ def _worktrees(fleet: Fleet) -> Iterator[str]:
         worktree = fleet.worktrees.get(attempt.task)
         if worktree is None or worktree.state in ("removing", "removed"):
             yield f"no worktree is removed under a worker: {attempt.id}"
+
+
+def _hosts(fleet: Fleet) -> Iterator[str]:
+    for host in fleet.hosts.values():
+        if (host.state == "ready") != (host.silent_since_ms is None):
+            yield f"a host is silent since some time exactly when it does not answer: {host.name} is {host.state}"
+        if host.is_here and host.state != "ready":
+            yield f"this machine always answers: {host.name} is {host.state}"
+    there = {name for name, host in fleet.hosts.items() if host.state != "lost"}
+    for attempt in fleet.attempts.values():
+        worktree = fleet.worktrees.get(attempt.task)
+        if attempt.host not in there:
+            yield f"no attempt lives on a host that is lost or unknown: {attempt.id} on {attempt.host}"
+        if worktree is not None and worktree.host != attempt.host:
+            yield f"an attempt runs where its worktree is: {attempt.id} on {attempt.host}, not {worktree.host}"
+    for worktree in fleet.worktrees.values():
+        if not there.issuperset(worktree.hosts):
+            yield f"no worktree lies on a host that is lost or unknown: that of {worktree.task} on {worktree.hosts}"
+        if worktree.moves_from is not None and worktree.state == "ready":
+            yield f"work is where a worker has gone on with it: {worktree.task} still moves from {worktree.moves_from}"
 
 
 def _ends(fleet: Fleet) -> Iterator[str]:

@@ -55,6 +55,7 @@ SPEC = TaskSpec(
     value=3.5,
     plan_tier="opus",
     subagent_tier="haiku",
+    labels=("gpu", "big"),
 )
 WORDS = (Word("w1", "and the tests"), Word("w2", "Verification failed\n\n\0"))
 
@@ -101,6 +102,24 @@ ATTEMPT = Attempt(
     tokens=Tokens(10, 20, 30, 40),
     cost_usd=0.125,
     malformed=1,
+)
+FAR = Host(
+    name="big",
+    workers_max=8,
+    memory_free_bytes=64_000_000_000,
+    observed_ms=6_000,
+    address="ssh://ci@big.example:2222",
+    jump="ci@gate",
+    identity="/home/me/.ssh/id_ci",
+    directory="/srv/fleet",
+    client="/opt/bin/claude",
+    labels=("gpu", "big"),
+    state="suspected",
+    silent_since_ms=6_500,
+    draining=True,
+    cores=32,
+    load=3.5,
+    warm=("/srv/clock",),
 )
 BUCKET = Bucket(
     pool="organisation",
@@ -192,8 +211,22 @@ def full_fleet(home_id: str) -> Fleet:
         attempts={ATTEMPT.id: ATTEMPT},
         accounts={a.name: a for a in (ACCOUNT, replace(ACCOUNT, name="side", kind="api-key", state="ready"))},
         buckets={"organisation/seven_day_opus": BUCKET},
-        hosts={"local": Host("local", 4, 8_000_000_000, 7_500, "disk is nearly full")},
-        worktrees={"t2": Worktree("t2", "/srv/clock", 3, "ready", "/home/wt/t2", "refs/fleet/t2/1")},
+        hosts={"local": Host("local", 4, 8_000_000_000, 7_500, "disk is nearly full"), "big": FAR},
+        worktrees={
+            "t2": Worktree("t2", "/srv/clock", 3, "ready", "/home/wt/t2", "refs/fleet/t2/1"),
+            "t10": Worktree(
+                task="t10",
+                repo="/srv/clock",
+                slot=0,
+                state="making",
+                preserved="refs/fleet/t10/1",
+                host="local",
+                moves_from="big",
+                checkpoint="refs/fleet/t10/2",
+                checkpoint_ms=6_600,
+                left_ms=6_700,
+            ),
+        },
         queue=queue_of(tasks),
         projects={"clocks": Project("clocks", 2.0, ("work",), ("sonnet", "opus"), 3)},
         reservations={
