@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from fleet.cli import host_words
 from fleet.cli.show import as_json, clock, table, window
 from fleet.homepath import home_path
 from fleet.service import reading
@@ -32,6 +33,9 @@ def status(args: Words) -> int:
     if found["accounts"]:
         print()
         table(("ACCOUNT", "KIND", "STATE", "BUCKETS"), [_account(a) for a in found["accounts"]])
+    if found["hosts"]:
+        print()
+        table(host_words.HEAD, [host_words.row(host) for host in found["hosts"]])
     if found["workers"]:
         print()
         table(("WORKER", "ACCOUNT", "TIER", "HOST", "STATE", "SINCE"), [_worker(w) for w in found["workers"]])

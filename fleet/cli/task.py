@@ -15,6 +15,7 @@ from fleet.service import reading
 _FIELDS = (
     *("id", "repo", "title", "tier", "priority", "deadline", "after", "verify", "land", "target"),
     *("allow_tool", "max_turns", "max_budget_usd", "kind", "size", "value", "project", "plan", "subagents"),
+    "label",
 )
 
 
@@ -63,6 +64,10 @@ def show(args: argparse.Namespace) -> int:
     print(f"  repository {task['repo']}, target {task['target']}, branch {task['branch'] or '-'}")
     if task["landed_commit"]:
         print(f"  landed as {task['landed_commit']}")
+    if task["labels"]:
+        print(f"  only on hosts with {', '.join(task['labels'])}")
+    if task["worktree"]:
+        print(f"  {_worktree(task['worktree'])}")
     for attempt in task["attempts"]:
         print(f"  {_attempt(attempt)}")
     for line in task["history"]:
@@ -70,12 +75,20 @@ def show(args: argparse.Namespace) -> int:
     return 0
 
 
+def _worktree(worktree: dict[str, Any]) -> str:
+    where = f"{worktree['path'] or '-'} on {worktree['host']}"
+    moves = f", moves there from {worktree['moves_from']}" if worktree["moves_from"] else ""
+    home = f", last brought home {clock(worktree['checkpoint_at'])}" if worktree["checkpoint_at"] else ""
+    return f"worktree {where}: {worktree['state']}{moves}{home}"
+
+
 def _attempt(attempt: dict[str, Any]) -> str:
     tokens = sum(attempt["tokens"].values())
     cost = "" if attempt["cost_usd"] is None else f", ${attempt['cost_usd']:.2f}"
     ended = f" ({attempt['reason']})" if attempt["reason"] else ""
     return (
-        f"attempt {attempt['id']} on {attempt['account']}, {attempt['tier']}: {attempt['state']}{ended}, "
+        f"attempt {attempt['id']} on {attempt['account']}, {attempt['tier']}, host {attempt['host']}: "
+        f"{attempt['state']}{ended}, "
         f"{clock(attempt['started_at'])} to {clock(attempt['ended_at'])}, {tokens} tokens{cost}"
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from typing import Any
 
 from fleet.cli.show import as_json, say, table
 from fleet.home import find_home
@@ -17,9 +18,16 @@ def listing(args: argparse.Namespace) -> int:
     if not found:
         say("no worktrees: one is made for each task that begins")
         return 0
-    rows = [(w["task"], w["task_state"], w["state"], w["path"] or "-", w["preserved"] or "") for w in found]
-    table(("TASK", "TASK STATE", "STATE", "PATH", "PRESERVED"), rows)
+    rows = [_row(worktree) for worktree in found]
+    table(("TASK", "TASK STATE", "STATE", "HOST", "PATH", "PRESERVED"), rows)
     return 0
+
+
+def _row(worktree: dict[str, Any]) -> tuple[str, ...]:
+    moves = f" (from {worktree['moves_from']})" if worktree["moves_from"] else ""
+    keys = ("task", "task_state", "state")
+    kept = worktree["preserved"] or worktree["checkpoint"] or ""
+    return *(worktree[key] for key in keys), f"{worktree['host']}{moves}", worktree["path"] or "-", kept
 
 
 def prune(args: argparse.Namespace) -> int:

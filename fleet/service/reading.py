@@ -101,6 +101,24 @@ def worktrees(home: Home) -> list[Record]:
     return [one for one in found if one["state"] != "removed" or one["preserved"]]
 
 
+def hosts(home: Home) -> list[Record]:
+    """All hosts by name, this machine among them once it is known: with the first `fleet up`."""
+    with Rows(home) as rows:
+        workers = [shapes.worker(body) for body in rows.bodies("attempts", "workers")]
+        return [shapes.host(body, workers) for body in rows.bodies("hosts", "hosts")]
+
+
+def host(home: Home, name: str) -> Record:
+    """One host, with the worktrees on it. Raises NotFound."""
+    with Rows(home) as rows:
+        found = rows.bodies("hosts", "host", name=name)
+        if not found:
+            raise NotFound(f"there is no host {name}: see `fleet host list`")
+        workers = [shapes.worker(body) for body in rows.bodies("attempts", "workers")]
+        there = [shapes.worktree(*row) for row in rows.bodies_and("worktrees", "worktrees_on", host=name)]
+        return shapes.host_full(found[0], workers, there)
+
+
 def _accounts(rows: Rows, bodies: list[Record], now_ms: int) -> list[Record]:
     buckets = _buckets_by_pool(rows, now_ms)
     workers = [shapes.worker(body) for body in rows.bodies("attempts", "workers")]

@@ -58,9 +58,11 @@ class Rows:
         """The bodies of rows (key, body). Raises StoreCorrupt, naming the row that is no JSON."""
         return [self._parsed(table, key, body) for key, body in self.plain(statement, **what)]
 
-    def bodies_and(self, table: str, statement: str) -> list[tuple[Record, str]]:
+    def bodies_and(self, table: str, statement: str, **what: str | None) -> list[tuple[Record, str]]:
         """The same for rows (key, body, column)."""
-        return [(self._parsed(table, key, body), column) for key, body, column in self.plain(statement)]
+        return [
+            (self._parsed(table, key, body), column) for key, body, column in self.plain(statement, **what)
+        ]
 
     def _parsed(self, table: str, key: str, body: str) -> Record:
         try:

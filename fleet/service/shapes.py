@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 READING_LIFE_MS = 5 * 3_600_000
 """`Settings.reading_life_ms`, held to it by a test: the core is too heavy to import here."""
 
+HERE = "local"
+"""`fleet.core.model.HERE`, which is too heavy to import here."""
+
 _TOKENS = ("input", "output", "cache_read", "cache_write")
 
 
@@ -140,6 +143,7 @@ def task_full(body: Record) -> Record:
         "value": spec.get("value"),
         "plan": spec.get("plan_tier"),
         "subagents": spec.get("subagent_tier"),
+        "labels": spec.get("labels", []),
         "session_id": body["session_id"],
         "words": body["words"],
     }
@@ -180,7 +184,17 @@ def history_line(
 
 
 def worktree_brief(body: Record) -> Record:
-    return {"path": body["path"], "state": body["state"], "preserved": body["preserved"]}
+    """`host` is the one it is on, `moves_from` the one that its work has still to be brought from. `checkpoint` is the
+    ref at home with what was in no commit at `checkpoint_at`, when the work was last brought home."""
+    return {
+        "path": body["path"],
+        "state": body["state"],
+        "preserved": body["preserved"],
+        "host": body.get("host", HERE),
+        "moves_from": body.get("moves_from"),
+        "checkpoint": body.get("checkpoint"),
+        "checkpoint_at": iso(body.get("checkpoint_ms")),
+    }
 
 
 def worktree(body: Record, task_state: str) -> Record:
@@ -209,11 +223,33 @@ def worker(body: Record) -> Record:
 
 
 def host(body: Record, workers: list[Record]) -> Record:
+    """`address` is None for this machine, `silent_since` for a host that answers; `observed_at` is when it last did."""
     return {
         "name": body["name"],
+        "address": body.get("address") or None,
+        "state": body.get("state", "ready"),
+        "silent_since": iso(body.get("silent_since_ms")),
+        "draining": body.get("draining", False),
+        "problem": body["problem"] or None,
         "workers": sum(one["host"] == body["name"] for one in workers),
         "workers_max": body["workers_max"],
+        "cores": body.get("cores"),
+        "load": body.get("load"),
         "memory_free_bytes": body["memory_free_bytes"],
-        "problem": body["problem"] or None,
-        "observed_at": iso(body["observed_ms"]),
+        "labels": body.get("labels", []),
+        "observed_at": iso(body["observed_ms"] or None),
+    }
+
+
+def host_full(body: Record, workers: list[Record], worktrees: list[Record]) -> Record:
+    """`worktrees` are those on it, `checkpoint_at` is when work of one of them was last brought home."""
+    return {
+        **host(body, workers),
+        "jump": body.get("jump"),
+        "identity": body.get("identity"),
+        "directory": body.get("directory"),
+        "client": body.get("client"),
+        "warm": body.get("warm", []),
+        "worktrees": worktrees,
+        "checkpoint_at": max((one["checkpoint_at"] or "" for one in worktrees), default="") or None,
     }

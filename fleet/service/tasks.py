@@ -15,6 +15,7 @@ from fleet.core.events import TasksAdded
 from fleet.core.model import Fleet, TaskSpec
 from fleet.core.policy import AUTO, Project
 from fleet.home import Home
+from fleet.service.labels import read_labels
 from fleet.service.projects import expanded, project_name
 from fleet.service.requests import NotDone, stamp, submit
 from fleet.service.snapshot import snapshot
@@ -57,13 +58,14 @@ class TaskRequest(BaseModel):
     allow_tool: tuple[str, ...] = ()
     max_turns: int | None = Field(default=None, ge=1)
     max_budget_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    label: tuple[str, ...] = ()
 
     @field_validator("tier", mode="before")
     @classmethod
     def _tiers(cls, value: object) -> object:
         return tuple(t.strip() for t in value.split(",") if t.strip()) if isinstance(value, str) else value
 
-    @field_validator("after", "verify", "allow_tool", mode="before")
+    @field_validator("after", "verify", "allow_tool", "label", mode="before")
     @classmethod
     def _one_or_many(cls, value: object) -> object:
         return (value,) if isinstance(value, str) else value
@@ -79,6 +81,11 @@ class TaskRequest(BaseModel):
         if value is not None and (not value.isprintable() or len(value.split()) != 1):
             raise ValueError("must be one word")
         return value
+
+    @field_validator("label")
+    @classmethod
+    def _labels(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return read_labels(value)
 
     @field_validator("project")
     @classmethod
@@ -123,7 +130,7 @@ def add(home: Home, requests: list[TaskRequest], now: datetime) -> Added:
         spec, said = _spec(request, now, fleet.projects)
         specs.append(spec)
         warnings += said
-    warnings += _without_account(fleet, specs)
+    warnings += [*_without_account(fleet, specs), *_without_host(fleet, specs)]
     done = submit(home, TasksAdded(**stamp(), specs=tuple(specs)))
     return Added(done.tasks, tuple(dict.fromkeys(warnings)))
 
@@ -140,6 +147,17 @@ def _without_account(fleet: Fleet, specs: list[TaskSpec]) -> list[str]:
     )
     advice = f"accounts have {', '.join(sorted(there))}" if there else "fleet account add"
     return [f"no account has the tier {tier} now ({advice})" for tier in asked if tier not in there]
+
+
+def _without_host(fleet: Fleet, specs: list[TaskSpec]) -> list[str]:
+    """The same of labels: a task runs only on a host that has all of its."""
+    hosts = list(fleet.hosts.values())
+    asked = dict.fromkeys(spec.labels for spec in specs)
+    return [
+        f"no host has {'the label' if len(labels) == 1 else 'all the labels'} {', '.join(labels)} now (fleet host list)"
+        for labels in asked
+        if labels and not any(set(labels) <= set(host.labels) for host in hosts)
+    ]
 
 
 def _tiers(request: TaskRequest, project: Project | None) -> tuple[str, ...]:
@@ -191,6 +209,7 @@ def _spec(request: TaskRequest, now: datetime, projects: Mapping[str, Project]) 
         value=request.value,
         plan_tier=request.plan,
         subagent_tier=request.subagents,
+        labels=request.label,
     )
     return spec, warnings
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from fleet.core.events import ProjectSet
+from fleet.core.events import HostAdded, ProjectSet
+from fleet.core.model import Host
 from fleet.core.policy import Project
 from fleet.home import Home
 from fleet.service import reading, tasks
@@ -65,6 +66,8 @@ def add(home: Home, **values: Any) -> tasks.Added:
         ("[[task]]\nprompt = 'x'\nsize = 'XXL'", "task 1: size: "),
         ("[[task]]\nprompt = 'x'\nsize = 0", "task 1: size: "),
         ("[[task]]\nprompt = 'x'\nvalue = -1.0", "task 1: value: "),
+        ("[[task]]\nprompt = 'x'\nlabel = 'big disk'", "task 1: label: a label must be one word"),
+        ("[[task]]\nprompt = 'x'\nlabel = ['a,b']", "task 1: label: a label must be one word"),
         ("[defaults]\ntier = 7\n[[task]]\nprompt = 'x'", "task 1: tier: "),
     ],
 )
@@ -199,10 +202,11 @@ def test_a_directory_that_is_no_repository_is_named(home: Home, tmp_path: Path) 
 
 def test_what_a_task_is_like_reaches_the_queue(home: Home, repo: Path) -> None:
     more = {"kind": "judgement", "size": "xl", "value": 3.5, "project": "clocks", "tier": "auto"}
-    (task_id,) = add(home, repo=str(repo), **more, plan="opus", subagents="haiku").ids
+    (task_id,) = add(home, repo=str(repo), **more, plan="opus", subagents="haiku", label=["gpu", "gpu"]).ids
     spec = snapshot(home).tasks[task_id].spec
     assert (spec.kind, spec.size, spec.worth, spec.project_name) == ("judgement", 4.0, 3.5, "clocks")
     assert (spec.tiers, spec.plan_tier, spec.subagent_tier) == (("auto",), "opus", "haiku")
+    assert spec.labels == ("gpu",)
     shown = reading.task(home.root, task_id)
     assert (shown["kind"], shown["size"], shown["plan"], shown["tiers"]) == (
         "judgement",
@@ -231,3 +235,13 @@ def test_a_project_may_be_named_by_its_repository(home: Home, repo: Path, tmp_pa
 def test_a_planning_tier_that_no_account_has_is_noted_and_auto_is_none(home: Home, repo: Path) -> None:
     added = add(home, repo=str(repo), tier="auto", plan="fable")
     assert added.warnings == ("no account has the tier fable now (fleet account add)",)
+
+
+def test_a_label_that_no_host_has_is_noted_when_a_task_is_added(home: Home, repo: Path) -> None:
+    """Only a note: the host may come later."""
+    box = Host("box", 4, address="ssh://box", labels=("gpu", "arm"))
+    submit(home, HostAdded(**stamp(), host=box))
+    assert add(home, repo=str(repo), tier="auto", label="gpu").warnings == ()
+    assert add(home, repo=str(repo), tier="auto", label=["gpu", "linux"]).warnings == (
+        "no host has all the labels gpu, linux now (fleet host list)",
+    )

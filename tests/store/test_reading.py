@@ -22,6 +22,38 @@ from tests.contract.full_fleet import ACCOUNT, ATTEMPT, SPEC, WORDS, full_fleet,
 NOW_MS = 8_000
 
 
+BIG = {
+    "name": "big",
+    "address": "ssh://ci@big.example:2222",
+    "state": "suspected",
+    "silent_since": "1970-01-01T00:00:06.500Z",
+    "draining": True,
+    "problem": None,
+    "workers": 0,
+    "workers_max": 8,
+    "cores": 32,
+    "load": 3.5,
+    "memory_free_bytes": 64_000_000_000,
+    "labels": ["gpu", "big"],
+    "observed_at": "1970-01-01T00:00:06.000Z",
+}
+HERE = {
+    "name": "local",
+    "address": None,
+    "state": "ready",
+    "silent_since": None,
+    "draining": False,
+    "problem": "disk is nearly full",
+    "workers": 1,
+    "workers_max": 4,
+    "cores": None,
+    "load": None,
+    "memory_free_bytes": 8_000_000_000,
+    "labels": [],
+    "observed_at": "1970-01-01T00:00:07.500Z",
+}
+
+
 def keep(home: Path, fleet: Fleet) -> None:
     """The home's database says this fleet, with one line of history."""
     store = SqliteStore(home / "fleet.db")
@@ -60,16 +92,7 @@ def test_status_counts_tasks_and_names_workers_and_hosts(home: Path) -> None:
             "started_at": "1970-01-01T00:00:04.000Z",
         }
     ]
-    assert status["hosts"] == [
-        {
-            "name": "local",
-            "workers": 1,
-            "workers_max": 4,
-            "memory_free_bytes": 8_000_000_000,
-            "problem": "disk is nearly full",
-            "observed_at": "1970-01-01T00:00:07.500Z",
-        }
-    ]
+    assert status["hosts"] == reading.hosts(home) == [BIG, HERE]
 
 
 def test_accounts_of_one_organisation_show_the_same_buckets(home: Path) -> None:
@@ -188,7 +211,15 @@ def test_a_task_shows_all_there_is_to_know(home: Path) -> None:
     task = reading.task(home, "t2")
     assert (task["prompt"], task["tiers"], task["land"]) == (SPEC.prompt, ["sonnet", "opus"], "merge")
     assert task["words"] == [{"id": word.id, "text": word.text} for word in WORDS]
-    assert task["worktree"] == {"path": "/home/wt/t2", "state": "ready", "preserved": "refs/fleet/t2/1"}
+    assert task["worktree"] == {
+        "path": "/home/wt/t2",
+        "state": "ready",
+        "preserved": "refs/fleet/t2/1",
+        "host": "local",
+        "moves_from": None,
+        "checkpoint": None,
+        "checkpoint_at": None,
+    }
     assert task["history"] == [
         {
             "at": "1970-01-01T00:00:08.000Z",
@@ -223,6 +254,28 @@ def test_an_unknown_task_says_where_to_look(home: Path) -> None:
     with pytest.raises(reading.NotFound) as caught:
         reading.task(home, "t99")
     assert str(caught.value) == "there is no task t99: see `fleet task list`"
+
+
+def test_a_host_shows_how_it_is_reached_and_the_work_that_lies_on_it(home: Path) -> None:
+    host = reading.host(home, "big")
+    assert BIG.items() <= host.items()
+    assert (host["jump"], host["directory"], host["warm"]) == ("ci@gate", "/srv/fleet", ["/srv/clock"])
+    assert [(w["task"], w["host"], w["moves_from"]) for w in host["worktrees"]] == [("t10", "local", "big")]
+    assert host["checkpoint_at"] == "1970-01-01T00:00:06.600Z"
+    assert [w["task"] for w in reading.host(home, "local")["worktrees"]] == ["t2", "t10"]
+    with pytest.raises(reading.NotFound, match="there is no host small: see `fleet host list`"):
+        reading.host(home, "small")
+
+
+def test_what_an_older_version_has_written_is_on_this_machine(home: Path) -> None:
+    with closing(sqlite3.connect(home / "fleet.db")) as database:
+        database.execute("UPDATE worktrees SET body = json_remove(body, '$.host', '$.checkpoint_ms')")
+        kept = ("$.address", "$.labels", "$.state", "$.draining", "$.warm")
+        database.execute(f"UPDATE hosts SET body = json_remove(body, {', '.join('?' * len(kept))})", kept)
+        database.commit()
+    host = reading.host(home, "local")
+    assert (host["address"], host["state"], host["labels"], host["draining"]) == (None, "ready", [], False)
+    assert [w["host"] for w in host["worktrees"]] == ["local", "local"]
 
 
 def test_worktrees_are_those_that_exist_and_those_whose_work_is_preserved(tmp_path: Path) -> None:

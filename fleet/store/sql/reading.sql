@@ -49,11 +49,21 @@ ORDER BY attempts.seq;
 -- name: hosts
 SELECT name, body FROM hosts ORDER BY name;
 
+-- name: host
+SELECT name, body FROM hosts WHERE name = :name;
+
 -- name: worktree
 SELECT task, body FROM worktrees WHERE task = :task;
 
 -- name: worktrees
 SELECT worktrees.task, worktrees.body, tasks.state FROM worktrees JOIN tasks ON tasks.id = worktrees.task
+ORDER BY worktrees.seq;
+
+-- name: worktrees_on
+-- Or whose work has still to be brought from there. A body of an older version names no host: it is this machine's.
+SELECT worktrees.task, worktrees.body, tasks.state FROM worktrees JOIN tasks ON tasks.id = worktrees.task
+WHERE worktrees.body ->> 'moves_from' = :host
+    OR (worktrees.state <> 'removed' AND coalesce(worktrees.body ->> 'host', 'local') = :host)
 ORDER BY worktrees.seq;
 
 -- name: history

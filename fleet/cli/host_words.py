@@ -1,0 +1,38 @@
+"""How a host is told in few words. Light: `fleet status` uses it."""
+
+from __future__ import annotations
+
+from fleet.cli.show import clock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+HEAD = ("HOST", "STATE", "WORKERS", "CORES", "LOAD", "MEMORY FREE", "LABELS", "PROBLEM")
+
+
+def row(host: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        host["name"],
+        state(host),
+        f"{host['workers']}/{host['workers_max']}",
+        "?" if host["cores"] is None else str(host["cores"]),
+        "?" if host["load"] is None else f"{host['load']:.1f}",
+        memory(host),
+        ",".join(host["labels"]),
+        host["problem"] or "",
+    )
+
+
+def state(host: dict[str, Any]) -> str:
+    """`ready`, `draining` until its last worker is gone, `drained`; `suspected` or `lost` with the time since when."""
+    drained = ("draining" if host["workers"] else "drained") if host["draining"] else ""
+    if host["state"] == "ready":
+        return drained or "ready"
+    told = f"{host['state']} since {clock(host['silent_since'])}"
+    return f"{told}, {drained}" if drained else told
+
+
+def memory(host: dict[str, Any]) -> str:
+    free = host["memory_free_bytes"]
+    return "?" if free is None else f"{free / 1e9:.1f} GB"
