@@ -24,6 +24,7 @@ def doctor(args: argparse.Namespace) -> int:
     """1 when something is an error."""
     from dataclasses import asdict
 
+    from fleet.cli.findings import print_findings
     from fleet.home import find_home
     from fleet.service.doctor import examine
 
@@ -31,9 +32,5 @@ def doctor(args: argparse.Namespace) -> int:
     if args.json:
         as_json([asdict(finding) for finding in findings])
     else:
-        for finding in findings:
-            mark = {"ok": "✓", "warning": "!", "error": "✗"}[finding.grade]
-            print(f"{mark} {finding.what}: {finding.story}")
-            if finding.advice:
-                print(f"    → {finding.advice}")
+        print_findings(findings)
     return int(any(finding.grade == "error" for finding in findings))

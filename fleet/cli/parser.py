@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from fleet.cli import history_words
+from fleet.cli import history_words, host_options
+from fleet.cli.numbers import positive
 
 Parser = argparse.ArgumentParser
 Build = Callable[[Parser], None]
@@ -33,7 +34,7 @@ def build() -> Parser:
         "fleet.cli.up:down",
         _down,
     )
-    _add(commands, "status", "accounts, buckets, tasks, workers", "fleet.cli.status:status", _json)
+    _add(commands, "status", "accounts, buckets, tasks, hosts, workers", "fleet.cli.status:status", _json)
     _add(commands, "plan", "the next hours: what runs where and when", "fleet.cli.plan:plan", _plan, _json)
     _add(
         commands,
@@ -55,6 +56,7 @@ def build() -> Parser:
     _add(commands, "doctor", "look for what is missing on this machine", "fleet.cli.about:doctor", _json)
     _group(commands, "account", "who pays", _accounts)
     _group(commands, "task", "the work", _tasks)
+    _group(commands, "host", "the machines that workers run on", _hosts)
     _group(commands, "worktree", "where the work lies", _worktrees)
     _group(commands, "reserve", "capacity that is kept for you", _reservations)
     _group(commands, "limit", "what may be spent, and what is never touched", _limits)
@@ -183,7 +185,7 @@ def _up(parser: Parser) -> None:
         "--dry-run", action="store_true", help="show the plan and what would be started now; start nothing"
     )
     parser.add_argument(
-        "--workers", type=_positive, default=8, metavar="N", help="workers at once (default 8)"
+        "--workers", type=positive, default=8, metavar="N", help="workers at once (default 8)"
     )
     parser.add_argument(
         "--log-format", choices=("console", "json"), help="default: console on a terminal, else json"
@@ -200,12 +202,18 @@ def _up(parser: Parser) -> None:
     parser.add_argument(
         "--attempt-timeout", default="6h", metavar="SPAN", help="a worker is stopped after so long"
     )
-
-
-def _positive(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError("must be a whole number, at least 1")
-    return int(text)
+    parser.add_argument(
+        "--host-lost-after",
+        default="10m",
+        metavar="SPAN",
+        help="the work of a host that has not answered for so long goes on elsewhere",
+    )
+    parser.add_argument(
+        "--checkpoint-every",
+        default="1m",
+        metavar="SPAN",
+        help="how often a worker on another host has its work in progress brought home",
+    )
 
 
 def _down(parser: Parser) -> None:
@@ -238,7 +246,7 @@ def _account_add(parser: Parser) -> None:
     )
     parser.add_argument("--base-url", metavar="URL", help="where the Messages API is spoken")
     parser.add_argument("--tier-map", metavar="TIER=MODEL,…", help="which model serves which tier")
-    parser.add_argument("--concurrency", type=_positive, metavar="N", help="workers at once on this account")
+    parser.add_argument("--concurrency", type=positive, metavar="N", help="workers at once on this account")
     parser.add_argument(
         "--organisation", metavar="NAME", help="accounts of one organisation share their buckets"
     )
@@ -307,7 +315,12 @@ def _task_add(parser: Parser) -> None:
     parser.add_argument("--project", metavar="NAME", help="default: its repository")
     parser.add_argument("--plan", metavar="TIER", help="plan with this tier, then execute")
     parser.add_argument("--subagents", metavar="TIER", help="the tier of its subagents")
+    parser.add_argument("--label", action="append", metavar="L", help="only on hosts that have this label")
     _json(parser)
+
+
+def _hosts(commands: argparse._SubParsersAction[Parser]) -> None:
+    host_options.fill(commands, _add, _name, _json)
 
 
 def _worktrees(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -403,7 +416,7 @@ def _project_set(parser: Parser) -> None:
     )
     parser.add_argument("--account", action="append", default=[], metavar="A", help="only on these accounts")
     parser.add_argument("--tier", action="append", default=[], metavar="TIER", help="only with these tiers")
-    parser.add_argument("--workers", type=_positive, metavar="N", help="at most so many workers at once")
+    parser.add_argument("--workers", type=positive, metavar="N", help="at most so many workers at once")
 
 
 def _tiers(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -440,5 +453,5 @@ def _why(parser: Parser) -> None:
 
 def _faults(parser: Parser) -> None:
     parser.add_argument(
-        "--faults", required=True, type=_positive, metavar="N", help="workers in a row without an answer"
+        "--faults", required=True, type=positive, metavar="N", help="workers in a row without an answer"
     )

@@ -6,13 +6,12 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Literal
 from uuid import uuid4
 
 from fleet.core.model import Account, Fleet
 from fleet.home import Home
 from fleet.service.clients import find_client
+from fleet.service.probing import examine as examine_hosts
 from fleet.service.requests import NotDone
 from fleet.service.snapshot import snapshot
 from fleet.shell import homelock
@@ -21,20 +20,9 @@ from fleet.store.errors import StoreUnreadable
 from profiles.login import LoginUnknown, login_state
 from profiles.secrets import NoUsableKeyring, open_secrets
 from workers.host import LocalHost
+from workers.remote.fitness import DISK_LOW_BYTES, Finding
 
-Grade = Literal["ok", "warning", "error"]
-DISK_LOW_BYTES = 2_000_000_000
 MEMORY_LOW_BYTES = 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at: how it is, and what to do now where it is not well."""
-
-    what: str
-    grade: Grade
-    story: str
-    advice: str = ""
 
 
 _NO_ACCOUNT = Finding(
@@ -135,7 +123,8 @@ def _state(home: Home, environ: Mapping[str, str]) -> list[Finding]:
     found += _keyring(home, fleet.home_id, needed=any(a.secret for a in accounts))
     if not accounts:
         found.append(_NO_ACCOUNT)
-    return found + [_account(home, fleet, name, environ) for name in sorted(a.name for a in accounts)]
+    found += [_account(home, fleet, name, environ) for name in sorted(a.name for a in accounts)]
+    return found + examine_hosts(home, [host for host in fleet.hosts.values() if not host.is_here], environ)
 
 
 def _keyring(home: Home, home_id: str, *, needed: bool) -> list[Finding]:

@@ -16,6 +16,7 @@ COMMANDS = [
     *("up", "down", "status", "plan", "forecast", "why", "doctor", "strategy", "breaker", "simulate"),
     *(f"account {word}" for word in ("add", "list", "show", "verify", "remove")),
     *(f"task {word}" for word in ("add", "list", "show", "cancel", "retry", "logs", "say")),
+    *(f"host {word}" for word in ("add", "list", "show", "verify", "drain", "remove")),
     *("worktree list", "worktree prune"),
     *("reserve add", "reserve list", "reserve remove", "reserve auto"),
     *("limit add", "limit list", "limit remove"),
@@ -37,7 +38,7 @@ def own_home(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["", "account", "task", "worktree", "reserve", "limit", "project", "tier", *COMMANDS]
+    "command", ["", "account", "task", "host", "worktree", "reserve", "limit", "project", "tier", *COMMANDS]
 )
 def test_every_command_explains_itself(command: str, capsys: Printed) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -81,6 +82,9 @@ def test_the_help_names_every_command(capsys: Printed) -> None:
         "limit add --fleet --account a --per day --tokens 1",
         "limit add --fleet --per year --tokens 1",
         "reserve add --account a --amount 40%",
+        "host add box",
+        "host add box ssh://box --workers 0",
+        "host drain box --move --off",
         "breaker open",
         "breaker set --faults 0",
         "project set",
@@ -98,7 +102,7 @@ def test_words_that_are_off_end_with_2_and_say_so(words: str, capsys: Printed) -
     assert "_positive" not in printed.err
 
 
-@pytest.mark.parametrize("words", ["", "task", "account", "worktree", "reserve", "limit", "project"])
+@pytest.mark.parametrize("words", ["", "task", "account", "host", "worktree", "reserve", "limit", "project"])
 def test_half_a_command_shows_its_help_and_ends_with_2(words: str, capsys: Printed) -> None:
     assert main(words.split()) == 2
     assert "usage: fleet" in capsys.readouterr().out
@@ -139,6 +143,21 @@ ERRORS = {
     "project set x --account work": "there is no account work",
     "project set x --weight -1": "must be above 0",
     "strategy both": "there is no strategy both: name after-hours or full-time",
+    "host show box": "there is no host box: see `fleet host list`",
+    "host verify box": "there is no host box: see `fleet host list`",
+    "host drain box": "there is no host box",
+    "host remove box": "there is no host box",
+    "host add local ssh://box": "local is this machine: choose another name",
+    "host add -- -box ssh://box": "'-box' is no name of a host",
+    "host add box ssh://": "'ssh://' is no address of a host: write ssh://user@host:port",
+    "host add box ssh://me:word@box": "Fleet logs in with keys",
+    "host add box ssh://box:99999": "ports are 1 to 65535",
+    "host add box ssh://box --jump a,": "'' is no address of a host",
+    "host add box ssh://box --identity no-such-key": "there is no key file",
+    "host add box ssh://box --dir fleet": "name the path on the host in full",
+    "host add box ssh://box --client claude": "name the path on the host in full",
+    "host add box ssh://box --label a,b": "a label must be one word",
+    "host add box ssh://127.0.0.1:9": "refuses connections at port 9: is sshd running there",
     "down": "no coordinator runs on",
     "up --stall-timeout soon": "no span of time",
     "history --since soon": "'soon' is no time: write a day (2026-11-22)",
@@ -225,6 +244,7 @@ def test_a_list_without_anything_in_it_says_so_beside_standard_output(capsys: Pr
         ("reserve list", "nothing is reserved"),
         ("limit list", "no limits"),
         ("project list", "no projects"),
+        ("host list", "no hosts yet"),
     ):
         assert main(words.split()) == 0
         printed = capsys.readouterr()
@@ -286,6 +306,10 @@ def test_json_prints_exactly_one_document(repo: Path, capsys: Printed) -> None:
         ["task", "retry", "t1"],
         ["worktree", "list"],
         ["worktree", "prune"],
+        ["host", "list"],
+        ["host", "show", "local"],
+        ["host", "drain", "local"],
+        ["host", "drain", "local", "--off"],
         ["account", "remove", "box"],
         ["history", "scan"],
         ["history"],
@@ -324,7 +348,7 @@ def test_a_reader_that_leaves_early_makes_no_noise(shell: Shell, command: str) -
     assert ended.stderr.replace('no tasks: fleet task add "PROMPT" --repo PATH\n', "") == ""
 
 
-HEAVY = {"anyio", "pydantic", "structlog", "git", "keyring", "asyncio"}
+HEAVY = {"anyio", "pydantic", "structlog", "git", "keyring", "asyncio", "asyncssh"}
 
 
 @pytest.mark.parametrize(
@@ -335,6 +359,8 @@ HEAVY = {"anyio", "pydantic", "structlog", "git", "keyring", "asyncio"}
         ["status", "--json"],
         ["task", "list"],
         ["account", "list"],
+        ["host", "list"],
+        ["host", "show", "local"],
         ["statusline"],
         *(["history", *words] for words in ([], ["--by", "session"], ["blocks"], ["heatmap"], ["burn"])),
     ],

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from fleet.home import Home
-from fleet.service.doctor import Finding, examine
+from fleet.service.doctor import examine
 from fleet.shell import homelock
+from workers.remote.fitness import Finding
 
 
 def findings(home: Home) -> dict[str, Finding]:

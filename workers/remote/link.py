@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from workers.remote.keeping import Keeping
     from workers.remote.wire import Wire
 
+CONNECTING = "it is being connected"
+"""Why a link is not connected whose first try has not ended yet."""
+
 CHANNELS_MAX = 4
 CHANNEL_S = 30.0
 CLOSE_S = 10.0
@@ -89,7 +92,7 @@ class Link:
             return
         from workers.remote.keeping import Keeping
 
-        self._set(why="it is being connected")
+        self._set(why=CONNECTING)
         self._keeping = Keeping(
             self.reach, self._home_id, self._runs, self._known_hosts, self._environ_wanted, self
         )

@@ -1,0 +1,176 @@
+"""`fleet host …`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from fleet.cli import host_words
+from fleet.cli.findings import print_findings
+from fleet.cli.run import Failed
+from fleet.cli.show import as_json, clock, say, table
+from fleet.home import find_home
+from fleet.service import reading
+
+if TYPE_CHECKING:
+    from fleet.service.host_keys import UnknownKey
+    from workers.remote.fitness import Finding
+
+
+def add(args: argparse.Namespace) -> int:
+    """1, and nothing is added, when something has to be mended on the host first."""
+    from fleet.service import hosts
+
+    wanted = hosts.Wanted(
+        name=args.name,
+        address=args.address,
+        jump=args.jump,
+        identity=args.identity,
+        directory=args.dir,
+        client=args.client,
+        workers=args.workers,
+        labels=tuple(args.label),
+        accept_keys=tuple(args.accept_key),
+    )
+    home = find_home(os.environ)
+    added = hosts.add(home, wanted, lambda unknown: _consent(args, unknown), os.environ)
+    if args.json:
+        shown = None if added.host is None else reading.host(home.root, args.name)
+        as_json({"host": shown, "findings": _findings(added.looked.findings)})
+        return int(shown is None)
+    print_findings(added.looked.findings)
+    if added.host is None:
+        raise Failed(f"host {args.name} was not added: mend what is marked ✗ there, then say it again")
+    say(f"added {args.name}: {added.told}")
+    return 0
+
+
+def _consent(args: argparse.Namespace, unknown: UnknownKey) -> bool:
+    """Asks at a terminal; without one the person is told what to say instead."""
+    if not sys.stdin.isatty():
+        raise Failed(f"{unknown.told}. If it is the same: {_repeated(args, unknown.key.fingerprint)}")
+    say(unknown.told)
+    say(f"If you accept it, it is written to {unknown.file}")
+    print("Accept it? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _repeated(args: argparse.Namespace, fingerprint: str) -> str:
+    """The same command, with the key accepted."""
+    import shlex
+
+    words = ["fleet", "host", "add", args.name, args.address]
+    for option in ("jump", "identity", "workers", "dir", "client"):
+        value = getattr(args, option)
+        words += [] if value is None else [f"--{option}", str(value)]
+    for option, values in (("label", args.label), ("accept-key", [*args.accept_key, fingerprint])):
+        for value in values:
+            words += [f"--{option}", value]
+    return shlex.join([*words, *(["--json"] if args.json else [])])
+
+
+def _findings(findings: Sequence[Finding]) -> list[dict[str, Any]]:
+    return [asdict(finding) for finding in findings]
+
+
+def listing(args: argparse.Namespace) -> int:
+    found = reading.hosts(find_home(os.environ).root)
+    if args.json:
+        return as_json(found)
+    if not found:
+        say(
+            "no hosts yet: this machine is one from the first fleet up on; fleet host add NAME ssh://USER@MACHINE"
+        )
+        return 0
+    table(("HOST", "ADDRESS", *host_words.HEAD[1:]), [_row(host) for host in found])
+    return 0
+
+
+def _row(host: dict[str, Any]) -> tuple[str, ...]:
+    name, *rest = host_words.row(host)
+    return name, host["address"] or "this machine", *rest
+
+
+def show(args: argparse.Namespace) -> int:
+    found = reading.host(find_home(os.environ).root, args.name)
+    if args.json:
+        return as_json(found)
+    print(f"{found['name']}: {host_words.state(found)}, {found['address'] or 'this machine'}")
+    if found["problem"]:
+        print(f"  problem: {found['problem']}")
+    print(f"  {found['workers']} of {found['workers_max']} workers; last seen {clock(found['observed_at'])}")
+    cores = "?" if found["cores"] is None else found["cores"]
+    load = "?" if found["load"] is None else f"{found['load']:.1f}"
+    print(f"  {cores} cores, load {load}, {host_words.memory(found)} of memory free")
+    for key in ("jump", "identity", "directory", "client"):
+        if found[key]:
+            print(f"  {key}: {found[key]}")
+    for key, words in (("labels", found["labels"]), ("mirrors of", found["warm"])):
+        if words:
+            print(f"  {key}: {', '.join(words)}")
+    _print_worktrees(found)
+    return 0
+
+
+def _print_worktrees(found: dict[str, Any]) -> None:
+    if not found["worktrees"]:
+        return
+    if found["address"]:
+        print(f"  work there was last brought home: {clock(found['checkpoint_at'])}")
+    rows = [
+        (w["task"], w["task_state"], w["state"], w["path"] or "-", clock(w["checkpoint_at"]))
+        for w in found["worktrees"]
+    ]
+    print()
+    table(("TASK", "TASK STATE", "WORKTREE", "PATH", "BROUGHT HOME"), rows)
+
+
+def verify(args: argparse.Namespace) -> int:
+    """1 when something is an error."""
+    from fleet.service import hosts
+
+    looked = hosts.verify(find_home(os.environ), args.name, os.environ)
+    if args.json:
+        as_json({"name": args.name, "ok": looked.is_fit, "findings": _findings(looked.findings)})
+    else:
+        print_findings(looked.findings)
+    return int(not looked.is_fit)
+
+
+def drain(args: argparse.Namespace) -> int:
+    from fleet.service import hosts
+
+    home = find_home(os.environ)
+    hosts.drain(home, args.name, on=not args.off, move=args.move)
+    found = reading.host(home.root, args.name)
+    if args.json:
+        return as_json(found)
+    if args.off:
+        say(f"{args.name} takes work again")
+    elif args.move:
+        say(f"{args.name} gets no new work, and its workers are stopped: their tasks go on elsewhere")
+    else:
+        say(f"{args.name} gets no new work; {_going_on(found['workers'])} (--move takes them elsewhere)")
+    return 0
+
+
+def _going_on(workers: int) -> str:
+    if not workers:
+        return "no worker is left on it"
+    return "its worker goes on to the end" if workers == 1 else f"its {workers} workers go on to the end"
+
+
+def remove(args: argparse.Namespace) -> int:
+    from fleet.service import hosts
+
+    removed = hosts.remove(find_home(os.environ), args.name)
+    if args.json:
+        return as_json({"name": args.name, "state": "removed"})
+    say(
+        f"removed {args.name}; what Fleet put there lies in {hosts.directory_of(find_home(os.environ), removed)}"
+    )
+    return 0

@@ -1,0 +1,96 @@
+"""Looks at hosts reached over ssh, over a connection of its own: what is there, and what is missing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from fleet.core.model import Host
+from fleet.home import Home
+from fleet.service.clients import find_client
+from fleet.service.requests import NotDone
+from fleet.service.snapshot import home_id
+from fleet.shell.connecting import Connecting, reach_of
+from workers.remote.address import BadAddress, Reach
+from workers.remote.fitness import Facts, Finding, findings
+from workers.remote.link import CONNECTING, Link
+
+PATIENCE_S = 60.0
+"""A person who asks for one host waits so long: a cold one is sent the far end first."""
+DOCTOR_S = 10.0
+AT_ONCE = 16
+_LOOK_S = 0.05
+
+
+class Away(NotDone):
+    """The host cannot be reached, or what has to run there does not; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a host said of itself, and what follows from it."""
+
+    facts: Facts
+    findings: tuple[Finding, ...]
+
+    @property
+    def is_fit(self) -> bool:
+        return all(finding.grade != "error" for finding in self.findings)
+
+
+def look(home: Home, reach: Reach, environ: Mapping[str, str], patience_s: float = PATIENCE_S) -> Looked:
+    """Connects, asks, and hangs up. Raises Away."""
+    link = Connecting(home, home_id(home)).link(reach)
+    link.open()
+    try:
+        _wait(link, reach.name, patience_s)
+        state = link.state()
+    finally:
+        link.close()
+    facts = state.facts or {}
+    ahead_s = None if state.skew_ms is None else state.skew_ms / 1000
+    return Looked(facts, findings(facts, home_client=_client_here(environ), clock_ahead_s=ahead_s))
+
+
+def _wait(link: Link, name: str, patience_s: float) -> None:
+    """Until it is there and its clock is known, or the first try has failed: the person may try again."""
+    until = time.monotonic() + patience_s
+    while True:
+        state = link.state()
+        if state.connected and state.skew_ms is not None:
+            return
+        if not state.connected and (state.lasting or state.why != CONNECTING):
+            raise Away(f"host {name} cannot be used: {state.why}")
+        if time.monotonic() > until:
+            raise Away(f"host {name} did not answer within {patience_s:.0f} s")
+        time.sleep(_LOOK_S)
+
+
+def _client_here(environ: Mapping[str, str]) -> str | None:
+    """Without one here there is nothing to compare with; `fleet doctor` tells of that."""
+    try:
+        return find_client(environ).version
+    except NotDone:
+        return None
+
+
+def examine(home: Home, hosts: Sequence[Host], environ: Mapping[str, str]) -> list[Finding]:
+    """For the doctor: all at once, none for longer than `DOCTOR_S`. A host that is away is a warning: it may be off."""
+    if not hosts:
+        return []
+    with ThreadPoolExecutor(min(len(hosts), AT_ONCE)) as at_once:
+        looked = at_once.map(lambda host: _examine(home, host, environ), hosts)
+        return [finding for found in looked for finding in found]
+
+
+def _examine(home: Home, host: Host, environ: Mapping[str, str]) -> list[Finding]:
+    what = f"host {host.name}"
+    try:
+        found = look(home, reach_of(host), environ, DOCTOR_S).findings
+    except (Away, BadAddress) as failed:
+        return [Finding(what, "warning", str(failed))]
+    amiss = [Finding(what, one.grade, one.story, one.advice) for one in found if one.grade != "ok"]
+    well = ", ".join(one.story for one in found if one.what in ("client", "memory"))
+    return amiss or [Finding(what, "ok", f"{host.address}: {well}")]
