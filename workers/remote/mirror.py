@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 
@@ -62,9 +63,10 @@ class Mirror:
         self.far, self.place = far, place
         self.name = mirror_name(place.common_dir)
         self.git = Git(place.root)
-        self._lock = Lock()
+        self._lock, self._errands = Lock(), Lock()
         self._path: str | None = None
         self._there: set[str] = set()
+        self._done: set[Hashable] = set()
 
     @property
     def path(self) -> str:
@@ -104,6 +106,16 @@ class Mirror:
         with self._lock:
             self._path = None
             self._there.clear()
+            self._done.clear()
+
+    @contextmanager
+    def once(self, errand: Hashable) -> Iterator[bool]:
+        """Whether this is the first time that this connection does `errand`. The others wait until it is done; one that
+        failed was not done."""
+        with self._errands:
+            first = errand not in self._done
+            yield first
+            self._done.add(errand)
 
     def _opened(self) -> str:
         if self._path is None:

@@ -66,6 +66,7 @@ _RECEIVE = (
     "git -c core.hooksPath=/dev/null -c receive.shallowUpdate=true -c receive.autogc=false"
     " -c receive.denyNonFastForwards=false -c receive.denyDeletes=false receive-pack"
 )
+_MAKE = " || git init --quiet --bare --template= {} >/dev/null"
 _UPLOAD = "git -c uploadpack.allowAnySHA1InWant=true upload-pack"
 _WAY = {"push": "to", "fetch": "from"}
 # What git says, and what then follows from it, when the bytes stop coming or can no longer be sent. Where it says
@@ -73,18 +74,19 @@ _WAY = {"push": "to", "fetch": "from"}
 _CUT = re.compile(
     r"hung up|unexpected disconnect|early EOF|unexpected EOF|Broken pipe|Connection reset|Could not read from remote"
     r"|bad pack header|(unpack-objects|index-pack) failed|invalid index-pack output|in sideband demultiplexer"
-    r"|pack-objects died|copy thread failed|Copying data between|failed to push some refs|^Please make sure you have|^and the repository exists|^\s*$"
+    r"|pack-objects died|copy thread failed|Copying data between|failed to push some refs"
+    r"|^Please make sure you have|^and the repository exists|^\s*$"
 )
 
 
-def push(git: Git, far: Far, mirror: str, refspecs: Sequence[str]) -> None:
+def push(git: Git, far: Far, mirror: str, refspecs: Sequence[str], *, make: bool = False) -> None:
     """Bring commits of `git`'s repository to the one at `mirror` on the host: `<commit>:<reference there>`, each moved
-    there whatever it held.
+    there whatever it held. With `make`, a repository that is not there is made.
 
     All references are moved or none. Raises HostAway when the wire breaks in the middle (then it may or may not have
     been done), TransferFailed.
     """
-    _transfer(git, far, _RECEIVE, mirror, _PUSH, refspecs)
+    _transfer(git, far, _command(_RECEIVE, mirror, _MAKE if make else ""), _PUSH, refspecs)
 
 
 def fetch(git: Git, far: Far, mirror: str, refspecs: Sequence[str]) -> None:
@@ -92,13 +94,11 @@ def fetch(git: Git, far: Far, mirror: str, refspecs: Sequence[str]) -> None:
 
     All references are moved or none. Raises as `push` does.
     """
-    _transfer(git, far, _UPLOAD, mirror, _FETCH, refspecs)
+    _transfer(git, far, _command(_UPLOAD, mirror), _FETCH, refspecs)
 
 
-def _transfer(
-    git: Git, far: Far, service: str, mirror: str, words: Sequence[str], refspecs: Sequence[str]
-) -> None:
-    with far.channel(_command(service, mirror)) as wire:
+def _transfer(git: Git, far: Far, command: str, words: Sequence[str], refspecs: Sequence[str]) -> None:
+    with far.channel(command) as wire:
         ours = Git(git.directory, held_fds=(wire.fileno(),))
         said = (*_OURS, *words, f"fd::{wire.fileno()}", *(f"+{spec}" for spec in refspecs))
         result = ours.run(*said, check=False, env=_allowed())
@@ -106,16 +106,17 @@ def _transfer(
         raise _explained(far.name, git.directory, words[0], refspecs, result)
 
 
-def _command(service: str, mirror: str) -> str:
+def _command(service: str, mirror: str, make: str = "") -> str:
     """What is run there. Where it cannot begin, git here hears why: else it would look like a cut wire."""
+    place = quote(mirror)
     needs = (
         ("command -v git >/dev/null", "there is no git on the PATH there"),
-        (f"[ -e {quote(mirror)}/HEAD ]", f"there is no repository at {mirror}"),
+        (f"[ -e {place}/HEAD ]{make.format(place)}", f"there is no repository at {mirror}"),
     )
     checks = (
         f"{{ {needed}; }} || {{ printf %s {quote(_refusal(why))}; exit 1; }}; " for needed, why in needs
     )
-    return f"{''.join(checks)}exec {service} {quote(mirror)}"
+    return f"{''.join(checks)}exec {service} {place}"
 
 
 def _refusal(why: str) -> str:

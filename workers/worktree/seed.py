@@ -25,8 +25,8 @@ def seed(settings: WorktreeSettings, checkout: Path | None, worktree: Path) -> l
     notes = []
     for path in wanted:
         source, place = checkout / path, worktree / path
-        _refuse_escape(checkout, source, path)
-        _refuse_escape(worktree, place, path)
+        refuse_escape(checkout, source, path)
+        refuse_escape(worktree, place, path)
         if place.exists() or place.is_symlink():
             continue
         if not source.exists():
@@ -50,7 +50,8 @@ def ignored(git: Git, paths: Iterable[str]) -> set[str]:
     return set(said.fields)
 
 
-def _refuse_escape(root: Path, place: Path, path: str) -> None:
+def refuse_escape(root: Path, place: Path, path: str) -> None:
+    """Raises SettingsWrong where `place`, named as `path`, leads out of `root` through a link."""
     if not place.parent.resolve().is_relative_to(root.resolve()):
         raise SettingsWrong(
             f"{FILE}: {path!r} leads out of {root} through a link: name a path that stays inside"

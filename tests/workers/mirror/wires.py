@@ -1,23 +1,40 @@
-"""Channels to a shell of this machine, as a link gives them to one of another: with a count, and a knife."""
+"""A host within reach as a link gives it, but on this machine: its far end over pipes, channels to a shell here, both
+counted, the channels with a knife."""
 
 from __future__ import annotations
 
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from threading import Thread
+from threading import Lock, Thread
+from typing import Any
+
+from tests.workers.remote.far_process import Far
+from workers.remote.ops import Answer
 
 
 class Wires:
-    """Opens channels. `sent` and `received` count their bytes, `opened` counts them; a channel of which more than
-    `cut_after` bytes went in one direction breaks."""
+    """Asks `far`, and opens channels.
+
+    `asked` are the operations, `opened` is how many channels, `sent` and `received` how many bytes went over them. A
+    channel on which more than `cut_after` bytes went in one direction breaks.
+    """
 
     name = "there"
 
-    def __init__(self) -> None:
+    def __init__(self, far: Far | None = None) -> None:
+        self._far, self._lock = far, Lock()
+        self.asked: list[str] = []
         self.opened = self.sent = self.received = 0
         self.cut_after: int | None = None
+
+    def call(self, op: str, args: Mapping[str, Any], blob: bytes = b"") -> Answer:
+        assert self._far is not None
+        with self._lock:
+            self.asked.append(op)
+            frame = self._far.answer(self._far.ask(op, blob, **args))
+        return Answer(frame.header["ok"], frame.blob)
 
     @contextmanager
     def channel(self, command: str) -> Iterator[socket.socket]:
@@ -25,7 +42,7 @@ class Wires:
         ours, inner = socket.socketpair()
         outer, theirs = socket.socketpair()
         process = subprocess.Popen(
-            ["sh", "-c", command], stdin=theirs, stdout=theirs, stderr=subprocess.DEVNULL
+            ["sh", "-c", command], stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=subprocess.DEVNULL
         )
         theirs.close()
         to = Thread(target=self._pump, args=(inner, outer, "sent"))

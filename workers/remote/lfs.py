@@ -1,0 +1,197 @@
+"""Large files (git-lfs): the objects that a commit points to, from home's store to a mirror's, and new ones home.
+
+The host's git-lfs finds them in the mirror as it would after a download; it needs no server and no login.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from workers.git import Git, GitError
+from workers.remote.mirror import Mirror
+
+PIECE_BYTES = 16 * 1024 * 1024
+_POINTER_BYTES_MAX = 1024
+_POINTER = re.compile(
+    r"^[0-9a-f]+ blob \d+\nversion https://git-lfs\.github\.com/spec/v1\n(?:ext-[^\n]*\n)*"
+    r"oid sha256:([0-9a-f]{64})\nsize (\d+)$",
+    re.MULTILINE,
+)
+_FILTER = {
+    "filter.lfs.clean": "git-lfs clean -- %f",
+    "filter.lfs.smudge": "git-lfs smudge -- %f",
+    "filter.lfs.process": "git-lfs filter-process",
+    "filter.lfs.required": "true",
+}
+"""What `git lfs install` writes, without its hooks: nothing is ever pushed to a server from there."""
+
+
+class LargeFilesMissing(GitError):
+    """A commit's large files cannot be had, here or on the host; the message says what to do."""
+
+
+class NoGitLfs(LargeFilesMissing):
+    """The host has no git-lfs."""
+
+    @property
+    def of_the_host(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True)
+class Large:
+    """What a pointer file says: the SHA-256 of the content, by which it is named, and its bytes."""
+
+    oid: str
+    size: int
+
+
+def send_large_files(mirror: Mirror, commit: str, git_lfs: str | None) -> None:
+    """Bring the large files of `commit`'s tree to the mirror; once for a connection. `git_lfs` is the version that the
+    host has. Raises NoGitLfs, LargeFilesMissing, HostAway, OSError."""
+    with mirror.once(("large files", commit)) as first:
+        if not first or not _uses_lfs(mirror.git, commit):
+            return
+        if git_lfs is None:
+            raise NoGitLfs(_no_git_lfs(mirror))
+        store = _store(mirror)
+        files = {large.oid: large for large in _in_tree(mirror.git, commit)}
+        _configure(mirror)
+        for oid in _missing_there(mirror, list(files)):
+            place = _place(store, oid)
+            if not place.is_file():
+                raise LargeFilesMissing(_not_here(mirror, commit, oid))
+            _put(mirror, oid, place)
+
+
+def bring_large_files(mirror: Mirror, commit: str, base: str) -> None:
+    """Bring home the large files that the commits after `base` up to `commit`, which are home already, point to. Raises
+    LargeFilesMissing, HostAway, OSError."""
+    if not _uses_lfs(mirror.git, commit):
+        return
+    store = _store(mirror)
+    for large in _since(mirror.git, commit, base):
+        if not _place(store, large.oid).is_file():
+            _get(mirror, large, _place(store, large.oid))
+
+
+def _uses_lfs(git: Git, commit: str) -> bool:
+    found = git.run(
+        "grep", "-q", "-F", "filter=lfs", commit, "--", ":(top,glob)**/.gitattributes", check=False
+    )
+    return found.ok
+
+
+def _in_tree(git: Git, commit: str) -> Iterator[Large]:
+    """By size first: no pointer is larger than a kilobyte, and few files of a tree are read."""
+    listed = git.run("ls-tree", "-r", "-z", "-l", "--full-tree", commit).fields
+    blobs = (line.partition("\t")[0].split() for line in listed)
+    return _pointers(git, (oid for _, kind, oid, size in blobs if kind == "blob" and _small(size)))
+
+
+def _since(git: Git, commit: str, base: str) -> Iterator[Large]:
+    words = ("rev-list", "--objects", "--no-object-names", commit, f"^{base}")
+    objects = "".join(f"{oid}\n" for oid in git.run(*words).lines)
+    asked = git.run("cat-file", "--batch-check", stdin=objects.encode()).lines
+    told = (line.split() for line in asked)
+    return _pointers(git, (oid for oid, kind, size in told if kind == "blob" and _small(size)))
+
+
+def _small(size: str) -> bool:
+    return int(size) <= _POINTER_BYTES_MAX
+
+
+def _pointers(git: Git, blobs: Iterable[str]) -> Iterator[Large]:
+    wanted = "".join(f"{oid}\n" for oid in dict.fromkeys(blobs))
+    said = git.run("cat-file", "--batch", stdin=wanted.encode()).out if wanted else ""
+    return (Large(found[1], int(found[2])) for found in _POINTER.finditer(said))
+
+
+def _store(mirror: Mirror) -> Path:
+    """Where git-lfs keeps what it has of the repository here."""
+    own = mirror.git.run("config", "--type=path", "lfs.storage", check=False)
+    return mirror.place.common_dir / (own.out if own.ok and own.out else "lfs") / "objects"
+
+
+def _place(store: Path, oid: str) -> Path:
+    return store / oid[:2] / oid[2:4] / oid
+
+
+def _configure(mirror: Mirror) -> None:
+    mirror.far.call("mirror_config", {"mirror": mirror.name, "set": _FILTER})
+
+
+def _missing_there(mirror: Mirror, oids: list[str]) -> list[str]:
+    asked = {"mirror": mirror.name, "oids": oids}
+    missing: list[str] = mirror.far.call("lfs_have", asked).values["missing"] if oids else []
+    return missing
+
+
+def _put(mirror: Mirror, oid: str, place: Path) -> None:
+    """In pieces, so that neither side holds a large file in its memory."""
+    with place.open("rb") as file:
+        size, offset = os.fstat(file.fileno()).st_size, 0
+        while True:
+            piece = file.read(PIECE_BYTES)
+            last = offset + len(piece) >= size
+            part = {"mirror": mirror.name, "oid": oid, "offset": offset, "last": last}
+            mirror.far.call("lfs_put", part, piece)
+            offset += len(piece)
+            if last:
+                return
+
+
+def _get(mirror: Mirror, large: Large, place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    handle, draft = tempfile.mkstemp(dir=place.parent, prefix=".fleet-")
+    try:
+        digest, offset = hashlib.sha256(), 0
+        with os.fdopen(handle, "wb") as file:
+            while offset < large.size:
+                piece = _piece(mirror, large, offset)
+                digest.update(piece)
+                file.write(piece)
+                offset += len(piece)
+            file.flush()
+            os.fsync(file.fileno())
+        if digest.hexdigest() != large.oid:
+            raise LargeFilesMissing(f"{_not_there(mirror, large)}: what it has is another content")
+        Path(draft).replace(place)
+    finally:
+        Path(draft).unlink(missing_ok=True)
+
+
+def _piece(mirror: Mirror, large: Large, offset: int) -> bytes:
+    asked = {"mirror": mirror.name, "oid": large.oid, "offset": offset, "length": PIECE_BYTES}
+    try:
+        piece = mirror.far.call("lfs_get", asked).blob
+    except FileNotFoundError as gone:
+        raise LargeFilesMissing(_not_there(mirror, large)) from gone
+    if not piece:
+        raise LargeFilesMissing(f"{_not_there(mirror, large)}: what it has ends at byte {offset}")
+    return piece
+
+
+def _no_git_lfs(mirror: Mirror) -> str:
+    return (
+        f"{mirror.place.root} keeps large files with git-lfs, and host {mirror.far.name} has none: install it there "
+        "(`apt install git-lfs`, `dnf install git-lfs` or `brew install git-lfs`)"
+    )
+
+
+def _not_here(mirror: Mirror, commit: str, oid: str) -> str:
+    return (
+        f"a large file of {commit[:12]} ({oid[:12]}, git-lfs) is not in {mirror.place.root}, so host "
+        f"{mirror.far.name} cannot be given it: run `git lfs fetch origin {commit[:12]}` there (git-lfs must be "
+        "installed), then try again"
+    )
+
+
+def _not_there(mirror: Mirror, large: Large) -> str:
+    return f"host {mirror.far.name} made a commit with a large file ({large.oid[:12]}, git-lfs), but cannot give it"
