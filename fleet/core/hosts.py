@@ -141,6 +141,7 @@ def _give_up(draft: Draft, host: Host, event: HostSilent) -> None:
     lost = [worktree for worktree in draft.worktrees.values() if host.name in worktree.hosts]
     for worktree in lost:
         draft.put_worktree(_without(worktree, host.name))
+        _tell_again(draft, worktree)
         task = draft.tasks[worktree.task]
         if task.state == "checking":
             draft.put_task(
@@ -156,8 +157,17 @@ def _without(worktree: Worktree, host: str) -> Worktree:
     """What is left of a worktree when a host is gone. What was not on it stays where it is."""
     kept = worktree
     if worktree.moves_from in (None, host):
-        kept = replace(kept, moves_from=None, preserved=worktree.checkpoint)
+        preserved = worktree.checkpoint
+        kept = replace(kept, moves_from=None, preserved=preserved, heard=(), heard_before=())
     return replace(kept, state="removed", path=None) if worktree.host == host else kept
+
+
+def _tell_again(draft: Draft, lost: Worktree) -> None:
+    """What the session heard after it was last brought home is lost with the host."""
+    task, words = draft.tasks[lost.task], (*lost.heard_before, *lost.heard)
+    is_lost = draft.worktrees[lost.task].moves_from is None
+    if words and is_lost and task.state not in ("landed", "cancelled"):
+        draft.put_task(replace(task, words=(*words, *task.words)))
 
 
 def _for(ms: int) -> str:
@@ -165,11 +175,21 @@ def _for(ms: int) -> str:
 
 
 def checkpointed(draft: Draft, event: Checkpointed) -> None:
+    """Words that were taken up before the last checkpoint are at home for certain with this one; later ones may have
+    been taken up after it was begun."""
     live = draft.live_attempt(event.attempt)
     if live is None or live[1].state not in ("running", "checking"):
         return
     worktree = draft.worktrees[live[1].id]
-    draft.put_worktree(replace(worktree, checkpoint=event.ref, checkpoint_ms=draft.now_ms))
+    draft.put_worktree(
+        replace(
+            worktree,
+            checkpoint=event.ref,
+            checkpoint_ms=draft.now_ms,
+            heard=(),
+            heard_before=worktree.heard,
+        )
+    )
 
 
 def work_reclaimed(draft: Draft, event: WorkReclaimed) -> None:

@@ -348,8 +348,9 @@ class Worktree:
 
     It is on `host`. `moves_from` is the host that the task's work has still to be brought from: until
     a worker runs on that work, or the host is lost. `checkpoint` is the ref at home with what was in no commit
-    when the work was last brought home, at `checkpoint_ms`: what is left of it should its host be lost. `left_ms` is
-    when its last attempt ended.
+    when the work was last brought home, at `checkpoint_ms`: what is left of it should its host be lost. `heard` are the
+    words that the session has taken up on another host since then (`heard_before`: while that was being done), which
+    are told again in that case. `left_ms` is when its last attempt ended.
     """
 
     task: str
@@ -362,6 +363,8 @@ class Worktree:
     moves_from: str | None = None
     checkpoint: str | None = None
     checkpoint_ms: int | None = None
+    heard: tuple[Word, ...] = ()
+    heard_before: tuple[Word, ...] = ()
     left_ms: int | None = None
 
     @property

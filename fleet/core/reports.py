@@ -30,6 +30,7 @@ from fleet.core.model import Account, Attempt, Bucket, Task, bucket_key
 from fleet.core.tokens import Tokens
 from fleet.core.wording import opening_id, plan_made
 from fleet.core.workers import backoff_ms, end, stop, tell
+from fleet.core.worktrees import remember_heard
 
 
 def spooled(draft: Draft, event: Spooled) -> None:
@@ -194,8 +195,10 @@ def _(fact: WordTaken, draft: Draft, attempt: Attempt) -> None:
     if fact.word == opening_id(attempt.id):
         taken |= {word.id for word in attempt.opening}
     task = draft.tasks[attempt.task]
-    if any(word.id in taken for word in task.words):
+    heard = tuple(word for word in task.words if word.id in taken)
+    if heard:
         draft.put_task(replace(task, words=tuple(w for w in task.words if w.id not in taken)))
+        remember_heard(draft, attempt, heard)
 
 
 @apply.register

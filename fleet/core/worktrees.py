@@ -7,7 +7,7 @@ from dataclasses import replace
 from fleet.core.decisions import RemoveWorktree
 from fleet.core.draft import Draft
 from fleet.core.events import WorktreeRemoved
-from fleet.core.model import Task, Worktree
+from fleet.core.model import Attempt, Task, Word, Worktree
 
 
 def free_slot(draft: Draft) -> int:
@@ -29,6 +29,14 @@ def claim_worktree(draft: Draft, task: Task, host: str) -> None:
         draft.put_worktree(replace(before, state="making", path=None, host=host, moves_from=before.lies_on))
 
 
+def remember_heard(draft: Draft, attempt: Attempt, words: tuple[Word, ...]) -> None:
+    """Keeps the words until the session that has taken them up is at home, for another host may be lost with it."""
+    host = draft.hosts.get(attempt.host)
+    if host is not None and not host.is_here:
+        worktree = draft.worktrees[attempt.task]
+        draft.put_worktree(replace(worktree, heard=(*worktree.heard, *words)))
+
+
 def remove_worktree(draft: Draft, task_id: str) -> None:
     """Asks for the removal of the task's worktree, if there is one. What is in no commit is preserved first."""
     worktree = draft.worktrees.get(task_id)
@@ -43,7 +51,7 @@ def worktree_removed(draft: Draft, event: WorktreeRemoved) -> None:
     elsewhere = event.host is not None and worktree is not None and worktree.host != event.host
     if worktree is None or worktree.state != "removing" or elsewhere:
         return
-    removed = replace(worktree, state="removed", path=None)
+    removed = replace(worktree, state="removed", path=None, heard=(), heard_before=())
     if event.preserved is not None or worktree.moves_from is None:
         removed = replace(removed, preserved=event.preserved, checkpoint=event.preserved, moves_from=None)
     draft.put_worktree(removed)

@@ -224,6 +224,8 @@ def full_fleet(home_id: str) -> Fleet:
                 moves_from="big",
                 checkpoint="refs/fleet/t10/2",
                 checkpoint_ms=6_600,
+                heard=WORDS[:1],
+                heard_before=WORDS[1:],
                 left_ms=6_700,
             ),
         },

@@ -19,8 +19,8 @@ def far(name: str, **but: Any) -> Host:
 
 
 class FarStory(Story):
-    """This machine has no places unless `here` says so; every host has been reached once. There are four accounts unless
-    others are named, for each is tried with one worker first."""
+    """This machine has no places unless `here` says so; every host has been reached once. There are four accounts
+    unless others are named, for each is tried with one worker first."""
 
     def __init__(self, *hosts: Host, here: int = 0, accounts: tuple[Account, ...] = ()) -> None:
         super().__init__(*(accounts or map(account, "abcd")), workers_max=here)

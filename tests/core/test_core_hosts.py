@@ -195,6 +195,38 @@ def test_verified_work_lands_though_its_host_is_lost() -> None:
     assert (story.task().state, story.tree().state) == ("landed", "removed")
 
 
+def test_words_that_only_the_lost_session_had_heard_are_told_to_the_next_one() -> None:
+    """Those that were taken up before the checkpoint before the last are at home for certain."""
+    story = with_work_on("x", far("y"))
+    for n in (1, 2, 3):
+        story.tell(events.PersonSaid, task="t1", word=f"w{n}", text=f"also {n}")
+        story.says("t1.1", WordTaken(f"w{n}"))
+        if n < 3:
+            story.tell(events.Checkpointed, attempt="t1.1", ref=None)
+    assert story.task().words == ()
+    story.tell(events.PersonSaid, task="t1", word="w4", text="also 4")
+    story.lose("x")
+    assert [word.id for word in story.attempt("t1.2").opening] == ["w2", "w3", "w4"]
+    assert (story.tree().heard, story.tree().heard_before) == ((), ())
+
+
+def test_words_heard_here_or_brought_home_with_the_work_are_not_told_again() -> None:
+    story = with_work_on("x", far("y"))
+    story.tell(events.PersonSaid, task="t1", word="w1", text="also")
+    story.says("t1.1", WordTaken("w1"))
+    story.drain("x", move=True)
+    story.exit()
+    story.tell(events.WorktreeRemoved, task="t1", preserved=None, host="x")
+    story.lose("y")
+    assert story.task().words == ()
+    story = FarStory(here=1)
+    story.add()
+    story.opened()
+    story.tell(events.PersonSaid, task="t1", word="w1", text="also")
+    story.says("t1.1", WordTaken("w1"))
+    assert story.tree().heard == ()
+
+
 STARTED: dict[str, Any] = {
     "attempt": "t1.1",
     "branch": "fleet/t1",

@@ -18,7 +18,7 @@ def no_host(fleet: Fleet, room: Room, task: Task, able: Sequence[Account]) -> Ex
             f"its work is on host {stay.host.name}, which is full: {stay.why}; it waits for a place there, and goes "
             f"on elsewhere in {seconds} s"
         )
-        return Explanation(task.id, task.state, summary)
+        return Explanation(task.id, task.state, summary, expects_ms=stay.until_ms)
     hosts = sorted(fleet.hosts.values(), key=lambda host: host.name)
     for_good = {host.name: why for host in hosts if (why := _for_good(room, host, task, able))}
     against = ((host.name, for_good.get(host.name) or room.host_refusal(host)) for host in hosts)
