@@ -36,7 +36,6 @@ TRAVELLING = (
     "workers/remote/ops/trees.py",
     "workers/worktree/__init__.py",
     "workers/worktree/branch.py",
-    "workers/worktree/checkouts.py",
     "workers/worktree/commit.py",
     "workers/worktree/entry.py",
     "workers/worktree/lock.py",

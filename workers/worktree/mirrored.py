@@ -101,7 +101,9 @@ def lay_down(files: bytes, worktree: Path) -> None:
         return
     with tarfile.open(fileobj=io.BytesIO(files)) as archive:
         members = [member for member in archive.getmembers() if not member.isdir()]
-        allowed = ignored(Git(worktree), (member.name for member in members))
+        for member in members:
+            _refuse_outside(member, worktree)
+        allowed = ignored(Git(worktree), [member.name for member in members])
         for member in members:
             if member.name not in allowed:
                 raise SettingsWrong(
@@ -109,12 +111,14 @@ def lay_down(files: bytes, worktree: Path) -> None:
                     ".gitignore"
                 )
             place = worktree / member.name
-            _refuse_outside(member, place, worktree)
+            # A link that came before it may lead out by now.
+            _refuse_outside(member, worktree)
             if not place.exists() and not place.is_symlink():
                 _unpack(archive, member, place)
 
 
-def _refuse_outside(member: tarfile.TarInfo, place: Path, worktree: Path) -> None:
+def _refuse_outside(member: tarfile.TarInfo, worktree: Path) -> None:
+    place = worktree / member.name
     plain = member.isreg() or member.issym()
     parts = PurePosixPath(member.name).parts
     if not plain or ".." in parts or not place.parent.resolve().is_relative_to(worktree.resolve()):

@@ -9,6 +9,7 @@ import select
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,8 @@ from workers.remote.errors import from_header
 from workers.remote.frames import Frame, Unpacker, pack
 
 PATIENCE_S = 30.0
-HOME_ID = "0123456789abcdef"
+HOME_ID = uuid.uuid4().hex
+"""Other tests run at the same time, and sweep by it."""
 
 
 def packed(folder: Path) -> Path:

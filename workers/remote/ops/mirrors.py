@@ -19,8 +19,6 @@ _SETTINGS = {
     "uploadpack.allowAnySHA1InWant": "true",
     "receive.denyCurrentBranch": "ignore",
     "core.logAllRefUpdates": "true",
-    # Its worktrees write to it while home fetches: what is unreachable for a moment must not go.
-    "gc.pruneExpire": "2.weeks.ago",
 }
 _OID = re.compile(r"[0-9a-f]{64}")
 

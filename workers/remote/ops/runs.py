@@ -8,10 +8,7 @@ from workers.remote.ops import Answer, Args, Here, Op
 
 
 def launch(here: Here, args: Args, blob: bytes) -> Answer:
-    """{attempt, spec: text, has_secret, account: optional, whose private directory is made} and the secret → {}. Raises
-    LaunchFailed."""
-    if args.get("account") is not None:
-        here.directory.account(args["account"]).mkdir(mode=0o700, parents=True, exist_ok=True)
+    """{attempt, spec: text, has_secret} and the secret → {}. Raises LaunchFailed."""
     here.host.launch_text(args["attempt"], args["spec"], blob if args["has_secret"] else None)
     return Answer({})
 
@@ -67,18 +64,14 @@ def sweep_marker(_: Here, args: Args, __: bytes) -> Answer:
 
 def runs(here: Here, _: Args, __: bytes) -> Answer:
     """{} → {attempts}: all that have ever run here and have not been cleared away."""
-    return Answer({"attempts": _attempts(here)})
+    folder = here.directory.runs
+    found = folder.iterdir() if folder.exists() else ()
+    return Answer({"attempts": sorted(run.name for run in found if NAME.fullmatch(run.name))})
 
 
 def living(here: Here, _: Args, __: bytes) -> Answer:
     """{} → {attempts} that have a supervisor."""
-    return Answer({"attempts": [attempt for attempt in _attempts(here) if here.host.alive(attempt)]})
-
-
-def _attempts(here: Here) -> list[str]:
-    folder = here.directory.runs
-    found = folder.iterdir() if folder.exists() else ()
-    return sorted(run.name for run in found if NAME.fullmatch(run.name) and run.is_dir())
+    return Answer({"attempts": sorted(here.host.living())})
 
 
 OPS: dict[str, Op] = {
