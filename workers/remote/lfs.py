@@ -23,7 +23,7 @@ _POINTER = re.compile(
     r"oid sha256:([0-9a-f]{64})\nsize (\d+)$",
     re.MULTILINE,
 )
-_FILTER = {
+SETTINGS = {
     "filter.lfs.clean": "git-lfs clean -- %f",
     "filter.lfs.smudge": "git-lfs smudge -- %f",
     "filter.lfs.process": "git-lfs filter-process",
@@ -62,7 +62,7 @@ def send_large_files(mirror: Mirror, commit: str, git_lfs: str | None) -> None:
             raise NoGitLfs(_no_git_lfs(mirror))
         store = _store(mirror)
         files = {large.oid: large for large in _in_tree(mirror.git, commit)}
-        _configure(mirror)
+        mirror.ask("mirror_config", {"set": SETTINGS})
         for oid in _missing_there(mirror, list(files)):
             place = _place(store, oid)
             if not place.is_file():
@@ -123,13 +123,8 @@ def _place(store: Path, oid: str) -> Path:
     return store / oid[:2] / oid[2:4] / oid
 
 
-def _configure(mirror: Mirror) -> None:
-    mirror.far.call("mirror_config", {"mirror": mirror.name, "set": _FILTER})
-
-
 def _missing_there(mirror: Mirror, oids: list[str]) -> list[str]:
-    asked = {"mirror": mirror.name, "oids": oids}
-    missing: list[str] = mirror.far.call("lfs_have", asked).values["missing"] if oids else []
+    missing: list[str] = mirror.ask("lfs_have", {"oids": oids}).values["missing"] if oids else []
     return missing
 
 
@@ -140,8 +135,7 @@ def _put(mirror: Mirror, oid: str, place: Path) -> None:
         while True:
             piece = file.read(PIECE_BYTES)
             last = offset + len(piece) >= size
-            part = {"mirror": mirror.name, "oid": oid, "offset": offset, "last": last}
-            mirror.far.call("lfs_put", part, piece)
+            mirror.ask("lfs_put", {"oid": oid, "offset": offset, "last": last}, piece)
             offset += len(piece)
             if last:
                 return
@@ -168,9 +162,9 @@ def _get(mirror: Mirror, large: Large, place: Path) -> None:
 
 
 def _piece(mirror: Mirror, large: Large, offset: int) -> bytes:
-    asked = {"mirror": mirror.name, "oid": large.oid, "offset": offset, "length": PIECE_BYTES}
+    asked = {"oid": large.oid, "offset": offset, "length": PIECE_BYTES}
     try:
-        piece = mirror.far.call("lfs_get", asked).blob
+        piece = mirror.ask("lfs_get", asked).blob
     except FileNotFoundError as gone:
         raise LargeFilesMissing(_not_there(mirror, large)) from gone
     if not piece:

@@ -12,9 +12,10 @@ from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from workers.git import Git, GitError, identity
-from workers.remote.transport import Far, fetch, push
+from workers.remote.transport import Answer, Far, fetch, push
 from workers.worktree.checkouts import checked_out_at
 from workers.worktree.repository import locate
 
@@ -100,6 +101,11 @@ class Mirror:
             fetch(self.git, self.far, path, [f"{commit}:{ref}" for ref, commit in missing.items()])
         with self._lock:
             self._there.update(commits.values())
+
+    def ask(self, op: str, args: Mapping[str, Any], blob: bytes = b"") -> Answer:
+        """Have the far end do something with this mirror, which is made if need be. Raises what `op` does, HostAway."""
+        assert self.path
+        return self.far.call(op, {"mirror": self.name, **args}, blob)
 
     def forget(self) -> None:
         """Look anew at what is there with the next call."""

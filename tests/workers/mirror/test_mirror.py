@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.workers.mirror.trees import finish, prepare
 from tests.workers.mirror.wires import Wires
 from tests.workers.worktree.repositories import commit, git, repository, show, write
 from workers.git import Git, GitFailed
@@ -28,25 +28,6 @@ KEPT = "refs/fleet/preserved/t1.1"
 @pytest.fixture
 def mirror(host: Wires, repo: Path) -> Mirror:
     return Mirror(host, repo)
-
-
-def prepare(mirror: Mirror, root: Path, tip: str, **changes: Any) -> Path:
-    """The task's worktree on the host."""
-    path = root / "worktrees" / mirror.name / "t1"
-    usual: dict[str, Any] = {
-        "mirror": mirror.name, "path": str(path), "branch": "fleet/t1", "tip": tip, "base_commit": tip,
-        "preserved": None, "ports": None, "marker_env": {}, "setup": [], "setup_timeout_s": 60,
-    }  # fmt: skip
-    files = changes.pop("files", b"")
-    mirror.far.call("prepare", {**usual, **changes}, files)
-    return path
-
-
-def finish(mirror: Mirror, path: Path) -> str:
-    asked = {"path": str(path), "message": "t1", "branch": "fleet/t1", "identity": {}}
-    head = mirror.far.call("commit", asked).values["head"]
-    assert isinstance(head, str)
-    return head
 
 
 def test_work_goes_there_is_done_and_comes_home(mirror: Mirror, repo: Path, root: Path) -> None:
