@@ -35,6 +35,11 @@ class Home:
         return self.root / "accounts" / account
 
     @property
+    def known_hosts(self) -> Path:
+        """The keys of hosts that were accepted here, beside those of the user's own file."""
+        return self.root / "known_hosts"
+
+    @property
     def worktrees(self) -> Path:
         return self.root / "worktrees"
 

@@ -90,15 +90,29 @@ def worker_environment(
     run_marker: str,
     extra: Mapping[str, str] | None = None,
 ) -> Isolation:
-    """The whole environment of a worker: pass it as it is, add nothing from `os.environ`.
-
-    `run_marker` becomes FLEET_RUN, by which leftovers are found. `extra` is for what belongs to the worktree (its
-    ports). Makes `config_dir` when it is missing. `CLAUDE_CODE_SUBPROCESS_ENV_SCRUB` is not set: client 2.1.330 then
-    refuses to start without bubblewrap, and there is nothing to scrub, as the credential is in no variable.
+    """As `environment_on`, for a client on this machine: makes `config_dir` there.
 
     Raises `PermissionError` when `config_dir` belongs to somebody else, so that no other user could plant a login.
     """
     make_private(config_dir)
+    return environment_on(profile, config_dir, parent, run_marker=run_marker, extra=extra)
+
+
+def environment_on(
+    profile: Profile,
+    config_dir: Path,
+    parent: Mapping[str, str],
+    *,
+    run_marker: str,
+    extra: Mapping[str, str] | None = None,
+) -> Isolation:
+    """The whole environment of a worker on the host that `parent` is the environment of and `config_dir` a private
+    directory on: pass it as it is, add nothing from `os.environ`.
+
+    `run_marker` becomes FLEET_RUN, by which leftovers are found. `extra` is for what belongs to the worktree (its
+    ports). `CLAUDE_CODE_SUBPROCESS_ENV_SCRUB` is not set: client 2.1.330 then refuses to start without bubblewrap, and
+    there is nothing to scrub, as the credential is in no variable.
+    """
     env = _inherited(parent, profile.pass_env)
     env |= _models(profile) | profile.extra_env | dict(extra or {}) | _SWITCHED_OFF
     env |= {"CLAUDE_CONFIG_DIR": str(config_dir.absolute()), "FLEET_RUN": run_marker}

@@ -15,6 +15,7 @@ from fleet.service.requests import stop
 from fleet.service.up import UpOptions
 from fleet.service.up import up as run_up
 from fleet.service.when import UnknownTime, parse_span_s
+from fleet.shell.keeping_hosts import HostLimits
 from fleet.shell.starting import Limits
 
 
@@ -29,9 +30,12 @@ def up(args: argparse.Namespace) -> int:
             stall_s=parse_span_s(args.stall_timeout),
             deadline_s=parse_span_s(args.attempt_timeout),
         )
+        host_limits = HostLimits(
+            lost_after_s=parse_span_s(args.host_lost_after), checkpoint_s=parse_span_s(args.checkpoint_every)
+        )
     except UnknownTime as failed:
         raise Failed(str(failed)) from failed
-    options = UpOptions(args.workers, args.until_idle or args.demo, args.log_format, limits)
+    options = UpOptions(args.workers, args.until_idle or args.demo, args.log_format, limits, host_limits)
     if args.demo:
         return _demo(options)
     outcome = run_up(find_home(os.environ), options, os.environ)

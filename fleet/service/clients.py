@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from fleet.service.requests import NotDone
-from fleet.shell.starting import Client
+from fleet.shell.ground import Client
 from workers.client import locate
 
 

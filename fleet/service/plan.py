@@ -70,7 +70,8 @@ def _outlook(home: Home, workers: int) -> Outlook:
     if process is None:
         memory = LocalHost(home.runs, fleet.home_id).memory_free_bytes()
         here = Host("local", workers, memory, fleet.now_ms)
-        fleet = replace(fleet, draining=False, hosts={here.name: here})
+        others = {host.name: host for host in fleet.hosts.values() if not host.is_here}
+        fleet = replace(fleet, draining=False, hosts={here.name: here, **others})
     try:
         answer = solve(fleet, time_limit_s=SOLVE_S)
     except NoPlan as failed:

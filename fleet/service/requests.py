@@ -77,7 +77,7 @@ def _alone(home: Home, event: events.Person) -> Done:
         try:
             engine = Engine(store)
             before = engine.fleet
-            engine.apply((_nobody_runs(), event))
+            engine.apply((*_nobody_runs(), event))
             added = range(before.tasks_made + 1, engine.fleet.tasks_made + 1)
             return Done(tuple(f"t{n}" for n in added), made(before, engine.fleet))
         except (Refused, StoreFailed) as failed:
@@ -86,15 +86,17 @@ def _alone(home: Home, event: events.Person) -> Done:
             store.close()
 
 
-def _nobody_runs() -> events.HostSeen:
-    """Keeps dispatch from placing anything: this process ends before a worker could be started."""
-    return events.HostSeen(
+def _nobody_runs() -> tuple[events.Event, ...]:
+    """Keeps dispatch from placing anything, here or on another host: this process ends before a worker could be
+    started."""
+    here = events.HostSeen(
         **stamp(),
         host="local",
         workers_max=0,
         memory_free_bytes=None,
         problem="no coordinator runs: fleet up",
     )
+    return here, events.DrainAsked(**stamp(), on=True)
 
 
 def stop(home: Home, *, stop_workers: bool) -> int:

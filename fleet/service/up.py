@@ -20,8 +20,12 @@ from fleet.service.foresight.foreseer import HomeForeseer
 from fleet.service.outcome import Outcome
 from fleet.service.requests import NotDone
 from fleet.shell import control, homelock
+from fleet.shell.connecting import Connecting
 from fleet.shell.coordinator import Coordinator
 from fleet.shell.finishing import Finisher
+from fleet.shell.hosts import Hosts
+from fleet.shell.keeping_hosts import HostLimits
+from fleet.shell.local_ground import HERE, LocalGround
 from fleet.shell.login_reader import ClientReader
 from fleet.shell.logs import Format, Veil, open_log
 from fleet.shell.performing import Performer
@@ -38,6 +42,7 @@ class UpOptions:
     until_idle: bool = False
     log_format: Format | None = None
     limits: Limits = field(default_factory=Limits)
+    host_limits: HostLimits = field(default_factory=HostLimits)
     foresee: bool = True
     """Read the transcripts and forecast. The demo does not: it has no business with the history of who watches it."""
 
@@ -82,18 +87,18 @@ def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secr
             found = engine.fleet
             veil = Veil()
             opened = secrets or open_secrets(engine.fleet.home_id, home.root, environ)
-            host = LocalHost(home.runs, engine.fleet.home_id)
-            starter = Starter(
-                home, engine.fleet.home_id, host, client, VeiledSecrets(opened, veil), environ, options.limits
-            )
-            finisher = Finisher(home, engine.fleet.home_id)
-            coordinator = _coordinator(home, options, environ, engine, starter, finisher, veil)
+            home_id = engine.fleet.home_id
+            here = LocalGround(home, home_id, LocalHost(home.runs, home_id), client, environ)
+            hosts = Hosts(here, Connecting(home, home_id).ground)
+            starter = Starter(hosts, home_id, VeiledSecrets(opened, veil), options.limits)
+            finisher = Finisher(home, home_id, hosts)
+            coordinator = _coordinator(home, options, environ, engine, starter, finisher, hosts, veil)
             coordinator.log.info(f"coordinator {os.getpid()} on {home.root}, client {client.version}")
             home.runs.mkdir(mode=0o700, exist_ok=True)
             _run(coordinator)
             _end_checks(finisher, engine.fleet)
-            _end_starts(host, engine.fleet)
-            living = sum(host.alive(attempt) for attempt in engine.fleet.attempts)
+            _end_starts(here.runs, engine.fleet)
+            living = hosts.living(engine.fleet)
             coordinator.log.info(f"coordinator stopped{_living(living)}")
             return Outcome(found, engine.fleet)
     except homelock.HomeHeld as failed:
@@ -107,21 +112,23 @@ def _coordinator(
     engine: Engine,
     starter: Starter,
     finisher: Finisher,
+    hosts: Hosts,
     veil: Veil,
 ) -> Coordinator:
     return Coordinator(
         engine=engine,
         performer=Performer(starter, finisher, WallClock()),
-        host=starter.host,
+        hosts=hosts,
         runs=home.runs,
         socket=control.socket_path(home),
         clock=WallClock(),
         log=open_log(options.log_format, veil),
         workers_max=options.workers_max,
+        host_limits=options.host_limits,
         until_idle=options.until_idle,
         planner=plan,
         foreseer=HomeForeseer(home, environ) if options.foresee else None,
-        login_reader=ClientReader(home, starter.home_id, starter.client, environ),
+        login_reader=ClientReader(home, starter.home_id, hosts.here.client, environ),
         veil=veil,
     )
 
@@ -150,13 +157,13 @@ def _end_checks(finisher: Finisher, fleet: Fleet) -> None:
     """Verifications do not outlive the coordinator: the next one runs them again."""
     for task in fleet.tasks.values():
         if task.state in ("checking", "landing"):
-            finisher.sweep(task)
+            finisher.sweep_home(task)
 
 
 def _end_starts(host: LocalHost, fleet: Fleet) -> None:
     """Nor do the setup commands of a worktree that is being made: this process could not end before them."""
     for attempt in fleet.attempts.values():
-        if not attempt.began and not host.alive(attempt.id):
+        if attempt.host == HERE and not attempt.began and not host.alive(attempt.id):
             # A worker that has come to life in between is the next coordinator's.
             with suppress(RunHeld):
                 host.sweep(attempt.id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -24,14 +24,15 @@ from fleet.shell import control, wire
 from fleet.shell.chatter import Chatter
 from fleet.shell.following import Following
 from fleet.shell.foreseeing import Foreseeing
+from fleet.shell.hosts import Hosts
+from fleet.shell.keeping_hosts import HostLimits, Keeper
 from fleet.shell.logs import Veil
+from fleet.shell.lost_workers import LostWorkers
 from fleet.shell.performing import Performer
 from fleet.shell.pricing import Pricing
 from fleet.shell.reading_logins import ReadingLogins
 from fleet.shell.stamp import stamp
 from workers.git import GitError
-from workers.host import LocalHost, RunHeld
-from workers.processes import ProcessesRemain
 
 POLL_S = 0.02
 POLL_S_MAX = 0.05
@@ -57,12 +58,13 @@ class Coordinator:
 
     engine: Engine
     performer: Performer
-    host: LocalHost
+    hosts: Hosts
     runs: Path
     socket: Path
     clock: Clock
     log: structlog.stdlib.BoundLogger
     workers_max: int
+    host_limits: HostLimits = field(default_factory=HostLimits)
     until_idle: bool = False
     planner: Planner | None = None
     foreseer: Foreseer | None = None
@@ -77,7 +79,13 @@ class Coordinator:
         self._chatter = Chatter(self.log)
         self._following = Following(self.runs, self._said, self._spool_lost)
         self._unwell: dict[str, str] = {}
-        self._suspects: dict[str, int] = {}
+        self._lost = LostWorkers(
+            self._following,
+            lambda: self.engine.fleet,
+            self.apply,
+            lambda what, story, attempt: self._complain(what, story, attempt=attempt),
+            self.clock,
+        )
         self._host_seen_at = 0.0
         self._draining_to_stop = False
 
@@ -91,6 +99,7 @@ class Coordinator:
                 await self._adopt()
                 group.start_soon(self._follow)
                 group.start_soon(self._beat)
+                group.start_soon(self._keep_hosts)
                 if self.planner is not None:
                     group.start_soon(self._price, self.planner)
                 if self.foreseer is not None:
@@ -101,6 +110,7 @@ class Coordinator:
                 group.cancel_scope.cancel()
         finally:
             self._following.close()
+            self.hosts.close()
             self.socket.unlink(missing_ok=True)
 
     async def _adopt(self) -> None:
@@ -110,7 +120,13 @@ class Coordinator:
             self.log.info(
                 f"going on with {len(fleet.attempts)} workers and {len(self.engine.outstanding)} decisions of before"
             )
-        await self.apply(events.DrainAsked(**self._stamp(), on=False), self._host_event())
+        # What was last seen of the others is of before: they take work when they have been reached.
+        away = [
+            events.HostSilent(**self._stamp(), host=name, why="it is being connected to", silent_ms=0)
+            for name, host in fleet.hosts.items()
+            if host.address
+        ]
+        await self.apply(*away, events.DrainAsked(**self._stamp(), on=False), self._host_event())
         for effect in self.engine.outstanding:
             self._begin(effect)
 
@@ -222,32 +238,6 @@ class Coordinator:
     def _spool_lost(self, attempt_id: str, error: Exception) -> None:
         self._complain(attempt_id, f"its spool cannot be read: {error}", attempt=attempt_id)
 
-    async def _look_for_lost(self) -> None:
-        """A worker is lost when its supervisor is gone and nothing more of its spool has come for a whole beat."""
-        followed = list(self._following.followed)
-        dead = await to_thread.run_sync(lambda: [a for a in followed if not self.host.alive(a)])
-        before, self._suspects = self._suspects, {}
-        for attempt_id in dead:
-            attempt = self.engine.fleet.attempts.get(attempt_id)
-            if attempt is None:
-                continue
-            if before.get(attempt_id) == attempt.offset and self._following.is_read_up(attempt_id):
-                await self._report_lost(attempt_id)
-            else:
-                self._suspects[attempt_id] = attempt.offset
-
-    async def _report_lost(self, attempt: str) -> None:
-        try:
-            ended = await to_thread.run_sync(self.host.sweep, attempt)
-        except (RunHeld, ProcessesRemain) as failed:
-            self._complain(
-                attempt, f"its supervisor is gone, but it cannot be cleaned up: {failed}", attempt=attempt
-            )
-            return
-        left = f"; {len(ended)} processes it had left were ended" if ended else ""
-        detail = f"its supervisor is gone without a word{left}"
-        await self.apply(events.WorkerLost(**self._stamp(), attempt=attempt, detail=detail))
-
     # --- the beat ---
 
     async def _beat(self) -> None:
@@ -257,10 +247,33 @@ class Coordinator:
             if time.monotonic() - self._host_seen_at >= HOST_SEEN_S:
                 due.insert(0, self._host_event())
             await self.apply(*due)
-            await self._look_for_lost()
+            await self._lost.look(self.hosts.here)
             self._chatter.flush(time.monotonic())
             if self._may_end():
                 self._stop.set()
+
+    # --- other hosts ---
+
+    async def _keep_hosts(self) -> None:
+        """A keeper for each host that is reached over ssh, from when it is added until it is removed."""
+        keeping: dict[str, anyio.CancelScope] = {}
+        while True:
+            new = self.hosts.sync(self.engine.fleet)
+            for gone in keeping.keys() - self.engine.fleet.hosts.keys():
+                keeping.pop(gone).cancel()
+            for ground in new:
+                keeper = Keeper(
+                    ground,
+                    self.host_limits,
+                    self.clock,
+                    self.log,
+                    lambda: self.engine.fleet,
+                    self.apply,
+                    self._lost,
+                )
+                keeping[ground.name] = anyio.CancelScope()
+                self._group.start_soon(_run_in, keeping[ground.name], keeper.run)
+            await anyio.sleep(BEAT_S / 2)
 
     # --- prices ---
 
@@ -326,7 +339,7 @@ class Coordinator:
 
     def _host_event(self) -> events.HostSeen:
         self._host_seen_at = time.monotonic()
-        free = self.host.memory_free_bytes()
+        free = self.hosts.here.runs.memory_free_bytes()
         grained = None if free is None else free // MEMORY_GRAIN_BYTES * MEMORY_GRAIN_BYTES
         return events.HostSeen(
             **self._stamp(), host="local", workers_max=self.workers_max, memory_free_bytes=grained
@@ -385,9 +398,7 @@ class Coordinator:
 
     async def _asked_to_stop(self, stop_workers: bool) -> control.Reply:
         if not stop_workers:
-            attempts = tuple(self.engine.fleet.attempts)
-            # One whose worktree is still being set up ends with this process.
-            living = await to_thread.run_sync(lambda: sum(map(self.host.alive, attempts)))
+            living = await to_thread.run_sync(self.hosts.living, self.engine.fleet)
             self._stop.set()
             return {"ok": True, "workers": living}
         await self.apply(events.DrainAsked(**self._stamp(), on=True, stop_workers=True))
@@ -402,6 +413,11 @@ class Coordinator:
             async for _ in signals:
                 self._stop.set()
                 return
+
+
+async def _run_in(scope: anyio.CancelScope, run: Callable[[], Awaitable[None]]) -> None:
+    with scope:
+        await run()
 
 
 def _task_of(effect: decisions.Effect) -> str:

@@ -8,20 +8,17 @@ from pathlib import Path
 
 from fleet.core.events import LandingOutcome
 from fleet.core.model import Task, Worktree
-from fleet.core.wording import commit_message
 from fleet.home import Home
 from fleet.shell import places
+from fleet.shell.ground import Grounds
+from fleet.shell.local_ground import VERIFY_TIMEOUT_S
 from workers import landing, processes
 from workers.git import Git, GitError
 from workers.verify import Verdict, verify
 from workers.worktree.checkouts import checked_out_at
-from workers.worktree.commit import HookRefused, WorkUnfinished, commit_work
+from workers.worktree.commit import HookRefused, WorkUnfinished
 from workers.worktree.make import SetupFailed
-from workers.worktree.remove import remove
 from workers.worktree.settings import SettingsWrong, read_settings
-
-VERIFY_TIMEOUT_S = 3_600.0
-"""For each command of a verification."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,31 +39,29 @@ class Ended:
 class Finisher:
     home: Home
     home_id: str
+    grounds: Grounds
     timeout_s: float = VERIFY_TIMEOUT_S
 
     def check(self, task: Task, worktree: Worktree) -> Checked:
-        """Commits uncommitted work (the repository's hooks have their say), then runs the verification.
+        """Commits uncommitted work (the repository's hooks have their say), then runs the verification, both where the
+        worktree is; what is committed comes home.
 
-        Raises OSError and GitError where the environment is at fault: then nothing was decided.
+        Raises OSError and GitError where the environment is at fault, and HostAway: then nothing was decided.
         """
-        path = Path(worktree.path or places.worktree_path(self.home, task))
-        self.sweep(task)
-        if not (path / ".git").exists():
-            raise GitError(
-                f"its worktree {path} is gone: bring it back, or go on from its branch with "
-                f"`fleet task cancel {task.id}` and `fleet task retry {task.id}`"
-            )
+        ground = self.grounds.of(worktree.host)
+        ground.sweep_checks(task)
         try:
-            commit_work(path, commit_message(task), branch=task.branch)
+            commit = ground.commit(task, worktree)
         except HookRefused as refused:
             return Checked(False, None, f"the repository's hook refused the commit of your work:\n{refused}")
         except WorkUnfinished as unfinished:
             return Checked(False, None, str(unfinished))
         try:
-            verdict = self._verify(task, worktree, path)
+            commands = _commands(task, commit)
         except SettingsWrong as wrong:
             return Checked(False, None, str(wrong))
-        return Checked(verdict.ok, Git(path).commit_of("HEAD"), "" if verdict.ok else told(verdict))
+        verdict = ground.verify(task, worktree, commands, self._environment(task, worktree))
+        return Checked(verdict.ok, commit, "" if verdict.ok else told(verdict))
 
     def land(self, task: Task, worktree: Worktree) -> Ended:
         """Brings the task's branch into its target, in a worktree of its own.
@@ -74,7 +69,7 @@ class Finisher:
         Raises OSError and GitError where the host is at fault: then nothing was decided.
         """
         path = places.landing_path(self.home, task)
-        self.sweep(task)
+        self.sweep_home(task)
         try:
             ended = landing.land(
                 Path(task.spec.repo),
@@ -101,30 +96,28 @@ class Finisher:
         landed = landing.is_landed(repo, task.commit or "", task.spec.target)
         return landed, checked_out_at(Git(repo), task.spec.target) is None
 
-    def remove(self, task: Task) -> str | None:
+    def remove(self, task: Task, worktree: Worktree) -> str | None:
         """Removes the worktree; returns the ref that what was in no commit is kept in.
 
-        Raises GitError, OSError: then it is still there.
+        Raises GitError, OSError, HostAway: then it is still there.
         """
-        ref = places.preserve_ref(task)
-        repo = Path(task.spec.repo)
-        removed = remove(repo, places.worktree_path(self.home, task), ref)
-        # A removal that is performed again finds nothing to preserve; what the first one kept is still there.
-        return ref if removed.preserved or Git(repo).commit_of(ref) else None
+        return self.grounds.of(worktree.host).vacate(task)
 
-    def sweep(self, task: Task) -> None:
-        """Ends what an earlier verification, cut short, has left running."""
+    def sweep(self, task: Task, worktree: Worktree) -> None:
+        """Ends what an earlier verification, cut short, has left running. Raises ProcessesRemain, HostAway."""
+        self.sweep_home(task)
+        self.grounds.of(worktree.host).sweep_checks(task)
+
+    def sweep_home(self, task: Task) -> None:
+        """The same on this machine, where landings are verified."""
         processes.sweep(places.check_marker(task, self.home_id), spool_path=self.home.runs / "none")
 
     def _verification(self, task: Task, worktree: Worktree) -> Callable[[Path], Verdict]:
-        return lambda path: self._verify(task, worktree, path)
-
-    def _verify(self, task: Task, worktree: Worktree, path: Path) -> Verdict:
-        self.home.checks.mkdir(mode=0o700, parents=True, exist_ok=True)
-        commands = (*_gate(Git(path), task), *task.spec.verify)
-        env = self._environment(task, worktree)
-        log = self.home.checks / f"{task.id}.{task.attempts}.log"
-        return verify(commands, path, env, self.timeout_s, log)
+        """The gate of a landing, whose worktree is at home."""
+        env, log = self._environment(task, worktree), places.check_log(self.home, task)
+        return lambda path: verify(
+            _commands(task, Git(path).said("rev-parse", "HEAD")), path, env, self.timeout_s, log
+        )
 
     def _environment(self, task: Task, worktree: Worktree) -> dict[str, str]:
         env = {"FLEET_RUN": places.check_marker(task, self.home_id), "FLEET_TASK": task.id}
@@ -134,12 +127,13 @@ class Finisher:
         return env
 
 
-def _gate(git: Git, task: Task) -> tuple[str, ...]:
-    """The repository's own commands: those of the target, which a worker cannot take away, and those that its branch
-    adds. Raises SettingsWrong."""
+def _commands(task: Task, commit: str) -> tuple[str, ...]:
+    """What has to succeed: the repository's own commands, those of the target, which a worker cannot take away, and
+    those that its `commit` adds; then the task's. Raises SettingsWrong."""
+    git = Git(Path(task.spec.repo))
     target = git.commit_of(f"refs/heads/{task.spec.target}") or task.base_commit or "HEAD"
-    asked = [c for commit in (target, "HEAD") for c in read_settings(git, commit).verify.commands]
-    return tuple(dict.fromkeys(asked))
+    asked = [c for at in (target, commit) for c in read_settings(git, at).verify.commands]
+    return (*dict.fromkeys(asked), *task.spec.verify)
 
 
 def told(verdict: Verdict) -> str:

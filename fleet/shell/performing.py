@@ -12,7 +12,7 @@ import anyio
 from anyio import CapacityLimiter, to_thread
 
 from fleet.core import decisions, events
-from fleet.core.model import Fleet, Task
+from fleet.core.model import Attempt, Fleet, Task, Worktree
 from fleet.ports import Clock
 from fleet.shell.finishing import Finisher
 from fleet.shell.stamp import stamp
@@ -24,11 +24,14 @@ from workers.orders import Close, Order, Say, Stop
 T = TypeVar("T")
 SWEEP_AGAIN_S = 0.25
 """Between two looks for the commands of a start that has to end."""
+LANDINGS = "landings"
+"""Stands among the hosts' names for what is verified at home, in landings' own worktrees."""
 
 
 @dataclass
 class Performer:
-    """One for a coordinator. Blocking work runs in threads: starts, and checks and landings, each bounded."""
+    """One for a coordinator. Blocking work runs in threads: the starts and the checks of each host, and landings, each
+    bounded."""
 
     starter: Starter
     finisher: Finisher
@@ -39,12 +42,12 @@ class Performer:
     _worktrees: dict[str, anyio.Lock] = field(default_factory=lambda: defaultdict(anyio.Lock))
 
     def __post_init__(self) -> None:
-        self._starting = CapacityLimiter(self.starts_at_once)
-        self._checking = CapacityLimiter(self.checks_at_once)
+        self._starting = defaultdict[str, CapacityLimiter](lambda: CapacityLimiter(self.starts_at_once))
+        self._checking = defaultdict[str, CapacityLimiter](lambda: CapacityLimiter(self.checks_at_once))
 
     async def perform(self, effect: decisions.Effect, current: Callable[[], Fleet]) -> list[events.Event]:
         """`current` gives the fleet as it is when asked, which may change while an effect waits for its turn. Raises
-        OSError, GitError and the like where the environment is at fault; then perform it again later."""
+        OSError, GitError, HostAway and the like where the environment is at fault; then perform it again later."""
         if isinstance(effect, decisions.StartWorker):
             return await self._start(effect, current)
         if isinstance(effect, decisions.TellWorker):
@@ -67,28 +70,32 @@ class Performer:
         return await to_thread.run_sync(call, limiter=limiter, abandon_on_cancel=True)
 
     @asynccontextmanager
-    async def _worktree_of(self, task: Task) -> AsyncIterator[None]:
+    async def _worktree_of(self, task: Task, worktree: Worktree) -> AsyncIterator[None]:
         """One at a time uses a task's worktree. A verification that is still at it is one nobody waits for any more."""
         lock = self._worktrees[task.id]
         if lock.locked():
-            await self._in_thread(None, lambda: self.finisher.sweep(task))
+            await self._in_thread(None, lambda: self.finisher.sweep(task, worktree))
         async with lock:
             yield
 
     async def _start(self, effect: decisions.StartWorker, current: Callable[[], Fleet]) -> list[events.Event]:
-        task = current().tasks[effect.attempt.rpartition(".")[0]]
-        async with self._worktree_of(task), self._orders[effect.attempt]:
+        fleet = current()
+        task = fleet.tasks[effect.attempt.rpartition(".")[0]]
+        async with self._worktree_of(task, fleet.worktrees[task.id]), self._orders[effect.attempt]:
             fleet = current()
             attempt = fleet.attempts.get(effect.attempt)
             if attempt is None:
                 return []
-            if attempt.state == "stopping" and not self.starter.has_started(attempt):
-                return [self._never_began(attempt.id)]
             task, account = fleet.tasks[task.id], fleet.accounts[attempt.account]
             worktree = fleet.worktrees[task.id]
+            limiter = self._starting[attempt.host]
+            if attempt.state == "stopping" and not await self._in_thread(
+                limiter, lambda: self.starter.has_started(attempt)
+            ):
+                return [self._never_began(attempt.id)]
             try:
                 started = await self._in_thread(
-                    self._starting, lambda: self.starter.start(task, attempt, account, worktree)
+                    limiter, lambda: self.starter.start(task, attempt, account, worktree)
                 )
             except CannotStart as failed:
                 return [
@@ -135,24 +142,29 @@ class Performer:
         if attempt is None:
             return []
         if isinstance(order, Stop) and not attempt.began:
-            await self._cut_start_short(attempt_id)
+            await self._cut_start_short(attempt)
         async with self._orders[attempt_id]:
             try:
-                await self._in_thread(None, lambda: self.starter.host.order(attempt_id, order))
+                await self._in_thread(
+                    None, lambda: self.starter.grounds.of(attempt.host).runs.order(attempt_id, order)
+                )
             except FileNotFoundError:
                 return [self._never_began(attempt_id)]
         return []
 
-    async def _cut_start_short(self, attempt_id: str) -> None:
+    async def _cut_start_short(self, attempt: Attempt) -> None:
         """Ends the setup commands of a start that is still at it, which then fails: a setup may take half an hour, and
         nobody waits for it any more. Repeated, since one command may follow another. Raises ProcessesRemain."""
-        while self._orders[attempt_id].locked():
+        orders = self._orders[attempt.id]
+        while orders.locked():
             try:
-                await self._in_thread(None, lambda: self.starter.host.sweep(attempt_id))
+                await self._in_thread(
+                    None, lambda: self.starter.grounds.of(attempt.host).runs.sweep(attempt.id)
+                )
             except RunHeld:
                 return  # the worker has come to life: it obeys the order
             with anyio.move_on_after(SWEEP_AGAIN_S):
-                async with self._orders[attempt_id]:
+                async with orders:
                     return
 
     def _never_began(self, attempt_id: str) -> events.WorkerLost:
@@ -163,8 +175,10 @@ class Performer:
         if task.attempt != effect.attempt or task.state != "checking":
             return []
         worktree = fleet.worktrees[task.id]
-        async with self._worktree_of(task):
-            checked = await self._in_thread(self._checking, lambda: self.finisher.check(task, worktree))
+        async with self._worktree_of(task, worktree):
+            checked = await self._in_thread(
+                self._checking[worktree.host], lambda: self.finisher.check(task, worktree)
+            )
         return [
             events.WorkChecked(
                 **self._stamp(),
@@ -181,7 +195,7 @@ class Performer:
         if task.state != "landing":
             return []
         worktree = fleet.worktrees[task.id]
-        ended = await self._in_thread(self._checking, lambda: self.finisher.land(task, worktree))
+        ended = await self._in_thread(self._checking[LANDINGS], lambda: self.finisher.land(task, worktree))
         return [
             events.LandingEnded(
                 **self._stamp(),
@@ -201,7 +215,11 @@ class Performer:
         return [events.HeldSeen(**self._stamp(), task=task.id, landed=landed, free=free)]
 
     async def _remove(self, effect: decisions.RemoveWorktree, fleet: Fleet) -> list[events.Event]:
-        task = fleet.tasks[effect.task]
-        async with self._worktree_of(task):
-            preserved = await self._in_thread(self._checking, lambda: self.finisher.remove(task))
+        task, worktree = fleet.tasks[effect.task], fleet.worktrees[effect.task]
+        if worktree.state != "removing":  # it is gone with its host
+            return []
+        async with self._worktree_of(task, worktree):
+            preserved = await self._in_thread(
+                self._checking[worktree.host], lambda: self.finisher.remove(task, worktree)
+            )
         return [events.WorktreeRemoved(**self._stamp(), task=task.id, preserved=preserved)]

@@ -53,3 +53,14 @@ def verified_ref(task: Task) -> str:
 def check_marker(task: Task, home_id: str) -> str:
     """FLEET_RUN of a task's verification, which is not a worker's."""
     return f"check-{task.id}@{home_id}"
+
+
+def check_log(home: Home, task: Task) -> Path:
+    """Where the output of the attempt's verification goes. Raises OSError where it cannot."""
+    home.checks.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return home.checks / f"{task.id}.{task.attempts}.log"
+
+
+def checkpoint_ref(task: Task) -> str:
+    """What a worker on another host had in no commit yet when that was last brought home."""
+    return f"refs/fleet/checkpoints/{task.id}"

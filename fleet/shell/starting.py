@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fleet.core.events import StartFault
 from fleet.core.model import Account, Attempt, Task, Worktree
 from fleet.core.wording import fresh_session_id, opening_id, opening_text
-from fleet.home import Home
 from fleet.shell import places
-from profiles.isolation import PLACEHOLDER, Isolation, worker_environment
+from fleet.shell.ground import Ground, Grounds, Prepared
+from profiles.isolation import PLACEHOLDER, Isolation, environment_on
 from profiles.profile import Profile, make_profile
 from profiles.secrets import NoUsableKeyring, Secrets
-from workers.client import session
 from workers.client.command import ENVIRONMENT, BadLaunch, Launch, command
 from workers.client.say import user_message
 from workers.git import GitError
-from workers.host import LaunchFailed, LocalHost
+from workers.host import LaunchFailed
 from workers.orders import RunSpec
-from workers.worktree.make import Made, SetupFailed, make_ready
-
-
-@dataclass(frozen=True, slots=True)
-class Client:
-    """The client of this host, looked at once when the coordinator starts."""
-
-    path: Path
-    version: str
-    flags: frozenset[str]
+from workers.worktree.make import Made, SetupFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,44 +52,39 @@ class CannotStart(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Starter:
-    home: Home
+    grounds: Grounds
     home_id: str
-    host: LocalHost
-    client: Client
     secrets: Secrets
-    environ: Mapping[str, str]
     limits: Limits = Limits()
 
     def start(self, task: Task, attempt: Attempt, account: Account, worktree: Worktree) -> Started:
-        """Blocks; run it in a thread. Raises CannotStart."""
-        path = places.worktree_path(self.home, task)
-        made = self._worktree(task, worktree, path, attempt)
-        if self.has_started(attempt):
-            return Started(made, path, *self._as_launched(attempt))
-        resumed = self._bring_session(attempt)
+        """Blocks; run it in a thread. Raises CannotStart, and HostAway: then it is not known whether it was started."""
+        ground = self.grounds.of(attempt.host)
+        prepared = self._worktree(ground, task, worktree, attempt)
+        made, path = prepared.made, prepared.path
+        if prepared.launched is not None:
+            return Started(made, path, *_as_launched(prepared.launched))
+        moved = self._bring_session(ground, task, worktree, attempt, path)
+        resumed = moved is not None
         session_id = attempt.session_id if resumed else fresh_session_id(self.home_id, attempt.id)
-        isolation = self._isolation(task, account, attempt, worktree)
+        isolation = self._isolation(ground, task, account, attempt, worktree)
         secret = self._secret(account, isolation)
-        launch = _launch(task, attempt, path, session_id, resumed)
+        launch = _launch(task, attempt, path, session_id, resumed=resumed, moved=bool(moved))
         opening = opening_text(task, attempt, resumed=resumed)
-        self._launch(attempt, launch, isolation, opening, secret)
+        self._run(ground, attempt, launch, isolation, opening, secret)
         return Started(made, path, session_id, resumed)
 
     def has_started(self, attempt: Attempt) -> bool:
-        """Whether its worker was ever started, by whomever."""
-        return self.host.alive(attempt.id) or self.host.has_started(attempt.id)
+        """Whether its worker was ever started, by whomever. Raises HostAway."""
+        runs = self.grounds.of(attempt.host).runs
+        return runs.alive(attempt.id) or runs.has_started(attempt.id)
 
-    def _worktree(self, task: Task, worktree: Worktree, path: Path, attempt: Attempt) -> Made:
+    def _worktree(self, ground: Ground, task: Task, worktree: Worktree, attempt: Attempt) -> Prepared:
         try:
-            return make_ready(
-                Path(task.spec.repo),
-                path,
-                branch=places.branch_name(task),
-                base=task.spec.target,
-                ports=places.ports(worktree),
-                marker_env={"FLEET_RUN": self.host.marker(attempt.id), "FLEET_TASK": task.id},
-                preserved=worktree.preserved,
-            )
+            preserved = worktree.preserved
+            if worktree.moves_from is not None:
+                preserved = self.grounds.of(worktree.moves_from).vacate(task) or preserved
+            return ground.prepare(task, attempt, worktree, preserved)
         except SetupFailed as failed:
             raise CannotStart("setup", str(failed)) from failed
         except GitError as failed:
@@ -107,30 +92,36 @@ class Starter:
                 raise CannotStart("disk", f"the host is in trouble (is its disk full?): {failed}") from failed
             raise CannotStart("repository", str(failed)) from failed
         except OSError as failed:
-            raise CannotStart("disk", f"the worktree {path} could not be made: {failed}") from failed
-
-    def _bring_session(self, attempt: Attempt) -> bool:
-        """Whether the session to resume lies in the account's directory now."""
-        if not attempt.resumes:
-            return False
-        there = self.home.config_dir(attempt.account)
-        try:
-            if attempt.carry_from is not None:
-                found = session.carry(attempt.session_id, self.home.config_dir(attempt.carry_from), there)
-                return isinstance(found, session.Carried)
-            return session.find_transcript(there, attempt.session_id) is not None
-        except OSError as failed:
             raise CannotStart(
-                "disk", f"session {attempt.session_id} could not be brought to {there}: {failed}"
+                "disk", f"the worktree {ground.worktree_path(task)} could not be made: {failed}"
             ) from failed
 
-    def _isolation(self, task: Task, account: Account, attempt: Attempt, worktree: Worktree) -> Isolation:
+    def _bring_session(
+        self, ground: Ground, task: Task, worktree: Worktree, attempt: Attempt, path: Path
+    ) -> bool | None:
+        """None when there is none to resume; else whether it ran elsewhere before."""
+        if not attempt.resumes:
+            return None
+        from_account = attempt.carry_from or attempt.account
         try:
-            return worker_environment(
+            if worktree.moves_from is None:  # what it moves from has brought it home already
+                ground.take_session_home(from_account, attempt.session_id)
+            return ground.bring_session(attempt, from_account, path)
+        except OSError as failed:
+            raise CannotStart(
+                "disk",
+                f"session {attempt.session_id} could not be brought to {attempt.account} on {ground.name}: {failed}",
+            ) from failed
+
+    def _isolation(
+        self, ground: Ground, task: Task, account: Account, attempt: Attempt, worktree: Worktree
+    ) -> Isolation:
+        try:
+            return environment_on(
                 profile_of(account),
-                self.home.config_dir(account.name),
-                self.environ,
-                run_marker=self.host.marker(attempt.id),
+                ground.config_dir(account.name),
+                ground.environ,
+                run_marker=ground.runs.marker(attempt.id),
                 extra=extra_environment(task, account, worktree),
             )
         except OSError as failed:
@@ -154,11 +145,17 @@ class Starter:
             )
         return token.encode()
 
-    def _launch(
-        self, attempt: Attempt, launch: Launch, isolation: Isolation, opening: str, secret: bytes | None
+    def _run(
+        self,
+        ground: Ground,
+        attempt: Attempt,
+        launch: Launch,
+        isolation: Isolation,
+        opening: str,
+        secret: bytes | None,
     ) -> None:
         spec = RunSpec(
-            argv=tuple(command(self.client.path, launch, self.client.flags)),
+            argv=tuple(command(ground.client.path, launch, ground.client.flags)),
             cwd=str(launch.cwd),
             env=isolation.env,
             secret_fd=isolation.secret_fd,
@@ -168,16 +165,16 @@ class Starter:
             deadline_s=self.limits.deadline_s,
         )
         try:
-            self.host.launch(attempt.id, spec, secret)
+            ground.runs.launch(attempt.id, spec, secret)
         except LaunchFailed as failed:
             raise CannotStart("launch", str(failed)) from failed
 
-    def _as_launched(self, attempt: Attempt) -> tuple[str, bool]:
-        """The session that an earlier performance of this start has given the client, and whether it was resumed."""
-        spec = json.loads((self.host.run_dir(attempt.id) / "spec.json").read_text())
-        argv: list[str] = spec["argv"]
-        resumed = "--resume" in argv
-        return argv[argv.index("--resume" if resumed else "--session-id") + 1], resumed
+
+def _as_launched(spec: Mapping[str, Any]) -> tuple[str, bool]:
+    """The session that an earlier performance of this start has given the client, and whether it was resumed."""
+    argv: list[str] = spec["argv"]
+    resumed = "--resume" in argv
+    return argv[argv.index("--resume" if resumed else "--session-id") + 1], resumed
 
 
 def extra_environment(task: Task, account: Account, worktree: Worktree) -> dict[str, str]:
@@ -193,11 +190,14 @@ def extra_environment(task: Task, account: Account, worktree: Worktree) -> dict[
     return extra
 
 
-def _launch(task: Task, attempt: Attempt, path: Path, session_id: str, resumed: bool) -> Launch:
+def _launch(
+    task: Task, attempt: Attempt, path: Path, session_id: str, *, resumed: bool, moved: bool
+) -> Launch:
     try:
         return Launch(
             session_id=session_id,
             resume=resumed,
+            moved=moved,
             model=attempt.model,
             cwd=path,
             allow_tools=task.spec.allow_tools,

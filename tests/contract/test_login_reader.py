@@ -13,8 +13,8 @@ import pytest
 from fleet.core.events import WindowReading
 from fleet.home import Home
 from fleet.ports import LoginReader, NoReading
+from fleet.shell.ground import Client
 from fleet.shell.login_reader import ClientReader
-from fleet.shell.starting import Client
 from tests.core.story import account
 from tests.shell.logins import ScriptedReader
 from workers import processes

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from fleet.core.events import AccountAdded, AccountVerified, HostSeen, WindowReading
+from fleet.core.events import AccountAdded, AccountVerified, DrainAsked, HostSeen, WindowReading
 from fleet.core.model import Account, Fleet
 from fleet.core.policy import Spent
 from fleet.engine import Engine
@@ -74,7 +74,7 @@ def start_work(home: Home) -> None:
     """As a coordinator would that then stops at once: its workers live on."""
     store = SqliteStore(home.database)
     host = HostSeen(**stamp(), host="local", workers_max=4, memory_free_bytes=10**12)
-    Engine(store).apply((host,))
+    Engine(store).apply((DrainAsked(**stamp(), on=False), host))
     store.close()
 
 

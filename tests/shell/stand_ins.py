@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from fleet.core.model import Account, Attempt, Task, Worktree
 from fleet.core.wording import opening_id
 from fleet.shell.finishing import Checked, Ended
+from fleet.shell.local_ground import HERE
 from fleet.shell.starting import Started
 from tests.shell.spools import as_lines, records, write
 from workers.orders import Close, Order, Say, Stop
@@ -26,11 +27,11 @@ def nothing() -> None:
 
 
 class Workers:
-    """Stands for a Starter and for the host it starts on. `before_start` may block or raise; each worker
+    """Stands for a Starter and for the host it starts on, with its runs. `before_start` may block or raise; each worker
     `pauses_after` so many records."""
 
     def __init__(self, runs: Path, plays: str = "finished") -> None:
-        self.runs = runs
+        self.folder = runs
         self.plays = plays
         self.pauses_after: int | None = None
         self.before_start: Callable[[Attempt], None] = lambda attempt: None
@@ -39,31 +40,40 @@ class Workers:
         self.orders: list[tuple[str, Order]] = []
         self.dead: set[str] = set()
 
+    name = HERE
+
+    def of(self, host: str) -> Workers:
+        return self
+
     @property
-    def host(self) -> Workers:
+    def grounds(self) -> Workers:
+        return self
+
+    @property
+    def runs(self) -> Workers:
         return self
 
     def start(self, task: Task, attempt: Attempt, account: Account, worktree: Worktree) -> Started:
         self.starts[attempt.id] += 1
         self.before_start(attempt)
         if not self.has_started(attempt):
-            write(self.runs, attempt.id, self._spooled(attempt.id)[: self.pauses_after])
+            write(self.folder, attempt.id, self._spooled(attempt.id)[: self.pauses_after])
         made = Made(f"fleet/{task.id}", "abc", "")
-        return Started(made, self.runs, attempt.session_id, attempt.resumes)
+        return Started(made, self.folder, attempt.session_id, attempt.resumes)
 
     def go_on(self, attempt_id: str) -> None:
         """Says what comes after the pause."""
-        write(self.runs, attempt_id, self._spooled(attempt_id)[self.pauses_after :])
+        write(self.folder, attempt_id, self._spooled(attempt_id)[self.pauses_after :])
 
     def _spooled(self, attempt_id: str) -> list[bytes]:
         word = opening_id(attempt_id).encode()
         return [line.replace(FIRST_WORD, word) for line in as_lines(records(self.plays))[:-1]]
 
     def has_started(self, attempt: Attempt) -> bool:
-        return (self.runs / attempt.id / "spool").exists()
+        return (self.folder / attempt.id / "spool").exists()
 
     def order(self, attempt_id: str, order: Order) -> None:
-        if not (self.runs / attempt_id / "spool").exists():
+        if not (self.folder / attempt_id / "spool").exists():
             raise FileNotFoundError(attempt_id)
         self.orders.append((attempt_id, order))
         if isinstance(order, Close | Stop):
@@ -73,7 +83,7 @@ class Workers:
     def leave(self, attempt_id: str, cause: str) -> None:
         """The supervisor's last word."""
         exit_ = {"event": "exit", "code": 0, "signal": None, "cause": cause, "detail": None}
-        write(self.runs, attempt_id, [b"s 9 %s\n" % json.dumps(exit_).encode()])
+        write(self.folder, attempt_id, [b"s 9 %s\n" % json.dumps(exit_).encode()])
 
     def said_to(self, attempt_id: str) -> list[str]:
         return [
@@ -82,6 +92,9 @@ class Workers:
 
     def alive(self, attempt_id: str) -> bool:
         return attempt_id not in self.dead
+
+    def gone(self, attempts: Collection[str]) -> set[str]:
+        return {attempt for attempt in attempts if not self.alive(attempt)}
 
     def sweep(self, attempt_id: str) -> tuple[int, ...]:
         self.before_sweep(attempt_id)
@@ -110,6 +123,6 @@ class Finishing:
     def look(self, task: Task) -> tuple[bool, bool]:
         return False, False
 
-    def remove(self, task: Task) -> str | None:
+    def remove(self, task: Task, worktree: Worktree) -> str | None:
         self.removed[task.id] += 1
         return None

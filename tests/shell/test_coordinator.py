@@ -21,7 +21,7 @@ from fleet.core import events
 from fleet.core.decisions import StopWorker, TellWorker
 from fleet.core.dispatch import explain
 from fleet.core.idle import stuck
-from fleet.core.model import Account, Attempt, Fleet, TaskSpec
+from fleet.core.model import Account, Attempt, Fleet, Host, TaskSpec
 from fleet.core.policy import Floor
 from fleet.engine import Engine
 from fleet.home import Home
@@ -31,15 +31,17 @@ from fleet.service.reading import status, task
 from fleet.shell import control, coordinator, following, homelock, wire
 from fleet.shell.coordinator import Coordinator
 from fleet.shell.finishing import Finisher
+from fleet.shell.hosts import Hosts
+from fleet.shell.local_ground import LocalGround
 from fleet.shell.logs import Veil, open_log
 from fleet.shell.performing import Performer
+from fleet.shell.remote_ground import RemoteGround
 from fleet.shell.starting import CannotStart, Starter
 from fleet.store.sqlite import SqliteStore
 from tests.shell.logins import ScriptedReader
 from tests.shell.spools import TIERS
 from tests.shell.stand_ins import Finishing, Workers
 from workers.git import GitError
-from workers.host import LocalHost
 
 DEADLINE_S = 30.0
 
@@ -95,6 +97,10 @@ def tasks(*titles: str) -> events.TasksAdded:
     return events.TasksAdded(**stamp(), specs=tuple(specs))
 
 
+def no_other(host: Host) -> RemoteGround:
+    raise AssertionError(f"there is no host {host.name} in these tests")
+
+
 Script = Callable[[Coordinator], Awaitable[None]]
 
 
@@ -122,7 +128,7 @@ class House:
         made = Coordinator(
             engine=self.engine,
             performer=Performer(cast(Starter, self.workers), cast(Finisher, self.finishing), WallClock()),
-            host=cast(LocalHost, self.workers),
+            hosts=Hosts(cast(LocalGround, self.workers), no_other),
             runs=self.home.runs,
             socket=self.home.root / "s",
             clock=WallClock(),

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from fleet.core.model import Task, TaskSpec, Worktree
 from fleet.home import Home
 from fleet.shell import places
 from fleet.shell.finishing import Checked, Finisher
+from fleet.shell.ground import Client
+from fleet.shell.local_ground import LocalGround
 from tests.service.repositories import git, repository
+from workers.host import LocalHost
 from workers.worktree.make import make_ready
 from workers.worktree.settings import worktree_settings
 
 GATE = '[verify]\ncommands = ["test -e wanted"]\n'
+
+
+@dataclass(frozen=True)
+class OnlyHere:
+    """No host but this machine."""
+
+    here: LocalGround
+
+    def of(self, host: str) -> LocalGround:
+        return self.here
 
 
 def checked(root: Path, gate: str, wrote: dict[str, str]) -> Checked:
@@ -41,7 +55,9 @@ def checked(root: Path, gate: str, wrote: dict[str, str]) -> Checked:
         branch=branch,
         attempt="t1.1",
     )
-    return Finisher(home, "gate").check(task, Worktree("t1", str(repo), 0, path=str(path)))
+    client = Client(Path("/bin/false"), "0", frozenset())
+    here = LocalGround(home, "gate", LocalHost(home.runs, "gate"), client, {})
+    return Finisher(home, "gate", OnlyHere(here)).check(task, Worktree("t1", str(repo), 0, path=str(path)))
 
 
 def test_a_worker_cannot_take_the_gate_away(tmp_path: Path) -> None:

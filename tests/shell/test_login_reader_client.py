@@ -13,8 +13,8 @@ from fleet.core.events import WindowReading
 from fleet.double import Account, Double, Script, Window
 from fleet.home import Home
 from fleet.ports import NoReading
+from fleet.shell.ground import Client
 from fleet.shell.login_reader import ClientReader
-from fleet.shell.starting import Client
 from tests.core.story import account
 from tests.real_client import CLIENT
 from tests.shell.loopback_world import HOST, World, loopback_world, plant_login

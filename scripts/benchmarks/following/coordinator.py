@@ -21,11 +21,15 @@ from fleet.engine import Engine
 from fleet.home import Home
 from fleet.ports import Change
 from fleet.service.up import WallClock
+from fleet.shell.connecting import Connecting
 from fleet.shell.coordinator import Coordinator
 from fleet.shell.finishing import Finisher
+from fleet.shell.ground import Client
+from fleet.shell.hosts import Hosts
+from fleet.shell.local_ground import LocalGround
 from fleet.shell.logs import Veil, open_log
 from fleet.shell.performing import Performer
-from fleet.shell.starting import Client, Starter
+from fleet.shell.starting import Starter
 from fleet.store.sqlite import SqliteStore
 from profiles.secrets import MemorySecrets
 from workers.host import LocalHost
@@ -111,14 +115,16 @@ def _slope(points: list[tuple[float, int]]) -> float:
 
 
 def _coordinator(home: Home, engine: Engine) -> Coordinator:
-    host = LocalHost(home.runs, engine.fleet.home_id)
+    home_id = engine.fleet.home_id
     client = Client(Path("/bin/false"), "0", frozenset())
-    starter = Starter(home, engine.fleet.home_id, host, client, MemorySecrets(), {})
+    here = LocalGround(home, home_id, LocalHost(home.runs, home_id), client, {})
+    hosts = Hosts(here, Connecting(home, home_id).ground)
+    starter = Starter(hosts, home_id, MemorySecrets())
     out = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
     return Coordinator(
         engine=engine,
-        performer=Performer(starter, Finisher(home, engine.fleet.home_id), WallClock()),
-        host=host,
+        performer=Performer(starter, Finisher(home, home_id, hosts), WallClock()),
+        hosts=hosts,
         runs=home.runs,
         socket=home.root / "control.sock",
         clock=WallClock(),

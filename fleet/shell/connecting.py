@@ -1,0 +1,46 @@
+"""From a host as the fleet knows it to a link to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from fleet.core.model import Host
+from fleet.home import Home
+from fleet.shell.remote_ground import RemoteGround
+from profiles.isolation import ALLOWED
+from workers.remote.address import Reach, parse
+from workers.remote.link import Link
+
+
+def reach_of(host: Host) -> Reach:
+    """Raises BadAddress."""
+    return replace(
+        parse(host.address),
+        name=host.name,
+        jump=host.jump,
+        identity=host.identity,
+        directory=host.directory,
+        client=host.client,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Connecting:
+    home: Home
+    home_id: str
+
+    def link(self, reach: Reach) -> Link:
+        """Not opened yet."""
+        return Link(
+            reach,
+            home_id=self.home_id,
+            runs=self.home.runs,
+            known_hosts=self.home.known_hosts,
+            environ_wanted=(*ALLOWED, "LC_*"),
+        )
+
+    def ground(self, host: Host) -> RemoteGround:
+        """Begins to connect."""
+        link = self.link(reach_of(host))
+        link.open()
+        return RemoteGround(host, self.home, self.home_id, link)

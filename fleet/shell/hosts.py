@@ -1,0 +1,53 @@
+"""The hosts of a coordinator: this machine, and those that the fleet knows, opened and closed as they come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fleet.core.model import Fleet, Host
+from fleet.shell.ground import Ground
+from fleet.shell.local_ground import LocalGround
+from fleet.shell.remote_ground import RemoteGround
+from workers.remote.away import HostAway
+
+Connect = Callable[[Host], RemoteGround]
+
+
+class Hosts:
+    """`Grounds` that follow the fleet. For the coordinator's thread; `of` for any."""
+
+    def __init__(self, here: LocalGround, connect: Connect) -> None:
+        self.here = here
+        self._connect = connect
+        self._remote: dict[str, RemoteGround] = {}
+
+    def of(self, host: str) -> Ground:
+        if host == self.here.name:
+            return self.here
+        ground = self._remote.get(host)
+        if ground is None:
+            raise HostAway(host, "it is no host of this fleet (any more)")
+        return ground
+
+    def sync(self, fleet: Fleet) -> list[RemoteGround]:
+        """Takes up the hosts that were added, and closes those that were removed; returns the new ones."""
+        wanted = {host.name: host for host in fleet.hosts.values() if host.address}
+        for gone in self._remote.keys() - wanted.keys():
+            self._remote.pop(gone).close()
+        new = [self._connect(wanted[name]) for name in sorted(wanted.keys() - self._remote.keys())]
+        self._remote |= {ground.name: ground for ground in new}
+        return new
+
+    def living(self, fleet: Fleet) -> int:
+        """How many workers go on when the coordinator stops. On this machine one whose worktree is still being set up
+        ends with this process; on others nobody is asked, as they may not answer."""
+        attempts = fleet.attempts.values()
+        here = [a.id for a in attempts if a.host == self.here.name]
+        return sum(map(self.here.runs.alive, here)) + sum(
+            a.began for a in attempts if a.host != self.here.name
+        )
+
+    def close(self) -> None:
+        for ground in self._remote.values():
+            ground.close()
+        self._remote.clear()

@@ -1,0 +1,79 @@
+"""What strays on a host that has come back: workers that were given up meanwhile, and worktrees that count as gone.
+
+They are told to stop, what they did is preserved under a ref at home, and only then is their worktree removed. It is
+never landed: the task has gone on elsewhere.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fleet.core.model import Fleet
+from fleet.shell.remote_ground import RemoteGround, Standing
+from workers.git import GitError
+from workers.host import RunHeld
+from workers.orders import Stop
+
+STOP_PATIENCE_S = 30.0
+LOOK_AGAIN_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Reclaimed:
+    """A worker that was stopped, or a worktree that was taken away; what it had is under `ref`, if it had anything."""
+
+    task: str
+    attempt: str
+    ref: str | None
+
+
+def reclaim(ground: RemoteGround, current: Callable[[], Fleet]) -> list[Reclaimed]:
+    """Blocks. Raises HostAway, GitError, OSError, RunHeld, ProcessesRemain: then it is still there."""
+    # What is there is listed before the fleet is looked at: a worker that was placed meanwhile is known by then.
+    living, standing = ground.runs.living(), ground.standing()
+    fleet = current()
+    stopped = {_task_of(attempt): attempt for attempt in sorted(living) if _strays(ground, fleet, attempt)}
+    for attempt in stopped.values():
+        _stop(ground, attempt)
+    left = [worktree for worktree in standing if _is_left(ground, fleet, worktree)]
+    kept = [_take_away(ground, fleet, worktree, stopped.get(worktree.task)) for worktree in left]
+    done = {one.task for one in kept}
+    return [*kept, *(Reclaimed(task, attempt, None) for task, attempt in stopped.items() if task not in done)]
+
+
+def _task_of(attempt: str) -> str:
+    return attempt.rpartition(".")[0]
+
+
+def _strays(ground: RemoteGround, fleet: Fleet, attempt: str) -> bool:
+    known = fleet.attempts.get(attempt)
+    return known is None or known.host != ground.name
+
+
+def _is_left(ground: RemoteGround, fleet: Fleet, standing: Standing) -> bool:
+    worktree = fleet.worktrees.get(standing.task)
+    if worktree is None or worktree.state == "removed":
+        return True
+    return ground.name not in (worktree.host, worktree.moves_from)
+
+
+def _stop(ground: RemoteGround, attempt: str) -> None:
+    ground.runs.order(attempt, Stop("given-up", "its task has gone on elsewhere", quick=True))
+    give_up_at = time.monotonic() + STOP_PATIENCE_S
+    while ground.runs.alive(attempt):
+        if time.monotonic() > give_up_at:
+            raise RunHeld(f"{attempt}, which was given up, does not end when it is told to stop")
+        time.sleep(LOOK_AGAIN_S)
+    ground.runs.sweep(attempt)
+
+
+def _take_away(ground: RemoteGround, fleet: Fleet, standing: Standing, attempt: str | None) -> Reclaimed:
+    task = fleet.tasks.get(standing.task)
+    if task is None:
+        raise GitError(
+            f"{standing.path} on host {ground.name} is of no task of this fleet: look at what is in it, then move it "
+            "away"
+        )
+    return Reclaimed(task.id, attempt or "", ground.reclaim(task, standing))

@@ -1,0 +1,274 @@
+"""A host reached over ssh. Its work starts from home's repository and comes back there (`ground`)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from fleet.core.model import Attempt, Host, Task, Worktree
+from fleet.core.wording import commit_message
+from fleet.home import Home
+from fleet.shell import places
+from fleet.shell.ground import Client, Prepared
+from fleet.shell.local_ground import VERIFY_TIMEOUT_S
+from workers.git import identity
+from workers.remote import fitness
+from workers.remote.away import HostAway
+from workers.remote.link import Link
+from workers.remote.mirror import Mirror, adopt_branch, base_ref, incoming_ref
+from workers.remote.runs import RemoteRuns
+from workers.verify import Verdict
+from workers.worktree.branch import claim
+from workers.worktree.make import SETUP_TIMEOUT_S, Made, WorktreeRefused
+from workers.worktree.settings import worktree_settings
+
+CONNECT_PATIENCE_S = 15.0
+"""So long an errand waits for a connection that is just being made, before it says that the host is away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What moves on a host. `problem` is why no worker can be run there, empty when none is known."""
+
+    memory_free_bytes: int | None
+    cores: int | None
+    load: float | None
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A worktree that lies on the host."""
+
+    task: str
+    path: str
+    mirror: str
+    branch: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How far a worker has come, at home: `ref` keeps what was in no commit, None where there is nothing such."""
+
+    ref: str | None
+    changed: bool
+
+
+class RemoteGround:
+    def __init__(self, host: Host, home: Home, home_id: str, link: Link) -> None:
+        self.name = host.name
+        self.workers_max = host.workers_max
+        self.link = link
+        self.runs = RemoteRuns(link, home_id)
+        self._home, self._home_id = home, home_id
+        self._lock = Lock()
+        self._mirrors: dict[str, Mirror] = {}
+        self._mirrors_of = 0
+        self._checkpoints: dict[str, tuple[str, str | None]] = {}
+
+    def close(self) -> None:
+        self.link.close()
+
+    # --- what it is ---
+
+    @property
+    def client(self) -> Client:
+        client = self._fact("client")
+        if client is None:
+            raise HostAway(self.name, "no Claude Code client was found on it: install it there")
+        return Client(Path(client["path"]), client["version"], frozenset(client["flags"]))
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        return {**self._fact("env"), "PATH": self._fact("path")}
+
+    def _fact(self, name: str) -> Any:
+        if not self.link.wait(CONNECT_PATIENCE_S):
+            raise HostAway(self.name, self.link.state().why)
+        facts = self.link.state().facts
+        if facts is None:
+            raise HostAway(self.name, "it has not said yet what it has")
+        return facts[name]
+
+    @property
+    def _directory(self) -> Path:
+        return Path(self._fact("dir"))
+
+    def worktree_path(self, task: Task) -> Path:
+        there = places.worktree_path(self._home, task).relative_to(self._home.worktrees)
+        return self._directory / "worktrees" / there
+
+    def config_dir(self, account: str) -> Path:
+        return self._directory / "accounts" / account
+
+    def observe(self) -> Observed:
+        """Asks it anew. Raises HostAway."""
+        facts = self.link.call("probe").values
+        return Observed(facts["memory_free_bytes"], facts["cores"], facts["load1"], fitness.problem(facts))
+
+    # --- work goes there ---
+
+    def prepare(self, task: Task, attempt: Attempt, worktree: Worktree, preserved: str | None) -> Prepared:
+        mirror = self._mirror(task)
+        git = mirror.git
+        base = git.commit_of(task.spec.target)
+        if base is None:
+            raise WorktreeRefused(f"{task.spec.repo} has no commit {task.spec.target!r} to start from")
+        # Whose the branch is, is settled at home, under the path that the worktree would have there.
+        claimed = claim(git, places.worktree_path(self._home, task), places.branch_name(task), base)
+        tip = git.said("rev-parse", f"refs/heads/{claimed.branch}")
+        kept = git.commit_of(preserved) if preserved else None
+        commits = {base_ref(task.spec.target): base, incoming_ref(task.id): tip}
+        mirror.send(commits | ({preserved: kept} if preserved and kept else {}))
+        ports = places.ports(worktree)
+        settings = worktree_settings(git, claimed.base_commit)
+        path = self.worktree_path(task)
+        said = self.link.call(
+            "prepare",
+            {
+                "mirror": mirror.name,
+                "path": str(path),
+                "attempt": attempt.id,
+                "branch": claimed.branch,
+                "tip": tip,
+                "base_commit": claimed.base_commit,
+                "preserved": kept,
+                "ports": [ports.start, ports.stop] if ports else None,
+                "marker_env": {"FLEET_RUN": self.runs.marker(attempt.id), "FLEET_TASK": task.id},
+                "setup": list(settings.setup),
+                "setup_timeout_s": SETUP_TIMEOUT_S,
+            },
+            timeout_s=SETUP_TIMEOUT_S * (1 + len(settings.setup)),
+        ).values
+        made = Made(said["branch"], said["base_commit"], said["setup_output"])
+        return Prepared(made, path, json.loads(said["launched"]) if said["launched"] else None)
+
+    def bring_session(self, attempt: Attempt, from_account: str, cwd: Path) -> bool | None:
+        raise NotImplementedError
+
+    # --- work comes home ---
+
+    def take_session_home(self, account: str, session: str) -> None:
+        from workers.remote import sessions
+
+        sessions.pull(self.link, account, session, self._home.config_dir(account))
+
+    def commit(self, task: Task, worktree: Worktree) -> str:
+        mirror = self._mirror(task)
+        path = worktree.path or str(self.worktree_path(task))
+        said = self.link.call(
+            "commit",
+            {
+                "path": path,
+                "message": commit_message(task),
+                "branch": task.branch,
+                "identity": identity(mirror.git),
+            },
+        ).values
+        head: str = said["head"]
+        self._adopt(mirror, task, head)
+        return head
+
+    def _adopt(self, mirror: Mirror, task: Task, head: str) -> None:
+        """The task's branch at home becomes what it is on the host."""
+        mirror.bring({f"refs/fleet/work/{task.id}": head})
+        adopt_branch(mirror.git, task.branch or places.branch_name(task), head, places.preserve_ref(task))
+
+    def verify(
+        self, task: Task, worktree: Worktree, commands: Sequence[str], env: Mapping[str, str]
+    ) -> Verdict:
+        log = places.check_log(self._home, task)
+        said = self.link.call(
+            "verify",
+            {
+                "path": worktree.path or str(self.worktree_path(task)),
+                "commands": list(commands),
+                "env": dict(env),
+                "timeout_s": VERIFY_TIMEOUT_S,
+                "log": log.name,
+            },
+            timeout_s=VERIFY_TIMEOUT_S * (1 + len(commands)),
+        ).values
+        verdict = Verdict(said["ok"], said["command"], said["code"], said["output_tail"], said["duration_s"])
+        log.write_text(verdict.output_tail, errors="surrogateescape")
+        return verdict
+
+    def sweep_checks(self, task: Task) -> None:
+        self.link.call("sweep_marker", {"marker": places.check_marker(task, self._home_id)})
+
+    def vacate(self, task: Task) -> str | None:
+        mirror, ref = self._mirror(task), places.preserve_ref(task)
+        if task.session_id is not None and task.session_account is not None:
+            self.take_session_home(task.session_account, task.session_id)
+        path = str(self.worktree_path(task))
+        if any(standing.path == path for standing in self.standing()):
+            self._bring_all(mirror, task, path, ref)
+            self.link.call("remove", {"mirror": mirror.name, "path": path, "ref": ref})
+        return ref if mirror.git.commit_of(ref) else None
+
+    def _bring_all(self, mirror: Mirror, task: Task, path: str, ref: str) -> None:
+        said = self.link.call("snapshot", {"path": path, "ref": ref}).values
+        if said["kept"]:
+            mirror.bring({ref: said["kept"]})
+        self._adopt(mirror, task, said["branch_tip"] or said["head"])
+
+    def checkpoint(self, task: Task, attempt: Attempt, worktree: Worktree) -> Checkpoint:
+        """Brings home how far a worker has come. Raises HostAway, GitError, OSError."""
+        mirror, ref = self._mirror(task), places.checkpoint_ref(task)
+        path = worktree.path or str(self.worktree_path(task))
+        said = self.link.call("snapshot", {"path": path, "ref": ref}).values
+        now = (said["head"], said["kept"])
+        changed = self._checkpoints.get(task.id) != now
+        if changed:
+            if said["kept"]:
+                mirror.bring({ref: said["kept"]})
+            self._adopt(mirror, task, said["head"])
+            self._checkpoints[task.id] = now
+        from workers.remote import sessions
+
+        grown = sessions.pull(
+            self.link, attempt.account, attempt.session_id, self._home.config_dir(attempt.account)
+        )
+        return Checkpoint(ref if said["kept"] else None, changed or bool(grown))
+
+    # --- what strays ---
+
+    def standing(self) -> list[Standing]:
+        """The worktrees that lie there. Raises HostAway."""
+        found = self.link.call("worktrees").values["worktrees"]
+        return [Standing(one["task"], one["path"], one["mirror"], one["branch"]) for one in found]
+
+    def reclaim(self, task: Task, standing: Standing) -> str | None:
+        """Preserves at home what the worktree has that home does not, then removes it; the ref, if there was anything.
+        Raises GitError, OSError, HostAway: then it is still there."""
+        mirror = self._mirror(task)
+        kept_as = f"refs/fleet/given-up/{task.id}"
+        said = self.link.call("snapshot", {"path": standing.path, "ref": kept_as}).values
+        refs = {}
+        for commit in (said["kept"], said["branch_tip"], said["head"]):
+            if commit and not self._has(mirror, task, commit):
+                refs[f"refs/fleet/preserved/{task.id}.given-up-on-{self.name}-{commit[:12]}"] = commit
+        mirror.bring(refs)
+        self.link.call("remove", {"mirror": mirror.name, "path": standing.path, "ref": kept_as})
+        return next(iter(refs), None)
+
+    def _has(self, mirror: Mirror, task: Task, commit: str) -> bool:
+        """Whether a reference at home keeps the commit already."""
+        git = mirror.git
+        return git.commit_of(commit) is not None and bool(
+            git.said("for-each-ref", "--count=1", f"--contains={commit}")
+        )
+
+    def _mirror(self, task: Task) -> Mirror:
+        connects = self.link.state().connects
+        with self._lock:
+            if connects != self._mirrors_of:
+                self._mirrors.clear()
+                self._mirrors_of = connects
+            if task.spec.repo not in self._mirrors:
+                self._mirrors[task.spec.repo] = Mirror(self.link, Path(task.spec.repo))
+            return self._mirrors[task.spec.repo]
