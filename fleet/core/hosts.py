@@ -159,7 +159,7 @@ def _without(worktree: Worktree, host: str) -> Worktree:
     if worktree.moves_from in (None, host):
         preserved = worktree.checkpoint
         kept = replace(kept, moves_from=None, preserved=preserved, heard=(), heard_before=())
-    return replace(kept, state="removed", path=None) if worktree.host == host else kept
+    return replace(kept, state="removed") if worktree.host == host else kept
 
 
 def _tell_again(draft: Draft, lost: Worktree) -> None:

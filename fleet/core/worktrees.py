@@ -51,7 +51,7 @@ def worktree_removed(draft: Draft, event: WorktreeRemoved) -> None:
     elsewhere = event.host is not None and worktree is not None and worktree.host != event.host
     if worktree is None or worktree.state != "removing" or elsewhere:
         return
-    removed = replace(worktree, state="removed", path=None, heard=(), heard_before=())
+    removed = replace(worktree, state="removed", heard=(), heard_before=())
     if event.preserved is not None or worktree.moves_from is None:
         removed = replace(removed, preserved=event.preserved, checkpoint=event.preserved, moves_from=None)
     draft.put_worktree(removed)
