@@ -10,9 +10,11 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from workers.remote.address import Reach
 from workers.supervisor import descendants, process_table
@@ -31,6 +33,15 @@ def program(name: str) -> str:
     if found is None:
         raise SshdMissing(f"{name} is not installed (Debian: apt install openssh-server openssh-client)")
     return found
+
+
+def needs(*programs: str) -> None:
+    """Skips the test where one of them isn't installed, unless FLEET_TEST_SSHD=required (as in CI)."""
+    missing = [name for name in programs if shutil.which(name, path=PLACES) is None]
+    if missing and os.environ.get("FLEET_TEST_SSHD") == "required":
+        pytest.fail(f"not installed: {', '.join(missing)}; scripts/test installs it")
+    if missing:
+        pytest.skip(f"not installed: {', '.join(missing)}; scripts/test installs it")
 
 
 def make_key(path: Path, comment: str = "") -> Path:
@@ -64,11 +75,20 @@ class Person:
 class Sshd:
     """One server with keys and a home directory of its own; the user is whoever runs the tests.
 
-    `settings` are lines of sshd_config; the first of a name counts, so they come before ours.
+    `settings` are lines of sshd_config; the first of a name counts, so they come before ours. `environ` is added to
+    that of its sessions.
     """
 
-    def __init__(self, directory: Path, authorized: str, settings: Sequence[str] = (), port: int = 0) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        authorized: str,
+        settings: Sequence[str] = (),
+        environ: Mapping[str, str] | None = None,
+        port: int = 0,
+    ) -> None:
         self.directory = directory
+        self.environ = environ or {}
         self.home = directory / "home"
         self.home.mkdir(parents=True)
         self.host_key = make_key(directory / "host_key")
@@ -96,24 +116,34 @@ class Sshd:
         made = Reach(name, "127.0.0.1", self.port, getpass.getuser(), directory=str(self.home / "fleet"))
         return replace(made, **changes)  # type: ignore[arg-type]
 
+    def through(self, script: str) -> None:
+        """What every login runs instead of what it asked for, which is in SSH_ORIGINAL_COMMAND. Before `start`."""
+        forced = self.directory / "forced"
+        forced.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+        forced.chmod(0o700)
+        self.settings.append(f"ForceCommand {forced}")
+
     def start(self) -> None:
         config = self.directory / "sshd_config"
         config.write_text("\n".join([*self.settings, *self._own_settings()]) + "\n", encoding="utf-8")
         if os.geteuid() == 0:
-            Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # where a server of root's drops its privileges
+            Path("/run/sshd").mkdir(
+                mode=0o755, exist_ok=True
+            )  # where a server of root's drops its privileges
         with (self.directory / "log").open("ab") as log:
             command = [program("sshd"), "-D", "-e", "-f", str(config)]
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self._wait_for_port()
 
     def _own_settings(self) -> list[str]:
+        environ = {"HOME": str(self.home), **self.environ}
         return [
             f"Port {self.port}",
             "ListenAddress 127.0.0.1",
             f"HostKey {self.host_key}",
             f"AuthorizedKeysFile {self.authorized}",
             f"PidFile {self.directory / 'pid'}",
-            f"SetEnv HOME={self.home}",
+            "SetEnv " + " ".join(f'{name}="{value}"' for name, value in environ.items()),
             "PermitRootLogin yes",
             "PasswordAuthentication no",
             "KbdInteractiveAuthentication no",
@@ -175,10 +205,14 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def running(
-    directory: Path, authorized: str, settings: Sequence[str] = (), port: int = 0
+    directory: Path,
+    authorized: str,
+    settings: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
+    port: int = 0,
 ) -> Iterator[Sshd]:
     """A server that ends with the block. Raises SshdMissing."""
-    server = Sshd(directory, authorized, settings, port)
+    server = Sshd(directory, authorized, settings, environ, port)
     try:
         server.start()
         yield server

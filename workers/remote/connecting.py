@@ -148,6 +148,7 @@ async def _target(reach: Reach, own_known_hosts: Path) -> _Target:
             host=reach.host,
             port=reach.port or (),
             username=reach.user or (),
+            config=(),  # ~/.ssh/config, which is not read otherwise
             client_keys=None,
             known_hosts=None,
         )

@@ -8,16 +8,13 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Protocol
 
 from workers.remote.address import Reach
-from workers.remote.away import HostAway
 from workers.remote.copying import Copies, OutOfStep
-from workers.remote.ops import Answer
 from workers.remote.refusals import CannotConnect
-from workers.remote.wire import START_S, Wire, open_wire
+from workers.remote.wire import Wire, open_wire
 
 AGAIN_S_MIN = 0.5
 AGAIN_S_MAX = 10.0
@@ -51,8 +48,10 @@ class Keeping:
         environ_wanted: Sequence[str],
         listener: Listener,
     ) -> None:
-        self._reach, self._home_id, self._known_hosts = reach, home_id, known_hosts
-        self._environ_wanted = list(environ_wanted)
+        self._reach, self._known_hosts = reach, known_hosts
+        self._argv = ["--home", home_id, "--host", reach.name, "--env", ",".join(environ_wanted)]
+        self._argv += ["--client", reach.client] if reach.client else []
+        self._directory = reach.directory_there(home_id)
         self._listener = listener
         self._wire: Wire | None = None
         self._copies = Copies(runs)
@@ -75,8 +74,9 @@ class Keeping:
         again_s = AGAIN_S_MIN
         while True:
             try:
-                wire, facts = await open_wire(self._reach, self._home_id, self._known_hosts, self._on_push)
-                facts |= await self._environment(wire)
+                wire, facts = await open_wire(
+                    self._reach, self._known_hosts, self._directory, self._argv, self._on_push
+                )
             except CannotConnect as failed:
                 self._listener.away(failed.story, failed.lasting)
                 wait_s = LASTING_AGAIN_S if failed.lasting else again_s
@@ -85,19 +85,6 @@ class Keeping:
                 wait_s = again_s = AGAIN_S_MIN
                 self._listener.away(await self._use(wire, facts), False)
             await asyncio.sleep(wait_s * random.uniform(0.8, 1.2))
-
-    async def _environment(self, wire: Wire) -> dict[str, Any]:
-        """What the host's environment says of the names that are wanted. Raises CannotConnect."""
-        if not self._environ_wanted:
-            return {}
-        answer: Future[Answer] = Future()
-        wire.ask("probe", {"env": self._environ_wanted}, b"", answer)
-        try:
-            async with asyncio.timeout(START_S):
-                return (await asyncio.wrap_future(answer)).values
-        except (HostAway, TimeoutError) as failed:
-            wire.lose("it did not tell its environment")
-            raise CannotConnect(f"{self._reach.name} does not tell its environment: {failed}") from failed
 
     async def _use(self, wire: Wire, facts: Mapping[str, Any]) -> str:
         """Returns why it ended."""

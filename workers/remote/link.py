@@ -37,7 +37,7 @@ class LinkState:
 
     `why`: what keeps it from being connected, with its cure. `lasting`: only a person can mend that. `tried_s`: for
     how long it has been tried in vain, counted only while this process ran. `connects`: how often it came up. `facts`:
-    what the far end last told of its host, with `env` when some of its environment was wanted. `skew_ms`: how much
+    what the far end last told of its host, in `environ` of the variables that were wanted. `skew_ms`: how much
     later it is by the host's clock than by ours.
     """
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
 from pathlib import Path
@@ -233,7 +233,7 @@ class Wire(asyncssh.SSHClientSession[bytes]):
 
 
 async def open_wire(
-    reach: Reach, home_id: str, known_hosts: Path, on_push: PUSH
+    reach: Reach, known_hosts: Path, directory: str, argv: Sequence[str], on_push: PUSH
 ) -> tuple[Wire, dict[str, Any]]:
     """A wire whose far end is there, and its facts. Raises CannotConnect."""
     with ExitStack() as unless_started:
@@ -241,9 +241,7 @@ async def open_wire(
         unless_started.callback(connection.abort)
         wire = Wire(reach, on_push)
         unless_started.callback(wire.give_up)
-        argv = ["--home", home_id, "--host", reach.name]
-        argv += ["--client", reach.client] if reach.client else []
-        said = starting.command(bundle(), wire.nonce, reach.directory_there(home_id), argv)
+        said = starting.command(bundle(), wire.nonce, directory, argv)
         try:
             facts = await wire.start(connection, said)
         except NotStarted as failed:
