@@ -66,10 +66,10 @@ class Ground(Protocol):
 
     def bring_session(self, attempt: Attempt, from_account: str, cwd: Path) -> bool | None:
         """Lays the session to be resumed into the attempt's account's directory there, for a client that runs in `cwd`:
-        whether it ran elsewhere before; None when there is none any more. Raises OSError."""
+        whether it ran elsewhere, or for another account, before; None when there is none any more. Raises OSError."""
 
-    def take_session_home(self, account: str, session: str) -> None:
-        """Raises OSError."""
+    def take_session_home(self, account: str, session_id: str) -> None:
+        """Brings what was said in it since it was last brought home. Raises OSError."""
 
     def commit(self, task: Task, worktree: Worktree) -> str:
         """Commits what a worker left and brings its branch home; returns its head. Raises HookRefused, WorkUnfinished,

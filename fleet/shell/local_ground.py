@@ -64,12 +64,13 @@ class LocalGround:
 
     def bring_session(self, attempt: Attempt, from_account: str, cwd: Path) -> bool | None:
         there = self.home.config_dir(attempt.account)
-        if from_account != attempt.account:
-            found = session.carry(attempt.session_id, self.home.config_dir(from_account), there)
-            return False if isinstance(found, session.Carried) else None
-        return False if session.find_transcript(there, attempt.session_id) is not None else None
+        carried = from_account != attempt.account
+        if carried:
+            session.carry(attempt.session_id, self.home.config_dir(from_account), there)
+        found = session.find_transcript(there, attempt.session_id)
+        return None if found is None else carried or found.parent.name != session.slug(str(cwd))
 
-    def take_session_home(self, account: str, session: str) -> None:
+    def take_session_home(self, account: str, session_id: str) -> None:
         """It lies at home."""
 
     def commit(self, task: Task, worktree: Worktree) -> str:

@@ -222,4 +222,6 @@ class Performer:
             preserved = await self._in_thread(
                 self._checking[worktree.host], lambda: self.finisher.remove(task, worktree)
             )
-        return [events.WorktreeRemoved(**self._stamp(), task=task.id, preserved=preserved)]
+        return [
+            events.WorktreeRemoved(**self._stamp(), task=task.id, preserved=preserved, host=worktree.host)
+        ]

@@ -15,12 +15,16 @@ from fleet.home import Home
 from fleet.shell import places
 from fleet.shell.ground import Client, Prepared
 from fleet.shell.local_ground import VERIFY_TIMEOUT_S
+from workers.client import session
 from workers.git import identity
-from workers.remote import fitness
+from workers.remote import fitness, sessions
 from workers.remote.away import HostAway
+from workers.remote.lfs import bring_large_files, send_large_files
 from workers.remote.link import Link
 from workers.remote.mirror import Mirror, adopt_branch, base_ref, incoming_ref
+from workers.remote.mirror_modules import bring_modules, send_modules
 from workers.remote.runs import RemoteRuns
+from workers.remote.seeds import pack_seeds
 from workers.verify import Verdict
 from workers.worktree.branch import claim
 from workers.worktree.make import SETUP_TIMEOUT_S, Made, WorktreeRefused
@@ -124,8 +128,12 @@ class RemoteGround:
         kept = git.commit_of(preserved) if preserved else None
         commits = {base_ref(task.spec.target): base, incoming_ref(task.id): tip}
         mirror.send(commits | ({preserved: kept} if preserved and kept else {}))
+        for commit in (tip, kept) if kept else (tip,):
+            send_modules(mirror, commit)
+            send_large_files(mirror, commit, self._fact("git_lfs"))
         ports = places.ports(worktree)
         settings = worktree_settings(git, claimed.base_commit)
+        seeds = pack_seeds(settings, None if mirror.place.bare else mirror.place.root)
         path = self.worktree_path(task)
         said = self.link.call(
             "prepare",
@@ -142,20 +150,25 @@ class RemoteGround:
                 "setup": list(settings.setup),
                 "setup_timeout_s": SETUP_TIMEOUT_S,
             },
+            seeds.files,
             timeout_s=SETUP_TIMEOUT_S * (1 + len(settings.setup)),
         ).values
-        made = Made(said["branch"], said["base_commit"], said["setup_output"])
+        notes = "".join(f"{note}\n" for note in seeds.notes)
+        made = Made(said["branch"], said["base_commit"], notes + said["setup_output"])
         return Prepared(made, path, json.loads(said["launched"]) if said["launched"] else None)
 
     def bring_session(self, attempt: Attempt, from_account: str, cwd: Path) -> bool | None:
-        raise NotImplementedError
+        here = self._home.config_dir(attempt.account)
+        carried = from_account != attempt.account
+        if carried:
+            session.carry(attempt.session_id, self._home.config_dir(from_account), here)
+        laid = sessions.push(self.link, attempt.account, attempt.session_id, here, str(cwd))
+        return laid.moved or carried if isinstance(laid, sessions.Laid) else None
 
     # --- work comes home ---
 
-    def take_session_home(self, account: str, session: str) -> None:
-        from workers.remote import sessions
-
-        sessions.pull(self.link, account, session, self._home.config_dir(account))
+    def take_session_home(self, account: str, session_id: str) -> None:
+        sessions.pull(self.link, account, session_id, self._home.config_dir(account))
 
     def commit(self, task: Task, worktree: Worktree) -> str:
         mirror = self._mirror(task)
@@ -170,12 +183,18 @@ class RemoteGround:
             },
         ).values
         head: str = said["head"]
-        self._adopt(mirror, task, head)
+        self._bring(mirror, task, head, {})
         return head
 
-    def _adopt(self, mirror: Mirror, task: Task, head: str) -> None:
-        """The task's branch at home becomes what it is on the host."""
-        mirror.bring({f"refs/fleet/work/{task.id}": head})
+    def _bring(self, mirror: Mirror, task: Task, head: str, kept: Mapping[str, str]) -> None:
+        """The task's branch at home becomes what it is on the host; what is in no commit of it goes to the refs of
+        `kept`, `{ref: commit}`. What these commits need comes before they are seen."""
+        mirror.bring({f"refs/fleet/work/{task.id}": head, **kept})
+        for commit in (head, *kept.values()):
+            bring_modules(mirror, commit)
+            bring_large_files(
+                mirror, commit, task.base_commit or mirror.git.said("merge-base", head, task.spec.target)
+            )
         adopt_branch(mirror.git, task.branch or places.branch_name(task), head, places.preserve_ref(task))
 
     def verify(
@@ -206,15 +225,11 @@ class RemoteGround:
             self.take_session_home(task.session_account, task.session_id)
         path = str(self.worktree_path(task))
         if any(standing.path == path for standing in self.standing()):
-            self._bring_all(mirror, task, path, ref)
+            said = self.link.call("snapshot", {"path": path, "ref": ref}).values
+            kept = {ref: said["kept"]} if said["kept"] else {}
+            self._bring(mirror, task, said["branch_tip"] or said["head"], kept)
             self.link.call("remove", {"mirror": mirror.name, "path": path, "ref": ref})
         return ref if mirror.git.commit_of(ref) else None
-
-    def _bring_all(self, mirror: Mirror, task: Task, path: str, ref: str) -> None:
-        said = self.link.call("snapshot", {"path": path, "ref": ref}).values
-        if said["kept"]:
-            mirror.bring({ref: said["kept"]})
-        self._adopt(mirror, task, said["branch_tip"] or said["head"])
 
     def checkpoint(self, task: Task, attempt: Attempt, worktree: Worktree) -> Checkpoint:
         """Brings home how far a worker has come. Raises HostAway, GitError, OSError."""
@@ -224,16 +239,13 @@ class RemoteGround:
         now = (said["head"], said["kept"])
         changed = self._checkpoints.get(task.id) != now
         if changed:
-            if said["kept"]:
-                mirror.bring({ref: said["kept"]})
-            self._adopt(mirror, task, said["head"])
+            self._bring(mirror, task, said["head"], {ref: said["kept"]} if said["kept"] else {})
             self._checkpoints[task.id] = now
-        from workers.remote import sessions
-
         grown = sessions.pull(
             self.link, attempt.account, attempt.session_id, self._home.config_dir(attempt.account)
         )
-        return Checkpoint(ref if said["kept"] else None, changed or bool(grown))
+        talked = isinstance(grown, session.Carried) and grown.how == "copied"
+        return Checkpoint(ref if said["kept"] else None, changed or talked)
 
     # --- what strays ---
 
