@@ -54,7 +54,10 @@ def find(run_marker: str) -> set[int]:
 
 
 def _end(pids: Iterable[int], run_marker: str) -> None:
-    """SIGTERM, and SIGKILL after the grace. By handles, which cannot hit a pid's next owner."""
+    """SIGTERM, and SIGKILL after the grace."""
+    if not _has_handles():
+        _end_by_number(set(pids), run_marker)
+        return
     with contextlib.ExitStack() as handles:
         open_handles = {}
         for pid in pids:
@@ -68,6 +71,25 @@ def _end(pids: Iterable[int], run_marker: str) -> None:
         living = _wait(living, TERMINATE_GRACE_S)
         _signal(living, signal.SIGKILL)
         _wait(living, TERMINATE_GRACE_S)
+
+
+def _has_handles() -> bool:
+    """Handles can't hit a pid's next owner, but a kernel before 5.3 has none, nor has a Python built for such a one."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):
+        return False
+    return True
+
+
+def _end_by_number(pids: set[int], run_marker: str) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for pid in pids & find(run_marker):  # looked at a moment ago: its number can hardly be another's yet
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, number)
+        ends_at = time.monotonic() + TERMINATE_GRACE_S
+        while pids & find(run_marker) and time.monotonic() < ends_at:
+            time.sleep(0.02)
 
 
 def _signal(handles: Iterable[int], number: signal.Signals) -> None:

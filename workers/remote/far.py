@@ -148,6 +148,7 @@ def leave() -> NoReturn:
 
 def main() -> None:
     asked = _asked()
+    threading.excepthook = _end_with_a_thread
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit())
     incoming, outgoing = _own_channel()
@@ -166,6 +167,12 @@ def main() -> None:
         sys.stderr.write(f"the far end no longer understands home: {broken}\n")
     finally:
         leave()
+
+
+def _end_with_a_thread(failed: threading.ExceptHookArgs) -> None:
+    """Half a far end would look well and follow nothing; home begins another."""
+    sys.stderr.write(f"a thread of the far end failed: {failed.exc_value!r}\n")
+    leave()
 
 
 def _asked() -> argparse.Namespace:

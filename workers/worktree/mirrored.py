@@ -63,13 +63,18 @@ def found_ready(mirror: Path, worktree_path: Path) -> Made | None:
 
 def make_from_mirror(mirror: Path, worktree_path: Path, asked: Asked) -> Made:
     """Make the worktree, or find it as an earlier call made it. Raises GitError as `make_ready` does."""
+    if (worktree_path / ".git").is_file():
+        with held(worktree_path):
+            made = found_ready(mirror, worktree_path)
+        if made is not None:
+            return made
     place = locate(mirror)
     with held(worktree_path) as lock_fd:
         site = Site(place, worktree_path, lock_fd)
-        made = found_ready(mirror, worktree_path)
         entry = entry_at(site.repository, worktree_path)
-        if made is not None and finished(site, entry) is not None:
-            return made
+        ready = finished(site, entry)
+        if ready is not None and ready.branch is not None:
+            return Made(ready.branch, ready.base_commit, ready.setup_output)
         clear(site, entry)
         _set_branch(site, asked)
         output = add(site, asked.branch)

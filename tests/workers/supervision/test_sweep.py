@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -36,7 +37,12 @@ def home() -> str:
     return uuid.uuid4().hex
 
 
-def test_only_the_processes_of_exactly_this_run_are_ended(tmp_path: Path, home: str) -> None:
+@pytest.mark.parametrize("handles", [True, False], ids=["handles", "an older kernel"])
+def test_only_the_processes_of_exactly_this_run_are_ended(
+    tmp_path: Path, home: str, handles: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not handles:
+        monkeypatch.delattr(os, "pidfd_open")
     with (
         process(MEEK, f"t1.1@{home}") as ours,
         process(DEAF, f"t1.1@{home}") as deaf,
