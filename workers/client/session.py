@@ -88,7 +88,7 @@ def carry(session_id: str, from_dir: Path, to_dir: Path) -> Carried | Missing:
             it was.
     """
     source = find_transcript(from_dir, session_id)
-    whole = _whole_lines(source) if source else b""
+    whole = whole_lines(source) if source else b""
     if source is None or not whole:
         return _missing(session_id, from_dir, source)
     target = to_dir / "projects" / source.parent.name / source.name
@@ -102,7 +102,7 @@ def carry(session_id: str, from_dir: Path, to_dir: Path) -> Carried | Missing:
 
 
 def _settle(source: Path, whole: bytes, target: Path) -> Carried:
-    here = _whole_lines(target) if target.exists() else b""
+    here = whole_lines(target) if target.exists() else b""
     if here.startswith(whole):
         _copy_side(source, target)
         return Carried(target, "current" if here == whole else "kept")
@@ -114,7 +114,7 @@ def _settle(source: Path, whole: bytes, target: Path) -> Carried:
             return Carried(target, "kept", set_aside)
         set_aside = _write_aside(target, here)
     _copy_side(source, target)
-    _write(target, whole)
+    write_whole(target, whole)
     shutil.copystat(source, target)
     return Carried(target, "copied", set_aside)
 
@@ -130,7 +130,7 @@ def _missing(session_id: str, from_dir: Path, source: Path | None) -> Missing:
     return Missing(f"there is no history of session {session_id} below {from_dir / 'projects'}")
 
 
-def _whole_lines(path: Path) -> bytes:
+def whole_lines(path: Path) -> bytes:
     """The file up to its last line end: a client that was killed may have left half a line, which none could
     read.
     """
@@ -151,18 +151,19 @@ def _copy_side(source: Path, target: Path) -> None:
         copy = target.with_suffix("") / path.relative_to(side)
         data = path.read_bytes()
         if not copy.exists() or copy.stat().st_size < len(data):
-            _write(copy, data)
+            write_whole(copy, data)
 
 
 def _write_aside(target: Path, data: bytes) -> Path:
     """Keep a history that lost, under a name that the client does not look for; the same one is kept once."""
     aside = target.with_name(f"{target.stem}.{hashlib.sha256(data).hexdigest()[:12]}.aside")
     if not aside.exists():
-        _write(aside, data)
+        write_whole(aside, data)
     return aside
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes) -> None:
+    """Make the file anew, with its directories; what was there before is replaced in one step. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".carry-")
     try:

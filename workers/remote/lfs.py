@@ -16,7 +16,8 @@ from pathlib import Path
 from workers.git import Git, GitError
 from workers.remote.mirror import Mirror
 
-PIECE_BYTES = 16 * 1024 * 1024
+PIECE_BYTES = 4 * 1024 * 1024
+_PIECE_S = 600.0
 _POINTER_BYTES_MAX = 1024
 _POINTER = re.compile(
     r"^[0-9a-f]+ blob \d+\nversion https://git-lfs\.github\.com/spec/v1\n(?:ext-[^\n]*\n)*"
@@ -135,7 +136,7 @@ def _put(mirror: Mirror, oid: str, place: Path) -> None:
         while True:
             piece = file.read(PIECE_BYTES)
             last = offset + len(piece) >= size
-            mirror.ask("lfs_put", {"oid": oid, "offset": offset, "last": last}, piece)
+            mirror.ask("lfs_put", {"oid": oid, "offset": offset, "last": last}, piece, timeout_s=_PIECE_S)
             offset += len(piece)
             if last:
                 return
@@ -164,7 +165,7 @@ def _get(mirror: Mirror, large: Large, place: Path) -> None:
 def _piece(mirror: Mirror, large: Large, offset: int) -> bytes:
     asked = {"oid": large.oid, "offset": offset, "length": PIECE_BYTES}
     try:
-        piece = mirror.ask("lfs_get", asked).blob
+        piece = mirror.ask("lfs_get", asked, timeout_s=_PIECE_S).blob
     except FileNotFoundError as gone:
         raise LargeFilesMissing(_not_there(mirror, large)) from gone
     if not piece:

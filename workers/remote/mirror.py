@@ -102,10 +102,10 @@ class Mirror:
         with self._lock:
             self._there.update(commits.values())
 
-    def ask(self, op: str, args: Mapping[str, Any], blob: bytes = b"") -> Answer:
+    def ask(self, op: str, args: Mapping[str, Any], blob: bytes = b"", *, timeout_s: float = 60.0) -> Answer:
         """Have the far end do something with this mirror, which is made if need be. Raises what `op` does, HostAway."""
         assert self.path
-        return self.far.call(op, {"mirror": self.name, **args}, blob)
+        return self.far.call(op, {"mirror": self.name, **args}, blob, timeout_s=timeout_s)
 
     def forget(self) -> None:
         """Look anew at what is there with the next call."""

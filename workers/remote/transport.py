@@ -36,7 +36,7 @@ class Far(Protocol):
     @property
     def name(self) -> str: ...
 
-    def call(self, op: str, args: Mapping[str, Any], blob: bytes = b"") -> Answer:
+    def call(self, op: str, args: Mapping[str, Any], blob: bytes = b"", *, timeout_s: float = 60.0) -> Answer:
         """Have the far end carry out `op`. Raises HostAway, and what the operation raises there."""
 
     def channel(self, command: str) -> AbstractContextManager[socket.socket]:

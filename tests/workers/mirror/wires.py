@@ -17,8 +17,9 @@ from workers.remote.ops import Answer
 class Wires:
     """Asks `far`, and opens channels.
 
-    `asked` are the operations, `opened` is how many channels, `sent` and `received` how many bytes went over them. A
-    channel on which more than `cut_after` bytes went in one direction breaks.
+    `asked` are the operations, and `answered` the bytes that their answers brought. `opened` is how many channels,
+    `sent` and `received` how many bytes went over them. A channel on which more than `cut_after` bytes went in one
+    direction breaks.
     """
 
     name = "there"
@@ -26,14 +27,16 @@ class Wires:
     def __init__(self, far: Far | None = None) -> None:
         self._far, self._lock = far, Lock()
         self.asked: list[str] = []
+        self.answered = 0
         self.opened = self.sent = self.received = 0
         self.cut_after: int | None = None
 
-    def call(self, op: str, args: Mapping[str, Any], blob: bytes = b"") -> Answer:
+    def call(self, op: str, args: Mapping[str, Any], blob: bytes = b"", *, timeout_s: float = 60.0) -> Answer:
         assert self._far is not None
         with self._lock:
             self.asked.append(op)
             frame = self._far.answer(self._far.ask(op, blob, **args))
+        self.answered += len(frame.blob)
         return Answer(frame.header["ok"], frame.blob)
 
     @contextmanager

@@ -36,9 +36,10 @@ def read(far: Far, **offsets: int) -> tuple[list[Any], bytes]:
 def test_what_is_written_is_had_and_read_back_from_an_offset(far: Far, root: Path) -> None:
     put(far, (SIDE, 0, b"result"), (TRANSCRIPT, 0, b"one\n"))
     put(far, (TRANSCRIPT, 4, b"two\n"))
+    assert 0 <= have(far)[TRANSCRIPT][2] < 60
     whole = b"one\ntwo\n"
-    assert have(far)[TRANSCRIPT] == [8, hashlib.sha256(whole).hexdigest()]
-    assert have(far)[SIDE] == [6, hashlib.sha256(b"result").hexdigest()]
+    assert have(far)[TRANSCRIPT][:2] == [8, hashlib.sha256(whole).hexdigest()]
+    assert have(far)[SIDE][:2] == [6, hashlib.sha256(b"result").hexdigest()]
     parts, blob = read(far, transcript=4, side=0)
     assert blob == b"resulttwo\n"
     assert parts == [
@@ -53,7 +54,7 @@ def test_what_is_written_is_had_and_read_back_from_an_offset(far: Far, root: Pat
 def test_half_a_line_stays_until_it_is_whole(far: Far, root: Path) -> None:
     """The client there is still writing."""
     put(far, (TRANSCRIPT, 0, b"one\ntw"))
-    assert have(far)[TRANSCRIPT] == [4, hashlib.sha256(b"one\n").hexdigest()]
+    assert have(far)[TRANSCRIPT][:2] == [4, hashlib.sha256(b"one\n").hexdigest()]
     assert read(far, transcript=0)[1] == b"one\n"
     assert read(far, transcript=4) == ([{"path": TRANSCRIPT, "offset": 4, "length": 0}], b"")
     (root / "accounts/work/projects" / TRANSCRIPT).write_bytes(b"x" * 100_000)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -19,7 +20,8 @@ READ_BYTES_MAX = 32 * 1024 * 1024
 
 
 def session_have(here: Here, args: Args, _: bytes) -> Answer:
-    """{account, session_id} → {files: {path: [size, sha256 of that]}}; of a transcript only whole lines count."""
+    """{account, session_id} → {files: {path: [size, sha256 of that, seconds since it was written]}}; of a
+    transcript only whole lines count."""
     projects = _projects(here, args)
     return Answer(
         {"files": {name: _measured(projects / name) for name in _files(projects, args["session_id"])}}
@@ -85,7 +87,7 @@ def _whole_size(path: Path) -> int:
         return 0
 
 
-def _measured(path: Path) -> tuple[int, str]:
+def _measured(path: Path) -> tuple[int, str, float]:
     size, digest = _whole_size(path), hashlib.sha256()
     with path.open("rb") as file:
         left = size
@@ -95,7 +97,7 @@ def _measured(path: Path) -> tuple[int, str]:
                 break
             digest.update(piece)
             left -= len(piece)
-    return size, digest.hexdigest()
+    return size, digest.hexdigest(), time.time() - path.stat().st_mtime
 
 
 def _read(path: Path, offset: int, most: int) -> bytes:

@@ -1,0 +1,226 @@
+"""Sessions to and fro: what a client on a host has said comes home, and what home has goes there before a resume.
+
+Home has every session's history; a host's is a copy that runs ahead of it. Of two that have parted none is lost: the
+rules are those of `workers.client.session`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from workers.client.session import Carried, Missing, carry, find_transcript, slug, whole_lines, write_whole
+from workers.remote.transport import Far
+
+PIECE_BYTES = 32 * 1024 * 1024
+_TIMEOUT_S = 600.0
+
+
+@dataclass(frozen=True)
+class Laid:
+    """The session can be resumed on the host. `moved`: it began in another directory, so that its client has to be told
+    (`Launch.moved`)."""
+
+    how: Literal["copied", "current"]
+    moved: bool
+
+
+def pull(far: Far, account: str, session_id: str, config_dir: Path) -> Carried | Missing:
+    """Bring home what the host has of the session and `config_dir`, the account's directory here, lacks.
+
+    May be called while the client writes: then it brings what is whole so far. Mostly that is appended to what is
+    here. Raises ValueError for what is no session's id, HostAway, OSError.
+    """
+    there = _There(far, account, session_id)
+    if there.transcript is None or not there.files[there.transcript].size:
+        return Missing(f"host {far.name} has no history of session {session_id} for account {account}")
+    target = find_transcript(config_dir, session_id) or config_dir / "projects" / there.transcript
+    _bring_side(there, target)
+    return _bring_transcript(there, there.files[there.transcript], target, config_dir)
+
+
+def push(far: Far, account: str, session_id: str, config_dir: Path, cwd: str) -> Laid | Missing:
+    """Bring the session's history to the host, for a client that will run in `cwd` there.
+
+    What only the host has comes home first. No client may run the session. Raises as `pull`.
+    """
+    source = find_transcript(config_dir, session_id)
+    whole = whole_lines(source) if source else b""
+    if source is None or not whole:
+        return Missing(f"there is no history of session {session_id} below {config_dir / 'projects'}")
+    there = _There(far, account, session_id)
+    if not there.copy.is_prefix_of(whole):
+        pull(far, account, session_id, config_dir)
+        whole = whole_lines(source)
+    place = there.transcript or f"{slug(cwd)}/{source.name}"
+    there.add(dict(_side_files(source, place.removesuffix(".jsonl"))))
+    sent = there.settle(place, whole)
+    return Laid("copied" if sent else "current", source.parent.name != slug(cwd))
+
+
+@dataclass(frozen=True)
+class _Copy:
+    """A file on the host: of a transcript, its whole lines. `age_s` is how long ago it was written."""
+
+    size: int
+    digest: str
+    age_s: float
+
+    def is_prefix_of(self, data: bytes) -> bool:
+        return self.size <= len(data) and _digest(data[: self.size]) == self.digest
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+_NOTHING = _Copy(0, _digest(b""), 0.0)
+
+
+class _There:
+    """What a host has of one session. Paths are below `projects/` of the account's directory."""
+
+    def __init__(self, far: Far, account: str, session_id: str) -> None:
+        self._far = far
+        self._asked = {"account": account, "session_id": session_id}
+        have = far.call("session_have", self._asked, timeout_s=_TIMEOUT_S).values["files"]
+        self.files = {path: _Copy(*about) for path, about in have.items()}
+        transcripts = [path for path in self.files if path.count("/") == 1]
+        self.transcript = min(transcripts, key=lambda path: self.files[path].age_s, default=None)
+
+    @property
+    def copy(self) -> _Copy:
+        """The transcript, one of no bytes when there is none."""
+        return self.files[self.transcript] if self.transcript else _NOTHING
+
+    def read(self, offsets: Mapping[str, int]) -> dict[str, bytes]:
+        """The rest of each file from its offset, up to what was there when we looked."""
+        got = dict.fromkeys(offsets, b"")
+        missing = dict(offsets)
+        while missing:
+            answer = self._far.call("session_read", {**self._asked, "files": missing}, timeout_s=_TIMEOUT_S)
+            position = 0
+            for part in answer.values["parts"]:
+                got[part["path"]] += answer.blob[position : position + part["length"]]
+                position += part["length"]
+            if not position:
+                break
+            ends = {path: offsets[path] + len(got[path]) for path in missing}
+            missing = {path: end for path, end in ends.items() if end < self.files[path].size}
+        return {path: data[: self.files[path].size - offsets[path]] for path, data in got.items()}
+
+    def add(self, files: Mapping[str, Path]) -> None:
+        """Write those that are not there, or shorter: they only grow, and are named by unique ids."""
+        short = [(path, file) for path, file in files.items() if self._size(path) < file.stat().st_size]
+        self._write((path, 0, file.read_bytes()) for path, file in short)
+
+    def settle(self, path: str, data: bytes) -> bool:
+        """Give the transcript this content, by its missing end alone where it can be; whether anything was sent."""
+        copy = self.files.get(path, _NOTHING)
+        if copy.size == len(data) and copy.digest == _digest(data):
+            return False
+        offset = copy.size if copy.is_prefix_of(data) else 0
+        try:
+            self._write([(path, offset, data[offset:])])
+        except ValueError:
+            # Beyond its last line end it has half a line, which none could read.
+            self._write([(path, 0, data)])
+        return True
+
+    def _size(self, path: str) -> int:
+        return self.files[path].size if path in self.files else -1
+
+    def _write(self, files: Iterable[tuple[str, int, bytes]]) -> None:
+        for batch in _batches(files):
+            parts = [{"path": path, "offset": offset, "length": len(data)} for path, offset, data in batch]
+            blob = b"".join(data for _, _, data in batch)
+            self._far.call("session_write", {**self._asked, "files": parts}, blob, timeout_s=_TIMEOUT_S)
+
+
+def _batches(files: Iterable[tuple[str, int, bytes]]) -> Iterator[list[tuple[str, int, bytes]]]:
+    """All of it in the same order, no more than `PIECE_BYTES` at a time."""
+    batch: list[tuple[str, int, bytes]] = []
+    room = PIECE_BYTES
+    for path, offset, data in files:
+        begin = 0
+        while True:
+            piece = data[begin : begin + room]
+            batch.append((path, offset + begin, piece))
+            begin, room = begin + len(piece), room - len(piece)
+            if not room:
+                yield batch
+                batch, room = [], PIECE_BYTES
+            if begin >= len(data):
+                break
+    if batch:
+        yield batch
+
+
+def _bring_side(there: _There, target: Path) -> None:
+    """The session's other files, which only grow, and are named by unique ids."""
+    assert there.transcript is not None
+    above = there.transcript.removesuffix(".jsonl") + "/"
+    places = {
+        path: target.with_suffix("") / path.removeprefix(above)
+        for path in there.files
+        if path.startswith(above)
+    }
+    here = {path: place.read_bytes() if place.exists() else b"" for path, place in places.items()}
+    grown = {path: len(data) for path, data in here.items() if len(data) < there.files[path].size}
+    for path, end in there.read(grown).items():
+        data = here[path] + end
+        if _digest(data) != there.files[path].digest:
+            data = there.read({path: 0})[path]
+        write_whole(places[path], data)
+
+
+def _bring_transcript(there: _There, copy: _Copy, target: Path, config_dir: Path) -> Carried:
+    assert there.transcript is not None
+    here = whole_lines(target) if target.exists() else b""
+    if copy.is_prefix_of(here):
+        return Carried(target, "current" if copy.size == len(here) else "kept")
+    if copy.size > len(here):
+        end = there.read({there.transcript: len(here)})[there.transcript]
+        if _digest(here + end) == copy.digest:
+            _append(target, len(here), end)
+            return Carried(target, "copied")
+    return _settle(there, copy, target, config_dir)
+
+
+def _append(target: Path, offset: int, end: bytes) -> None:
+    if not offset:
+        write_whole(target, end)
+        return
+    with target.open("r+b") as file:
+        file.seek(offset)
+        file.write(end)
+        file.truncate()
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _settle(there: _There, copy: _Copy, target: Path, config_dir: Path) -> Carried:
+    """The two histories have parted: judge as between two accounts here. By age: the host's clock may be wrong."""
+    assert there.transcript is not None
+    with tempfile.TemporaryDirectory(prefix=".fleet-", dir=config_dir) as staged:
+        stage = Path(staged) / "projects" / there.transcript
+        write_whole(stage, there.read({there.transcript: 0})[there.transcript])
+        written_at = time.time() - copy.age_s
+        os.utime(stage, (written_at, written_at))
+        carried = carry(target.stem, Path(staged), config_dir)
+    assert isinstance(carried, Carried)
+    return carried
+
+
+def _side_files(source: Path, above: str) -> Iterator[tuple[str, Path]]:
+    """By their paths on the host, below `above`."""
+    side = source.with_suffix("")
+    for path in sorted(side.rglob("*")) if side.is_dir() else ():
+        if path.is_file() and not path.is_symlink():
+            yield f"{above}/{path.relative_to(side).as_posix()}", path
