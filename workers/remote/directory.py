@@ -60,9 +60,14 @@ def claim(directory: Path, home_id: str, host: str) -> Directory:
         if not note.exists():
             _write_once(note, json.dumps(claimed))
         found = json.loads(note.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as failed:
+    except OSError as failed:
         raise Refused(
-            f"the directory {root} cannot be used there: {failed}. Name another one with --dir"
+            f"the directory {root} cannot be used there ({failed.strerror}): make it writable and make room in it, or "
+            "name another one with --dir"
+        ) from failed
+    except ValueError as failed:
+        raise Refused(
+            f"{note} is there but can't be read: remove it if no other fleet uses {root}"
         ) from failed
     if found != claimed:
         raise Refused(_whose(root, found, home_id))

@@ -35,7 +35,7 @@ _FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 _OF_A_NETWORK = re.compile(
     r"(fuse\.)?(nfs\d?|cifs|smb\d?|smbfs|sshfs|9p|afs|ceph|glusterfs|lustre|beegfs|gpfs|s3fs|davfs2?|ncpfs|virtiofs)"
 )
-_LOGIND = ("/usr/lib/systemd", "/run/systemd", "/etc/systemd")
+_LOGIND = ("usr/lib/systemd", "run/systemd", "etc/systemd")
 
 
 class Probe:
@@ -81,7 +81,7 @@ def _lasting(root: Path, client: str | None) -> dict[str, Any]:
         "network_file_system": kind is not None and bool(_OF_A_NETWORK.fullmatch(kind)),
         "boot_id": _text(Path("/proc/sys/kernel/random/boot_id")),
         "kernel": f"{system.sysname} {system.release} {system.machine}",
-        "kills_at_logout": _kills_at_logout(_user()),
+        "kills_at_logout": kills_at_logout(_user()),
     }
 
 
@@ -208,12 +208,12 @@ def _file_system(root: Path) -> str | None:
     return kind
 
 
-def _kills_at_logout(user: str) -> bool:
+def kills_at_logout(user: str, system: Path = Path("/")) -> bool:
     """Whether systemd ends this user's processes, supervisors too, when the last connection is closed."""
-    if _text(Path("/proc/1/comm")) != "systemd" or Path("/var/lib/systemd/linger", user).exists():
+    if _text(system / "proc/1/comm") != "systemd" or (system / "var/lib/systemd/linger" / user).exists():
         return False
     said: dict[str, str] = {}
-    for file in _logind_files():
+    for file in _logind_files(system):
         for line in (_text(file) or "").splitlines():
             key, equals, value = line.partition("=")
             if equals:
@@ -222,8 +222,8 @@ def _kills_at_logout(user: str) -> bool:
     return said.get("KillUserProcesses", "no").lower() in ("yes", "true", "1", "on") and user not in spared
 
 
-def _logind_files() -> list[Path]:
+def _logind_files(system: Path) -> list[Path]:
     """The main file, of which the last place's counts, and then the fragments by name."""
-    main = [Path(place, "logind.conf") for place in _LOGIND]
-    fragments = [file for place in _LOGIND for file in Path(place, "logind.conf.d").glob("*.conf")]
+    main = [system / place / "logind.conf" for place in _LOGIND]
+    fragments = [file for place in _LOGIND for file in (system / place / "logind.conf.d").glob("*.conf")]
     return [*main, *sorted(fragments, key=lambda file: file.name)]

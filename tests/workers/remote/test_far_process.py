@@ -56,7 +56,7 @@ def test_one_directory_is_one_home_and_one_name(archive: Path, root: Path) -> No
 
 def test_a_directory_that_cannot_be_had_is_refused(archive: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert "Name another one with --dir" in refused(command(archive, tmp_path / "file" / "fleet"))
+    assert "name another one with --dir" in refused(command(archive, tmp_path / "file" / "fleet"))
 
 
 def test_it_ends_with_its_input_or_after_silence(far: Far, archive: Path, tmp_path: Path) -> None:
