@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from fleet.service.probing import told
 from fleet.service.requests import NotDone
 from workers.remote import keys
 from workers.remote.address import Reach
@@ -60,9 +61,9 @@ def _unknown(reach: Reach, file: Path) -> HostKey | None:
     except HostKeyUnknown as of_a_jump_host:
         return of_a_jump_host.key
     except CannotConnect as failed:
-        raise NotDone(f"host {reach.name} cannot be reached: {failed}") from failed
+        raise NotDone(told(reach.name, failed.story)) from failed
     except TimeoutError as failed:
-        raise NotDone(f"host {reach.name} cannot be reached: it did not show its key in time") from failed
+        raise NotDone(told(reach.name, "it did not show its key in time")) from failed
 
 
 def _agree(unknown: UnknownKey, accepted: Collection[str], consent: Consent) -> None:

@@ -62,10 +62,15 @@ def _wait(link: Link, name: str, patience_s: float) -> None:
         if state.connected and state.skew_ms is not None:
             return
         if not state.connected and (state.lasting or state.why != CONNECTING):
-            raise Away(f"host {name} cannot be used: {state.why}")
+            raise Away(told(name, state.why))
         if time.monotonic() > until:
             raise Away(f"host {name} did not answer within {patience_s:.0f} s")
         time.sleep(_LOOK_S)
+
+
+def told(name: str, why: str) -> str:
+    """What keeps home from the host, beginning with its name, as most of these stories do."""
+    return f"host {why}" if why.startswith(name) else f"host {name} cannot be reached: {why}"
 
 
 def _client_here(environ: Mapping[str, str]) -> str | None:
