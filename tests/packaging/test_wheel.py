@@ -15,8 +15,9 @@ OF_AN_EXTRA = (
         f"fleet.service.foresight.{name}"
         for name in ("demand", "outlook", "past_forecasts", "picture", "protecting")
     ),
+    *(f"workers.remote.{name}" for name in ("connecting", "keeping", "pumping", "wire")),
 )
-"""Imported only when a forecast is asked for: they need numpy."""
+"""Imported only when a forecast is asked for, or a host is connected to: they need numpy, or asyncssh."""
 
 
 def test_the_wheel_holds_every_file_of_its_packages_and_nothing_else(wheel: Path) -> None:

@@ -10,6 +10,7 @@ import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,7 @@ BIG = {
     "labels": ["gpu", "big"],
     "observed_at": "1970-01-01T00:00:06.000Z",
 }
-HERE = {
+HERE: dict[str, Any] = {
     "name": "local",
     "address": None,
     "state": "ready",
