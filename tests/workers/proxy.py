@@ -72,10 +72,9 @@ class Proxy:
     async def _end(self) -> None:
         self._server.close()
         self._abort_all()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        self._flowing.set()
+        self.delay_s = 0.0
+        await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()}, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._refusing:
@@ -116,15 +115,21 @@ class Proxy:
     async def _write(
         self, underway: asyncio.Queue[tuple[float, bytes]], writer: asyncio.StreamWriter
     ) -> None:
+        broken = False
         while True:
             due, data = await underway.get()
-            await asyncio.sleep(max(0.0, due - self._loop.time()))
-            await self._flowing.wait()
             if not data:
                 writer.close()
                 return
+            if broken:
+                continue
+            await asyncio.sleep(max(0.0, due - self._loop.time()))
+            await self._flowing.wait()
             writer.write(data)
-            await writer.drain()
+            try:
+                await writer.drain()
+            except ConnectionError:
+                broken = True
 
 
 @contextmanager

@@ -176,8 +176,14 @@ class Sshd:
 
     def serving(self) -> list[int]:
         """The processes that serve the connections there are now: sshd's own, not what runs in them."""
-        table = process_table()
-        return [pid for pid in descendants(table, self.pid) if "sshd" in _name(pid)]
+        return [pid for pid in self._processes() if "sshd" in _name(pid)]
+
+    def sessions(self) -> list[int]:
+        """What runs in its connections, workers that have left them excepted."""
+        return [pid for pid in self._processes() if "sshd" not in _name(pid)]
+
+    def _processes(self) -> set[int]:
+        return descendants(process_table(), self.pid)
 
     def cut(self) -> None:
         """Cut every connection, as when the host's network goes."""

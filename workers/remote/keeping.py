@@ -83,20 +83,23 @@ class Keeping:
                 again_s = min(2 * again_s, AGAIN_S_MAX)
             else:
                 wait_s = again_s = AGAIN_S_MIN
-                self._listener.away(await self._use(wire, facts), False)
+                await self._use(wire, facts)
             await asyncio.sleep(wait_s * random.uniform(0.8, 1.2))
 
-    async def _use(self, wire: Wire, facts: Mapping[str, Any]) -> str:
-        """Returns why it ended."""
+    async def _use(self, wire: Wire, facts: Mapping[str, Any]) -> None:
+        """Until it is lost."""
+        wire.on_lost = self._lost
+        if wire.ended.done():
+            self._lost(wire.ended.result())
+            return
         self._wire, self._taken = wire, 0
         self._watch(self._copies.begin_anew())
         self._listener.connected(wire, facts)
-        watching = asyncio.create_task(wire.watch_over())
-        try:
-            return await asyncio.shield(wire.ended)
-        finally:
-            watching.cancel()
-            self._wire = None if wire.ended.done() else self._wire
+        await wire.watch_over()
+
+    def _lost(self, why: str) -> None:
+        self._wire = None
+        self._listener.away(why, False)
 
     async def _count(self) -> None:
         """Counts what is tried in vain. A suspended machine counts a step at most, whatever its clock says."""

@@ -28,7 +28,7 @@ class HostKey:
 
 @dataclass(frozen=True)
 class Known:
-    """What known_hosts files say of one host; `places` are `file:line` of its plain keys."""
+    """What known_hosts files say of one host; `places` are `file:line` of the keys that it must show."""
 
     keys: tuple[SSHKey, ...] = ()
     authorities: tuple[SSHKey, ...] = ()
@@ -45,7 +45,7 @@ class Known:
             return "changed"
         if key in self.keys:
             return "known"
-        return "changed" if self.keys else "unknown"
+        return "changed" if self.places else "unknown"
 
 
 Standing = Literal["known", "unknown", "changed"]

@@ -45,6 +45,7 @@ class Wire(asyncssh.SSHClientSession[bytes]):
         self.ended: asyncio.Future[str] = loop.create_future()
         self.round_trip_s: float | None = None
         self.skew_ms: int | None = None
+        self.on_lost: Callable[[str], None] = lambda why: None
         self._on_push = on_push
         self._threshold: Threshold | None = Threshold(self.nonce)
         self._unpacker = Unpacker()
@@ -168,6 +169,7 @@ class Wire(asyncssh.SSHClientSession[bytes]):
         self.ended.set_result(why)
         if not self.facts.done():
             self.facts.set_exception(NotStarted(why, lasting=False))
+        self.on_lost(why)  # first, so that whoever is told finds the host away
         pending, self._pending = self._pending, {}
         for answer in pending.values():
             self._refuse(answer, f"{why} (before it had answered)")
