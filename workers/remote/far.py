@@ -159,6 +159,7 @@ def main() -> None:
         _say(outgoing, greeting, {"refused": str(refused)})
         sys.exit(REFUSED)
     about = probe.Probe(directory, asked.client, asked.env.split(","))
+    os.environ["PATH"] = about.path  # for setups and verifications as for workers
     _say(outgoing, greeting, about.facts())
     here = Here(directory, LocalHost(directory.runs, asked.home))
     try:

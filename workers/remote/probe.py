@@ -46,9 +46,14 @@ class Probe:
         self._root, self._variables = directory.root, tuple(variables)
         self._lasting = _lasting(self._root, client)
 
+    @property
+    def path(self) -> str:
+        """The PATH of this login, completed so that it leads to the client, and to the Node it may need."""
+        return str(self._lasting["path"])
+
     def facts(self, more_variables: Iterable[str] = ()) -> dict[str, Any]:
         """All of it, as of now. Names end in their units, null is not known."""
-        environ = {**_environment((*self._variables, *more_variables)), "PATH": self._lasting["path"]}
+        environ = {**_environment((*self._variables, *more_variables)), "PATH": self.path}
         return {**self._lasting, **_moving(self._root), "environ": environ}
 
 

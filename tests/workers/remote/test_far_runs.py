@@ -10,7 +10,7 @@ import pytest
 
 from tests.workers.remote.far_process import Far, command, reached
 from tests.workers.supervision.yard import Yard, is_gone, until
-from workers.host import RunHeld
+from workers.host import LaunchFailed, RunHeld
 from workers.orders import Close, RunSpec, Say, Stop
 
 ECHO = "import sys\nfor line in sys.stdin: print('heard', line, end='')"
@@ -63,6 +63,14 @@ def test_a_secret_goes_to_the_client_and_nowhere_else(far: Far, runs_there: Yard
     for pid in (far.process.pid, runs_there.started()["supervisor_pid"], runs_there.started()["pid"]):
         told = Path(f"/proc/{pid}/environ").read_bytes() + Path(f"/proc/{pid}/cmdline").read_bytes()
         assert secret not in told
+
+
+def test_a_launch_that_fails_does_not_tell_the_secret(far: Far) -> None:
+    with pytest.raises(LaunchFailed, match="secret_fd must be 3 or more") as failed:
+        spec = RunSpec(("true",), "/", {}, secret_fd=1).to_json("t1.1", "t1.1@x")
+        far.call("launch", b"sk-secret", attempt="t1.1", spec=spec, has_secret=True)
+    assert "sk-secret" not in str(failed.value)
+    assert far.call("started", attempt="t1.1") == {"started": False}
 
 
 def test_an_order_to_a_run_that_is_not_there_is_answered(far: Far, runs_there: Yard) -> None:
