@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 
 DEADLINE_S = 60
 
@@ -28,13 +29,15 @@ class Shell:
         }
 
     def fleet(
-        self, *words: str, stdin: str = "", options: tuple[str, ...] = ()
+        self, *words: str, stdin: str | IO[bytes] = "", options: tuple[str, ...] = ()
     ) -> subprocess.CompletedProcess[str]:
+        """`stdin` is what it reads there, or the file that it reads."""
+        given: dict[str, Any] = {"input": stdin} if isinstance(stdin, str) else {"stdin": stdin}
         return subprocess.run(
             [sys.executable, *options, "-m", "fleet.cli", *words],
             env=self.environment(),
             cwd=self.home.parent,
-            input=stdin,
+            **given,
             capture_output=True,
             text=True,
             timeout=DEADLINE_S,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import re
 import shlex
 from collections.abc import Iterator
@@ -197,3 +199,14 @@ def test_a_jump_host_has_its_key_compared_too(
         assert ended.returncode == 0, ended.stderr
         known = (shell.home / "known_hosts").read_text()
         assert known == gate.known_hosts_line + box.known_hosts_line
+
+
+@pytest.mark.parametrize(("answer", "taken"), [("y", True), ("", False), ("yep", False)])
+def test_at_a_terminal_the_person_is_asked(shell: Shell, box: Sshd, answer: str, taken: bool) -> None:
+    keyboard, terminal = pty.openpty()
+    with os.fdopen(keyboard, "wb", buffering=0) as person, os.fdopen(terminal, "rb") as stdin:
+        person.write(f"{answer}\n".encode())
+        ended = shell.fleet("host", "add", "box", address(box), stdin=stdin)
+    assert f"If you accept it, it is written to {shell.home}/known_hosts\nAccept it? [y/N] " in ended.stderr
+    assert (ended.returncode == 0) is taken, ended.stderr
+    assert (shell.home / "known_hosts").exists() is taken
