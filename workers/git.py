@@ -94,6 +94,11 @@ class GitResult:
         return self.code == 0
 
     @property
+    def contended(self) -> bool:
+        """Whether it failed because another git held a lock: then it may be run again."""
+        return not self.ok and bool(_CONTENDED.search(self.err))
+
+    @property
     def lines(self) -> list[str]:
         return self.out.splitlines()
 
@@ -122,12 +127,18 @@ class Git:
     """Runs git in one directory of this machine.
 
     `held_fds` are inherited by every command: a lock held on such a descriptor stays held by a git that
-    outlives us.
+    outlives us. `patience_s` is how long a command waits for another git's lock: it is run again until then.
     """
 
-    def __init__(self, directory: Path | str, *, held_fds: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self,
+        directory: Path | str,
+        *,
+        held_fds: tuple[int, ...] = (),
+        patience_s: float = LOCK_PATIENCE_S,
+    ) -> None:
         self.directory = Path(directory).absolute()
-        self._held_fds = held_fds
+        self._held_fds, self._patience_s = held_fds, patience_s
 
     def run(
         self,
@@ -136,16 +147,15 @@ class Git:
         stdin: bytes | None = None,
         env: Mapping[str, str] | None = None,
     ) -> GitResult:
-        """Run `git ARGS`; wait for a lock that another git holds, at most `LOCK_PATIENCE_S`.
+        """Run `git ARGS`; wait for a lock that another git holds.
 
         Raises GitMissing, and with `check` GitFailed for any code other than 0.
         """
-        give_up_at = time.monotonic() + LOCK_PATIENCE_S
+        give_up_at = time.monotonic() + self._patience_s
         pause = _FIRST_PAUSE_S
         while True:
             result = self._once(args, stdin, env or {})
-            contended = not result.ok and _CONTENDED.search(result.err)
-            if not contended or time.monotonic() > give_up_at:
+            if not result.contended or time.monotonic() >= give_up_at:
                 break
             # Jitter keeps ten that collided from colliding again; nothing about a run depends on it.
             time.sleep(pause * random.uniform(0.5, 1.5))

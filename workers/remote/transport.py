@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 import re
 import socket
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from shlex import quote
 from typing import Any, Protocol
 
-from workers.git import Git, GitError, GitFailed, GitResult
+from workers.git import LOCK_PATIENCE_S, Git, GitError, GitFailed, GitResult
 from workers.remote.away import HostAway
 
 
@@ -68,6 +69,7 @@ _RECEIVE = (
 )
 _MAKE = " || git init --quiet --bare --template= {} >/dev/null"
 _UPLOAD = "git -c uploadpack.allowAnySHA1InWant=true upload-pack"
+_PAUSE_S = 0.2
 _WAY = {"push": "to", "fetch": "from"}
 # What git says, and what then follows from it, when the bytes stop coming or can no longer be sent. Where it says
 # nothing else, the wire was cut; a full disk, here or there, makes it hang up too, but that it tells as well.
@@ -98,12 +100,22 @@ def fetch(git: Git, far: Far, mirror: str, refspecs: Sequence[str]) -> None:
 
 
 def _transfer(git: Git, far: Far, command: str, words: Sequence[str], refspecs: Sequence[str]) -> None:
-    with far.channel(command) as wire:
-        ours = Git(git.directory, held_fds=(wire.fileno(),))
-        said = (*_OURS, *words, f"fd::{wire.fileno()}", *(f"+{spec}" for spec in refspecs))
-        result = ours.run(*said, check=False, env=_allowed())
+    give_up_at = time.monotonic() + LOCK_PATIENCE_S
+    while True:
+        result = _once(git, far, command, words, refspecs)
+        if not result.contended or time.monotonic() > give_up_at:
+            break
+        time.sleep(_PAUSE_S)
     if not result.ok:
         raise _explained(far.name, git.directory, words[0], refspecs, result)
+
+
+def _once(git: Git, far: Far, command: str, words: Sequence[str], refspecs: Sequence[str]) -> GitResult:
+    """A channel carries one conversation, so git must not begin another one on it by itself."""
+    with far.channel(command) as wire:
+        ours = Git(git.directory, held_fds=(wire.fileno(),), patience_s=0)
+        said = (*_OURS, *words, f"fd::{wire.fileno()}", *(f"+{spec}" for spec in refspecs))
+        return ours.run(*said, check=False, env=_allowed())
 
 
 def _command(service: str, mirror: str, make: str = "") -> str:

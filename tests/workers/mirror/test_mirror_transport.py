@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -262,6 +266,59 @@ def test_two_transfers_at_once_do_not_meet(repo: Path, wires: Wires, mirror: Pat
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(lambda spec: push(Git(repo), wires, str(mirror), [spec]), specs))
     assert len(git(mirror, "for-each-ref").splitlines()) == 6
+
+
+def test_another_gits_lock_is_waited_for(repo: Path, wires: Wires, mirror: Path) -> None:
+    tip = git(repo, "rev-parse", "HEAD")
+    send(repo, wires, mirror, tip)
+    lock = repo / ".git" / f"{HOME_REF}.lock"
+    lock.parent.mkdir(parents=True)
+    lock.touch()
+    with ThreadPoolExecutor(1) as pool:
+        fetched = pool.submit(fetch, Git(repo), wires, str(mirror), [f"{tip}:{HOME_REF}"])
+        while wires.opened < 3:
+            assert not fetched.done()
+            time.sleep(0.01)
+        lock.unlink()
+        fetched.result()
+    assert git(repo, "rev-parse", HOME_REF) == tip
+
+
+@contextmanager
+def small_disk(path: Path) -> Iterator[Path]:
+    """A file system of half a megabyte; only root may make one."""
+    path.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(path)]
+    if subprocess.run(words, capture_output=True, check=False).returncode != 0:
+        pytest.skip("a small file system can only be mounted by root")
+    try:
+        yield path
+    finally:
+        subprocess.run(["umount", "--lazy", str(path)], check=True)
+
+
+@pytest.mark.parametrize("files", [1, 150])
+def test_a_full_disk_there_is_the_hosts_fault(repo: Path, wires: Wires, tmp_path: Path, files: int) -> None:
+    big = commit(repo, {f"{n}.txt": os.urandom(600_000 // files).hex() for n in range(files)})
+    with small_disk(tmp_path / "disk") as disk:
+        git(disk, "init", "--quiet", "--bare", "--template=", "m.git")
+        with pytest.raises(TransferFailed, match=r"(?s)to host there: .*remote: .*No space left") as failed:
+            send(repo, wires, disk / "m.git", big)
+        assert failed.value.of_the_host and git(disk / "m.git", "for-each-ref") == ""
+
+
+@pytest.mark.parametrize("files", [1, 150])
+def test_a_full_disk_here_is_no_broken_wire(
+    repo: Path, wires: Wires, mirror: Path, tmp_path: Path, files: int
+) -> None:
+    send(repo, wires, mirror, "HEAD")
+    big = commit(repo, {f"{n}.txt": os.urandom(600_000 // files).hex() for n in range(files)})
+    send(repo, wires, mirror, big)
+    with small_disk(tmp_path / "disk") as disk:
+        other = repository(disk / "repo")
+        with pytest.raises(TransferFailed, match=r"(?s)from host there: .*No space left") as failed:
+            fetch(Git(other), wires, str(mirror), [f"{big}:{HOME_REF}"])
+        assert failed.value.of_the_host and git(other, "for-each-ref", "refs/fleet") == ""
 
 
 def test_a_bare_repository_is_served_as_well(tmp_path: Path, wires: Wires, mirror: Path) -> None:
