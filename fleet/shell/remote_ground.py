@@ -88,7 +88,7 @@ class RemoteGround:
 
     @property
     def environ(self) -> Mapping[str, str]:
-        return {**self._fact("env"), "PATH": self._fact("path")}
+        return {**self._fact("environ"), "PATH": self._fact("path")}
 
     def _fact(self, name: str) -> Any:
         if not self.link.wait(CONNECT_PATIENCE_S):
