@@ -26,6 +26,7 @@ from fleet.store.sqlite import SqliteStore
 TASKS = 10_000
 ACCOUNTS = 50
 WORKERS = 20
+HOSTS = 20
 ROUNDS = 25
 WARM_UPS = 2
 """The first rounds compile and warm the caches."""
@@ -64,10 +65,18 @@ def _fleet(home_id: str, now_ms: int) -> Fleet:
         attempts={f"{task.id}.1": _attempt(task, "running") for task in running},
         accounts={account.name: account for account in accounts},
         buckets={bucket_key(bucket.pool, bucket.name): bucket for bucket in buckets},
-        hosts={"local": Host("local", WORKERS, 8_000_000_000, now_ms)},
+        hosts={"local": Host("local", WORKERS, 8_000_000_000, now_ms), **_hosts(now_ms)},
         worktrees={task.id: Worktree(task.id, task.spec.repo, slot) for slot, task in enumerate(running)},
         tasks_made=TASKS,
     )
+
+
+def _hosts(now_ms: int) -> dict[str, Host]:
+    names = [f"box{number}" for number in range(HOSTS)]
+    return {
+        name: Host(name, 8, 8_000_000_000, now_ms, address=f"ssh://fleet@{name}", labels=("gpu",))
+        for name in names
+    }
 
 
 def _task(number: int, now_ms: int) -> Task:
