@@ -112,6 +112,8 @@ def show(args: argparse.Namespace) -> int:
     for key, words in (("labels", found["labels"]), ("mirrors of", found["warm"])):
         if words:
             print(f"  {key}: {', '.join(words)}")
+    for line in found["history"]:
+        print(f"    {clock(line['at'])}  {line['text']}")
     _print_worktrees(found)
     return 0
 

@@ -45,11 +45,15 @@ Consent = Callable[[UnknownKey], bool]
 def trust(reach: Reach, file: Path, accepted: Collection[str], consent: Consent) -> None:
     """Has the keys of the host and of its jump hosts known, those that are new by the fingerprints `accepted` or by
     `consent`, and writes them to `file`. A changed key stays refused by whoever connects. Raises NotDone."""
+    unmet = set(accepted)
     for _ in range(KEYS_MAX):
         unknown = _unknown(reach, file)
         if unknown is None:
             return
-        _agree(UnknownKey(unknown, file), accepted, consent)
+        if unknown.fingerprint in accepted:
+            unmet.discard(unknown.fingerprint)
+        else:
+            _ask(UnknownKey(unknown, file), unmet, consent)
         keys.accept(file, reach, unknown)
     raise NotDone(f"host {reach.name} shows another key each time: is it one machine?")
 
@@ -66,13 +70,12 @@ def _unknown(reach: Reach, file: Path) -> HostKey | None:
         raise NotDone(told(reach.name, "it did not show its key in time")) from failed
 
 
-def _agree(unknown: UnknownKey, accepted: Collection[str], consent: Consent) -> None:
-    shown = unknown.key.fingerprint
-    if shown in accepted:
-        return
-    if accepted:
+def _ask(unknown: UnknownKey, unmet: Collection[str], consent: Consent) -> None:
+    """A fingerprint that no key on the way had so far was meant for this one."""
+    if unmet:
+        wanted = " or ".join(sorted(unmet))
         raise NotDone(
-            f"{unknown.at} shows the key {shown}, not {' or '.join(accepted)}: it is not the machine that you mean, "
+            f"{unknown.at} shows the key {unknown.key.fingerprint}, not {wanted}: it is not the machine that you mean, "
             "somebody is in between, or the fingerprint was mistyped. Nothing was sent to it"
         )
     if not consent(unknown):

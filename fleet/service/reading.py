@@ -109,14 +109,15 @@ def hosts(home: Home) -> list[Record]:
 
 
 def host(home: Home, name: str) -> Record:
-    """One host, with the worktrees on it. Raises NotFound."""
+    """One host, with the worktrees on it and the last that was told of it. Raises NotFound."""
     with Rows(home) as rows:
         found = rows.bodies("hosts", "host", name=name)
         if not found:
             raise NotFound(f"there is no host {name}: see `fleet host list`")
         workers = [shapes.worker(body) for body in rows.bodies("attempts", "workers")]
         there = [shapes.worktree(*row) for row in rows.bodies_and("worktrees", "worktrees_on", host=name)]
-        return shapes.host_full(found[0], workers, there)
+        told = [shapes.history_line(*line) for line in rows.plain("host_history", host=name)]
+        return shapes.host_full(found[0], workers, there, told[::-1])
 
 
 def _accounts(rows: Rows, bodies: list[Record], now_ms: int) -> list[Record]:

@@ -241,8 +241,9 @@ def host(body: Record, workers: list[Record]) -> Record:
     }
 
 
-def host_full(body: Record, workers: list[Record], worktrees: list[Record]) -> Record:
-    """`worktrees` are those on it, `checkpoint_at` is when work of one of them was last brought home."""
+def host_full(body: Record, workers: list[Record], worktrees: list[Record], history: list[Record]) -> Record:
+    """`worktrees` are those on it, `checkpoint_at` is when work of one of them was last brought home, `history` is what
+    was told of the host itself."""
     return {
         **host(body, workers),
         "jump": body.get("jump"),
@@ -252,4 +253,5 @@ def host_full(body: Record, workers: list[Record], worktrees: list[Record]) -> R
         "warm": body.get("warm", []),
         "worktrees": worktrees,
         "checkpoint_at": max((one["checkpoint_at"] or "" for one in worktrees), default="") or None,
+        "history": history,
     }

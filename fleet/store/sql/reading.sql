@@ -52,6 +52,12 @@ SELECT name, body FROM hosts ORDER BY name;
 -- name: host
 SELECT name, body FROM hosts WHERE name = :name;
 
+-- name: host_history
+-- What is told of the host itself, the latest first.
+SELECT at_ms, level, attempt, account, host, text FROM journal
+WHERE host = :host AND task IS NULL
+ORDER BY seq DESC LIMIT 12;
+
 -- name: worktree
 SELECT task, body FROM worktrees WHERE task = :task;
 
