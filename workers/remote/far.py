@@ -1,10 +1,11 @@
 """The far end: does on a host what home asks, over the standard input and output of one ssh channel. Travels.
 
-    python3 -I -S far-….pyz --dir DIR --home HOME_ID --host NAME --nonce NONCE [--client PATH] [--env NAMES]
+    python3 -X utf8 -I -S far-….pyz --dir DIR --home HOME_ID --host NAME --nonce NONCE [--client PATH] [--env NAMES]
 
 First it says `FLEET-FAR <nonce> <facts>` in a line, or `FLEET-FAR <nonce> {"refused": story}` and ends with 3. Then
 frames go both ways (see `frames`): requests in, answers and pushes out, answers in any order. It ends when its input
 ends or has been silent too long; the commands it runs then (setups, verifications) end with it, workers do not.
+UTF-8 whatever the host's locale is: so are git's paths and home's words.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ try:
 except OSError as failed:
     say("CANNOT", errno=failed.errno, why=failed.strerror, root=root)
     sys.exit(1)
-os.execv(sys.executable, [sys.executable, "-I", "-S", path, "--dir", root] + asked["argv"])
+os.execv(sys.executable, [sys.executable, "-X", "utf8", "-I", "-S", path, "--dir", root] + asked["argv"])
 """
 
 

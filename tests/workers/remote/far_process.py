@@ -35,7 +35,7 @@ def command(
     archive: Path, directory: Path | str, *more: str, python: str = sys.executable, host: str = "box"
 ) -> list[str]:
     named = ("--dir", str(directory), "--home", HOME_ID, "--host", host, "--nonce", "n1")
-    return [python, "-I", "-S", str(archive), *named, *more]
+    return [python, "-X", "utf8", "-I", "-S", str(archive), *named, *more]
 
 
 def greeting(line: bytes) -> dict[str, Any]:
