@@ -21,14 +21,8 @@ LOOK_S = 60.0
 KEEPALIVE_S = 5.0
 KEEPALIVES_MAX = 3
 JUMPS_MAX = 8
-CIPHERS = (
-    "aes128-gcm@openssh.com",
-    "aes256-gcm@openssh.com",
-    "chacha20-poly1305@openssh.com",
-    "aes256-ctr",
-    "aes128-ctr",
-)
-"""The fastest in asyncssh first; the host's own settings still decide what it accepts."""
+CIPHERS = "^aes128-gcm@openssh.com"
+"""In front of the usual ones: in asyncssh it carries about twice what the others do."""
 DEFAULT_KNOWN_HOSTS = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
 GLOBAL_KNOWN_HOSTS = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 DEFAULT_IDENTITIES = ("id_ed25519_sk", "id_ecdsa_sk", "id_ed25519", "id_ecdsa", "id_rsa")
@@ -194,6 +188,7 @@ async def _log_in(
             ),
             server_host_key_algs=algorithms(known),
             client_keys=list(target.identities),
+            agent_identities=_of_the_agent(target.reach),
             ignore_encrypted=True,
             password_auth=False,
             kbdint_auth=False,
@@ -211,6 +206,12 @@ async def _log_in(
         raise CannotConnect(await _denied(target), lasting=True) from denied
     except (asyncssh.Error, OSError, ValueError) as failed:
         raise _failed(target, failed) from failed
+
+
+def _of_the_agent(reach: Reach) -> list[str] | tuple[()]:
+    """Where a person has named a key, the agent's others are not tried: servers hang up after a few."""
+    named = f"{Path(reach.identity).expanduser()}.pub" if reach.identity else ""
+    return [named] if named and Path(named).exists() else ()
 
 
 def _refused_key(target: _Target, watcher: _Watcher, refused: asyncssh.HostKeyNotVerifiable) -> CannotConnect:

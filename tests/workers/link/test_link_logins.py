@@ -18,13 +18,18 @@ from workers.remote import connecting
 from workers.remote.address import Reach, parse
 
 
+def listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as visitor:
+        return visitor.connect_ex(str(path)) == 0
+
+
 @contextmanager
-def agent(socket: Path) -> Iterator[None]:
+def agent(path: Path) -> Iterator[None]:
     with subprocess.Popen(
-        [program("ssh-agent"), "-D", "-a", str(socket)], stdout=subprocess.DEVNULL
+        [program("ssh-agent"), "-D", "-a", str(path)], stdout=subprocess.DEVNULL
     ) as running:
         try:
-            until("the agent listens", socket.exists)
+            until("the agent listens", lambda: listens(path))
             yield
         finally:
             running.terminate()
@@ -101,6 +106,19 @@ def test_a_key_in_the_agent_lets_in(
         connected(connect(server.reach()))
 
 
+def test_a_key_that_is_named_is_not_drowned_in_those_of_the_agent(
+    serve: Serve, connect: Connect, person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serve()
+    with agent(tmp_path / "agent"):
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "agent"))
+        others = [str(make_key(tmp_path / f"other{number}")) for number in range(8)]
+        subprocess.run([program("ssh-add"), "-q", *others], check=True)
+        state = trouble(connect(server.reach()))
+        assert "after too many keys" in state.why and "--identity" in state.why and state.lasting
+        connected(connect(server.reach(identity=str(person.identity))))
+
+
 def test_a_certificate_lets_in(serve: Serve, connect: Connect, person: Person, tmp_path: Path) -> None:
     authority = make_key(tmp_path / "authority")
     server = serve(authorized="", settings=[f"TrustedUserCAKeys {authority}.pub"])
@@ -153,6 +171,16 @@ def test_a_login_that_is_never_answered_is_given_up(
     with socket.create_server(("127.0.0.1", 0)) as silent:
         state = trouble(connect(Reach("box", "127.0.0.1", silent.getsockname()[1])))
     assert "did not answer" in state.why and not state.lasting
+
+
+def test_a_server_with_too_many_logins_under_way_is_named(serve: Serve, connect: Connect) -> None:
+    server = serve(settings=["MaxStartups 1:100:1"])
+    with socket.create_connection(("127.0.0.1", server.port)) as under_way:
+        under_way.recv(100)
+        link = connect(server.reach())
+        state = trouble(link)
+        assert "MaxStartups" in state.why and not state.lasting
+    connected(link)
 
 
 def test_time_spent_in_vain_is_counted(connect: Connect, person: Person) -> None:

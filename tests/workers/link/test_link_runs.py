@@ -58,7 +58,8 @@ def test_a_run_is_launched_ordered_followed_and_gone(place: Place, tmp_path: Pat
     place.follow("t1.1")
     runs.launch("t1.1", spec(tmp_path), b"the secret")
     runs.launch("t1.1", spec(tmp_path), b"the secret")
-    assert runs.alive("t1.1") and runs.living() == {"t1.1"} and runs.has_started("t1.1")
+    assert runs.alive("t1.1") and runs.living() == {"t1.1"}
+    until("it has started", lambda: runs.has_started("t1.1"))
     assert runs.gone(["t1.1"]) == set()
     with pytest.raises(RunHeld):
         runs.sweep("t1.1")

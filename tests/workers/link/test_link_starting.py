@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pwd
 import signal
@@ -18,6 +19,7 @@ from tests.workers.sshd import Person, needs
 from tests.workers.supervision.yard import until
 from workers.remote.address import Reach
 from workers.remote.bundle import bundle
+from workers.remote.starting import no_directory
 
 AS_ASKED = 'exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"'
 
@@ -105,6 +107,15 @@ def test_a_file_that_does_not_fit_leaves_nothing_behind(serve: Serve, connect: C
     state = trouble(connect(server.reach()))
     assert "box" in state.why and str(server.home) in state.why
     assert list((server.home / "fleet").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "cure", "lasting"),
+    [(errno.ENOSPC, "make room", False), (errno.EDQUOT, "make room", False), (errno.EROFS, "--dir", True)],
+)
+def test_a_disk_that_takes_no_file_is_named_with_the_cure(number: int, cure: str, lasting: bool) -> None:
+    refused = no_directory({"root": "/srv/fleet", "errno": number, "why": os.strerror(number)})
+    assert "/srv/fleet" in refused.story and cure in refused.story and refused.lasting is lasting
 
 
 def test_a_directory_of_another_host_name_is_refused(serve: Serve, connect: Connect) -> None:
