@@ -68,7 +68,12 @@ _RECEIVE = (
     " -c receive.denyNonFastForwards=false -c receive.denyDeletes=false receive-pack"
 )
 _MAKE = " || git init --quiet --bare --template= {} >/dev/null"
-_UPLOAD = "git -c uploadpack.allowAnySHA1InWant=true upload-pack"
+# The commits that are wanted are named by their ids: that there are branches of a thousand tasks need not be told. Some
+# reference must be, or git takes the repository for an empty one.
+_UPLOAD = (
+    "git -c uploadpack.allowAnySHA1InWant=true -c transfer.hideRefs=refs/heads/"
+    " -c transfer.hideRefs=refs/fleet/preserved/ upload-pack"
+)
 _PAUSE_S = 0.2
 _WAY = {"push": "to", "fetch": "from"}
 # What git says, and what then follows from it, when the bytes stop coming or can no longer be sent. Where it says
