@@ -24,7 +24,7 @@ from fleet.core.events import (
 from fleet.core.model import HERE, Host, Worktree
 from fleet.core.people import Refused
 from fleet.core.workers import HOST_LOST, end, stop
-from fleet.core.worktrees import free_slot, remove_worktree
+from fleet.core.worktrees import remove_worktree
 
 UNREACHED = "it has not been reached yet"
 
@@ -205,11 +205,6 @@ def empty(draft: Draft) -> None:
         return
     for worktree in list(draft.worktrees.values()):
         task = draft.tasks[worktree.task]
-        if worktree.lies_on not in draining or task.state not in AT_REST or task.attempt in draft.attempts:
-            continue
-        if worktree.state == "removed":  # it was about to be moved from there
-            back = replace(
-                worktree, state="making", host=worktree.lies_on, moves_from=None, slot=free_slot(draft)
-            )
-            draft.put_worktree(back)
-        remove_worktree(draft, task.id)
+        idle = task.state in AT_REST and task.attempt not in draft.attempts
+        if idle and worktree.lies_on in draining:
+            remove_worktree(draft, task.id)

@@ -180,7 +180,7 @@ def end(draft: Draft, attempt: Attempt, reason: str, detail: str) -> None:
 def _leave_worktree(draft: Draft, task_id: str) -> None:
     """One that its work has not been brought to is given up: the next attempt may be placed anywhere."""
     worktree = draft.put_worktree(replace(draft.worktrees[task_id], left_ms=draft.now_ms))
-    if worktree.moves_from is not None:
+    if worktree.moves_from is not None and worktree.state != "removed":
         remove_worktree(draft, task_id)
 
 

@@ -38,8 +38,12 @@ def remember_heard(draft: Draft, attempt: Attempt, words: tuple[Word, ...]) -> N
 
 
 def remove_worktree(draft: Draft, task_id: str) -> None:
-    """Asks for the removal of the task's worktree, if there is one. What is in no commit is preserved first."""
+    """Asks for the removal of the task's worktree, if there is one. What is in no commit is preserved first. One that
+    was to be moved and is not there yet is removed where it still is."""
     worktree = draft.worktrees.get(task_id)
+    if worktree is not None and worktree.state == "removed" and worktree.moves_from is not None:
+        back = replace(worktree, state="making", host=worktree.moves_from, moves_from=None)
+        worktree = draft.put_worktree(replace(back, slot=free_slot(draft)))
     if worktree is not None and worktree.state in ("making", "ready"):
         draft.put_worktree(replace(worktree, state="removing"))
         draft.decide(RemoveWorktree, task=task_id)
@@ -57,5 +61,8 @@ def worktree_removed(draft: Draft, event: WorktreeRemoved) -> None:
     draft.put_worktree(removed)
     kept = f"; uncommitted work is kept in {event.preserved}" if event.preserved else ""
     draft.note("info", f"worktree removed{kept}", task=event.task)
-    if draft.tasks[event.task].state == "queued":
+    state = draft.tasks[event.task].state
+    if state == "queued":
         draft.settle = True  # it was held back until now
+    elif state in ("landed", "cancelled"):
+        remove_worktree(draft, event.task)

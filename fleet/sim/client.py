@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from fleet.core.events import (
@@ -29,7 +29,8 @@ from fleet.sim.rates import Rates
 
 @dataclass
 class Work:
-    """What is left of a task, wherever its session goes: answers, failing checks, and the words it has heard."""
+    """What is left of a task, wherever its session goes: answers, failing checks, and the words it has heard. `log`
+    is which attempt has given which answer, and when."""
 
     task: str
     answers_left: int
@@ -37,6 +38,10 @@ class Work:
     heard: Counter[str] = field(default_factory=Counter)
     dirty: bool = False
     commits: int = 0
+    log: list[tuple[str, int]] = field(default_factory=list)
+
+    def copy(self) -> Work:
+        return replace(self, heard=Counter(self.heard), log=list(self.log))
 
 
 @dataclass
@@ -58,6 +63,7 @@ class Run:
 
     attempt: str
     task: str
+    host: str
     account: str
     tier: str
     session: str
@@ -162,6 +168,7 @@ class Run:
             return
         self.answers += 1
         self.work.dirty = True
+        self.work.log.append((self.attempt, self.agenda.now_ms))
         said = Answered(f"{self.attempt}-{self.answers}", Tokens(10, 20))
         self.write(*([said, said] if self.rng.random() < 0.2 else [said]))
         self._read_meters()
@@ -224,9 +231,13 @@ class Run:
         elif dice() < rates.answer_stalled:
             self._exit("stalled", None)
         elif dice() < rates.answer_lost:
-            self.alive = False
-            self.wrote(self)
+            self.die()
         return not self.alive
+
+    def die(self) -> None:
+        """Without a word, as with its machine."""
+        self.alive = False
+        self.wrote(self)
 
     def _exit(self, cause: str, code: int | None) -> None:
         if self.alive:

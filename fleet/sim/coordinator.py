@@ -14,6 +14,8 @@ from fleet.core.step import Refused
 from fleet.engine import Engine
 from fleet.ports import StoreFailed
 from fleet.sim.failing_store import FailingStore, Killed
+from fleet.sim.keeper import Keeper, fenced_by
+from fleet.sim.machines import Away
 from fleet.sim.performers import Performers
 from fleet.sim.safety import Violation, Watch
 from fleet.sim.world import World, lane_of
@@ -41,6 +43,7 @@ class Coordinator:
         self._engine: Engine | None = None
         self._life = 0
         self._events = 0
+        self.lost = 0
         self._clear()
 
     def _clear(self) -> None:
@@ -49,6 +52,7 @@ class Coordinator:
         self._chains: dict[str, list[decisions.Effect]] = defaultdict(list)
         self._beat_ms = BEAT_FIRST_MS
         self._stale: list[Event] = []
+        self._keeper = Keeper(self._world, self._rng, self._stamp)
 
     def _later(self, delay_ms: int, do: Callable[[], None]) -> None:
         """Unless this life has ended by then."""
@@ -100,6 +104,7 @@ class Coordinator:
     def quiet(self) -> bool:
         """Nothing is under way: no effect, no worker, no worktree that is being removed."""
         under_way = any(self._chains.values()) or self.fleet.attempts or self._engine is None
+        under_way = under_way or not self._keeper.has_reached(self.fleet)
         return not under_way and not any(w.state == "removing" for w in self.fleet.worktrees.values())
 
     # --- events in ---
@@ -114,8 +119,8 @@ class Coordinator:
         self._events += 1
         return self._agenda.wall_ms, f"e{self._events}"
 
-    def _apply(self, happened: Sequence[Event], done: Sequence[str] = ()) -> bool:
-        """One commit. False when it did not come about."""
+    def _apply(self, happened: Sequence[Event], done: Sequence[str] = (), *, again: bool = True) -> bool:
+        """One commit. False when it did not come about; a store that failed is then tried `again`."""
         engine = self._engine
         if engine is None:
             return False
@@ -127,7 +132,8 @@ class Coordinator:
             return False
         except StoreFailed:
             self._say("the store failed")
-            self._later(self._rng.randint(500, 5_000), lambda: self._again(happened, done))
+            if again:
+                self._later(self._rng.randint(500, 5_000), lambda: self._again(happened, done))
             return False
         except Killed as killed:
             if killed.committed:
@@ -152,19 +158,59 @@ class Coordinator:
     def _committed(
         self, before: Fleet, after: Fleet, happened: Sequence[Event], effects: Sequence[decisions.Effect]
     ) -> None:
-        self.commits += 1
+        self.commits += not all(isinstance(e, _OF_HOSTS) for e in happened)
         self.fleet = after
         for event in happened:
             self._say(f"{self._agenda.now_ms} {event!r}")
         for effect in effects:
             self._say(f"    {effect!r}")
         self.watch.saw(happened, before, after, effects)
-        if effects or not all(isinstance(e, events.Beat) for e in happened):
+        self._follow_hosts(happened, before, after)
+        if effects or not all(isinstance(e, _QUIET) for e in happened):
             self._beat_ms = BEAT_FIRST_MS
         self._stale = [*self._stale, *(e for e in happened if isinstance(e, _REPORTS))][-20:]
 
+    def _follow_hosts(self, happened: Sequence[Event], before: Fleet, after: Fleet) -> None:
+        """The world learns which attempts are given up, which tasks have landed, which hosts a person took away."""
+        world = self._world
+        for attempts, tasks in fenced_by(happened, before, after):
+            self.lost += 1
+            world.fenced.update(dict.fromkeys(attempts, self._agenda.now_ms))
+            for task_id in tasks:
+                world.disks.lose(task_id)
+        for name in before.hosts:
+            if name not in after.hosts:
+                world.machines.switch_off(name)
+        for task in after.tasks.values():
+            if task.state == "landed" and task.id in before.tasks and before.tasks[task.id].state != "landed":
+                world.check_landed(task.id)
+
+    def _keep_hosts(self) -> None:
+        """What is told of hosts is not tried again when the store fails: by then it may no longer be so."""
+        for late, told in self._keeper.look(self.fleet):
+            for event in late:
+                self._tell_too_late(event)
+            self._apply(told, again=False)
+            if self._engine is None:
+                return
+        for event in self._keeper.checkpoint(self.fleet):
+            self._apply([event], again=False)
+
+    def _tell_too_late(self, event: Event) -> None:
+        before = self.fleet
+        if self._apply([event], again=False):
+            after = self.fleet
+            same = (before.tasks, before.attempts, before.worktrees) == (
+                after.tasks,
+                after.attempts,
+                after.worktrees,
+            )
+            if not same:
+                raise Violation(f"what was given up has changed the fleet: {event!r}")
+
     def _beat(self) -> None:
         self.ask(lambda at, name: events.Beat(at_ms=at, id=name))
+        self._keep_hosts()
         self._beat_ms = min(BEAT_MAX_MS, self._beat_ms * 3 // 2)
         if self._rng.random() < self._world.rates.stale_report:
             self._report_something_stale()
@@ -197,7 +243,7 @@ class Coordinator:
     def _read(self, attempt: str) -> None:
         self._reading.discard(attempt)
         run = self._world.runs.get(attempt)
-        if run is None or self._engine is None:
+        if run is None or self._engine is None or self._world.machines.is_silent(run.host):
             return
         start = self._cursor[attempt]
         end, facts = run.read(start, self._rng.choice([1, 2, 5, 100]))
@@ -250,8 +296,20 @@ class Coordinator:
 
     def _act(self, effect: decisions.Effect) -> None:
         """The world changes now; it is reported a moment later, if this life lasts that long."""
-        reports = self._performers.perform(effect, self.fleet)
+        try:
+            reports = self._performers.perform(effect, self.fleet)
+            self._break_wire(effect)
+        except Away:
+            self._later(self._rng.randint(2_000, 30_000), lambda: self._act(effect))
+            return
         self._later(self._rng.randint(1, 300), lambda: self._report(effect, reports))
+
+    def _break_wire(self, effect: decisions.Effect) -> None:
+        """What another machine has done was never heard of."""
+        attempt = self.fleet.attempts.get(getattr(effect, "attempt", ""))
+        far = attempt is not None and attempt.host in self._world.machines.by_name
+        if far and self._rng.random() < self._world.rates.wire_breaks:
+            raise Away
 
     def _report(self, effect: decisions.Effect, reports: Sequence[Ask]) -> None:
         made = [report(*self._stamp()) for report in reports]
@@ -269,6 +327,8 @@ class Coordinator:
 
 
 _QUICK = (decisions.StartWorker, decisions.TellWorker, decisions.StopWorker, decisions.LookAtHeld)
+_OF_HOSTS = (events.HostSeen, events.HostSilent, events.Checkpointed)
+_QUIET = (events.Beat, *_OF_HOSTS)
 _REPORTS = (
     events.WorkerStarted,
     events.StartFailed,
@@ -276,6 +336,7 @@ _REPORTS = (
     events.Spooled,
     events.WorkChecked,
     events.LandingEnded,
+    events.Checkpointed,
 )
 
 
@@ -288,6 +349,5 @@ def _is_fenced(fleet: Fleet, report: Event) -> bool:
         return fleet.tasks[report.task].landing_since_ms != report.begun_ms
     if isinstance(report, events.WorkChecked):
         return fleet.tasks[report.task].attempt != report.attempt
-    return isinstance(report, events.StartFailed | events.WorkerLost | events.WorkerStarted) and (
-        report.attempt not in fleet.attempts
-    )
+    of_attempt = events.StartFailed | events.WorkerLost | events.WorkerStarted | events.Checkpointed
+    return isinstance(report, of_attempt) and report.attempt not in fleet.attempts

@@ -9,6 +9,7 @@ from random import Random
 from fleet.core import events
 from fleet.core.model import Fleet, TaskSpec
 from fleet.core.policy import AUTO
+from fleet.sim.hosts_asked import ask_of_hosts
 from fleet.sim.rulings import PROJECTS, REPOS, lay_down
 from fleet.sim.world import TIERS, World
 
@@ -53,6 +54,7 @@ class People:
             size=rng.choice([1.0, 1.0, 0.2, 6.0]),
             value=rng.choice([None, None, 0.5, 20.0]),
             plan_tier=rng.choice([None, None, None, *TIERS]),
+            labels=self._world.machines.labels if rng.random() < 0.1 else (),
         )
 
     def act(self, fleet: Fleet, at_ms: int, name: str) -> events.Event:
@@ -66,11 +68,11 @@ class People:
         lively = sorted(t.id for t in fleet.tasks.values() if t.state not in ("landed", "waiting", "queued"))
         task = rng.choice(lively if lively and rng.random() < 0.7 else sorted(fleet.tasks))
         ask = rng.choices(
-            ["say", "cancel", "retry", "prune", "remove", "verify", "add", "drain", "free", "rule"],
-            weights=[8, 3, 4, 2, 1, 3, 3, 1, 3, 8],
+            ["say", "cancel", "retry", "prune", "remove", "verify", "add", "drain", "free", "rule", "host"],
+            weights=[8, 3, 4, 2, 1, 3, 3, 1, 3, 8, 4],
         )[0]
-        if ask == "rule":
-            return lay_down(self._world, fleet, rng, at_ms, name)
+        if ask in ("host", "rule"):
+            return self._rule(ask, fleet, at_ms, name)
         if ask == "say":
             self._words += 1
             tier = rng.choice([None, None, None, *TIERS])
@@ -92,6 +94,11 @@ class People:
             self._world.repos.checked_out.clear()
             return events.Beat(at_ms=at_ms, id=name)
         return self._account(ask, at_ms, name)
+
+    def _rule(self, ask: str, fleet: Fleet, at_ms: int, name: str) -> events.Event:
+        if ask == "host":
+            return ask_of_hosts(fleet, self._world.machines, self._rng, at_ms, name)
+        return lay_down(self._world, fleet, self._rng, at_ms, name)
 
     def _account(self, ask: str, at_ms: int, name: str) -> events.Event:
         account = self._rng.choice(self._world.accounts)

@@ -7,7 +7,7 @@ from functools import singledispatchmethod
 
 from fleet.core import decisions, events
 from fleet.core.events import StartFault
-from fleet.core.model import Fleet
+from fleet.core.model import Attempt, Fleet
 from fleet.sim.client import Message
 from fleet.sim.safety import Violation
 from fleet.sim.world import World, lane_of
@@ -33,11 +33,16 @@ class Performers:
             return []
         task = fleet.tasks[attempt.task]
         if attempt.id not in world.runs and world.rng.random() < world.rates.start_fails:
+            world.machines.reach(attempt.host)
+            if world.rng.random() < 0.5:
+                world.bring(fleet, task)
             fault = world.rng.choices(_START_FAULTS, weights=(1, 1, 4, 4, 6, 6))[0]
             return [_start_failed(attempt.id, fault)]
+        world.machines.reach(attempt.host)
         run = world.launch(fleet, task, attempt)
-        base = f"base-{len(world.repos.worktrees[task.id].base)}"
+        base = f"base-{len(world.repos.bases[task.id])}"
         return [
+            *self._arrived(fleet, attempt),
             lambda at_ms, name: events.WorkerStarted(
                 at_ms=at_ms,
                 id=name,
@@ -47,24 +52,33 @@ class Performers:
                 path=f"/worktrees/{task.id}",
                 session_id=run.session,
                 resumed=run.resumed,
-            )
+            ),
         ]
+
+    def _arrived(self, fleet: Fleet, attempt: Attempt) -> list[Report]:
+        """What was moved is at home, too, and no longer where it came from."""
+        if fleet.worktrees[attempt.task].moves_from is None:
+            return []
+        ref = self._world.disks.bring_home(attempt.task, attempt.host)
+        return [lambda at_ms, name: events.Checkpointed(at_ms=at_ms, id=name, attempt=attempt.id, ref=ref)]
 
     @perform.register
     def _(self, effect: decisions.TellWorker, fleet: Fleet) -> list[Report]:
         run = self._world.runs.get(effect.attempt)
-        if run is not None:
+        if run is not None and effect.attempt in fleet.attempts:
+            self._world.machines.reach(run.host)
             run.tell(effect.id, Message(effect.word, (effect.word,)))
             run.tier = effect.model.removeprefix("model-") if effect.model else run.tier
         return []
 
     @perform.register
     def _(self, effect: decisions.StopWorker, fleet: Fleet) -> list[Report]:
-        run = self._world.runs.get(effect.attempt)
+        run, attempt = self._world.runs.get(effect.attempt), fleet.attempts.get(effect.attempt)
+        if attempt is None:
+            return []
+        self._world.machines.reach(attempt.host)
         if run is not None:
             run.stop(effect.id, effect.how)
-            return []
-        if effect.attempt not in fleet.attempts:
             return []
         return [
             lambda at_ms, name: events.WorkerLost(
@@ -77,9 +91,9 @@ class Performers:
         task = fleet.tasks[effect.attempt.rpartition(".")[0]]
         if task.attempt != effect.attempt or task.state != "checking":
             return []
-        work = self._world.work_of(task.id)
-        if work.dirty:
-            work.dirty, work.commits = False, work.commits + 1
+        host = fleet.worktrees[task.id].host
+        self._world.machines.reach(host)
+        work = self._world.disks.commit(task.id, host)
         ok, commit = work.bugs == 0, f"{task.id}-c{work.commits}"
         return [
             lambda at_ms, name: events.WorkChecked(
@@ -124,16 +138,16 @@ class Performers:
 
     @perform.register
     def _(self, effect: decisions.RemoveWorktree, fleet: Fleet) -> list[Report]:
-        world = self._world
-        if world.live_runs(effect.task):
+        world, worktree = self._world, fleet.worktrees[effect.task]
+        if worktree.state != "removing":
+            return []
+        world.machines.reach(worktree.host)
+        if world.live_runs(effect.task, worktree.host):
             raise Violation(f"the worktree of {effect.task} is removed under its worker")
-        worktree, work = world.repos.worktrees.get(effect.task), world.work_of(effect.task)
-        if worktree is not None and worktree.exists:
-            worktree.exists, worktree.kept, work.dirty = False, work.dirty, False
-        preserved = f"refs/fleet/kept/{effect.task}" if worktree is not None and worktree.kept else None
+        preserved = world.disks.remove(effect.task, worktree.host)
         return [
             lambda at_ms, name: events.WorktreeRemoved(
-                at_ms=at_ms, id=name, task=effect.task, preserved=preserved
+                at_ms=at_ms, id=name, task=effect.task, preserved=preserved, host=worktree.host
             )
         ]
 

@@ -1,4 +1,4 @@
-"""Repositories as far as the fleet can tell: targets with what has landed on them, and worktrees."""
+"""Repositories as far as the fleet can tell: targets with what has landed on them, and what branches began with."""
 
 from __future__ import annotations
 
@@ -13,31 +13,19 @@ Lane = tuple[str, str]
 
 
 @dataclass
-class Worktree:
-    """A directory on the disk, what the target held when its branch began, and whether uncommitted work was kept
-    when it was removed."""
-
-    base: tuple[str, ...]
-    exists: bool = True
-    kept: bool = False
-
-
-@dataclass
 class Repos:
     rng: Random
     targets: dict[Lane, list[str]] = field(default_factory=dict)
     checked_out: set[Lane] = field(default_factory=set)
     merging: dict[Lane, str] = field(default_factory=dict)
-    worktrees: dict[str, Worktree] = field(default_factory=dict)
+    bases: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def history(self, lane: Lane) -> list[str]:
         return self.targets.setdefault(lane, [])
 
-    def make(self, task: str, lane: Lane) -> Worktree:
-        """The task's worktree: as it was where it has been made before, its branch keeps its base."""
-        made = self.worktrees.setdefault(task, Worktree(tuple(self.history(lane))))
-        made.exists = True
-        return made
+    def base(self, task: str, lane: Lane) -> tuple[str, ...]:
+        """What the target held when the task's branch began, which is now unless it has begun before."""
+        return self.bases.setdefault(task, tuple(self.history(lane)))
 
     def begin(self, task: str, lane: Lane) -> None:
         """One merge at a time may touch a target."""

@@ -18,6 +18,7 @@ from fleet.ports import Store
 from fleet.sim.agenda import Agenda
 from fleet.sim.coordinator import Ask, Coordinator
 from fleet.sim.failing_store import FailingStore
+from fleet.sim.hosts_asked import adding_host, mended
 from fleet.sim.memory_store import Memory, MemoryStore
 from fleet.sim.people import People
 from fleet.sim.planner import foresight_for, prices_for
@@ -42,6 +43,8 @@ class Outcome:
     moves: int
     landed: int
     tasks: int
+    hosts_lost: int
+    strays: int
 
 
 class Trace:
@@ -111,6 +114,8 @@ class _Simulation:
     def _found(self) -> None:
         for account in self.world.accounts:
             self.coordinator.ask(_adding(account))
+        for machine in self.world.machines.by_name.values():
+            self.coordinator.ask(adding_host(machine.host))
         for _ in range(self.rng.randint(1, 3)):
             self.coordinator.ask(lambda at, name: self.people.tasks(self._fleet(), at, name))
 
@@ -166,6 +171,7 @@ class _Simulation:
             return
         if self.rng.random() < self.world.rates.killed_any_time * 4:
             self.coordinator.kill()
+        self.world.machines.misfortune(self.world.rates)
         if self.rng.random() < self.world.rates.clock_jumps * 2:
             reach_ms = self.rng.choice([1_000, 60_000, 3_600_000, 3 * 86_400_000])
             self.agenda.skew_ms += self.rng.randint(-reach_ms, reach_ms)
@@ -185,6 +191,8 @@ class _Simulation:
         """Faults and refusals from before the healing may be read only now, so a person looks again every hour."""
         self.agenda.after(3_600_000, self._look_again)
         for ask in list(undone(self._fleet())):
+            self.coordinator.ask(ask)
+        for ask in mended(self._fleet(), self.world.machines):
             self.coordinator.ask(ask)
         for account in self.world.accounts:
             known = self._fleet().accounts.get(account.name)
@@ -217,6 +225,8 @@ class _Simulation:
             moves=sum(watch.moves.values()),
             landed=sum(1 for t in tasks.values() if t.state == "landed"),
             tasks=len(tasks),
+            hosts_lost=self.coordinator.lost,
+            strays=len(self.world.disks.strays),
         )
 
 

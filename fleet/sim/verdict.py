@@ -43,17 +43,19 @@ def _workers(fleet: Fleet, world: World) -> Iterator[str]:
     for run in world.runs.values():
         if run.alive:
             yield f"no worker is left behind: {run.attempt}"
-    for task in fleet.tasks.values():
-        worktree = world.repos.worktrees.get(task.id)
-        if task.state in ("landed", "cancelled") and worktree is not None and worktree.exists:
-            yield f"the worktree of a {task.state} task is removed: {task.id}"
+    for task_id, host in world.disks.there:
+        state = fleet.tasks[task_id].state
+        if state in ("landed", "cancelled"):
+            yield f"the worktree of a {state} task is removed: {task_id} on {host}"
+        if host not in fleet.worktrees[task_id].hosts:
+            yield f"what lies on a host is known: {task_id} on {host}"
 
 
 def _words(fleet: Fleet, world: World, watch: Watch) -> Iterator[str]:
     for task in fleet.tasks.values():
-        heard = world.work_of(task.id).heard
+        heard = world.disks.at_home(task.id).heard
         for word, times in heard.items():
-            if times > 1:
+            if times > 1 and task.id not in world.disks.strays:
                 yield f"no word is heard twice: {task.id} heard {word} {times} times"
         if task.state == "landed":
             for word in sorted(watch.owed[task.id] - set(heard)):

@@ -145,6 +145,19 @@ def test_a_drain_takes_back_work_that_was_about_to_be_moved_from_there() -> None
     assert (story.tree().state, story.tree().preserved) == ("removed", "refs/p")
 
 
+def test_work_that_was_to_be_moved_for_a_task_that_is_cancelled_is_removed_where_it_is() -> None:
+    story = moving()
+    story.tell(events.CancelAsked, task="t1")
+    assert kinds(story.lose("a")) == ["RemoveWorktree"]
+    assert (story.tree().state, story.tree().host, story.tree().moves_from) == ("removing", "x", None)
+    story = moving()
+    story.tell(events.CancelAsked, task="t1")
+    decided = story.tell(events.StartFailed, attempt="t1.2", fault="launch", detail="no client")
+    assert (kinds(decided), story.tree().host) == (["RemoveWorktree"], "a")
+    decided = story.tell(events.WorktreeRemoved, task="t1", preserved=None, host="a")
+    assert (kinds(decided), story.tree().host) == (["RemoveWorktree"], "x")
+
+
 # --- which host ------------------------------------------------------------------------------------------
 
 
