@@ -14,12 +14,13 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from workers.git import Git, GitError, identity
+from workers.git import Git, GitError
 from workers.remote.transport import Answer, Far, fetch, push
 from workers.worktree.checkouts import checked_out_at
 from workers.worktree.repository import locate
 
 _NAME_CHARACTERS = 40
+_NONE = "0" * 40
 
 
 class CommitMissing(GitError):
@@ -148,8 +149,8 @@ class Mirror:
 def adopt_branch(git: Git, branch: str, commit: str, keep_under: str) -> None:
     """Move the task's branch here to what a host made of it.
 
-    A tip that would otherwise be lost is first kept under the reference `keep_under`, with what that held. Raises
-    BranchInUse, and GitFailed where somebody else moved either reference meanwhile.
+    A tip that would otherwise be lost, as the host went another way, is first kept under the reference
+    `<keep_under>.was-<tip>`. Raises BranchInUse, and GitFailed where somebody else moved the branch meanwhile.
     """
     ref = f"refs/heads/{branch}"
     tip = git.commit_of(ref)
@@ -162,18 +163,5 @@ def adopt_branch(git: Git, branch: str, commit: str, keep_under: str) -> None:
             f"`git switch --detach` there, then try again"
         )
     if tip is not None and not git.asks("merge-base", "--is-ancestor", tip, commit):
-        _keep(git, tip, keep_under)
+        git.run("update-ref", "-m", "fleet: preserve", f"{keep_under}.was-{tip[:12]}", tip)
     git.run("update-ref", "-m", "fleet: as the host has it", ref, commit, tip or _NONE)
-
-
-_NONE = "0" * 40
-
-
-def _keep(git: Git, tip: str, ref: str) -> None:
-    earlier = git.commit_of(ref)
-    if earlier is None:
-        git.run("update-ref", "-m", "fleet: preserve", ref, tip, _NONE)
-    elif not git.asks("merge-base", "--is-ancestor", tip, earlier):
-        words = ("commit-tree", "--no-gpg-sign", "-p", tip, "-p", earlier, f"{tip}^{{tree}}")
-        both = git.run(*words, stdin=b"Work preserved from a branch that was moved", env=identity(git)).out
-        git.run("update-ref", "-m", "fleet: preserve", ref, both, earlier)
