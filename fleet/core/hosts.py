@@ -106,10 +106,16 @@ def host_seen(draft: Draft, event: HostSeen) -> None:
         )
     )
     if known.state != "ready":
-        silent = _for(draft.now_ms - (known.silent_since_ms or draft.now_ms))
-        was = "and had been given up" if known.state == "lost" else "and its workers are caught up with"
-        draft.note("info", f"answers again; it was silent {silent}, {was}", host=known.name)
+        draft.note("info", _back(known, draft.now_ms), host=known.name)
     draft.settle = True
+
+
+def _back(host: Host, now_ms: int) -> str:
+    if host.state != "lost" and host.problem in ("", UNREACHED):
+        return "is reached"  # its silence was none that anybody was told of
+    silent = durations.in_words(now_ms - (host.silent_since_ms or now_ms))
+    was = "and had been given up" if host.state == "lost" else "and its workers are caught up with"
+    return f"answers again; it was silent for {silent}, {was}"
 
 
 def host_silent(draft: Draft, event: HostSilent) -> None:
@@ -120,6 +126,8 @@ def host_silent(draft: Draft, event: HostSilent) -> None:
         host = draft.put_host(
             replace(host, state="suspected", silent_since_ms=draft.now_ms - event.silent_ms)
         )
+    if event.silent_ms and host.problem != event.why:
+        host = draft.put_host(replace(host, problem=event.why))
         story = f"does not answer: {event.why}; it is given no work, and its workers are left to go on"
         draft.note("warning", story, host=host.name)
     lost_after_ms = event.lost_after_ms
