@@ -126,7 +126,7 @@ def host_silent(draft: Draft, event: HostSilent) -> None:
         host = draft.put_host(
             replace(host, state="suspected", silent_since_ms=draft.now_ms - event.silent_ms)
         )
-    if event.silent_ms and host.problem != event.why:
+    if event.silent_ms and host.state == "suspected" and host.problem != event.why:
         host = draft.put_host(replace(host, problem=event.why))
         story = f"does not answer: {event.why}; it is given no work, and its workers are left to go on"
         draft.note("warning", story, host=host.name)

@@ -45,8 +45,9 @@ class HostSeen(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostSilent(Event):
-    """The host could not be reached for `silent_ms` of trying: time that the coordinator itself slept doesn't count, and
-    0 says that it has not been tried yet. It is lost after `lost_after_ms`, where that is not what the settings say."""
+    """The host could not be reached for `silent_ms` of trying: time that the coordinator itself slept doesn't count,
+    and 0 says that it has not been tried yet. It is lost after `lost_after_ms`, where that is not what the settings
+    say."""
 
     host: str
     why: str
