@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections import deque
 from collections.abc import Collection
+from contextlib import ExitStack
 from pathlib import Path
 
 
@@ -77,17 +78,20 @@ class Copies:
     def follow(self, attempts: Collection[str]) -> tuple[dict[str, int], list[str]]:
         """Keep copies of exactly these: which are new, with their offsets, and which are no longer wanted.
 
-        Raises OSError.
+        Raises OSError, and then nothing has changed.
         """
         wanted = set(attempts)
+        new: dict[str, Copy] = {}
+        with ExitStack() as unless_all:
+            for attempt in sorted(wanted - self._copies.keys()):
+                new[attempt] = Copy(self._runs / attempt / "spool")
+                unless_all.callback(new[attempt].close)
+            unless_all.pop_all()
         unwanted = [attempt for attempt in self._copies if attempt not in wanted]
         for attempt in unwanted:
             self._copies.pop(attempt).close()
-        new = {}
-        for attempt in sorted(wanted - self._copies.keys()):
-            self._copies[attempt] = Copy(self._runs / attempt / "spool")
-            new[attempt] = self._copies[attempt].size
-        return new, unwanted
+        self._copies |= new
+        return {attempt: copy.size for attempt, copy in new.items()}, unwanted
 
     def begin_anew(self) -> dict[str, int]:
         """How far each is, for a new connection: what still waited for a disk is asked for again."""

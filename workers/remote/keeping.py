@@ -53,6 +53,7 @@ class Keeping:
         self._argv += ["--client", reach.client] if reach.client else []
         self._directory = reach.directory_there(home_id)
         self._listener = listener
+        self._running: asyncio.Task[None] | None = None
         self._wire: Wire | None = None
         self._copies = Copies(runs)
         self._taken = 0
@@ -60,7 +61,8 @@ class Keeping:
         self._writing: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
-        """Until it is cancelled."""
+        """Until `close`."""
+        self._running = asyncio.current_task()
         counting = asyncio.create_task(self._count())
         try:
             await self._keep()
@@ -69,6 +71,11 @@ class Keeping:
             if self._wire is not None:
                 self._wire.lose("the link was closed here")
             self._copies.close()
+
+    async def close(self) -> None:
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.wait([self._running])
 
     async def _keep(self) -> None:
         again_s = AGAIN_S_MIN

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import contextlib
 import socket
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -70,7 +69,6 @@ class Link:
         self._state = LinkState()
         self._wire: Wire | None = None
         self._keeping: Keeping | None = None
-        self._running: Future[None] | None = None
         self._channels = threading.BoundedSemaphore(CHANNELS_MAX)
         self._followed: frozenset[str] = frozenset()
 
@@ -83,7 +81,7 @@ class Link:
 
     def open(self) -> None:
         """Begin to connect, and connect again whenever that breaks, until `close`."""
-        if self._running is not None:
+        if self._keeping is not None:
             return
         try:
             need_asyncssh()
@@ -96,19 +94,22 @@ class Link:
         self._keeping = Keeping(
             self.reach, self._home_id, self._runs, self._known_hosts, self._environ_wanted, self
         )
-        self._running = loop.start(self._keeping.run())
+        loop.start(self._keeping.run()).add_done_callback(self._ended)
         if self._followed:
             self.follow(self._followed)
 
     def close(self) -> None:
         """What is asked and not answered is told that the host is away. What runs there goes on."""
-        running, self._running, self._keeping = self._running, None, None
-        if running is None:
-            return
-        running.cancel()
-        with contextlib.suppress(concurrent.futures.CancelledError, TimeoutError):
-            running.result(CLOSE_S)
-        self.away("the link was closed here", False)
+        keeping, self._keeping = self._keeping, None
+        if keeping is not None:
+            loop.run(keeping.close(), CLOSE_S)
+            self.away("the link was closed here", False)
+
+    def _ended(self, keeping: Future[None]) -> None:
+        """What nobody has foreseen must not end a link in silence."""
+        fault = None if keeping.cancelled() else keeping.exception()
+        if fault is not None:
+            self.away(f"a fault of Fleet itself ended the link: {type(fault).__name__}: {fault}", True)
 
     def wait(self, timeout_s: float) -> bool:
         """Whether it is connected, at the latest after so many seconds."""

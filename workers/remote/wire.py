@@ -92,7 +92,7 @@ class Wire(asyncssh.SSHClientSession[bytes]):
             said = starting.shown(self._errors) or "it said nothing"
             self.lose(f"its far end ended with status {self._status}: {said}")
         else:
-            self.lose(f"the connection was lost: {exc}")
+            self.lose("the connection was lost" + ("" if str(exc) == "Connection lost" else f": {exc}"))
 
     # --- the beginning ---
 

@@ -293,3 +293,12 @@ def test_what_was_pushed_twice_is_kept_once(tmp_path: Path) -> None:
     with pytest.raises(OutOfStep, match="14"):
         copies.take("a", 99, b"later\n")
     copies.close()
+
+
+def test_copies_are_opened_all_or_none(tmp_path: Path) -> None:
+    copies = Copies(tmp_path)
+    (tmp_path / "b").write_text("no directory")
+    with pytest.raises(OSError):
+        copies.follow(["a", "b"])
+    assert copies.follow(["a"]) == ({"a": 0}, [])
+    copies.close()

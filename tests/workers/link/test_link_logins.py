@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -87,6 +88,31 @@ def test_the_jump_host_of_the_users_ssh_config_is_gone_through(
     )
     connected(connect(Reach("box", "inner", directory=server.reach().directory)))
     assert jump.serving()
+
+
+CARRIER = """
+import os, select, socket, sys
+wire = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+while True:
+    for ready in select.select([0, wire], [], [])[0]:
+        data = os.read(ready if ready == 0 else wire.fileno(), 65536)
+        if not data:
+            sys.exit()
+        wire.sendall(data) if ready == 0 else os.write(1, data)
+"""
+
+
+def test_a_proxy_command_of_the_users_ssh_config_is_gone_through(
+    serve: Serve, connect: Connect, person: Person
+) -> None:
+    server = serve(known=False)
+    (person.home / "carrier.py").write_text(CARRIER)
+    carrier = f"{sys.executable} {person.home / 'carrier.py'}"
+    person.configure(f"Host hidden.invalid\n ProxyCommand {carrier} %p\n")
+    person.known_hosts.write_text(server.known_hosts_line.replace("127.0.0.1", "hidden.invalid"))
+    link = connect(server.reach(host="hidden.invalid"))
+    connected(link)
+    assert link.call("runs").values == {"attempts": []}
 
 
 def test_jump_hosts_that_lead_to_each_other_are_found_out(connect: Connect, person: Person) -> None:
