@@ -91,7 +91,8 @@ def _whose(root: Path, found: object, home_id: str) -> str:
     if isinstance(found, dict) and found.get("home") == home_id:
         return (
             f"its directory {root} is already in use under the name {name!r}: this is the same machine. Remove one of "
-            "the two hosts, or give this one a directory of its own with --dir"
+            f"the two hosts, or give this one a directory of its own with --dir. If {name!r} is no host any more, "
+            f"delete {root}/host.json there"
         )
     return f"its directory {root} belongs to another fleet's home (as host {name!r}): name another one with --dir"
 
