@@ -65,7 +65,7 @@ class Mirror:
         self.far, self.place = far, place
         self.name = mirror_name(place.common_dir)
         self.git = Git(place.root)
-        self._lock, self._errands = Lock(), Lock()
+        self._opening, self._sending, self._errands = Lock(), Lock(), Lock()
         self._path: str | None = None
         self._there: set[str] = set()
         self._done: set[Hashable] = set()
@@ -73,8 +73,10 @@ class Mirror:
     @property
     def path(self) -> str:
         """Where the mirror lies on the host; it is made if need be. Raises HostAway, and what the far end raises."""
-        with self._lock:
-            return self._opened()
+        with self._opening:
+            if self._path is None:
+                self._path = self._opened()
+            return self._path
 
     def send(self, commits: Mapping[str, str]) -> bool:
         """Bring commits there, `{reference in the mirror: commit}`; whether anything had to travel.
@@ -82,8 +84,8 @@ class Mirror:
         A commit that the mirror has under any reference is not sent again, and then its reference is not made either.
         Only one thread sends at a time: the others would send the same. Raises CommitMissing, TransferFailed, HostAway.
         """
-        with self._lock:
-            path = self._opened()
+        with self._sending:
+            path = self.path
             missing = {ref: commit for ref, commit in commits.items() if commit not in self._there}
             if not missing:
                 return False
@@ -100,8 +102,7 @@ class Mirror:
         missing = {ref: commit for ref, commit in commits.items() if self.git.commit_of(ref) != commit}
         if missing:
             fetch(self.git, self.far, path, [f"{commit}:{ref}" for ref, commit in missing.items()])
-        with self._lock:
-            self._there.update(commits.values())
+        self._there.update(commits.values())
 
     def ask(self, op: str, args: Mapping[str, Any], blob: bytes = b"", *, timeout_s: float = 60.0) -> Answer:
         """Have the far end do something with this mirror, which is made if need be. Raises what `op` does, HostAway."""
@@ -110,7 +111,7 @@ class Mirror:
 
     def forget(self) -> None:
         """Look anew at what is there with the next call."""
-        with self._lock:
+        with self._opening:
             self._path = None
             self._there.clear()
             self._done.clear()
@@ -125,13 +126,11 @@ class Mirror:
             self._done.add(errand)
 
     def _opened(self) -> str:
-        if self._path is None:
-            path: str = self.far.call("mirror", {"name": self.name}).values["path"]
-            self.far.call("mirror_config", {"mirror": self.name, "set": self._writer()})
-            refs = self.far.call("refs", {"mirror": self.name, "prefixes": ["refs/"]}).values["refs"]
-            self._there = set(refs.values())
-            self._path = path
-        return self._path
+        path: str = self.far.call("mirror", {"name": self.name}).values["path"]
+        self.far.call("mirror_config", {"mirror": self.name, "set": self._writer()})
+        refs = self.far.call("refs", {"mirror": self.name, "prefixes": ["refs/"]}).values["refs"]
+        self._there = set(refs.values())
+        return path
 
     def _writer(self) -> dict[str, str]:
         """Who the user is to git here, so that workers there commit in the same name."""
