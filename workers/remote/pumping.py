@@ -14,7 +14,7 @@ import asyncssh
 
 from workers.remote.away import HostAway
 from workers.remote.starting import NotStarted, Threshold, channel_command
-from workers.remote.wire import Wire
+from workers.remote.wire import WINDOW_BYTES, Wire
 
 
 class Pump:
@@ -106,7 +106,12 @@ async def open_pump(wire: Wire, command: str, end: socket.socket) -> Pump:
         unless_open.callback(near.transport.abort)
         try:
             channel, _ = await wire.connection.create_session(
-                lambda: _Far(near, nonce), channel_command(nonce), encoding=None, env=None, send_env=None
+                lambda: _Far(near, nonce),
+                channel_command(nonce),
+                encoding=None,
+                env=None,
+                send_env=None,
+                window=WINDOW_BYTES,
             )
         except (asyncssh.Error, OSError) as refused:
             story = f"it opened no channel for {command.split()[0]}: {refused}"

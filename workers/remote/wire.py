@@ -31,6 +31,8 @@ START_S = 30.0
 PING_S = 5.0
 SILENCE_S_MAX = 15.0
 ERRORS_KEPT = 4096
+WINDOW_BYTES = 16 * 1024 * 1024
+"""So much may be under way to here: ssh's usual 2 MB are 20 MB/s at a round trip of 100 ms."""
 PUSH = Callable[[Mapping[str, Any], bytes], None]
 
 
@@ -217,7 +219,9 @@ class Wire(asyncssh.SSHClientSession[bytes]):
         self._connection = connection
         try:
             async with asyncio.timeout(START_S):
-                await connection.create_session(lambda: self, command, encoding=None, env=None, send_env=None)
+                await connection.create_session(
+                    lambda: self, command, encoding=None, env=None, send_env=None, window=WINDOW_BYTES
+                )
                 return await self.facts
         except TimeoutError:
             talk = self._threshold.talk() if self._threshold else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.workers.supervision.yard import PATIENCE_S, until
-from workers.remote.link import Link, LinkState
+from workers.remote.link import CONNECTING, Link, LinkState
 
 
 def connected(link: Link) -> LinkState:
@@ -13,7 +13,7 @@ def connected(link: Link) -> LinkState:
 
 def trouble(link: Link) -> LinkState:
     """How it is once something keeps it from connecting."""
-    until("the link cannot connect", lambda: link.state().why not in ("", "it is being connected"))
+    until("the link cannot connect", lambda: link.state().why not in ("", CONNECTING))
     return link.state()
 
 
