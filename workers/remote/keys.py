@@ -77,14 +77,15 @@ class KnownHosts:
 
         Addresses are not looked up by what a name resolves to: that would trust the resolver.
         """
-        if port != SSH_PORT:
-            exact = self._find(f"[{host}]:{port}")
-            revoked = exact.revoked + self._find(host).revoked
-            if not exact.is_nothing:
-                return Known(exact.keys, exact.authorities, revoked, exact.places)
         anywhere = self._find(host)
-        # The key of another port's server says nothing against this one.
-        return anywhere if port == SSH_PORT else Known(anywhere.keys, anywhere.authorities, anywhere.revoked)
+        if port == SSH_PORT:
+            return anywhere
+        exact = self._find(f"[{host}]:{port}")
+        revoked = exact.revoked + anywhere.revoked
+        if exact.is_nothing:
+            # The key of another port's server says nothing against this one, so no places.
+            return Known(anywhere.keys, anywhere.authorities, revoked)
+        return Known(exact.keys, exact.authorities, revoked, exact.places)
 
     def _find(self, pattern: str) -> Known:
         keys: list[SSHKey] = []

@@ -110,12 +110,14 @@ def test_an_authority_vouches_for_a_hosts_key(
     connected(connect(server.reach()))
 
 
+@pytest.mark.parametrize("known_as", ["127.0.0.1", "[127.0.0.1]:{port}"])
+@pytest.mark.parametrize("revoked_as", ["*", "127.0.0.1", "[127.0.0.1]:{port}"])
 def test_a_revoked_key_is_refused_even_when_it_is_known(
-    serve: Serve, connect: Connect, person: Person
+    serve: Serve, connect: Connect, person: Person, known_as: str, revoked_as: str
 ) -> None:
-    server = serve()
-    with person.known_hosts.open("a") as file:
-        file.write(f"@revoked * {server.host_key_public}\n")
+    server = serve(known=False)
+    lines = (f"{known_as} KEY\n@revoked {revoked_as} KEY\n").format(port=server.port)
+    person.known_hosts.write_text(lines.replace("KEY", server.host_key_public))
     state = trouble(connect(server.reach()))
     assert "revoked" in state.why and state.lasting
 
