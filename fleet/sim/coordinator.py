@@ -44,6 +44,7 @@ class Coordinator:
         self._life = 0
         self._events = 0
         self.lost = 0
+        self.zombies = 0
         self._clear()
 
     def _clear(self) -> None:
@@ -188,6 +189,7 @@ class Coordinator:
     def _keep_hosts(self) -> None:
         """What is told of hosts is not tried again when the store fails: by then it may no longer be so."""
         for late, told in self._keeper.look(self.fleet):
+            self.zombies += len({event.attempt for event in late if isinstance(event, events.Spooled)})
             for event in late:
                 self._tell_too_late(event)
             self._apply(told, again=False)

@@ -19,6 +19,7 @@ class Disks:
         self._removed: dict[tuple[str, str], str | None] = {}
         self.there: dict[tuple[str, str], Work] = {}
         self.kept: dict[str, Work] = {}
+        self.carried = 0
         self.strays: set[str] = set()
         """Tasks of which something was on a host when that was lost."""
 
@@ -96,6 +97,11 @@ class Disks:
         if ref is not None:
             self._owed.add(task)
         return ref
+
+    def carry(self, task: str, host: str) -> None:
+        """Takes it home from there, on its way to another host."""
+        self.carried += (task, host) in self.there
+        self.take(task, host)
 
     def keep_stray(self, task: str, host: str) -> str | None:
         """What is of no use any more: kept in a ref, but nobody goes on with it."""

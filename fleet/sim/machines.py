@@ -13,6 +13,8 @@ from fleet.sim.rates import Rates
 HERE = "here"
 SILENCES_MS = (5_000, 120_000, 900_000, 7_200_000)
 LABEL = "gpu"
+BUSY = 3.0
+"""By so much more often a machine falls silent that has a worker: there is something to be lost."""
 
 
 class Away(Exception):
@@ -29,13 +31,14 @@ class Machine:
 
 
 class Machines:
-    """`restarted` is told of a machine whose processes have ended, `emptied` of one whose disk is gone besides, and
+    """`is_busy` says whether a machine has a worker. `restarted` is told of a machine whose processes have ended, `emptied` of one whose disk is gone besides, and
     `returned` of one that can be reached again."""
 
     def __init__(self, rng: Random, agenda: Agenda, restarted: Callable[[str], None]) -> None:
         self._rng, self._agenda, self._restarted = rng, agenda, restarted
         self.returned: Callable[[str], None] = lambda name: None
         self.emptied: Callable[[str], None] = lambda name: None
+        self.is_busy: Callable[[str], bool] = lambda name: False
         self.lost_after_ms = rng.choice([None, 30_000, 300_000])
         self.by_name = {f"far{n}": self._machine(n) for n in range(rng.choice([0, 1, 1, 2, 3]))}
 
@@ -65,7 +68,7 @@ class Machines:
                 continue
             if self._rng.random() < rates.host_dies:
                 self.switch_off(name)
-            elif self._rng.random() < rates.host_silent:
+            elif self._rng.random() < rates.host_silent * (BUSY if self.is_busy(name) else 1.0):
                 machine.silent_since_ms = since_ms = self._agenda.now_ms
                 restarts = self._rng.random() < rates.host_restarts
                 back_ms = self._rng.randint(1, self._rng.choice(SILENCES_MS))

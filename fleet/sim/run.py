@@ -34,7 +34,8 @@ HEALED_MS = 120 * 24 * 3_600_000
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a seed came to: a digest of everything that happened, and how much that was."""
+    """What a seed came to: a digest of everything that happened, and how much that was. `moves` are those of sessions
+    between accounts, `carried` those of work between hosts; `zombies` are workers that came back with a lost host."""
 
     seed: int
     digest: str
@@ -44,7 +45,8 @@ class Outcome:
     landed: int
     tasks: int
     hosts_lost: int
-    strays: int
+    zombies: int
+    carried: int
 
 
 class Trace:
@@ -99,6 +101,7 @@ class _Simulation:
         self._found()
         self.agenda.after(self.rng.randint(1_000, 60_000), self._person)
         self.agenda.after(self.rng.randint(1_000, 600_000), self._misfortune)
+        self.agenda.after(self.rng.randint(1_000, 300_000), self._break_hosts)
         self.agenda.after(self.rng.randint(1_000, 600_000), self._plan)
         self.agenda.after(self.rng.randint(1_000, 600_000), self._ask_idle)
         self._go_on(self.agenda.now_ms + FAULTS_MS, lambda: self.coordinator.commits >= COMMITS_MAX)
@@ -171,12 +174,17 @@ class _Simulation:
             return
         if self.rng.random() < self.world.rates.killed_any_time * 4:
             self.coordinator.kill()
-        self.world.machines.misfortune(self.world.rates)
         if self.rng.random() < self.world.rates.clock_jumps * 2:
             reach_ms = self.rng.choice([1_000, 60_000, 3_600_000, 3 * 86_400_000])
             self.agenda.skew_ms += self.rng.randint(-reach_ms, reach_ms)
             self.trace.line(f"the clock is off by {self.agenda.skew_ms} ms now")
         self.agenda.after(self.rng.randint(1_000, 1_200_000), self._misfortune)
+
+    def _break_hosts(self) -> None:
+        """Now and then one of the other machines falls silent, or dies."""
+        if not self.healing:
+            self.world.machines.misfortune(self.world.rates)
+            self.agenda.after(self.rng.randint(1_000, 300_000), self._break_hosts)
 
     def _heal(self) -> None:
         self.trace.line("healed")
@@ -226,7 +234,8 @@ class _Simulation:
             landed=sum(1 for t in tasks.values() if t.state == "landed"),
             tasks=len(tasks),
             hosts_lost=self.coordinator.lost,
-            strays=len(self.world.disks.strays),
+            zombies=self.coordinator.zombies,
+            carried=self.world.disks.carried,
         )
 
 

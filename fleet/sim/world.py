@@ -41,6 +41,7 @@ class World:
         self.disks = Disks(self._draw_work)
         self.machines = Machines(self.rng, self.agenda, self._stop_all)
         self.machines.emptied = self._forget_disk
+        self.machines.is_busy = lambda name: any(run.alive for run in self._runs_on(name))
         self.machines.returned = self._go_on_reporting
         self.fenced: dict[str, int] = {}
         """Attempts that were given up with their host, and when: nothing they did afterwards may ever land."""
@@ -169,7 +170,7 @@ class World:
             self.machines.reach(worktree.moves_from)
             if self.live_runs(task.id, worktree.moves_from):
                 raise Violation(f"the work of {task.id} is moved away under its worker")
-            self.disks.take(task.id, worktree.moves_from)
+            self.disks.carry(task.id, worktree.moves_from)
         moved = worktree.moves_from is not None
         return self.disks.make(task.id, worktree.host, worktree.preserved, moved=moved)
 
