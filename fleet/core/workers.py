@@ -71,7 +71,7 @@ def worker_started(draft: Draft, event: WorkerStarted) -> None:
     worktree = draft.worktrees[task.id]
     if worktree.state in ("making", "ready"):
         if worktree.moves_from is not None:  # its session came with it, by way of home
-            worktree = replace(worktree, moves_from=None, heard=(), heard_before=())
+            worktree = replace(worktree, moves_from=None, checkpoint=event.kept, heard=(), heard_before=())
         draft.put_worktree(replace(worktree, state="ready", path=event.path))
     host = draft.hosts.get(attempt.host)
     if host is not None and worktree.repo not in host.warm:

@@ -6,25 +6,25 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import anyio
 import structlog
 from anyio import to_thread
-from workers.remote.errors import FarFailed
-from workers.remote.link import LinkState
 
 from fleet.core import events
 from fleet.core.model import Attempt, Fleet
 from fleet.ports import Clock
 from fleet.shell.lost_workers import LostWorkers
 from fleet.shell.reclaiming import Reclaimed, reclaim
-from fleet.shell.remote_ground import RemoteGround
+from fleet.shell.remote_ground import Observed, RemoteGround
 from fleet.shell.stamp import stamp
 from workers.git import GitError
 from workers.host import RunHeld
 from workers.processes import ProcessesRemain
 from workers.remote.away import HostAway
+from workers.remote.errors import FarFailed
+from workers.remote.link import LinkState
 
 LOOK_S = 0.5
 SEEN_S = 5.0
@@ -34,7 +34,7 @@ GONE_S = 1.0
 ALL_AT_ONCE = 4
 """So many checkpoints of one host at a time: they share its connection with the workers' words."""
 
-_TROUBLE = (GitError, OSError, RunHeld, ProcessesRemain, FarFailed)
+_TROUBLE = (GitError, OSError, RunHeld, ProcessesRemain, FarFailed, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Keeper:
         self._current, self._apply, self._lost = current, apply, lost
         self._reclaimed = 0
         self._problem = ""
-        self._due = dict.fromkeys(("silent", "seen", "gone"), 0.0)
+        self._due = dict.fromkeys(("silent", "reclaim", "seen", "gone"), 0.0)
         self._checkpoint_at: dict[str, float] = {}
         self._unwell: dict[str, str] = {}
 
@@ -76,8 +76,18 @@ class Keeper:
             state = self._ground.link.state()
             # What fails because the host has just gone is told by the next look.
             with suppress(HostAway):
-                await (self._keep(state) if state.connected else self._silent(state))
+                await (self._keep_well(state) if state.connected else self._silent(state))
             await anyio.sleep(LOOK_S)
+
+    async def _keep_well(self, state: LinkState) -> None:
+        """What goes wrong on the host (its directory was deleted, say), or with the copies here, must not end the
+        coordinator. The host is given no work until it has passed."""
+        try:
+            await self._keep(state)
+        except _TROUBLE as failed:
+            story = f"it cannot be looked after: {failed}"
+            if self._complain("looking", story):
+                await self._apply(self._seen_event(Observed(None, None, None, story)))
 
     def _is_due(self, what: str, every_s: float) -> bool:
         now = time.monotonic()
@@ -101,7 +111,7 @@ class Keeper:
 
     async def _keep(self, state: LinkState) -> None:
         if state.connects != self._reclaimed:
-            if not await self._take_back():
+            if not self._is_due("reclaim", SEEN_S) or not await self._take_back():
                 return
             self._reclaimed = state.connects
             self._due["seen"] = 0.0
@@ -116,16 +126,18 @@ class Keeper:
 
     async def _seen(self, problem: str = "") -> None:
         seen = await to_thread.run_sync(self._ground.observe, abandon_on_cancel=True)
-        await self._apply(
-            events.HostSeen(
-                **stamp(self._clock),
-                host=self._ground.name,
-                workers_max=self._ground.workers_max,
-                memory_free_bytes=seen.memory_free_bytes,
-                cores=seen.cores,
-                load=seen.load,
-                problem=problem or seen.problem,
-            )
+        await self._apply(self._seen_event(replace(seen, problem=problem or seen.problem)))
+        self._unwell.pop("looking", None)
+
+    def _seen_event(self, seen: Observed) -> events.HostSeen:
+        return events.HostSeen(
+            **stamp(self._clock),
+            host=self._ground.name,
+            workers_max=self._ground.workers_max,
+            memory_free_bytes=seen.memory_free_bytes,
+            cores=seen.cores,
+            load=seen.load,
+            problem=seen.problem,
         )
 
     # --- what strays ---
@@ -133,14 +145,20 @@ class Keeper:
     async def _take_back(self) -> bool:
         """Ends and preserves what is on the host without being any more the fleet's, before it is given new work. While
         that cannot be done it is given none."""
+        found: list[Reclaimed] = []
         try:
-            for found in await to_thread.run_sync(lambda: reclaim(self._ground, self._current)):
-                await self._tell(found)
+            # Abandoned when the coordinator stops, or the host is removed: the next one does it again.
+            await to_thread.run_sync(
+                lambda: reclaim(self._ground, self._current, found.append), abandon_on_cancel=True
+            )
         except _TROUBLE as failed:
             story = f"work that strays on it since it was given up cannot be kept safe: {failed}"
             self._complain("reclaiming", story)
             await self._seen(story)
             return False
+        finally:
+            for one in found:  # also what was done before it failed
+                await self._tell(one)
         self._unwell.pop("reclaiming", None)
         return True
 
@@ -170,6 +188,12 @@ class Keeper:
                     group.start_soon(self._bring_home, attempt_id)
             await anyio.sleep(LOOK_S)
 
+    def _works(self, attempt_id: str) -> bool:
+        """Whether it is the worker's turn now, and nobody's who commits, moves or lands its work."""
+        fleet = self._current()
+        attempt = fleet.attempts.get(attempt_id)
+        return attempt is not None and fleet.tasks[attempt.task].state == "running"
+
     def _due_for_checkpoint(self) -> list[str]:
         """The attempts whose last checkpoint is the longest ago, as many as may be brought home together."""
         now = time.monotonic()
@@ -190,7 +214,8 @@ class Keeper:
         what = f"checkpoint of {attempt_id}"
         try:
             checkpoint = await to_thread.run_sync(
-                lambda: self._ground.checkpoint(task, attempt, worktree), abandon_on_cancel=True
+                lambda: self._ground.checkpoint(task, attempt, worktree, lambda: self._works(attempt_id)),
+                abandon_on_cancel=True,
             )
         except HostAway:
             return
@@ -204,9 +229,11 @@ class Keeper:
                 events.Checkpointed(**stamp(self._clock), attempt=attempt_id, ref=checkpoint.ref)
             )
 
-    def _complain(self, what: str, story: str, attempt: str | None = None) -> None:
-        """Logs a trouble once, not at each try."""
-        if self._unwell.get(what) != story:
-            self._unwell[what] = story
-            bound = {"host": self._ground.name, **({"attempt": attempt} if attempt else {})}
-            self._log.error(story, **bound)
+    def _complain(self, what: str, story: str, attempt: str | None = None) -> bool:
+        """Logs a trouble once, not at each try; whether it is a new one."""
+        if self._unwell.get(what) == story:
+            return False
+        self._unwell[what] = story
+        bound = {"host": self._ground.name, **({"attempt": attempt} if attempt else {})}
+        self._log.error(story, **bound)
+        return True

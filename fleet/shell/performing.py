@@ -112,6 +112,7 @@ class Performer:
                 path=str(started.path),
                 session_id=started.session_id,
                 resumed=started.resumed,
+                kept=started.kept,
             )
         ]
 

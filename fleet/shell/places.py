@@ -64,3 +64,8 @@ def check_log(home: Home, task: Task) -> Path:
 def checkpoint_ref(task: Task) -> str:
     """What a worker on another host had in no commit yet when that was last brought home."""
     return f"refs/fleet/checkpoints/{task.id}"
+
+
+def work_ref(task: Task) -> str:
+    """The head of the task's branch on another host, as it was last brought home."""
+    return f"refs/fleet/work/{task.id}"

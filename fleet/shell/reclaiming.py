@@ -29,18 +29,22 @@ class Reclaimed:
     ref: str | None
 
 
-def reclaim(ground: RemoteGround, current: Callable[[], Fleet]) -> list[Reclaimed]:
-    """Blocks. Raises HostAway, GitError, OSError, RunHeld, ProcessesRemain: then it is still there."""
+def reclaim(ground: RemoteGround, current: Callable[[], Fleet], tell: Callable[[Reclaimed], None]) -> None:
+    """Blocks; each is told as it is done. Raises HostAway, GitError, OSError, RunHeld, ProcessesRemain: then the rest
+    is still there."""
     # What is there is listed before the fleet is looked at: a worker that was placed meanwhile is known by then.
     living, standing = ground.runs.living(), ground.standing()
     fleet = current()
     stopped = {_task_of(attempt): attempt for attempt in sorted(living) if _strays(ground, fleet, attempt)}
     for attempt in stopped.values():
         _stop(ground, attempt)
-    left = [worktree for worktree in standing if _is_left(ground, fleet, worktree)]
-    kept = [_take_away(ground, fleet, worktree, stopped.get(worktree.task)) for worktree in left]
-    done = {one.task for one in kept}
-    return [*kept, *(Reclaimed(task, attempt, None) for task, attempt in stopped.items() if task not in done)]
+    for worktree in standing:
+        # Looked at anew each time: a task may have been placed in its old worktree while the others were taken away.
+        fleet = current()
+        if _is_left(ground, fleet, worktree):
+            tell(_take_away(ground, fleet, worktree, stopped.pop(worktree.task, None)))
+    for task, attempt in stopped.items():
+        tell(Reclaimed(task, attempt, None))
 
 
 def _task_of(attempt: str) -> str:

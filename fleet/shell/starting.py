@@ -34,12 +34,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """What came of it. `resumed` is False when the session had to begin anew."""
+    """What came of it. `resumed` is False when the session had to begin anew; `kept` is the ref of the loose work that
+    was laid down, if any was kept."""
 
     made: Made
     path: Path
     session_id: str
     resumed: bool
+    kept: str | None = None
 
 
 class CannotStart(Exception):
@@ -60,10 +62,10 @@ class Starter:
     def start(self, task: Task, attempt: Attempt, account: Account, worktree: Worktree) -> Started:
         """Blocks; run it in a thread. Raises CannotStart, and HostAway: then it is not known whether it was started."""
         ground = self.grounds.of(attempt.host)
-        prepared = self._worktree(ground, task, worktree, attempt)
+        prepared, kept = self._worktree(ground, task, worktree, attempt)
         made, path = prepared.made, prepared.path
         if prepared.launched is not None:
-            return Started(made, path, *_as_launched(prepared.launched))
+            return Started(made, path, *_as_launched(prepared.launched), kept)
         moved = self._bring_session(ground, task, worktree, attempt, path)
         resumed = moved is not None
         session_id = attempt.session_id if resumed else fresh_session_id(self.home_id, attempt.id)
@@ -72,19 +74,22 @@ class Starter:
         launch = _launch(task, attempt, path, session_id, resumed=resumed, moved=bool(moved))
         opening = opening_text(task, attempt, resumed=resumed)
         self._run(ground, attempt, launch, isolation, opening, secret)
-        return Started(made, path, session_id, resumed)
+        return Started(made, path, session_id, resumed, kept)
 
     def has_started(self, attempt: Attempt) -> bool:
         """Whether its worker was ever started, by whomever. Raises HostAway."""
         runs = self.grounds.of(attempt.host).runs
         return runs.alive(attempt.id) or runs.has_started(attempt.id)
 
-    def _worktree(self, ground: Ground, task: Task, worktree: Worktree, attempt: Attempt) -> Prepared:
+    def _worktree(
+        self, ground: Ground, task: Task, worktree: Worktree, attempt: Attempt
+    ) -> tuple[Prepared, str | None]:
+        """Ready to work in, with the work that is kept under the ref that is returned."""
         try:
             preserved = worktree.preserved
             if worktree.moves_from is not None:
                 preserved = self.grounds.of(worktree.moves_from).vacate(task) or preserved
-            return ground.prepare(task, attempt, worktree, preserved)
+            return ground.prepare(task, attempt, worktree, preserved), preserved
         except SetupFailed as failed:
             raise CannotStart("setup", str(failed)) from failed
         except GitError as failed:

@@ -28,6 +28,7 @@ TRAVELLING = (
     "workers/remote/far.py",
     "workers/remote/frames.py",
     "workers/remote/probe.py",
+    "workers/remote/turn.py",
     "workers/remote/watching.py",
     "workers/remote/ops/__init__.py",
     "workers/remote/ops/mirrors.py",

@@ -13,6 +13,7 @@ from typing import Any
 from workers.git import GitError, GitFailed, GitMissing
 from workers.host import LaunchFailed, RunHeld
 from workers.processes import ProcessesRemain
+from workers.remote.turn import NotItsTurn
 from workers.worktree.branch import BranchTaken
 from workers.worktree.commit import HookRefused, WorkUnfinished
 from workers.worktree.lock import WorktreeBusy
@@ -40,6 +41,7 @@ _OF_A_STORY: dict[str, type[Exception]] = {
         LaunchFailed,
         NoTarget,
         NotARepository,
+        NotItsTurn,
         PreserveFailed,
         ProcessesRemain,
         RemoveRefused,

@@ -31,6 +31,7 @@ from workers.remote.directory import Refused, claim
 from workers.remote.errors import to_header
 from workers.remote.frames import BadFrame, Frame, Unpacker, pack
 from workers.remote.ops import Answer, Args, Here, Op, mirrors, runs, sessions, trees
+from workers.remote.turn import Turn
 from workers.remote.watching import Watching
 
 SILENCE_S = 120.0
@@ -162,7 +163,7 @@ def main() -> None:
     about = probe.Probe(directory, asked.client, asked.env.split(","))
     os.environ["PATH"] = about.path  # for setups and verifications as for workers
     _say(outgoing, greeting, about.facts())
-    here = Here(directory, LocalHost(directory.runs, asked.home))
+    here = Here(directory, LocalHost(directory.runs, asked.home), Turn(directory.root))
     try:
         FarEnd(here, Outgoing(outgoing), about).serve(incoming, asked.silence_s)
     except BadFrame as broken:

@@ -16,7 +16,8 @@ StartFault = Literal["repository", "setup", "client", "credential", "disk", "lau
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerStarted(Event):
     """The worker runs in its worktree. `session_id` differs from the one asked for when the transcript had
-    vanished and the session had to begin anew."""
+    vanished and the session had to begin anew. `kept` is the ref at home with what was in no commit, where the worktree
+    was brought from another host."""
 
     attempt: str
     branch: str
@@ -24,6 +25,7 @@ class WorkerStarted(Event):
     path: str
     session_id: str
     resumed: bool
+    kept: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

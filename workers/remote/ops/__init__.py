@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from workers.host import LocalHost
 from workers.remote.directory import Directory
+from workers.remote.turn import Turn
 
 
 class Answer(NamedTuple):
@@ -20,10 +21,11 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True)
 class Here:
-    """This host: the directory that home has on it, and the runs in there."""
+    """This host: the directory that home has on it, the runs in there, and whether anything may be started."""
 
     directory: Directory
     host: LocalHost
+    turn: Turn
 
 
 Args = Mapping[str, Any]

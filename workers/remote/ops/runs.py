@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import shutil
+
 from workers import processes
 from workers.host import NAME
 from workers.remote.ops import Answer, Args, Here, Op
 
 
 def launch(here: Here, args: Args, blob: bytes) -> Answer:
-    """{attempt, spec: text, has_secret} and the secret → {}. Raises LaunchFailed."""
-    here.host.launch_text(args["attempt"], args["spec"], blob if args["has_secret"] else None)
+    """{attempt, spec: text, has_secret} and the secret → {}. Raises LaunchFailed, NotItsTurn."""
+    with here.turn.held():
+        here.host.launch_text(args["attempt"], args["spec"], blob if args["has_secret"] else None)
     return Answer({})
+
+
+def take_turn(here: Here, _: Args, __: bytes) -> Answer:
+    """{} → {turn}: from now on no other far end of this directory starts anything."""
+    return Answer({"turn": here.turn.take()})
+
+
+def drop_runs(here: Here, args: Args, _: bytes) -> Answer:
+    """{task} → {dropped: [attempt]}: the run directories of its attempts that no supervisor holds are removed."""
+    found = [path.name for path in here.directory.runs.glob(f"{args['task']}.*") if NAME.fullmatch(path.name)]
+    gone = [attempt for attempt in sorted(found) if not here.host.alive(attempt)]
+    for attempt in gone:
+        shutil.rmtree(here.host.run_dir(attempt))
+    return Answer({"dropped": gone})
 
 
 def order(here: Here, args: Args, _: bytes) -> Answer:
@@ -75,7 +92,9 @@ def living(here: Here, _: Args, __: bytes) -> Answer:
 
 
 OPS: dict[str, Op] = {
+    "take_turn": take_turn,
     "launch": launch,
+    "drop_runs": drop_runs,
     "order": order,
     "alive": alive,
     "started": started,

@@ -54,7 +54,9 @@ def ready(here: Here, args: Args, _: bytes) -> Answer:
 def prepare(here: Here, args: Args, blob: bytes) -> Answer:
     """{mirror, path, branch, tip, base_commit, preserved: commit, ref or null, ports: [first, end] or null, marker_env,
     setup, setup_timeout_s, attempt: optional} and a tar of files, or nothing → {branch, base_commit, setup_output,
-    launched: the text of the attempt's spec.json when that has ever started, or null}"""
+    launched: the text of the attempt's spec.json when that has ever started, or null}. Raises NotItsTurn."""
+    with here.turn.held():
+        pass  # what takes minutes does not keep another from its turn; the worktree has a lock of its own
     asked = Asked(
         branch=args["branch"],
         tip=args["tip"],
