@@ -112,9 +112,10 @@ class Link:
             self.away(f"a fault of Fleet itself ended the link: {type(fault).__name__}: {fault}", True)
 
     def wait(self, timeout_s: float) -> bool:
-        """Whether it is connected, at the latest after so many seconds."""
+        """Whether it is connected, at the latest after so many seconds; at once when it is closed."""
         with self._changed:
-            return self._changed.wait_for(lambda: self._state.connected, timeout_s)
+            self._changed.wait_for(lambda: self._state.connected or self._keeping is None, timeout_s)
+            return self._state.connected
 
     def state(self) -> LinkState:
         with self._changed:
