@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -17,12 +18,12 @@ from fleet.shell import places
 from fleet.shell.ground import Client, Prepared
 from fleet.shell.local_ground import VERIFY_TIMEOUT_S
 from workers.client import session
-from workers.git import identity
+from workers.git import Git, identity
 from workers.remote import fitness, sessions
 from workers.remote.away import HostAway
 from workers.remote.lfs import bring_large_files, send_large_files
 from workers.remote.link import Link
-from workers.remote.mirror import Mirror, adopt_branch, base_ref, incoming_ref
+from workers.remote.mirror import BranchInUse, Mirror, adopt_branch, base_ref, incoming_ref
 from workers.remote.mirror_modules import bring_modules, send_modules
 from workers.remote.runs import RemoteRuns
 from workers.remote.seeds import pack_seeds
@@ -31,6 +32,8 @@ from workers.worktree.branch import claim
 from workers.worktree.make import SETUP_TIMEOUT_S, Made, WorktreeRefused
 from workers.worktree.settings import worktree_settings
 
+REMOVE_S = 600.0
+"""A large worktree on a slow disk takes its time."""
 CONNECT_PATIENCE_S = 15.0
 """So long an errand waits for a connection that is just being made, before it says that the host is away."""
 
@@ -127,7 +130,7 @@ class RemoteGround:
             raise WorktreeRefused(f"{task.spec.repo} has no commit {task.spec.target!r} to start from")
         # Whose the branch is, is settled at home, under the path that the worktree would have there.
         claimed = claim(git, places.worktree_path(self._home, task), places.branch_name(task), base)
-        tip = git.said("rev-parse", f"refs/heads/{claimed.branch}")
+        tip = self._tip(git, task, claimed.branch)
         kept = git.commit_of(preserved) if preserved else None
         commits = {base_ref(task.spec.target): base, incoming_ref(task.id): tip}
         mirror.send(commits | ({preserved: kept} if preserved and kept else {}))
@@ -159,6 +162,11 @@ class RemoteGround:
         notes = "".join(f"{note}\n" for note in seeds.notes)
         made = Made(said["branch"], said["base_commit"], notes + said["setup_output"])
         return Prepared(made, path, json.loads(said["launched"]) if said["launched"] else None)
+
+    def _tip(self, git: Git, task: Task, branch: str) -> str:
+        """The head of the branch, or what a host had made of it when somebody stood on the branch here."""
+        tip, work = git.said("rev-parse", f"refs/heads/{branch}"), git.commit_of(places.work_ref(task))
+        return work if work and git.asks("merge-base", "--is-ancestor", tip, work) else tip
 
     def bring_session(self, attempt: Attempt, from_account: str, cwd: Path) -> bool | None:
         here = self._home.config_dir(attempt.account)
@@ -193,7 +201,7 @@ class RemoteGround:
     def _bring(self, mirror: Mirror, task: Task, head: str, kept: Mapping[str, str]) -> None:
         """The task's branch at home becomes what it is on the host; what is in no commit of it goes to the refs of
         `kept`, `{ref: commit}`. What these commits need comes before they are seen."""
-        mirror.bring({f"refs/fleet/work/{task.id}": head, **kept})
+        mirror.bring({places.work_ref(task): head, **kept})
         for commit in (head, *kept.values()):
             bring_modules(mirror, commit)
             bring_large_files(
@@ -236,8 +244,16 @@ class RemoteGround:
             said = self.link.call("snapshot", {"path": path, "ref": ref}).values
             kept = {ref: said["kept"]} if said["kept"] else {}
             self._bring(mirror, task, said["branch_tip"] or said["head"], kept)
-            self.link.call("remove", {"mirror": mirror.name, "path": path, "ref": ref})
-        return ref if mirror.git.commit_of(ref) else None
+            self.link.call("remove", {"mirror": mirror.name, "path": path, "ref": ref}, timeout_s=REMOVE_S)
+        self.link.call("drop_runs", {"task": task.id})
+        kept_at_home = mirror.git.commit_of(ref)
+        self._settle_marks(mirror, task, kept_at_home)
+        return ref if kept_at_home else None
+
+    def _settle_marks(self, mirror: Mirror, task: Task, kept: str | None) -> None:
+        """What has come home for good is the last checkpoint; without loose work the branch is enough."""
+        for ref, commit in ((places.work_ref(task), None), (places.checkpoint_ref(task), kept)):
+            mirror.git.run("update-ref", *((ref, commit) if commit else ("-d", ref)))
 
     def checkpoint(
         self, task: Task, attempt: Attempt, worktree: Worktree, works: Callable[[], bool]
@@ -252,10 +268,12 @@ class RemoteGround:
         mirror, ref = self._mirror(task), places.checkpoint_ref(task)
         path = worktree.path or str(self.worktree_path(task))
         said = self.link.call("snapshot", {"path": path, "ref": ref}).values
-        now = (said["head"], said["kept"])
+        now = (said["branch_tip"] or said["head"], said["kept"])
         changed = self._checkpoints.get(task.id) != now
         if changed:
-            self._bring(mirror, task, said["head"], {ref: said["kept"]} if said["kept"] else {})
+            # Somebody who looks at the branch keeps it from being moved, but not its commits from coming home.
+            with suppress(BranchInUse):
+                self._bring(mirror, task, now[0], {ref: said["kept"]} if said["kept"] else {})
             self._checkpoints[task.id] = now
         grown = sessions.pull(
             self.link, attempt.account, attempt.session_id, self._home.config_dir(attempt.account)
@@ -264,6 +282,10 @@ class RemoteGround:
         return Checkpoint(ref if said["kept"] else None, changed or talked)
 
     # --- what strays ---
+
+    def take_turn(self) -> None:
+        """What was asked over an earlier connection, and is still on its way, starts nothing any more."""
+        self.link.call("take_turn")
 
     def standing(self) -> list[Standing]:
         """The worktrees that lie there. Raises HostAway."""
@@ -281,7 +303,9 @@ class RemoteGround:
             if commit and not self._has(mirror, task, commit):
                 refs[f"refs/fleet/preserved/{task.id}.given-up-on-{self.name}-{commit[:12]}"] = commit
         mirror.bring(refs)
-        self.link.call("remove", {"mirror": mirror.name, "path": standing.path, "ref": kept_as})
+        self.link.call(
+            "remove", {"mirror": mirror.name, "path": standing.path, "ref": kept_as}, timeout_s=REMOVE_S
+        )
         return next(iter(refs), None)
 
     def _has(self, mirror: Mirror, task: Task, commit: str) -> bool:
