@@ -14,7 +14,7 @@ from fleet.core.step import Refused
 from fleet.engine import Engine
 from fleet.ports import StoreFailed
 from fleet.sim.failing_store import FailingStore, Killed
-from fleet.sim.keeper import Keeper, fenced_by
+from fleet.sim.keeper import Keeper, fenced_by, kept_by
 from fleet.sim.machines import Away
 from fleet.sim.performers import Performers
 from fleet.sim.safety import Violation, Watch
@@ -172,13 +172,16 @@ class Coordinator:
         self._stale = [*self._stale, *(e for e in happened if isinstance(e, _REPORTS))][-20:]
 
     def _follow_hosts(self, happened: Sequence[Event], before: Fleet, after: Fleet) -> None:
-        """The world learns which attempts are given up, which tasks have landed, which hosts a person took away."""
+        """The world learns what the fleet has been told of work at home, which attempts are given up, which tasks have
+        landed, and which hosts a person took away."""
         world = self._world
+        for task_id, ref in kept_by(happened, before):
+            world.disks.told(task_id, ref)
         for attempts, tasks in fenced_by(happened, before, after):
             self.lost += 1
             world.fenced.update(dict.fromkeys(attempts, self._agenda.now_ms))
             for task_id in tasks:
-                world.disks.lose(task_id)
+                world.disks.strays.add(task_id)
         for name in before.hosts:
             if name not in after.hosts:
                 world.machines.switch_off(name)

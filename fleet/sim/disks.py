@@ -14,8 +14,7 @@ class Disks:
     def __init__(self, draw: Callable[[str], Work]) -> None:
         self._draw = draw
         self._home: dict[str, Work] = {}
-        self._committed: dict[str, list[tuple[str, int]]] = {}
-        self._owed: set[str] = set()
+        self._safe: dict[str, str | None] = {}
         self._removed: dict[tuple[str, str], str | None] = {}
         self.there: dict[tuple[str, str], Work] = {}
         self.kept: dict[str, Work] = {}
@@ -31,31 +30,26 @@ class Disks:
 
     def make(self, task: str, host: str, preserved: str | None, *, moved: bool) -> Work:
         """The directory as it is there, or a new one from what is at home. What was in no commit is brought back from
-        `preserved`, or was `moved` just now. Raises Violation when it is forgotten, or older than the branch."""
+        `preserved`, or was `moved` just now. Raises Violation when that is not the last that was told of."""
         key = (task, host)
         if key not in self.there:
             work = self.at_home(task).copy()
             if not moved:
-                self._check_preserved(task, work, preserved)
+                self._check_preserved(task, preserved)
                 work.dirty = work.dirty and preserved is not None
             self.there[key] = work
-        self._owed.discard(task)
         for removed in [k for k in self._removed if k[0] == task]:
             del self._removed[removed]
         return self.there[key]
 
-    def _check_preserved(self, task: str, work: Work, preserved: str | None) -> None:
-        if preserved is None:
-            if work.dirty and task in self._owed:
-                raise Violation(
-                    f"the uncommitted work of {task} is kept, but its next worker is not given it"
-                )
-            return
-        committed = self._committed.get(task, [])
-        if self.kept[preserved].log[: len(committed)] != committed:
-            raise Violation(
-                f"{task} is given back uncommitted work that is older than its branch: {preserved}"
-            )
+    def _check_preserved(self, task: str, preserved: str | None) -> None:
+        safe = self._safe.get(task)
+        if preserved != safe:
+            raise Violation(f"what {task} has in no commit is kept in {safe}, but it is given {preserved}")
+
+    def told(self, task: str, ref: str | None) -> None:
+        """The fleet has been told where that is kept which is in no commit: from now on it must not forget it."""
+        self._safe[task] = ref
 
     def bring_home(self, task: str, host: str) -> str | None:
         """The ref that what is in no commit is kept in, None when there is nothing of that."""
@@ -78,7 +72,6 @@ class Disks:
         if work.dirty:
             work.dirty, work.commits = False, work.commits + 1
         self.bring_home(task, host)
-        self._committed[task] = list(work.log)
         return work
 
     def remove(self, task: str, host: str) -> str | None:
@@ -94,8 +87,6 @@ class Disks:
             return None
         ref = self.bring_home(task, host)
         del self.there[task, host]
-        if ref is not None:
-            self._owed.add(task)
         return ref
 
     def carry(self, task: str, host: str) -> None:
@@ -106,8 +97,3 @@ class Disks:
     def keep_stray(self, task: str, host: str) -> str | None:
         """What is of no use any more: kept in a ref, but nobody goes on with it."""
         return self._keep(task, self.there.pop((task, host)))
-
-    def lose(self, task: str) -> None:
-        """A host of the task was given up: what was brought home of it without being told of is not owed any more."""
-        self.strays.add(task)
-        self._owed.discard(task)

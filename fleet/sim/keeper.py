@@ -15,7 +15,6 @@ from fleet.sim.world import World
 
 LOOKS_AGAIN = 0.1
 """How often what has not changed is told again."""
-CHECKPOINTS = 0.3
 
 Stamp = Callable[[], tuple[int, str]]
 
@@ -68,6 +67,7 @@ class Keeper:
         if known and self._rng.random() >= LOOKS_AGAIN:
             return
         late = [event for run in self._world.strays(fleet, host.name) for event in self._late(run)]
+        late += [self._late_removal(t, host.name) for t in self._world.stray_disks(fleet, host.name)]
         told = list(self._taken_back(fleet, host.name))
         at_ms, name = self._stamp()
         settings = self._world.machines.by_name[host.name].host
@@ -94,7 +94,10 @@ class Keeper:
             at_ms=at_ms, id=name, task=run.task, attempt=run.attempt, ok=True, commit="late"
         )
         yield events.Checkpointed(at_ms=at_ms, id=name, attempt=run.attempt, ref="late")
-        yield events.WorktreeRemoved(at_ms=at_ms, id=name, task=run.task, preserved="late", host=run.host)
+
+    def _late_removal(self, task: str, host: str) -> Event:
+        at_ms, name = self._stamp()
+        return events.WorktreeRemoved(at_ms=at_ms, id=name, task=task, preserved="late", host=host)
 
     def _taken_back(self, fleet: Fleet, host: str) -> Iterator[Event]:
         """Stops and keeps what is there without being the fleet's any more."""
@@ -114,10 +117,11 @@ class Keeper:
 
     def checkpoint(self, fleet: Fleet) -> list[Event]:
         """Brings home what some of the workers on other machines have done so far."""
+        often = self._world.machines.checkpoints
         return [
             self._brought(attempt)
             for attempt in fleet.attempts.values()
-            if self._can_be_brought(fleet, attempt) and self._rng.random() < CHECKPOINTS
+            if self._can_be_brought(fleet, attempt) and self._rng.random() < often
         ]
 
     def _can_be_brought(self, fleet: Fleet, attempt: Attempt) -> bool:
@@ -145,3 +149,21 @@ def fenced_by(
         if host is not None and host.state == "lost" and before.hosts[host.name].state != "lost":
             attempts = [a.id for a in before.attempts.values() if a.host == host.name]
             yield attempts, [w.task for w in before.worktrees.values() if host.name in w.hosts]
+
+
+def kept_by(happened: Sequence[Event], before: Fleet) -> Iterator[tuple[str, str | None]]:
+    """Tasks, and where that is kept at home which is in no commit, as the fleet has been told and not too late."""
+    for event in happened:
+        if isinstance(event, events.Checkpointed) and event.attempt in before.attempts:
+            task = before.tasks[before.attempts[event.attempt].task]
+            if task.state in ("running", "checking"):
+                yield task.id, event.ref
+        elif isinstance(event, events.WorkChecked):
+            task = before.tasks[event.task]
+            if (task.attempt, task.state) == (event.attempt, "checking"):
+                yield task.id, None
+        elif isinstance(event, events.WorktreeRemoved):
+            worktree = before.worktrees[event.task]
+            counts = worktree.state == "removing" and worktree.host == event.host
+            if counts and (worktree.moves_from is None or event.preserved is not None):
+                yield event.task, event.preserved

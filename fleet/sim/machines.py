@@ -11,9 +11,9 @@ from fleet.sim.agenda import Agenda
 from fleet.sim.rates import Rates
 
 HERE = "here"
-SILENCES_MS = (5_000, 120_000, 900_000, 7_200_000)
+SILENCES_MS = (5_000, 120_000, 1_800_000, 7_200_000)
 LABEL = "gpu"
-BUSY = 3.0
+BUSY = 5.0
 """By so much more often a machine falls silent that has a worker: there is something to be lost."""
 
 
@@ -31,8 +31,8 @@ class Machine:
 
 
 class Machines:
-    """`is_busy` says whether a machine has a worker. `restarted` is told of a machine whose processes have ended, `emptied` of one whose disk is gone besides, and
-    `returned` of one that can be reached again."""
+    """`is_busy` says whether a machine has a worker. `restarted` is told of a machine whose processes have ended,
+    `emptied` of one whose disk is gone besides, and `returned` of one that can be reached again."""
 
     def __init__(self, rng: Random, agenda: Agenda, restarted: Callable[[str], None]) -> None:
         self._rng, self._agenda, self._restarted = rng, agenda, restarted
@@ -40,6 +40,8 @@ class Machines:
         self.emptied: Callable[[str], None] = lambda name: None
         self.is_busy: Callable[[str], bool] = lambda name: False
         self.lost_after_ms = rng.choice([None, 30_000, 300_000])
+        self.checkpoints = rng.choice([0.02, 0.1, 0.4])
+        """How often what a worker has done so far is brought home, of all beats."""
         self.by_name = {f"far{n}": self._machine(n) for n in range(rng.choice([0, 1, 1, 2, 3]))}
 
     def _machine(self, n: int) -> Machine:
