@@ -32,6 +32,7 @@ class Reclaimed:
 def reclaim(ground: RemoteGround, current: Callable[[], Fleet], tell: Callable[[Reclaimed], None]) -> None:
     """Blocks; each is told as it is done. Raises HostAway, GitError, OSError, RunHeld, ProcessesRemain: then the rest
     is still there."""
+    ground.take_turn()
     # What is there is listed before the fleet is looked at: a worker that was placed meanwhile is known by then.
     living, standing = ground.runs.living(), ground.standing()
     fleet = current()

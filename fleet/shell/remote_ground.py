@@ -76,6 +76,8 @@ class RemoteGround:
         self._lock = Lock()
         self._mirrors: dict[str, Mirror] = {}
         self._mirrors_of = 0
+        self._turn_lock = Lock()
+        self._turn_of = 0
         self._checkpoints: dict[str, tuple[str, str | None]] = {}
         # One at a time moves a task's branch at home: a checkpoint that is slow must not move it back.
         self._bringing: defaultdict[str, Lock] = defaultdict(Lock)
@@ -123,6 +125,7 @@ class RemoteGround:
     # --- work goes there ---
 
     def prepare(self, task: Task, attempt: Attempt, worktree: Worktree, preserved: str | None) -> Prepared:
+        self.take_turn()
         mirror = self._mirror(task)
         git = mirror.git
         base = git.commit_of(task.spec.target)
@@ -284,8 +287,13 @@ class RemoteGround:
     # --- what strays ---
 
     def take_turn(self) -> None:
-        """What was asked over an earlier connection, and is still on its way, starts nothing any more."""
-        self.link.call("take_turn")
+        """Once for each connection: what was asked over an earlier one, and is still on its way, starts nothing any
+        more. Raises HostAway."""
+        connects = self.link.state().connects
+        with self._turn_lock:
+            if self._turn_of != connects:
+                self.link.call("take_turn")
+                self._turn_of = connects
 
     def standing(self) -> list[Standing]:
         """The worktrees that lie there. Raises HostAway."""
