@@ -193,6 +193,11 @@ class LocalHost:
         return stat.f_bavail * stat.f_frsize
 
 
+def cores() -> int:
+    """Of this machine, those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _source_of_the_supervisor() -> bytes:
     """By its package's loader: on a host reached over ssh that is a zip archive."""
     source = pkgutil.get_data("workers", "supervisor.py")

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from fleet.core.model import Host
 from fleet.home import Home
 from fleet.shell.remote_ground import RemoteGround
-from profiles.isolation import ALLOWED
 from workers.remote.address import Reach, parse
 from workers.remote.link import Link
 
@@ -36,7 +35,7 @@ class Connecting:
             home_id=self.home_id,
             runs=self.home.runs,
             known_hosts=self.home.known_hosts,
-            environ_wanted=(*ALLOWED, "LC_*"),
+            environ_wanted=("*",),  # what of it a worker is given is settled by `environment_on`
         )
 
     def ground(self, host: Host) -> RemoteGround:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -33,6 +34,7 @@ from fleet.shell.pricing import Pricing
 from fleet.shell.reading_logins import ReadingLogins
 from fleet.shell.stamp import stamp
 from workers.git import GitError
+from workers.host import cores
 
 POLL_S = 0.02
 POLL_S_MAX = 0.05
@@ -342,7 +344,12 @@ class Coordinator:
         free = self.hosts.here.runs.memory_free_bytes()
         grained = None if free is None else free // MEMORY_GRAIN_BYTES * MEMORY_GRAIN_BYTES
         return events.HostSeen(
-            **self._stamp(), host="local", workers_max=self.workers_max, memory_free_bytes=grained
+            **self._stamp(),
+            host=self.hosts.here.name,
+            workers_max=self.workers_max,
+            memory_free_bytes=grained,
+            cores=cores(),
+            load=round(os.getloadavg()[0], 1),
         )
 
     def _may_end(self) -> bool:

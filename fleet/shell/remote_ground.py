@@ -268,8 +268,11 @@ class RemoteGround:
             return self._checkpoint(task, attempt, worktree)
 
     def _checkpoint(self, task: Task, attempt: Attempt, worktree: Worktree) -> Checkpoint:
+        """The session is as of before the work is looked at, and comes home after it: should that break off anywhere, a
+        session never speaks of work that is not there."""
         mirror, ref = self._mirror(task), places.checkpoint_ref(task)
         path = worktree.path or str(self.worktree_path(task))
+        talk = sessions.look(self.link, attempt.account, attempt.session_id)
         said = self.link.call("snapshot", {"path": path, "ref": ref}).values
         now = (said["branch_tip"] or said["head"], said["kept"])
         changed = self._checkpoints.get(task.id) != now
@@ -278,9 +281,7 @@ class RemoteGround:
             with suppress(BranchInUse):
                 self._bring(mirror, task, now[0], {ref: said["kept"]} if said["kept"] else {})
             self._checkpoints[task.id] = now
-        grown = sessions.pull(
-            self.link, attempt.account, attempt.session_id, self._home.config_dir(attempt.account)
-        )
+        grown = sessions.bring(talk, self._home.config_dir(attempt.account))
         talked = isinstance(grown, session.Carried) and grown.how == "copied"
         return Checkpoint(ref if said["kept"] else None, changed or talked)
 

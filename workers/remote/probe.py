@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from workers.host import cores
 from workers.remote.directory import Directory
 
 CLIENT_PATIENCE_S = 10.0
@@ -81,7 +82,7 @@ def _lasting(root: Path, client: str | None) -> dict[str, Any]:
         "home": os.environ.get("HOME"),
         "user": _user(),
         "shell": os.environ.get("SHELL"),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        "cores": cores(),
         "file_system": kind,
         "network_file_system": kind is not None and bool(_OF_A_NETWORK.fullmatch(kind)),
         "boot_id": _text(Path("/proc/sys/kernel/random/boot_id")),

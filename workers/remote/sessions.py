@@ -34,13 +34,25 @@ class Laid:
 def pull(far: Far, account: str, session_id: str, config_dir: Path) -> Carried | Missing:
     """Bring home what the host has of the session and `config_dir`, the account's directory here, lacks.
 
-    May be called while the client writes: then it brings what is whole so far. Mostly that is appended to what is
-    here. Raises ValueError for what is no session's id, HostAway, OSError.
+    Raises ValueError for what is no session's id, HostAway, OSError.
     """
-    there = _There(far, account, session_id)
+    return bring(look(far, account, session_id), config_dir)
+
+
+def look(far: Far, account: str, session_id: str) -> There:
+    """What the host has of the session now, to be brought home later. Raises as `pull`."""
+    return There(far, account, session_id)
+
+
+def bring(there: There, config_dir: Path) -> Carried | Missing:
+    """Bring home what was there when it was looked at.
+
+    Meanwhile the client may write on: then only what was whole by then comes. Usually that is appended to what is here.
+    Raises as `pull`.
+    """
     if there.transcript is None or not there.files[there.transcript].size:
-        return Missing(f"host {far.name} has no history of session {session_id} for account {account}")
-    target = find_transcript(config_dir, session_id) or config_dir / "projects" / there.transcript
+        return Missing(f"host {there.host} has no history of session {there.session_id} for {there.account}")
+    target = find_transcript(config_dir, there.session_id) or config_dir / "projects" / there.transcript
     _bring_side(there, target)
     return _bring_transcript(there, there.files[there.transcript], target, config_dir)
 
@@ -54,7 +66,7 @@ def push(far: Far, account: str, session_id: str, config_dir: Path, cwd: str) ->
     whole = whole_lines(source) if source else b""
     if source is None or not whole:
         return Missing(f"there is no history of session {session_id} below {config_dir / 'projects'}")
-    there = _There(far, account, session_id)
+    there = There(far, account, session_id)
     if not there.copy.is_prefix_of(whole):
         pull(far, account, session_id, config_dir)
         whole = whole_lines(source)
@@ -83,10 +95,11 @@ def _digest(data: bytes) -> str:
 _NOTHING = _Copy(0, _digest(b""), 0.0)
 
 
-class _There:
+class There:
     """What a host has of one session. Paths are below `projects/` of the account's directory."""
 
     def __init__(self, far: Far, account: str, session_id: str) -> None:
+        self.host, self.account, self.session_id = far.name, account, session_id
         self._far = far
         self._asked = {"account": account, "session_id": session_id}
         have = far.call("session_have", self._asked, timeout_s=_TIMEOUT_S).values["files"]
@@ -162,7 +175,7 @@ def _batches(files: Iterable[tuple[str, int, bytes]]) -> Iterator[list[tuple[str
         yield batch
 
 
-def _bring_side(there: _There, target: Path) -> None:
+def _bring_side(there: There, target: Path) -> None:
     """The session's other files, which only grow, and are named by unique ids."""
     assert there.transcript is not None
     above = there.transcript.removesuffix(".jsonl") + "/"
@@ -180,7 +193,7 @@ def _bring_side(there: _There, target: Path) -> None:
         write_whole(places[path], data)
 
 
-def _bring_transcript(there: _There, copy: _Copy, target: Path, config_dir: Path) -> Carried:
+def _bring_transcript(there: There, copy: _Copy, target: Path, config_dir: Path) -> Carried:
     assert there.transcript is not None
     here = whole_lines(target) if target.exists() else b""
     if copy.is_prefix_of(here):
@@ -205,7 +218,7 @@ def _append(target: Path, offset: int, end: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _settle(there: _There, copy: _Copy, target: Path, config_dir: Path) -> Carried:
+def _settle(there: There, copy: _Copy, target: Path, config_dir: Path) -> Carried:
     """The two histories have parted: judge as between two accounts here. By age: the host's clock may be wrong."""
     assert there.transcript is not None
     with tempfile.TemporaryDirectory(prefix=".fleet-", dir=config_dir) as staged:
