@@ -70,9 +70,8 @@ def add_gated_task(house: Household) -> str:
 def checkpointed(house: Household, task: str) -> bool:
     """Whether home has its first file and its session."""
     ref = f"refs/fleet/checkpoints/{task}"
-    return bool(house.seen(task)["worktree"]["checkpoint"]) and "one.txt" in house.git(
-        "ls-tree", "--name-only", ref
-    )
+    worktree = house.seen(task)["worktree"]
+    return bool(worktree and worktree["checkpoint"]) and "one.txt" in house.git("ls-tree", "--name-only", ref)
 
 
 def test_a_host_that_dies_costs_no_more_than_since_the_last_checkpoint(household: MakeHousehold) -> None:
