@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import anyio
 
-from fleet.core.model import Fleet
+from fleet.core.model import HERE, Fleet
 from fleet.engine import Engine
 from fleet.home import Home
 from fleet.planning import plan
@@ -25,7 +25,7 @@ from fleet.shell.coordinator import Coordinator
 from fleet.shell.finishing import Finisher
 from fleet.shell.hosts import Hosts
 from fleet.shell.keeping_hosts import HostLimits
-from fleet.shell.local_ground import HERE, LocalGround
+from fleet.shell.local_ground import LocalGround
 from fleet.shell.login_reader import ClientReader
 from fleet.shell.logs import Format, Veil, open_log
 from fleet.shell.performing import Performer

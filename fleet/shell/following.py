@@ -9,7 +9,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from fleet.core import events
-from fleet.core.model import Attempt, Fleet
+from fleet.core.model import HERE, Attempt, Fleet
 from fleet.shell.facts import Listener, gather, is_urgent
 from workers.client import lines
 from workers.spool import Batch, Follower, parse
@@ -57,12 +57,22 @@ class Following:
     def sync(self, fleet: Fleet) -> None:
         """Follows exactly the workers that live."""
         for attempt in fleet.attempts.values():
-            if attempt.id not in self._listeners and attempt.began:
+            if attempt.id not in self._listeners and attempt.began and self._is_here(attempt):
                 self._watch(fleet, attempt)
         for gone in [a for a in self._listeners if a not in fleet.attempts]:
             self._follower.forget(gone)
             del self._listeners[gone]
             self._pending.pop(gone, None)
+
+    def _is_here(self, attempt: Attempt) -> bool:
+        """Whether all that was applied is. The copy of another host's spool may be shorter after this machine lost its
+        power: then it is copied again first."""
+        if attempt.host == HERE or not attempt.offset:
+            return True
+        try:
+            return (self._runs / attempt.id / "spool").stat().st_size >= attempt.offset
+        except FileNotFoundError:
+            return False
 
     def _watch(self, fleet: Fleet, attempt: Attempt) -> None:
         account = fleet.accounts[attempt.account]

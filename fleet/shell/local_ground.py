@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fleet.core.model import Attempt, Task, Worktree
+from fleet.core.model import HERE, Attempt, Task, Worktree
 from fleet.core.wording import commit_message
 from fleet.home import Home
 from fleet.shell import places
@@ -21,9 +21,6 @@ from workers.worktree.commit import commit_work
 from workers.worktree.make import make_ready
 from workers.worktree.remove import remove
 from workers.worktree.settings import worktree_settings
-
-HERE = "local"
-"""This machine, among the hosts of a fleet."""
 
 VERIFY_TIMEOUT_S = 3_600.0
 """For each command of a verification."""

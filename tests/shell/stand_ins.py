@@ -10,10 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from fleet.core.model import Account, Attempt, Task, Worktree
+from fleet.core.model import HERE, Account, Attempt, Task, Worktree
 from fleet.core.wording import opening_id
 from fleet.shell.finishing import Checked, Ended
-from fleet.shell.local_ground import HERE
 from fleet.shell.starting import Started
 from tests.shell.spools import as_lines, records, write
 from workers.orders import Close, Order, Say, Stop

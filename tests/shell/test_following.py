@@ -218,3 +218,21 @@ def test_a_line_that_is_half_written_waits_for_its_other_half(tmp_path: Path, he
     write(tmp_path, "t1.1", [FINISHED[answer][100:]])
     (event,) = hearer.poll()
     assert any(isinstance(fact, Answered) for fact in event.facts)
+
+
+def test_a_copy_that_lost_its_end_with_this_machines_power_is_followed_once_it_is_whole_again(
+    hearer: Hearer, tmp_path: Path
+) -> None:
+    """What was applied is not applied again, and the attempt does not count as lost meanwhile."""
+    lines = as_lines(records("finished"))
+    whole = b"".join(lines)
+    offset = len(b"".join(lines[:4]))
+    elsewhere = replace(living("t1.1", offset), host="box")
+    for held in ([], lines[:2]):
+        write(tmp_path, "t1.1", held)
+        hearer.following.sync(fleet_of(elsewhere))
+        assert (hearer.poll(), hearer.lost) == ([], [])
+    write(tmp_path, "t1.1", lines[2:])
+    hearer.following.sync(fleet_of(elsewhere))
+    (heard,) = hearer.poll()
+    assert (heard.start, heard.end) == (offset, len(whole))
