@@ -27,21 +27,29 @@ MODELS = ("claude-haiku-4-5", "claude-sonnet-5-5", "claude-opus-4-8", "claude-fa
 
 
 class Double:
-    """A Messages API on 127.0.0.1, played from a script.
+    """A Messages API on `address`, played from a script.
 
     >>> with Double(script) as double:
     ...     start_client(base_url=double.base_url)
     """
 
-    def __init__(self, script: Script, *, port: int = 0, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        script: Script,
+        *,
+        address: str = "127.0.0.1",
+        port: int = 0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._stage = Stage(script, clock)
-        self._server = _Server(("127.0.0.1", port), self._stage)
+        self._address = address
+        self._server = _Server((address, port), self._stage)
         self._thread = threading.Thread(target=self._serve, name="double")
         self._started = False
 
     @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"http://{self._address}:{self._server.server_port}"
 
     @property
     def requests(self) -> list[Request]:

@@ -15,8 +15,10 @@ from pathlib import Path
 
 from benchmarks.figure import Figure, Measure, Options
 
-NAMES = ("failover", "status", "following", "worktree", "dispatch", "history")
+NAMES = ("failover", "status", "following", "worktree", "dispatch", "history", "hosts")
 """Each is a module here with a `measure`."""
+PARTS = ("hosts.start", "hosts.follow", "hosts.cut", "hosts.eight")
+"""Of one of them, also to be measured alone."""
 
 
 def main() -> int:
@@ -41,14 +43,16 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench", description="Measures Fleet's figures as ratios.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)} (default: all)")
+    about = f"of {', '.join((*NAMES, *PARTS))} (default: all but those with a dot)"
+    parser.add_argument("names", nargs="*", metavar="NAME", help=about)
     parser.add_argument("--json", action="store_true", help="one JSON document with every detail")
     parser.add_argument("--long", action="store_true", help="follow spools for ten minutes, not one")
     parser.add_argument("--quick", action="store_true", help="few samples: only to see that it runs")
     args = parser.parse_args()
-    unknown = [name for name in args.names if name not in NAMES]
+    known = (*NAMES, *PARTS)
+    unknown = [name for name in args.names if name not in known]
     if unknown:
-        parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(NAMES)}")
+        parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(known)}")
     return args
 
 

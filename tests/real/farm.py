@@ -24,7 +24,7 @@ class Farm:
         server = self.servers[name]
         fingerprint = keygen("-l", "-f", str(server.host_key.with_suffix(".pub"))).split()[1]
         return self.house.fleet(
-            *("host", "add", name, f"ssh://127.0.0.1:{server.port}", "--accept-key", fingerprint),
+            *("host", "add", name, f"ssh://{server.address}:{server.port}", "--accept-key", fingerprint),
             *("--client", str(CLIENT), "--dir", str(server.home / "fleet"), *more),
         )
 

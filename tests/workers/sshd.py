@@ -73,7 +73,8 @@ class Person:
 
 
 class Sshd:
-    """One server with keys and a home directory of its own; the user is whoever runs the tests.
+    """One server with keys and a home directory of its own, which listens on `address`; the user is whoever runs the
+    tests.
 
     `settings` are lines of sshd_config; the first of a name counts, so they come before ours. `environ` is added to
     that of its sessions.
@@ -86,8 +87,10 @@ class Sshd:
         settings: Sequence[str] = (),
         environ: Mapping[str, str] | None = None,
         port: int = 0,
+        address: str = "127.0.0.1",
     ) -> None:
         self.directory = directory
+        self.address = address
         self.environ = environ or {}
         self.home = directory / "home"
         self.home.mkdir(parents=True)
@@ -109,11 +112,11 @@ class Sshd:
 
     @property
     def known_hosts_line(self) -> str:
-        return f"[127.0.0.1]:{self.port} {self.host_key_public}\n"
+        return f"[{self.address}]:{self.port} {self.host_key_public}\n"
 
     def reach(self, name: str = "box", **changes: str | int | None) -> Reach:
         """How it is reached, with its directory in the server's own home."""
-        made = Reach(name, "127.0.0.1", self.port, getpass.getuser(), directory=str(self.home / "fleet"))
+        made = Reach(name, self.address, self.port, getpass.getuser(), directory=str(self.home / "fleet"))
         return replace(made, **changes)  # type: ignore[arg-type]
 
     def through(self, script: str) -> None:
@@ -123,23 +126,26 @@ class Sshd:
         forced.chmod(0o700)
         self.settings.append(f"ForceCommand {forced}")
 
-    def start(self) -> None:
+    def command(self) -> list[str]:
+        """What runs it in the foreground; its configuration is written."""
         config = self.directory / "sshd_config"
         config.write_text("\n".join([*self.settings, *self._own_settings()]) + "\n", encoding="utf-8")
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(
                 mode=0o755, exist_ok=True
             )  # where a server of root's drops its privileges
+        return [program("sshd"), "-D", "-e", "-f", str(config)]
+
+    def start(self) -> None:
         with (self.directory / "log").open("ab") as log:
-            command = [program("sshd"), "-D", "-e", "-f", str(config)]
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self._process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self._wait_for_port()
 
     def _own_settings(self) -> list[str]:
         environ = {"HOME": str(self.home), **self.environ}
         return [
             f"Port {self.port}",
-            "ListenAddress 127.0.0.1",
+            f"ListenAddress {self.address}",
             f"HostKey {self.host_key}",
             f"AuthorizedKeysFile {self.authorized}",
             f"PidFile {self.directory / 'pid'}",
@@ -158,7 +164,7 @@ class Sshd:
         assert self._process is not None
         ends_at = time.monotonic() + PATIENCE_S
         while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1.0):
+            with contextlib.suppress(OSError), socket.create_connection((self.address, self.port), 1.0):
                 return
             log = (self.directory / "log").read_text(errors="replace")
             assert self._process.poll() is None, f"sshd ended: {log}"

@@ -9,14 +9,12 @@ return of the commit whose offset is past it; every line counts.
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 from benchmarks.figure import Figure, Options
 from benchmarks.following import house, lags
+from benchmarks.following.processes import Measured, Writers
 
 SPOOLS = 200
 LINES_PER_S = 20
@@ -41,43 +39,11 @@ def measure(options: Options) -> list[Figure]:
 
 
 def _run(home: Path, attempts: list[str], seconds: float) -> dict[str, float]:
-    here = Path(__file__).parent
-    shares = [attempts[number::WRITERS] for number in range(WRITERS)]
-    writers = [
-        subprocess.Popen(
-            [
-                sys.executable,
-                "-I",
-                "-S",
-                here / "writer.py",
-                home / "runs",
-                str(LINES_PER_S),
-                str(seconds),
-                *share,
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-        for share in shares
-    ]
-    for writer in writers:
-        assert writer.stdout is not None
-        writer.stdout.readline()  # it holds its locks now
-    coordinator = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.following.coordinator", home, str(WARM_UP_S), str(seconds)],
-        stdout=subprocess.PIPE,
-    )
-    assert coordinator.stdout is not None
-    coordinator.stdout.readline()  # it follows now
-    for writer in writers:
-        assert writer.stdin is not None
-        writer.stdin.close()
-    measured: dict[str, float] = json.loads(coordinator.communicate()[0])
-    for writer in writers:
-        assert writer.stdout is not None
-        writer.stdout.close()
-        assert writer.wait(30) == 0
-    assert coordinator.returncode == 0
+    writers = Writers(home / "runs", attempts, WRITERS, LINES_PER_S, seconds)
+    coordinator = Measured(home, WARM_UP_S, seconds)
+    writers.begin()
+    measured = coordinator.result()
+    writers.end()
     return measured
 
 

@@ -2,7 +2,8 @@
 
     python -m benchmarks.following.coordinator HOME WARM_UP_S SECONDS
 
-Says a line when it follows, then one JSON document: `cpu_s` and `wall_s` after the warm-up, and its memory.
+Says a line when it follows (and its hosts are reached), then one JSON document: `cpu_s` and `wall_s` after the warm-up,
+`ssh_cpu_s` of the thread that speaks ssh, and its memory.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import os
 import resource
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -26,6 +28,7 @@ from fleet.shell.coordinator import Coordinator
 from fleet.shell.finishing import Finisher
 from fleet.shell.ground import Client
 from fleet.shell.hosts import Hosts
+from fleet.shell.keeping_hosts import HostLimits
 from fleet.shell.local_ground import LocalGround
 from fleet.shell.logs import Veil, open_log
 from fleet.shell.performing import Performer
@@ -38,6 +41,7 @@ START_S = 3.0
 """Until it follows every spool."""
 AFTER_S = 2.0
 """Time for the last lines to become durable."""
+NEVER_S = 1e9
 
 
 class NotingStore(SqliteStore):
@@ -71,6 +75,8 @@ def main(root: Path, warm_up_s: float, seconds: float) -> None:
             group.start_soon(coordinator.run)
             await anyio.sleep(START_S)
             assert len(list(coordinator._following.followed)) == len(engine.fleet.attempts)
+            while not all(host.takes_work for host in engine.fleet.hosts.values()):  # noqa: ASYNC110 (the outcome counts)
+                await anyio.sleep(0.1)
             sys.stdout.write("following\n")
             sys.stdout.flush()
             await anyio.sleep(warm_up_s)
@@ -84,13 +90,14 @@ def main(root: Path, warm_up_s: float, seconds: float) -> None:
 
 
 async def _watch(seconds: float) -> dict[str, float]:
-    began, cpu, memory = time.monotonic(), _cpu_s(), []
+    began, cpu, ssh, memory = time.monotonic(), _cpu_s(), _ssh_cpu_s(), []
     while (passed := time.monotonic() - began) < seconds:
         memory.append((passed, _rss_bytes()))
         await anyio.sleep(min(1.0, seconds - passed))
     return {
         "wall_s": time.monotonic() - began,
         "cpu_s": _cpu_s() - cpu,
+        "ssh_cpu_s": _ssh_cpu_s() - ssh,
         "rss_bytes": memory[-1][1],
         "rss_bytes_per_hour": _slope(memory) * 3600,
     }
@@ -99,6 +106,13 @@ async def _watch(seconds: float) -> dict[str, float]:
 def _cpu_s() -> float:
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
+
+
+def _ssh_cpu_s() -> float:
+    clocks = [
+        time.pthread_getcpuclockid(t.ident) for t in threading.enumerate() if t.name == "ssh" and t.ident
+    ]
+    return sum(time.clock_gettime(clock) for clock in clocks)
 
 
 def _rss_bytes() -> int:
@@ -130,6 +144,7 @@ def _coordinator(home: Home, engine: Engine) -> Coordinator:
         clock=WallClock(),
         log=open_log("json", Veil(), out),
         workers_max=400,
+        host_limits=HostLimits(checkpoint_s=NEVER_S),  # there are no worktrees
     )
 
 

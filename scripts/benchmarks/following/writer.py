@@ -2,8 +2,9 @@
 
     python -I -S writer.py RUNS LINES_PER_S SECONDS ATTEMPT…
 
-Standard library only and cheap. Says a line on standard output when it holds the locks, begins when its standard input
-ends. The attempts' turns are spread evenly over time, as those of real clients are.
+Standard library only and cheap. Says a line on standard output when it holds the locks, begins at a line on its
+standard input, says another when everything is written, and keeps the locks until its input ends. The attempts' turns
+are spread evenly over time, as those of real clients are.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ def main(runs: str, lines_per_s: float, seconds: float, attempts: list[str]) -> 
     ]
     prepared = [line(attempts[0], number) for number in range(64)]
     os.write(1, b"ready\n")
-    sys.stdin.buffer.read()
+    sys.stdin.buffer.readline()
     began = time.monotonic()
     total = int(lines_per_s * seconds) * len(attempts)
     for count in range(total):
@@ -93,6 +94,8 @@ def main(runs: str, lines_per_s: float, seconds: float, attempts: list[str]) -> 
         # A new message id each time, as a client has it; the rest of the line is made ahead.
         said = prepared[turn % 64].replace(b"msg_", b"msg_%d_" % (turn // 64), 1)
         os.write(spools[which], b"o %d %b\n" % (time.time_ns() // 1_000_000, said))
+    os.write(1, b"written\n")
+    sys.stdin.buffer.read()
 
 
 if __name__ == "__main__":
