@@ -115,7 +115,8 @@ class Keeper:
                 return
             self._reclaimed = state.connects
             self._due["seen"] = 0.0
-        self._ground.link.follow([attempt.id for attempt in self._attempts() if attempt.began])
+        # Also those that are just being started: their first words are waited for.
+        self._ground.link.follow([attempt.id for attempt in self._attempts()])
         if self._is_due("seen", SEEN_S):
             await self._seen()
         if self._is_due("gone", GONE_S):
