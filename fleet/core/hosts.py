@@ -107,7 +107,17 @@ def host_seen(draft: Draft, event: HostSeen) -> None:
     )
     if known.state != "ready":
         draft.note("info", _back(known, draft.now_ms), host=known.name)
+    _tell_problem(draft, known, event.problem)
     draft.settle = True
+
+
+def _tell_problem(draft: Draft, before: Host, problem: str) -> None:
+    """When it comes and when it has passed, not at each look: its story may have a figure that moves."""
+    had = before.state == "ready" and before.problem not in ("", UNREACHED)
+    if problem and not had:
+        draft.note("warning", f"is given no work: {problem}", host=before.name)
+    elif had and not problem:
+        draft.note("info", "is well, and takes work again", host=before.name)
 
 
 def _back(host: Host, now_ms: int) -> str:
@@ -162,11 +172,11 @@ def _give_up(draft: Draft, host: Host, event: HostSilent) -> None:
 
 
 def _without(worktree: Worktree, host: str) -> Worktree:
-    """What is left of a worktree when a host is gone. What was not on it stays where it is."""
-    kept = worktree
+    """What is left of a worktree when a host is gone. What was not on it yet is still to be brought from where it was;
+    if that has been done, the checkpoint is what came."""
+    kept = replace(worktree, preserved=worktree.checkpoint)
     if worktree.moves_from in (None, host):
-        preserved = worktree.checkpoint
-        kept = replace(kept, moves_from=None, preserved=preserved, heard=(), heard_before=())
+        kept = replace(kept, moves_from=None, heard=(), heard_before=())
     return replace(kept, state="removed") if worktree.host == host else kept
 
 

@@ -17,7 +17,8 @@ def free_slot(draft: Draft) -> int:
 
 
 def claim_worktree(draft: Draft, task: Task, host: str) -> None:
-    """The task's worktree on `host`: as it is there, or to be made anew, with what it had before."""
+    """The task's worktree on `host`: as it is there, or to be made anew, with what it had before. What a worker has gone
+    on with is no longer what had been preserved, which would only bring back older work."""
     before = draft.worktrees.get(task.id)
     if before is None:
         slot = free_slot(draft)
@@ -26,7 +27,8 @@ def claim_worktree(draft: Draft, task: Task, host: str) -> None:
         again = replace(before, state="making", slot=free_slot(draft), path=None, host=host)
         draft.put_worktree(replace(again, checkpoint=before.checkpoint or before.preserved))
     elif before.host != host:
-        draft.put_worktree(replace(before, state="making", path=None, host=host, moves_from=before.lies_on))
+        moved = replace(before, state="making", path=None, host=host, moves_from=before.lies_on)
+        draft.put_worktree(replace(moved, preserved=None) if before.state == "ready" else moved)
 
 
 def remember_heard(draft: Draft, attempt: Attempt, words: tuple[Word, ...]) -> None:

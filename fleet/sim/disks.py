@@ -89,10 +89,13 @@ class Disks:
         del self.there[task, host]
         return ref
 
-    def carry(self, task: str, host: str) -> None:
-        """Takes it home from there, on its way to another host."""
-        self.carried += (task, host) in self.there
-        self.take(task, host)
+    def carry(self, task: str, host: str, preserved: str | None) -> None:
+        """Takes it home from there, on its way to another host. Raises Violation when `preserved` would be laid on work
+        of which all is in commits."""
+        is_there = (task, host) in self.there
+        self.carried += is_there
+        if self.take(task, host) is None and is_there and preserved is not None:
+            raise Violation(f"what {task} has done on {host} is all committed, but {preserved} is laid on it")
 
     def keep_stray(self, task: str, host: str) -> str | None:
         """What is of no use any more: kept in a ref, but nobody goes on with it."""

@@ -158,6 +158,10 @@ def kept_by(happened: Sequence[Event], before: Fleet) -> Iterator[tuple[str, str
             task = before.tasks[before.attempts[event.attempt].task]
             if task.state in ("running", "checking"):
                 yield task.id, event.ref
+        elif isinstance(event, events.WorkerStarted) and event.attempt in before.attempts:
+            worktree = before.worktrees[before.attempts[event.attempt].task]
+            if worktree.moves_from is not None:
+                yield worktree.task, event.kept
         elif isinstance(event, events.WorkChecked):
             task = before.tasks[event.task]
             if (task.attempt, task.state) == (event.attempt, "checking"):

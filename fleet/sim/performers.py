@@ -7,7 +7,7 @@ from functools import singledispatchmethod
 
 from fleet.core import decisions, events
 from fleet.core.events import StartFault
-from fleet.core.model import Attempt, Fleet
+from fleet.core.model import Fleet
 from fleet.sim.client import Message
 from fleet.sim.safety import Violation
 from fleet.sim.world import World, lane_of
@@ -41,8 +41,9 @@ class Performers:
         world.machines.reach(attempt.host)
         run = world.launch(fleet, task, attempt)
         base = f"base-{len(world.repos.bases[task.id])}"
+        moves = fleet.worktrees[task.id].moves_from is not None
+        kept = world.disks.bring_home(task.id, attempt.host) if moves else None
         return [
-            *self._arrived(fleet, attempt),
             lambda at_ms, name: events.WorkerStarted(
                 at_ms=at_ms,
                 id=name,
@@ -52,15 +53,9 @@ class Performers:
                 path=f"/worktrees/{task.id}",
                 session_id=run.session,
                 resumed=run.resumed,
-            ),
+                kept=kept,
+            )
         ]
-
-    def _arrived(self, fleet: Fleet, attempt: Attempt) -> list[Report]:
-        """What was moved is at home, too, and no longer where it came from."""
-        if fleet.worktrees[attempt.task].moves_from is None:
-            return []
-        ref = self._world.disks.bring_home(attempt.task, attempt.host)
-        return [lambda at_ms, name: events.Checkpointed(at_ms=at_ms, id=name, attempt=attempt.id, ref=ref)]
 
     @perform.register
     def _(self, effect: decisions.TellWorker, fleet: Fleet) -> list[Report]:

@@ -170,7 +170,7 @@ class World:
             self.machines.reach(worktree.moves_from)
             if self.live_runs(task.id, worktree.moves_from):
                 raise Violation(f"the work of {task.id} is moved away under its worker")
-            self.disks.carry(task.id, worktree.moves_from)
+            self.disks.carry(task.id, worktree.moves_from, worktree.preserved)
         moved = worktree.moves_from is not None
         return self.disks.make(task.id, worktree.host, worktree.preserved, moved=moved)
 

@@ -96,6 +96,21 @@ def moving() -> FarStory:
     return story
 
 
+def test_work_that_was_brought_back_once_is_not_brought_back_again_over_what_was_done_with_it() -> None:
+    story = left_on("x", a=9)
+    story.drain("x")
+    story.put_back()
+    story.tell(events.WorktreeRemoved, task="t1", preserved="refs/old", host="x")
+    assert (story.host_of("t1.2"), story.tree().preserved) == ("a", "refs/old")
+    story.opened("t1.2")
+    story.drain("x", on=False)
+    story.seen("a", workers_max=0)
+    story.put_back("t1.2")
+    story.wait(PATIENCE_MS)
+    tree = story.tree()
+    assert (tree.host, tree.moves_from, tree.preserved) == ("x", "a", None)
+
+
 def test_when_the_host_that_work_is_brought_from_is_lost_the_checkpoint_takes_its_place() -> None:
     story = moving()
     story.lose("x")

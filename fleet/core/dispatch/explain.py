@@ -182,6 +182,9 @@ def _placed(fleet: Fleet, task: Task) -> Explanation:
     summary = (
         f"attempt {attempt.id} {doing} on {attempt.account} ({attempt.tier}, {known}), host {attempt.host}"
     )
+    host = fleet.hosts.get(attempt.host)
+    if host is not None and host.state == "suspected":
+        summary += ", which does not answer: its worker is left to go on"
     others = {name: other for name, other in fleet.attempts.items() if name != attempt.id}
     without = replace(fleet, attempts=others)
     dispatch = Round(without, Room(without))
