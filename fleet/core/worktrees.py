@@ -17,8 +17,8 @@ def free_slot(draft: Draft) -> int:
 
 
 def claim_worktree(draft: Draft, task: Task, host: str) -> None:
-    """The task's worktree on `host`: as it is there, or to be made anew, with what it had before. What a worker has gone
-    on with is no longer what had been preserved, which would only bring back older work."""
+    """The task's worktree on `host`: as it is there, or to be made anew, with what it had before. What a worker has
+    gone on with is no longer what had been preserved, which would only bring back older work."""
     before = draft.worktrees.get(task.id)
     if before is None:
         slot = free_slot(draft)
