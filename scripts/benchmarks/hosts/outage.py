@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.hosts.machines import HUB, Machine, make_hub
-from fleet.double import Double, Script, Task
+from fleet.double import Double, Script, Step, Task, ToolCall
 from tests.real.farm import Farm
 from tests.real.household import Household
-from tests.real.scripting import job, prompt, runs, says, subscription, writes
+from tests.real.scripting import job, prompt, says, subscription, writes
 from tests.workers.sshd import Person
 
 ACCOUNTS = ("a0", "a1", "a2", "a3")
@@ -28,6 +28,8 @@ LOST_AFTER = "10s"
 START_TIMEOUT = "5m"
 """So many clients begin at once on two cores."""
 PATIENCE_S = 400.0
+WAIT_MS_MAX = 600_000
+"""The longest that the client lets a command run before it goes on without it."""
 
 
 def main(root: Path, machines: int, workers_each: int) -> None:
@@ -77,10 +79,14 @@ def _task(root: Path, name: str) -> Task:
     return job(
         name,
         writes(f"{name}-1.txt", f"{name} 1\n"),
-        runs(f"while ! test -e {_gate(root)}; do sleep 0.5; done"),
+        Step("I wait.", (ToolCall("Bash", {"command": _wait_for(_gate(root)), "timeout": WAIT_MS_MAX}),)),
         writes(f"{name}-2.txt", f"{name} 2\n"),
         says("Done."),
     )
+
+
+def _wait_for(gate: Path) -> str:
+    return f"while ! test -e {gate}; do sleep 0.5; done"
 
 
 class Outage:
