@@ -360,7 +360,8 @@ class Coordinator:
         awaited = [e for e in self._performing.values() if not self._is_kept(e) and not self._is_in_vain(e)]
         if awaited:
             return False
-        return self.until_idle and idle.is_idle(self.engine.fleet, kept)
+        fleet = self.engine.fleet
+        return self.until_idle and idle.is_idle(fleet, kept) and not self.hosts.unsettled(fleet)
 
     def _is_kept(self, effect: decisions.Effect) -> TypeGuard[decisions.RemoveWorktree]:
         """A worktree that cannot be removed now: that keeps nobody waiting, each next coordinator tries it again."""

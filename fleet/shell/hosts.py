@@ -38,6 +38,13 @@ class Hosts:
         self._remote |= {ground.name: ground for ground in new}
         return new
 
+    def unsettled(self, fleet: Fleet) -> bool:
+        """Whether one that was given up before is being tried for the first time now, or has just come back."""
+        return any(
+            host.state == "lost" and (name not in self._remote or self._remote[name].link.state().is_hopeful)
+            for name, host in fleet.hosts.items()
+        )
+
     def living(self, fleet: Fleet) -> int:
         """How many workers go on when the coordinator stops. On this machine one whose worktree is still being set up
         ends with this process; on others nobody is asked, as they may not answer."""

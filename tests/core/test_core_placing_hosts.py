@@ -264,3 +264,23 @@ def test_when_every_host_is_drained_a_person_has_to_open_one() -> None:
     story.add()
     why = story.why()
     assert (why.stuck, "here or x" in why.advice) == (True, True)
+
+
+def test_when_the_only_host_that_may_take_a_task_is_lost_a_person_has_to_bring_it_back() -> None:
+    story = FarStory(far("x", labels=("gpu",)), here=1)
+    story.silent("x")
+    story.add(spec(labels=("gpu",)))
+    assert not story.why().stuck
+    story.lose("x")
+    why = story.why()
+    assert (why.stuck, "bring host x back" in why.advice) == (True, True)
+    assert started(story.seen("x")) == ["t1.1"]
+
+
+def test_a_hosts_problem_is_told_when_it_comes_and_when_it_has_passed() -> None:
+    story = FarStory(far("x"))
+    for free in (3, 2):
+        story.seen("x", problem=f"its disk is full: 0.{free} GB free")
+    assert story.notes().count("is given no work: its disk is full") == 1
+    story.seen("x")
+    assert story.notes().count("is well, and takes work again") == 1

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from fleet.service import reading
 from tests.real.household import Household
 from tests.real_client import CLIENT
 from tests.workers.sshd import Person, Sshd, keygen, running
@@ -19,14 +21,32 @@ class Farm:
     person: Person
     servers: dict[str, Sshd] = field(default_factory=dict)
 
-    def add(self, name: str, *more: str) -> str:
-        """As a person does who has compared the host's key."""
+    def add(self, name: str, *more: str, port: int | None = None) -> str:
+        """As a person does who has compared the host's key. `port` is another way to it than the server's own."""
+        return self.house.fleet(*self.adding(name, *more, port=port))
+
+    def adding(self, name: str, *more: str, port: int | None = None) -> list[str]:
+        """The words of that command; of what is said twice the last counts."""
         server = self.servers[name]
         fingerprint = keygen("-l", "-f", str(server.host_key.with_suffix(".pub"))).split()[1]
-        return self.house.fleet(
-            *("host", "add", name, f"ssh://{server.address}:{server.port}", "--accept-key", fingerprint),
-            *("--client", str(CLIENT), "--dir", str(server.home / "fleet"), *more),
-        )
+        address = f"ssh://{server.address}:{port or server.port}"
+        return [
+            *("host", "add", name, address, "--accept-key", fingerprint),
+            *("--client", str(CLIENT), "--dir", str(self.directory(name)), *more),
+        ]
+
+    def directory(self, name: str) -> Path:
+        """Where everything lies on the host."""
+        return self.servers[name].home / "fleet"
+
+    def worktree(self, name: str, task: str) -> Path | None:
+        """The task's worktree there, if there is one."""
+        found = [git.parent for git in self.directory(name).glob(f"worktrees/*/{task}/.git")]
+        return found[0] if found else None
+
+    def shows(self, name: str) -> dict[str, object]:
+        """The host as home knows it, without a process of its own, to be asked often."""
+        return reading.host(self.house.home, name)
 
     def host(self, name: str) -> dict[str, object]:
         shown: dict[str, object] = self.house.json("host", "show", name)

@@ -49,6 +49,11 @@ class LinkState:
     skew_ms: int | None = None
     round_trip_s: float | None = None
 
+    @property
+    def is_hopeful(self) -> bool:
+        """Whether it is connected, or the first try to has not ended yet."""
+        return self.connected or self.why == CONNECTING
+
 
 class Link:
     """One host. Its calls block, and may come from any thread but the one that speaks ssh."""
