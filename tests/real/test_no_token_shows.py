@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
-
 import pytest
 
 from fleet.double import Account, Fault, Script
 from tests.real.conftest import MakeHousehold
 from tests.real.household import Household
 from tests.real.scripting import job, prompt, runs, says, subscription, writes
+from tests.real.token_watch import Watch, traces
 
 pytestmark = pytest.mark.client
 
@@ -23,51 +17,6 @@ TOKENS = {
     "second": "planted.gateway.token.second.88d1",
     "key": "sk-ant-api03-PLANTED-key-c0ffee1234",
 }
-PLANTED = {
-    found
-    for token in TOKENS.values()
-    for found in (token.encode(), base64.b64encode(token.encode()), token[:24].encode())
-}
-
-
-def shows(data: bytes) -> bool:
-    return any(token in data for token in PLANTED)
-
-
-@dataclass
-class Watch:
-    """Looks at the command line and environment of every process there is, again and again."""
-
-    looks: int = 0
-    found: set[str] = field(default_factory=set)
-
-    def look(self) -> None:
-        self.looks += 1
-        for process in Path("/proc").glob("[0-9]*"):
-            for what in ("cmdline", "environ"):
-                try:
-                    if shows((process / what).read_bytes()):
-                        self.found.add(f"{what} of {(process / 'comm').read_text().strip()}")
-                except OSError:
-                    continue
-
-    @contextmanager
-    def on(self) -> Iterator[None]:
-        over = threading.Event()
-
-        def watch() -> None:
-            while not over.wait(0.05):
-                self.look()
-
-        thread = threading.Thread(target=watch)
-        thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            thread.join()
-
-
 SCRIPT = Script(
     accounts=(
         subscription("first", token=TOKENS["first"]),
@@ -92,7 +41,7 @@ def test_planted_tokens_never_appear(household: MakeHousehold) -> None:
     """After moves, limits, ended logins and refused words no token is in a log, a file, a process or the database."""
     house = household(SCRIPT)
     house.make_repo()
-    watch = Watch()
+    watch = Watch(traces(TOKENS.values()))
     with watch.on():
         for name in ("first", "second"):
             house.add_account(name, "--tier-map", "sonnet=sonnet", token=TOKENS[name])
@@ -123,12 +72,9 @@ def test_planted_tokens_never_appear(household: MakeHousehold) -> None:
         + in_a_console_log_too.stderr
         + in_a_console_log_too.stdout
     )
-    assert not shows(said.encode())
-    files = [
-        path for path in house.root.rglob("*") if path.is_file() and house.root / "data" not in path.parents
-    ]
-    assert house.root / "up.log" in files and house.home / "fleet.db" in files
-    assert [path for path in files if shows(path.read_bytes())] == []
+    assert not watch.shows(said.encode())
+    assert (house.root / "up.log").exists() and (house.home / "fleet.db").exists()
+    assert watch.files_below(house.root, but=house.root / "data") == []
 
 
 def words_of_persons_are_refused(house: Household, landed: str) -> None:
