@@ -247,11 +247,10 @@ class RemoteGround:
             said = self.link.call("snapshot", {"path": path, "ref": ref}).values
             kept = {ref: said["kept"]} if said["kept"] else {}
             self._bring(mirror, task, said["branch_tip"] or said["head"], kept)
+            self._settle_marks(mirror, task, said["kept"])
             self.link.call("remove", {"mirror": mirror.name, "path": path, "ref": ref}, timeout_s=REMOVE_S)
         self.link.call("drop_runs", {"task": task.id})
-        kept_at_home = mirror.git.commit_of(ref)
-        self._settle_marks(mirror, task, kept_at_home)
-        return ref if kept_at_home else None
+        return ref if mirror.git.commit_of(ref) else None
 
     def _settle_marks(self, mirror: Mirror, task: Task, kept: str | None) -> None:
         """What has come home for good is the last checkpoint; without loose work the branch is enough."""

@@ -17,7 +17,7 @@ from profiles.profile import Profile, make_profile
 from profiles.secrets import NoUsableKeyring, Secrets
 from workers.client.command import ENVIRONMENT, BadLaunch, Launch, command
 from workers.client.say import user_message
-from workers.git import GitError
+from workers.git import Git, GitError
 from workers.host import LaunchFailed
 from workers.orders import RunSpec
 from workers.worktree.make import Made, SetupFailed
@@ -88,7 +88,7 @@ class Starter:
         try:
             preserved = worktree.preserved
             if worktree.moves_from is not None:
-                preserved = self.grounds.of(worktree.moves_from).vacate(task) or preserved
+                preserved = self._moved(task, worktree.moves_from) or preserved
             return ground.prepare(task, attempt, worktree, preserved), preserved
         except SetupFailed as failed:
             raise CannotStart("setup", str(failed)) from failed
@@ -100,6 +100,15 @@ class Starter:
             raise CannotStart(
                 "disk", f"the worktree {ground.worktree_path(task)} could not be made: {failed}"
             ) from failed
+
+    def _moved(self, task: Task, source: str) -> str | None:
+        """Brings the work home from where it was; the ref of what was in no commit, also when an attempt before this
+        one has brought it already and was lost with its host."""
+        kept = self.grounds.of(source).vacate(task)
+        git, mark = Git(Path(task.spec.repo)), places.checkpoint_ref(task)
+        if kept is not None:
+            git.run("update-ref", mark, kept)
+        return mark if git.commit_of(mark) else None
 
     def _bring_session(
         self, ground: Ground, task: Task, worktree: Worktree, attempt: Attempt, path: Path

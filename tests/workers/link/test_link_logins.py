@@ -199,10 +199,20 @@ def test_a_login_that_is_never_answered_is_given_up(
     assert "did not answer" in state.why and not state.lasting
 
 
+def begun_login(port: int) -> socket.socket | None:
+    """None while the server still counts the connection before it, which only looked whether it listens."""
+    under_way = socket.create_connection(("127.0.0.1", port))
+    if under_way.recv(100).startswith(b"SSH-"):
+        return under_way
+    under_way.close()
+    return None
+
+
 def test_a_server_with_too_many_logins_under_way_is_named(serve: Serve, connect: Connect) -> None:
     server = serve(settings=["MaxStartups 1:100:1"])
-    with socket.create_connection(("127.0.0.1", server.port)) as under_way:
-        under_way.recv(100)
+    under_way = until("a login is under way", lambda: begun_login(server.port))
+    assert under_way is not None
+    with under_way:
         link = connect(server.reach())
         state = trouble(link)
         assert "MaxStartups" in state.why and not state.lasting
