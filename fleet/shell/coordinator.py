@@ -79,7 +79,7 @@ class Coordinator:
         self._door = anyio.Lock()
         self._stop = anyio.Event()
         self._chatter = Chatter(self.log)
-        self._following = Following(self.runs, self._said, self._spool_lost)
+        self._following = Following(self.runs, self._said, self._spool_lost, self._ahead_ms)
         self._unwell: dict[str, str] = {}
         self._lost = LostWorkers(
             self._following,
@@ -236,6 +236,10 @@ class Coordinator:
         if attempt is not None:
             worktree = self.engine.fleet.worktrees[attempt.task].path
             self._chatter.say(attempt, worktree, line, time.monotonic())
+
+    def _ahead_ms(self, attempt_id: str) -> int:
+        attempt = self.engine.fleet.attempts.get(attempt_id)
+        return 0 if attempt is None else self.hosts.ahead_ms(attempt.host)
 
     def _spool_lost(self, attempt_id: str, error: Exception) -> None:
         self._complain(attempt_id, f"its spool cannot be read: {error}", attempt=attempt_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -28,12 +28,24 @@ class _Pending:
 
 
 Said = Callable[[str, lines.Line], None]
+AheadMs = Callable[[str], int]
+"""By how much the clock of an attempt's host is ahead of ours."""
+
+
+def _in_step(attempt: str) -> int:
+    return 0
 
 
 class Following:
     """`poll` often; what it returns is to be applied as it stands: offsets make a second time harmless."""
 
-    def __init__(self, runs: Path, said: Said, lost: Callable[[str, Exception], None]) -> None:
+    def __init__(
+        self,
+        runs: Path,
+        said: Said,
+        lost: Callable[[str, Exception], None],
+        ahead_ms: AheadMs = _in_step,
+    ) -> None:
         self._runs = runs
         self._follower = Follower(runs)
         self._listeners: dict[str, Listener] = {}
@@ -42,6 +54,7 @@ class Following:
         self._urgent = False
         self._said = said
         self._lost = lost
+        self._ahead_ms = ahead_ms
 
     def close(self) -> None:
         self._follower.close()
@@ -129,5 +142,11 @@ class Following:
             self._said(batch.attempt, line)
         pending = self._pending.setdefault(batch.attempt, _Pending(batch.start, batch.end))
         pending.end = batch.end
-        gather(pending.facts, heard.facts)
+        gather(pending.facts, self._by_our_clock(batch.attempt, heard.facts))
         self._urgent = self._urgent or any(is_urgent(fact) for fact in heard.facts)
+
+    def _by_our_clock(self, attempt: str, facts: Iterable[events.Fact]) -> Iterable[events.Fact]:
+        """Which of two readings is the newer is a matter of one clock."""
+        ahead_ms = self._ahead_ms(attempt)
+        for fact in facts:
+            yield replace(fact, at_ms=fact.at_ms - ahead_ms) if isinstance(fact, events.WindowsRead) else fact

@@ -45,6 +45,11 @@ class Hosts:
             for name, host in fleet.hosts.items()
         )
 
+    def ahead_ms(self, host: str) -> int:
+        """By how much its clock is ahead of this machine's, as last seen; 0 where that is not known."""
+        ground = self._remote.get(host)
+        return 0 if ground is None else ground.link.state().skew_ms or 0
+
     def living(self, fleet: Fleet) -> int:
         """How many workers go on when the coordinator stops. On this machine one whose worktree is still being set up
         ends with this process; on others nobody is asked, as they may not answer."""

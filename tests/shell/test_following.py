@@ -236,3 +236,17 @@ def test_a_copy_that_lost_its_end_with_this_machines_power_is_followed_once_it_i
     hearer.following.sync(fleet_of(elsewhere))
     (heard,) = hearer.poll()
     assert (heard.start, heard.end) == (offset, len(whole))
+
+
+def test_readings_of_a_host_whose_clock_is_off_are_dated_by_ours(tmp_path: Path) -> None:
+    """Ten minutes ahead: by its own clock a reading would outrank all that are made here until then."""
+    write(tmp_path, "t1.1", as_lines(records("finished")))
+    dated = []
+    for ahead_ms in (0, 600_000):
+        ahead = dict.fromkeys(["t1.1"], ahead_ms)
+        told = Following(tmp_path, lambda *_: None, lambda *_: None, ahead.__getitem__)
+        told.sync(fleet_of(living("t1.1")))
+        (heard,) = told.poll(5)
+        dated.append([fact.at_ms for fact in heard.facts if isinstance(fact, WindowsRead)])
+        told.close()
+    assert dated[0] and [at - 600_000 for at in dated[0]] == dated[1]
