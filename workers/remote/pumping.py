@@ -34,6 +34,8 @@ class _Near(asyncio.Protocol):
 
     transport: asyncio.Transport
     channel: asyncssh.SSHClientChannel[bytes]
+    opened = False
+    """Whether there is a channel: it may be refused."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -55,7 +57,8 @@ class _Near(asyncio.Protocol):
         self.channel.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.channel.close()
+        if self.opened:
+            self.channel.close()
 
 
 class _Far(asyncssh.SSHClientSession[bytes]):
@@ -66,7 +69,7 @@ class _Far(asyncssh.SSHClientSession[bytes]):
         self._threshold: Threshold | None = Threshold(nonce)
 
     def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
-        self._near.channel = chan
+        self._near.channel, self._near.opened = chan, True
 
     def data_received(self, data: bytes, datatype: int | None) -> None:
         if datatype is not None:
@@ -107,7 +110,7 @@ async def open_pump(wire: Wire, command: str, end: socket.socket) -> Pump:
         try:
             channel, _ = await wire.connection.create_session(
                 lambda: _Far(near, nonce),
-                channel_command(nonce),
+                channel_command(nonce, command),
                 encoding=None,
                 env=None,
                 send_env=None,
@@ -117,6 +120,5 @@ async def open_pump(wire: Wire, command: str, end: socket.socket) -> Pump:
             story = f"it opened no channel for {command.split()[0]}: {refused}"
             raise HostAway(wire.name, story) from refused
         unless_open.pop_all()
-    channel.write(command.encode("utf-8", "surrogateescape") + b"\n")
     near.transport.resume_reading()
     return Pump(near, channel)

@@ -94,9 +94,15 @@ def command(bundle: Bundle, nonce: str, directory: str, argv: Sequence[str]) -> 
     return f"/bin/sh -c '{_SCRIPT}' fleet {_BOOTSTRAP.hex()} {json.dumps(asked).encode().hex()} {nonce}"
 
 
-def channel_command(nonce: str) -> str:
-    """A shell that says `FLEET-CHANNEL <nonce>`, reads a command as a line, and becomes it."""
-    return f'/bin/sh -c \'echo "FLEET-CHANNEL $1"; IFS= read -r c; exec /bin/sh -c "$c"\' fleet {nonce}'
+def channel_command(nonce: str, command: str) -> str:
+    """What a login shell is told: to say `FLEET-CHANNEL <nonce>` and become `sh -c COMMAND`.
+
+    The command goes along in octal, which any shell passes on as it is: a backslash and a digit mean nothing to it
+    between quotes. Sent behind the shell's start instead, it would cost a round trip.
+    """
+    octal = "".join(f"\\0{byte:03o}" for byte in command.encode("utf-8", "surrogateescape"))
+    said = 'echo "FLEET-CHANNEL $1"; exec /bin/sh -c "$(printf %b "$2")"'
+    return f"/bin/sh -c '{said}' fleet {nonce} '{octal}'"
 
 
 @dataclass(frozen=True)
