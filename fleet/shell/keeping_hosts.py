@@ -221,7 +221,8 @@ class Keeper:
         except HostAway:
             return
         except _TROUBLE as failed:
-            self._complain(what, f"how far it has come could not be brought home: {failed}", attempt_id)
+            if what not in self._unwell:  # its story may name another file each time
+                self._complain(what, f"how far it has come could not be brought home: {failed}", attempt_id)
             return
         if self._unwell.pop(what, None) is not None:
             self._log.info(f"{what} works again", attempt=attempt_id)
