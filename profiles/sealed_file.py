@@ -16,6 +16,7 @@ import json
 import os
 import stat
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,12 +29,16 @@ _SALT_BYTES = 16
 _NONCE_BYTES = 12
 _KEY_BYTES = 32
 
+# OpenSSL counts the threads of Argon2 for the whole process and forgets the count when one derivation is done, so one
+# that runs beside it waits for a thread of its own for ever.
+_DERIVING = threading.Lock()
+
 PassphraseSource = Callable[[bool], str]
 """Asked for the passphrase; True when the file is new, so that a typed one is confirmed."""
 
 
 class SealedFileSecrets:
-    """Credentials in one encrypted file, mode 0600. Safe between processes: writers take turns.
+    """Credentials in one encrypted file, mode 0600. Safe between processes and threads: writers take turns.
 
     The passphrase is asked for once per process, at the first use.
     """
@@ -104,11 +109,13 @@ class SealedFileSecrets:
         _replace(self._path, json.dumps(document).encode() + b"\n")
 
     def _key_for(self, salt: bytes, *, new: bool) -> bytes:
-        if self._key is None or self._key[0] != salt:
-            if self._typed is None:
-                self._typed = self._passphrase(new)
-            self._key = (salt, _derive(self._typed, salt))
-        return self._key[1]
+        with _DERIVING:  # also asks only once when several threads want it first
+            known = self._key
+            if known is None or known[0] != salt:
+                if self._typed is None:
+                    self._typed = self._passphrase(new)
+                self._key = known = (salt, _derive(self._typed, salt))
+            return known[1]
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

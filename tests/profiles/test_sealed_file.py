@@ -77,6 +77,25 @@ def test_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
     assert {n: sealed(tmp_path).get(n) for n in names} == {n: f"x{n}" for n in names}
 
 
+def test_threads_that_want_it_first_and_at_once_all_get_it_and_the_passphrase_is_asked_for_once(
+    tmp_path: Path,
+) -> None:
+    # In a process of its own: threads that block each other in OpenSSL can't be ended.
+    program = (
+        "import pathlib; from concurrent.futures import ThreadPoolExecutor as Pool\n"
+        "from profiles.sealed_file import SealedFileSecrets as S\n"
+        "asked = []\n"
+        "def phrase(new): asked.append(new); return 'correct horse battery'\n"
+        "secrets = S(pathlib.Path('secrets.sealed'), phrase)\n"
+        "with Pool(4) as pool: print(list(pool.map(secrets.get, ['work'] * 4)), len(asked))"
+    )
+    sealed(tmp_path).put("work", "x")
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    run = [sys.executable, "-c", program]
+    done = subprocess.run(run, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "['x', 'x', 'x', 'x'] 1\n"
+
+
 def test_a_passphrase_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "passphrase"
     path.write_text("correct horse battery\n")
