@@ -171,7 +171,9 @@ def test_a_host_that_only_one_task_can_use_is_waited_for_until_it_is_lost(househ
         assert process.returncode == 1
         said = (house.root / "up.log").read_text()
         assert "does not answer" in said and "is given up" in said
-        assert f"{task} queued: host local: it has not the label gpu; host one: it has not answered for" in said
+        assert (
+            f"{task} queued: host local: it has not the label gpu; host one: it has not answered for" in said
+        )
         assert "bring host one back" in said and "fleet host verify one" in said
         # Still away, it counts as given up at the first look; once it is back, the task goes on where it was.
         assert "bring host one back" in house.run("up", "--until-idle").stdout

@@ -34,13 +34,32 @@ def held(worktree_path: Path, patience_s: float = 60.0) -> Iterator[int]:
     Raises WorktreeBusy when another process holds it for longer than `patience_s` seconds.
     """
     worktree_path.parent.mkdir(parents=True, exist_ok=True)
-    file = worktree_path.parent / f".{worktree_path.name}.lock"
+    file = _file(worktree_path)
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _take(descriptor, file, time.monotonic() + patience_s)
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def is_held(worktree_path: Path) -> bool:
+    """Whether anybody holds the lock of `worktree_path` now."""
+    try:
+        descriptor = os.open(_file(worktree_path), os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _file(worktree_path: Path) -> Path:
+    return worktree_path.parent / f".{worktree_path.name}.lock"
 
 
 def _take(descriptor: int, file: Path, give_up_at: float) -> None:

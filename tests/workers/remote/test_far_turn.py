@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.workers.remote.far_process import Far, command, reached
+from tests.workers.remote.test_far_trees import BRANCH, Tree
 from tests.workers.supervision.yard import Yard, until
+from tests.workers.worktree.repositories import repository
 from workers.orders import Close
 from workers.remote.turn import NotItsTurn, Turn
+from workers.worktree.make import SetupFailed
 
 
 def launch(far: Far, yard: Yard, attempt: str) -> None:
@@ -73,3 +76,26 @@ def test_a_turn_is_not_taken_in_the_middle_of_a_start(tmp_path: Path) -> None:
         pass
     with second.held():
         pass
+
+
+def test_a_setup_of_a_connection_that_stalls_is_ended_by_the_next(
+    far: Far, archive: Path, tmp_path: Path, root: Path
+) -> None:
+    """Its commands would hold the worktree for as long as that connection lives."""
+    tree = Tree(far, repository(tmp_path / "repo"), root)
+    tree.send()
+    begun = tmp_path / "begun"
+    setup = [f"test -e {begun} || {{ touch {begun}; sleep 600; }}"]
+
+    def set_up_in_vain() -> None:
+        with pytest.raises(SetupFailed):
+            tree.prepare(attempt="t1.1", setup=setup)
+
+    stalled = threading.Thread(target=set_up_in_vain)
+    stalled.start()
+    until("it is being set up", begun.exists)
+    with reached(command(archive, root)) as later:
+        later.call("take_turn")
+        assert Tree(later, tree.repo, root).prepare(attempt="t1.1", setup=setup)["branch"] == BRANCH
+    stalled.join(30)
+    assert not stalled.is_alive()

@@ -13,6 +13,7 @@ from workers.remote.ops import Answer, Args, Here, Op
 from workers.verify import verify as run_verification
 from workers.worktree.commit import commit_work
 from workers.worktree.entry import admin_dir, git_dir
+from workers.worktree.lock import is_held
 from workers.worktree.mirrored import Asked, found_ready, make_from_mirror
 from workers.worktree.preserve import preserve as keep
 from workers.worktree.preserve import snapshot as keep_latest
@@ -69,9 +70,11 @@ def prepare(here: Here, args: Args, blob: bytes) -> Answer:
         files=blob,
     )
     mirror, path = here.directory.mirror(args["mirror"]), here.directory.worktree(args["path"])
-    return Answer(
-        {**asdict(make_from_mirror(mirror, path, asked)), "launched": _launched(here, args.get("attempt"))}
-    )
+    attempt = args.get("attempt")
+    if attempt is not None and is_held(path) and not here.host.alive(attempt):
+        # By the setup of an earlier connection, which stalls: nobody waits for it any more.
+        here.host.sweep(attempt)
+    return Answer({**asdict(make_from_mirror(mirror, path, asked)), "launched": _launched(here, attempt)})
 
 
 def _launched(here: Here, attempt: str | None) -> str | None:
