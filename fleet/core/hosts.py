@@ -27,6 +27,8 @@ from fleet.core.workers import HOST_LOST, end, stop
 from fleet.core.worktrees import remove_worktree
 
 UNREACHED = "it has not been reached yet"
+UNFOLLOWED = "no coordinator runs: fleet up"
+_NOT_ITS_OWN = ("", UNREACHED, UNFOLLOWED)
 
 AT_REST = frozenset({"waiting", "queued", "held", "failed", "cancelled"})
 """States of tasks that need no worktree now."""
@@ -113,11 +115,11 @@ def host_seen(draft: Draft, event: HostSeen) -> None:
 
 def _tell_problem(draft: Draft, before: Host, problem: str) -> None:
     """When it comes and when it has passed, not at each look: its story may have a figure that moves."""
-    had = before.state == "ready" and before.problem not in ("", UNREACHED)
-    if problem and not had:
+    had = before.state == "ready" and before.problem not in _NOT_ITS_OWN
+    if problem not in _NOT_ITS_OWN and not had:
         draft.note("warning", f"is given no work: {problem}", host=before.name)
     elif had and not problem:
-        draft.note("info", "is well, and takes work again", host=before.name)
+        draft.note("info", "is well" if before.draining else "is well, and takes work again", host=before.name)
 
 
 def _back(host: Host, now_ms: int) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from fleet.core import events
+from fleet.core.hosts import UNFOLLOWED
 from fleet.core.people import Refused
 from fleet.engine import Engine, made
 from fleet.home import Home
@@ -94,7 +95,7 @@ def _nobody_runs() -> tuple[events.Event, ...]:
         host="local",
         workers_max=0,
         memory_free_bytes=None,
-        problem="no coordinator runs: fleet up",
+        problem=UNFOLLOWED,
     )
     return here, events.DrainAsked(**stamp(), on=True)
 
