@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 HEAD = ("HOST", "STATE", "WORKERS", "CORES", "LOAD", "MEMORY FREE", "LABELS", "PROBLEM")
+PROBLEM_WIDTH = 100
 
 
 def row(host: dict[str, Any]) -> tuple[str, ...]:
@@ -20,8 +21,13 @@ def row(host: dict[str, Any]) -> tuple[str, ...]:
         "?" if host["load"] is None else f"{host['load']:.1f}",
         memory(host),
         ",".join(host["labels"]),
-        host["problem"] or "",
+        _in_a_row(host["problem"] or ""),
     )
+
+
+def _in_a_row(problem: str) -> str:
+    """`fleet host show` has all of it."""
+    return problem if len(problem) <= PROBLEM_WIDTH else problem[: PROBLEM_WIDTH - 1].rstrip() + "…"
 
 
 def state(host: dict[str, Any]) -> str:

@@ -81,5 +81,16 @@ class Note(Decision):
     host: str | None = None
 
 
+IN_WORDS: dict[type[Decision], str] = {
+    StartWorker: "starting the worker",
+    TellWorker: "telling the worker",
+    StopWorker: "stopping the worker",
+    CheckWork: "the verification",
+    LandWork: "landing",
+    LookAtHeld: "looking at its target",
+    RemoveWorktree: "removing the worktree",
+}
+"""What could not be done, as a person says it."""
+
 Effect = StartWorker | TellWorker | StopWorker | CheckWork | LandWork | LookAtHeld | RemoveWorktree
 AnyDecision = Effect | Note

@@ -61,11 +61,11 @@ def host_removed(draft: Draft, event: HostRemoved) -> None:
     host = _known(draft, event.name)
     if host.is_here:
         raise Refused(f"{host.name} is this machine: to give it no work, fleet host drain {host.name}")
-    work = sum(a.host == host.name for a in draft.attempts.values())
-    work += sum(host.name in w.hosts for w in draft.worktrees.values())
-    if work and host.state != "lost":
+    tasks = {a.task for a in draft.attempts.values() if a.host == host.name}
+    tasks |= {w.task for w in draft.worktrees.values() if host.name in w.hosts}
+    if tasks and host.state != "lost":
         raise Refused(
-            f"host {host.name} still has work of {'1 task' if work == 1 else f'{work} tasks or workers'}: bring that "
+            f"host {host.name} still has work of {'1 task' if len(tasks) == 1 else f'{len(tasks)} tasks'}: bring that "
             f"home first with `fleet host drain {host.name} --move`, then remove it"
         )
     draft.drop("hosts", host.name)
@@ -119,13 +119,14 @@ def _tell_problem(draft: Draft, before: Host, problem: str) -> None:
     if problem not in _NOT_ITS_OWN and not had:
         draft.note("warning", f"is given no work: {problem}", host=before.name)
     elif had and not problem:
-        draft.note("info", "is well" if before.draining else "is well, and takes work again", host=before.name)
+        more = "" if before.draining else ", and takes work again"
+        draft.note("info", f"is well{more}", host=before.name)
 
 
 def _back(host: Host, now_ms: int) -> str:
     if host.state != "lost" and host.problem in ("", UNREACHED):
         return "is reached"  # its silence was none that anybody was told of
-    silent = durations.in_words(now_ms - (host.silent_since_ms or now_ms))
+    silent = durations.lasted(now_ms - (host.silent_since_ms or now_ms))
     was = "and had been given up" if host.state == "lost" else "and its workers are caught up with"
     return f"answers again; it was silent for {silent}, {was}"
 
@@ -140,7 +141,7 @@ def host_silent(draft: Draft, event: HostSilent) -> None:
         )
     if event.silent_ms and host.state == "suspected" and host.problem != event.why:
         host = draft.put_host(replace(host, problem=event.why))
-        story = f"does not answer: {event.why}; it is given no work, and its workers are left to go on"
+        story = f"does not answer, is given no work, and its workers are left to go on: {event.why}"
         draft.note("warning", story, host=host.name)
     lost_after_ms = event.lost_after_ms
     if lost_after_ms is None:
@@ -154,8 +155,8 @@ def _give_up(draft: Draft, host: Host, event: HostSilent) -> None:
     those being stopped for what they were being stopped for."""
     draft.put_host(replace(host, state="lost"))
     story = (
-        f"is given up: it did not answer {_for(event.silent_ms)} ({event.why}). What its workers were doing goes on "
-        "elsewhere, from what was last brought home; nothing they still do will be landed"
+        f"is given up: it did not answer for {durations.lasted(event.silent_ms)}. What its workers were doing goes on "
+        f"elsewhere, from what was last brought home; nothing they still do will be landed: {event.why}"
     )
     draft.note("error", story, host=host.name)
     lost = [worktree for worktree in draft.worktrees.values() if host.name in worktree.hosts]
@@ -188,10 +189,6 @@ def _tell_again(draft: Draft, lost: Worktree) -> None:
     is_lost = draft.worktrees[lost.task].moves_from is None
     if words and is_lost and task.state not in ("landed", "cancelled"):
         draft.put_task(replace(task, words=(*words, *task.words)))
-
-
-def _for(ms: int) -> str:
-    return f"for {durations.in_words(ms)}"
 
 
 def checkpointed(draft: Draft, event: Checkpointed) -> None:

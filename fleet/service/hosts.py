@@ -64,8 +64,12 @@ def add(home: Home, wanted: Wanted, consent: Consent, environ: Mapping[str, str]
 
 def _workers_told(host: Host, fit: int) -> str:
     if host.workers_max == fit:
-        return f"at most {fit} workers at once, which is what fits its cores and memory (--workers N says otherwise)"
-    return f"at most {host.workers_max} workers at once; its cores and memory have room for {fit}"
+        return f"at most {_workers(fit)} at once, which is what fits its cores and memory (--workers N says otherwise)"
+    return f"at most {_workers(host.workers_max)} at once; its cores and memory have room for {fit}"
+
+
+def _workers(number: int) -> str:
+    return "1 worker" if number == 1 else f"{number} workers"
 
 
 def _host(wanted: Wanted) -> Host:

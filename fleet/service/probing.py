@@ -95,7 +95,7 @@ def _examine(home: Home, host: Host, environ: Mapping[str, str]) -> list[Finding
     try:
         found = look(home, reach_of(host), environ, DOCTOR_S).findings
     except (Away, BadAddress) as failed:
-        return [Finding(what, "warning", str(failed))]
+        return [Finding(what, "warning", str(failed).removeprefix(f"{what} "))]
     amiss = [Finding(what, one.grade, one.story, one.advice) for one in found if one.grade != "ok"]
     well = ", ".join(one.story for one in found if one.what in ("client", "memory"))
     return amiss or [Finding(what, "ok", f"{host.address}: {well}")]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from uuid import UUID
 
 from fleet.core.events import CancelAsked, PersonSaid, RetryAsked
+from fleet.core.model import HERE
 from fleet.home import Home
 from fleet.service import reading
 from fleet.service.requests import Done, stamp, submit
@@ -44,7 +45,8 @@ def logs(home: Home, task_id: str, *, follow: bool, colour: bool) -> Iterator[st
                 if attempt["id"] not in shown:
                     shown.add(attempt["id"])
                     spools.watch(attempt["id"], 0)
-                    yield f"── attempt {attempt['id']}: {attempt['account']}, {attempt['tier']} ──"
+                    on = "" if attempt["host"] == HERE else f", host {attempt['host']}"
+                    yield f"── attempt {attempt['id']}: {attempt['account']}, {attempt['tier']}{on} ──"
                 path = (task["worktree"] or {}).get("path")
                 for line in _read_up(spools, colour):
                     yield line.replace(f"{path}/", "") if path else line

@@ -35,6 +35,7 @@ from fleet.shell.reading_logins import ReadingLogins
 from fleet.shell.stamp import stamp
 from workers.git import GitError
 from workers.host import cores
+from workers.remote.away import HostAway
 
 POLL_S = 0.02
 POLL_S_MAX = 0.05
@@ -189,13 +190,14 @@ class Coordinator:
             # The border between the coordinator and everything it performs: whatever fails in one performer (a full
             # disk, a bug) must not end the others, and the decision stays outstanding until it has been performed.
             except Exception as failed:  # noqa: BLE001
-                what, why = type(effect).__name__, str(failed) or type(failed).__name__
-                self._complain(effect.id, f"{what} failed and is tried again: {why}", **about)
+                what, why = decisions.IN_WORDS[type(effect)], str(failed) or type(failed).__name__
+                if tries or not isinstance(failed, HostAway):  # one that is just being connected is no news
+                    self._complain(effect.id, f"{what} failed and is tried again: {why}", **about)
                 tries += 1
                 await self._say_trouble(effect, f"{what}: {why}", tries, lasting=_is_lasting(failed))
                 await anyio.sleep(pause)
                 pause = min(pause * 2, RETRY_S_MAX)
-        self._recovered(effect.id, type(effect).__name__)
+        self._recovered(effect.id, decisions.IN_WORDS[type(effect)])
         trouble = self._trouble_of(effect)
         if trouble is not None:
             well = events.PerformWentWell(**self._stamp(), task=_task_of(effect), effect=effect.id)

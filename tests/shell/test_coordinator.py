@@ -205,9 +205,9 @@ def test_a_performer_that_fails_is_tried_again_while_the_others_go_on(house: Hou
     assert house.states() == ["landed", "landed"]
     assert landed_first == ["t2"]
     assert house.workers.starts["t1.1"] > 1
-    stories = [text for text in house.told() if text.startswith("StartWorker failed")]
-    assert stories == ["StartWorker failed and is tried again: a bug in the performer"]
-    assert "StartWorker works again" in house.told()
+    stories = [text for text in house.told() if text.startswith("starting the worker failed")]
+    assert stories == ["starting the worker failed and is tried again: a bug in the performer"]
+    assert "starting the worker works again" in house.told()
 
 
 def test_a_check_that_fails_for_the_environment_decides_nothing(house: House) -> None:

@@ -144,7 +144,7 @@ def _shut(host: Host, now_ms: int) -> str | None:
     """Why the host takes nothing, however free it is."""
     if host.state != "ready":
         silent_ms = now_ms - (host.silent_since_ms or now_ms)
-        silent = f"it has not answered for {durations.in_words(silent_ms)}"
+        silent = f"it has not answered for {durations.lasted(silent_ms)}"
         return f"{silent}, and was given up" if host.state == "lost" else silent
     if host.draining:
         return "it is being drained"
