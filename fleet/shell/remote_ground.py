@@ -18,7 +18,7 @@ from fleet.shell import places
 from fleet.shell.ground import Client, Prepared
 from fleet.shell.local_ground import VERIFY_TIMEOUT_S
 from workers.client import session
-from workers.git import Git, identity
+from workers.git import Git, GitError, identity
 from workers.remote import fitness, sessions
 from workers.remote.away import HostAway
 from workers.remote.lfs import bring_large_files, send_large_files
@@ -29,7 +29,7 @@ from workers.remote.runs import RemoteRuns
 from workers.remote.seeds import pack_seeds
 from workers.verify import Verdict
 from workers.worktree.branch import claim
-from workers.worktree.make import SETUP_TIMEOUT_S, Made, WorktreeRefused
+from workers.worktree.make import SETUP_TIMEOUT_S, Made, SetupFailed, WorktreeRefused
 from workers.worktree.settings import worktree_settings
 
 REMOVE_S = 600.0
@@ -126,6 +126,16 @@ class RemoteGround:
 
     def prepare(self, task: Task, attempt: Attempt, worktree: Worktree, preserved: str | None) -> Prepared:
         self.take_turn()
+        try:
+            return self._prepare(task, attempt, worktree, preserved)
+        except GitError as failed:
+            if isinstance(failed, SetupFailed) or failed.of_the_host:
+                raise
+            # What is remembered of the mirror may be wrong: somebody may have deleted it meanwhile.
+            self._mirror(task).forget()
+            return self._prepare(task, attempt, worktree, preserved)
+
+    def _prepare(self, task: Task, attempt: Attempt, worktree: Worktree, preserved: str | None) -> Prepared:
         mirror = self._mirror(task)
         git = mirror.git
         base = git.commit_of(task.spec.target)

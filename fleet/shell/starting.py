@@ -89,6 +89,8 @@ class Starter:
             preserved = worktree.preserved
             if worktree.moves_from is not None:
                 preserved = self._moved(task, worktree.moves_from) or preserved
+            elif worktree.state == "ready" and worktree.checkpoint_ms is not None:
+                preserved = worktree.checkpoint  # it is made anew only where it has vanished from its host
             return ground.prepare(task, attempt, worktree, preserved), preserved
         except SetupFailed as failed:
             raise CannotStart("setup", str(failed)) from failed

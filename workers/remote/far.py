@@ -119,7 +119,12 @@ class FarEnd:
         return Answer({"now_ns": time.time_ns()})
 
     def _probe(self, _: Here, args: Args, __: bytes) -> Answer:
-        """{env: more names of variables, or nothing} → the facts"""
+        """{env: more names of variables, or nothing} → the facts. Ends this far end where somebody has deleted its
+        directory: home then begins another, which makes it anew."""
+        root = self._here.directory.root
+        if not root.exists():
+            sys.stderr.write(f"its directory {root} is gone\n")
+            leave()
         return Answer(self._about.facts(args.get("env", ())))
 
     def _watch(self, _: Here, args: Args, __: bytes) -> Answer:
