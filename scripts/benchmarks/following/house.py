@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from fleet.core.model import Account, Attempt, Host, Task, TaskSpec, Worktree
+from fleet.core.model import HERE, Account, Attempt, Host, Task, TaskSpec, Worktree
 from fleet.home import Home
 from fleet.ports import Change
-from fleet.core.model import HERE
 from fleet.store.sqlite import SqliteStore
 
 ACCOUNTS = 10

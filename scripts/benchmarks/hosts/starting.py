@@ -18,12 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.hosts.plain_git import PlainGit, add_commit
-from fleet.core.model import Account, Attempt, Fleet, Host, Task, TaskSpec, Worktree
+from fleet.core.model import HERE, Account, Attempt, Fleet, Host, Task, TaskSpec, Worktree
 from fleet.home import Home
 from fleet.shell.connecting import Connecting
 from fleet.shell.ground import Client
 from fleet.shell.hosts import Hosts
-from fleet.core.model import HERE
 from fleet.shell.local_ground import LocalGround
 from fleet.shell.starting import Starter
 from profiles.secrets import MemorySecrets
