@@ -23,7 +23,7 @@ from tests.real.scripting import job, prompt, says, subscription, writes
 from tests.workers.sshd import Person
 
 ACCOUNTS = tuple(f"a{number}" for number in range(8))
-"""An account whose tasks' costs are not known yet is given fifteen at once: more would be held back."""
+"""With four of them fifteen workers began on each, and the other four tasks waited until some had ended."""
 CHECKPOINT = "20s"
 LOST_AFTER = "10s"
 START_TIMEOUT = "5m"
