@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,6 +13,9 @@ from workers.remote.link import Link
 
 Serve = Callable[..., Sshd]
 Connect = Callable[..., Link]
+
+HOME_ID = uuid.uuid4().hex
+"""Other tests run at the same time, and sweep by it."""
 
 
 @pytest.fixture
@@ -54,7 +58,7 @@ def connect(tmp_path: Path, known_hosts: Path) -> Iterator[Connect]:
     """Open a link that is closed with the test."""
     with ExitStack() as opened:
 
-        def open_link(reach: Reach, home_id: str = "home", **changes: object) -> Link:
+        def open_link(reach: Reach, home_id: str = HOME_ID, **changes: object) -> Link:
             given = {"runs": tmp_path / "runs", "known_hosts": known_hosts, **changes}
             link = Link(reach, home_id=home_id, **given)  # type: ignore[arg-type]
             opened.callback(link.close)

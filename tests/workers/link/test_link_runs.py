@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workers.link.conftest import Connect, Serve
+from tests.workers.link.conftest import HOME_ID, Connect, Serve
 from tests.workers.link.waiting import connected
 from tests.workers.supervision.yard import until
 from workers.host import LocalHost, RunHeld
@@ -38,13 +38,13 @@ class Place:
 @pytest.fixture(params=["local", "remote"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     if request.param == "local":
-        yield Place(LocalHost(tmp_path / "runs", "home"), tmp_path / "runs", lambda _: None)
+        yield Place(LocalHost(tmp_path / "runs", HOME_ID), tmp_path / "runs", lambda _: None)
         return
     serve: Serve = request.getfixturevalue("serve")
     connect: Connect = request.getfixturevalue("connect")
     link: Link = connect(serve().reach())
     connected(link)
-    yield Place(RemoteRuns(link, "home"), tmp_path / "runs", lambda attempt: link.follow([attempt]))
+    yield Place(RemoteRuns(link, HOME_ID), tmp_path / "runs", lambda attempt: link.follow([attempt]))
 
 
 def spec(tmp_path: Path, program: str = ECHO) -> RunSpec:
@@ -74,7 +74,7 @@ def test_a_run_is_launched_ordered_followed_and_gone(place: Place, tmp_path: Pat
     assert b'"exit"' in records[-1].payload
     assert runs.sweep("t1.1") == () and runs.living() == set()
     assert runs.spec("t1.1")["argv"] == list(spec(tmp_path).argv)
-    assert runs.spec("t1.1")["env"]["FLEET_RUN"] == runs.marker("t1.1") == "t1.1@home"
+    assert runs.spec("t1.1")["env"]["FLEET_RUN"] == runs.marker("t1.1") == f"t1.1@{HOME_ID}"
 
 
 def test_a_run_that_is_not_there_takes_no_orders(place: Place) -> None:
@@ -95,7 +95,7 @@ def test_a_worker_outlives_the_connection_and_the_server(
     server = serve()
     link = connect(server.reach())
     connected(link)
-    runs = RemoteRuns(link, "home")
+    runs = RemoteRuns(link, HOME_ID)
     link.follow(["t1.1"])
     runs.launch("t1.1", spec(tmp_path), b"s")
     server.stop()
