@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +37,9 @@ def add(args: argparse.Namespace) -> int:
         accept_keys=tuple(args.accept_key),
     )
     home = find_home(os.environ)
-    added = hosts.add(home, wanted, lambda unknown: _consent(args, unknown), os.environ)
+    added = hosts.add(
+        home, wanted, lambda unknown: _consent(unknown, lambda key: _repeated(args, key)), os.environ
+    )
     if args.json:
         shown = None if added.host is None else reading.host(home.root, args.name)
         as_json({"host": shown, "findings": _findings(added.looked.findings)})
@@ -49,10 +51,10 @@ def add(args: argparse.Namespace) -> int:
     return 0
 
 
-def _consent(args: argparse.Namespace, unknown: UnknownKey) -> bool:
-    """Asks at a terminal; without one the person is told what to say instead."""
+def _consent(unknown: UnknownKey, repeated: Callable[[str], str]) -> bool:
+    """Asks at a terminal; without one the person is told the command that accepts the fingerprint."""
     if not sys.stdin.isatty():
-        raise Failed(f"{unknown.told}. If it is the same: {_repeated(args, unknown.key.fingerprint)}")
+        raise Failed(f"{unknown.told}. If it is the same: {repeated(unknown.key.fingerprint)}")
     say(unknown.told)
     say(f"If you accept it, it is written to {unknown.file}")
     print("Accept it? [y/N] ", end="", file=sys.stderr, flush=True)
@@ -71,6 +73,13 @@ def _repeated(args: argparse.Namespace, fingerprint: str) -> str:
         for value in values:
             words += [f"--{option}", value]
     return shlex.join([*words, *(["--json"] if args.json else [])])
+
+
+def _verified(args: argparse.Namespace, fingerprint: str) -> str:
+    import shlex
+
+    accepted = [word for key in (*args.accept_key, fingerprint) for word in ("--accept-key", key)]
+    return shlex.join(["fleet", "host", "verify", args.name, *accepted, *(["--json"] if args.json else [])])
 
 
 def _findings(findings: Sequence[Finding]) -> list[dict[str, Any]]:
@@ -135,7 +144,10 @@ def verify(args: argparse.Namespace) -> int:
     """1 when something is an error."""
     from fleet.service import hosts
 
-    looked = hosts.verify(find_home(os.environ), args.name, os.environ)
+    def consent(unknown: UnknownKey) -> bool:
+        return _consent(unknown, lambda key: _verified(args, key))
+
+    looked = hosts.verify(find_home(os.environ), args.name, args.accept_key, consent, os.environ)
     if args.json:
         as_json({"name": args.name, "ok": looked.is_fit, "findings": _findings(looked.findings)})
     else:

@@ -18,7 +18,15 @@ def fill(
     add(commands, "add", "add a machine reached over ssh", "fleet.cli.host:add", name, _add, json)
     add(commands, "list", "list the hosts, this machine among them", "fleet.cli.host:listing", json)
     add(commands, "show", "show one host and the worktrees on it", "fleet.cli.host:show", name, json)
-    add(commands, "verify", "look at it anew: what is missing there", "fleet.cli.host:verify", name, json)
+    add(
+        commands,
+        "verify",
+        "look at it anew: what is missing there",
+        "fleet.cli.host:verify",
+        name,
+        _keys,
+        json,
+    )
     add(commands, "drain", "give it no new work, or again", "fleet.cli.host:drain", name, _drain, json)
     add(commands, "remove", "use it no longer; drain it first", "fleet.cli.host:remove", name, json)
 
@@ -33,6 +41,10 @@ def _add(parser: Parser) -> None:
     )
     parser.add_argument("--dir", metavar="DIR", help="where Fleet's files lie there (default ~/.fleet/…)")
     parser.add_argument("--client", metavar="PATH", help="the client there (default: claude on the PATH)")
+    _keys(parser)
+
+
+def _keys(parser: Parser) -> None:
     parser.add_argument(
         "--accept-key",
         action="append",

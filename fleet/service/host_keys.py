@@ -79,4 +79,4 @@ def _ask(unknown: UnknownKey, unmet: Collection[str], consent: Consent) -> None:
             "somebody is in between, or the fingerprint was mistyped. Nothing was sent to it"
         )
     if not consent(unknown):
-        raise NotDone(f"the key of {unknown.at} was not accepted: the host was not added")
+        raise NotDone(f"the key of {unknown.at} was not accepted: nothing was done")

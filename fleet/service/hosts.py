@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from fleet.core.events import HostAdded, HostDrainSet, HostRemoved
@@ -133,12 +133,17 @@ def _refuse_name(fleet: Fleet, name: str) -> None:
         )
 
 
-def verify(home: Home, name: str, environ: Mapping[str, str]) -> Looked:
-    """Raises NotDone, also when it cannot be reached."""
+def verify(
+    home: Home, name: str, accepted: Sequence[str], consent: Consent, environ: Mapping[str, str]
+) -> Looked:
+    """A key that is new, as that of a machine installed anew, can be accepted here, too. Raises NotDone, also when it
+    cannot be reached."""
     host = _known(home, name)
     if host.is_here:
         raise NotDone(f"{name} is this machine: fleet doctor looks at it")
-    return look(home, reach_of(host), environ)
+    reach = reach_of(host)
+    trust(reach, home.known_hosts, accepted, consent)
+    return look(home, reach, environ)
 
 
 def drain(home: Home, name: str, *, on: bool, move: bool = False) -> None:

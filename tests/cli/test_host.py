@@ -105,6 +105,13 @@ def test_a_key_that_has_changed_is_refused_whatever_is_accepted(shell: Shell, bo
     ended = shell.fleet("host", "add", "other", address(box), "--accept-key", new)
     assert ended.returncode == 1 and "has changed" in ended.stderr
 
+    (shell.home.parent / ".ssh" / "known_hosts").unlink()  # as ssh-keygen -R would
+    asked = shell.fleet("host", "verify", "box")
+    command = shlex.split(asked.stderr.partition("If it is the same: ")[2])
+    assert command == ["fleet", "host", "verify", "box", "--accept-key", new]
+    assert shell.fleet(*command[1:]).returncode == 0
+    assert shell.fleet("host", "verify", "box").returncode == 0
+
 
 def test_a_host_is_shown_verified_drained_and_removed(shell: Shell, box: Sshd) -> None:
     add(shell, box, "--dir", f"{box.home}/fleet", "--identity", ".ssh/id_ed25519")

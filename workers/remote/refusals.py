@@ -33,7 +33,7 @@ class HostKeyUnknown(CannotConnect):
         kind = key.type.removeprefix("ssh-").partition("-")[0]
         super().__init__(
             f"the key of {at} is not known: {key.type} {key.fingerprint}. Compare it with what `ssh-keygen -lf "
-            f"/etc/ssh/ssh_host_{kind}_key.pub` says there, then accept it",
+            f"/etc/ssh/ssh_host_{kind}_key.pub` says there, then accept it (fleet host verify)",
             lasting=True,
         )
         self.key = key
@@ -50,7 +50,8 @@ class HostKeyChanged(CannotConnect):
         super().__init__(
             f"the key of {at} has changed: it shows {key.type} {key.fingerprint}, but known is {before} "
             f"({', '.join(known.places)}). This may be an attack, somebody who reads along: nothing was sent. Only if "
-            f"that machine was really installed anew, forget its old key with {cure}, then accept the new one",
+            f"that machine was really installed anew, forget its old key with {cure}, then accept the new one "
+            "(fleet host verify)",
             lasting=True,
         )
         self.key = key
