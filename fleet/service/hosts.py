@@ -49,11 +49,12 @@ class Added:
 def add(home: Home, wanted: Wanted, consent: Consent, environ: Mapping[str, str]) -> Added:
     """Raises NotDone when it cannot be reached, or its key is not trusted."""
     host = _host(wanted)
-    _refuse_name(snapshot(home), wanted.name)
+    fleet = snapshot(home)
+    _refuse_name(fleet, wanted.name)
     home.make()
     reach = reach_of(host)
     trust(reach, home.known_hosts, wanted.accept_keys, consent)
-    looked = look(home, reach, environ)
+    looked = look(home, reach, environ, names_taken=(*fleet.hosts, host.name))
     if not looked.is_fit:
         return Added(looked)
     fit = workers_that_fit(looked.facts)

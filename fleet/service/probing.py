@@ -40,9 +40,15 @@ class Looked:
         return all(finding.grade != "error" for finding in self.findings)
 
 
-def look(home: Home, reach: Reach, environ: Mapping[str, str], patience_s: float = PATIENCE_S) -> Looked:
-    """Connects, asks, and hangs up. Raises Away."""
-    link = Connecting(home, home_id(home)).link(reach)
+def look(
+    home: Home,
+    reach: Reach,
+    environ: Mapping[str, str],
+    patience_s: float = PATIENCE_S,
+    names_taken: Sequence[str] = (),
+) -> Looked:
+    """Connects, asks, and hangs up; `names_taken`: see Link. Raises Away."""
+    link = Connecting(home, home_id(home)).link(reach, names_taken)
     link.open()
     try:
         _wait(link, reach.name, patience_s)

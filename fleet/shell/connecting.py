@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from fleet.core.model import Host
@@ -28,14 +29,15 @@ class Connecting:
     home: Home
     home_id: str
 
-    def link(self, reach: Reach) -> Link:
-        """Not opened yet."""
+    def link(self, reach: Reach, names_taken: Sequence[str] = ()) -> Link:
+        """Not opened yet. `names_taken`: see Link."""
         return Link(
             reach,
             home_id=self.home_id,
             runs=self.home.runs,
             known_hosts=self.home.known_hosts,
             environ_wanted=("*",),  # what of it a worker is given is settled by `environment_on`
+            names_taken=names_taken,
         )
 
     def ground(self, host: Host) -> RemoteGround:

@@ -201,6 +201,15 @@ def test_only_hosts_with_all_its_labels_take_a_task() -> None:
     assert [story.host_of(f"t{n}.1") for n in (1, 2, 3)] == ["y", "x", "here"]
 
 
+def test_a_place_with_a_label_is_kept_for_those_who_need_it_while_there_are_others() -> None:
+    story = FarStory(far("plain"), far("gpu", labels=("gpu",)))
+    for _ in range(2):
+        story.add()
+    assert [story.host_of(f"t{n}.1") for n in (1, 2)] == ["plain", "plain"]
+    story.add(spec(labels=("gpu",)))
+    assert story.host_of("t3.1") == "gpu"
+
+
 def test_a_task_with_a_label_that_no_host_has_needs_a_person() -> None:
     story = FarStory(far("x"), here=9)
     story.add(spec(labels=("gpu",)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,9 +49,10 @@ class Directory:
         return self.root / "checks" / _name(name)
 
 
-def claim(directory: Path, home_id: str, host: str) -> Directory:
+def claim(directory: Path, home_id: str, host: str, names_taken: Sequence[str] | None = None) -> Directory:
     """Make the directory this home's, under this host's name; two names of one machine must not share worktrees.
 
+    `names_taken` are the names of all hosts of the home: of a name that is none of them the directory is taken over.
     Raises Refused.
     """
     root = directory.expanduser().absolute()
@@ -58,8 +60,13 @@ def claim(directory: Path, home_id: str, host: str) -> Directory:
     claimed = {"home": home_id, "host": host}
     try:
         if not note.exists():
-            _write_once(note, json.dumps(claimed))
+            root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            root.chmod(0o700)
+            _write(note, json.dumps(claimed))
         found = json.loads(note.read_text(encoding="utf-8"))
+        if _is_free(found, home_id, names_taken):
+            _write(note, json.dumps(claimed))
+            found = claimed
     except OSError as failed:
         raise Refused(
             f"the directory {root} cannot be used there ({failed.strerror}): make it writable and make room in it, or "
@@ -74,14 +81,18 @@ def claim(directory: Path, home_id: str, host: str) -> Directory:
     return Directory(root)
 
 
-def _write_once(note: Path, text: str) -> None:
-    note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    note.parent.chmod(0o700)
+def _is_free(found: object, home_id: str, names_taken: Sequence[str] | None) -> bool:
+    """Whether it was this home's under a name that no host of it has any more."""
+    if names_taken is None or not isinstance(found, dict) or found.get("home") != home_id:
+        return False
+    return found.get("host") not in names_taken
+
+
+def _write(note: Path, text: str) -> None:
     draft = note.with_name(f".{note.name}.{uuid.uuid4().hex}")
     try:
         draft.write_text(text, encoding="utf-8")
-        if not note.exists():
-            draft.rename(note)
+        draft.replace(note)
     finally:
         draft.unlink(missing_ok=True)
 
@@ -91,8 +102,7 @@ def _whose(root: Path, found: object, home_id: str) -> str:
     if isinstance(found, dict) and found.get("home") == home_id:
         return (
             f"its directory {root} is already in use under the name {name!r}: this is the same machine. Remove one of "
-            f"the two hosts, or give this one a directory of its own with --dir. If {name!r} is no host any more, "
-            f"delete {root}/host.json there"
+            f"the two hosts, or give this one a directory of its own with --dir"
         )
     return f"its directory {root} belongs to another fleet's home (as host {name!r}): name another one with --dir"
 

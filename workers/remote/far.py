@@ -1,6 +1,7 @@
 """The far end: does on a host what home asks, over the standard input and output of one ssh channel. Travels.
 
     python3 -X utf8 -I -S far-….pyz --dir DIR --home HOME_ID --host NAME --nonce NONCE [--client PATH] [--env NAMES]
+        [--taken NAMES]
 
 First it says `FLEET-FAR <nonce> <facts>` in a line, or `FLEET-FAR <nonce> {"refused": story}` and ends with 3. Then
 frames go both ways (see `frames`): requests in, answers and pushes out, answers in any order. It ends when its input
@@ -161,7 +162,7 @@ def main() -> None:
     incoming, outgoing = _own_channel()
     greeting = f"FLEET-FAR {asked.nonce} "
     try:
-        directory = claim(Path(asked.dir), asked.home, asked.host)
+        directory = claim(Path(asked.dir), asked.home, asked.host, asked.taken and asked.taken.split(","))
     except Refused as refused:
         _say(outgoing, greeting, {"refused": str(refused)})
         sys.exit(REFUSED)
@@ -189,6 +190,7 @@ def _asked() -> argparse.Namespace:
         parser.add_argument(name, required=True)
     parser.add_argument("--client")
     parser.add_argument("--env", default="", help="variables to tell of, like PATH,LC_*")
+    parser.add_argument("--taken", help="the names of all hosts of this home, to take over from any other")
     parser.add_argument("--silence-s", type=float, default=SILENCE_S)
     return parser.parse_args()
 

@@ -46,11 +46,13 @@ class Keeping:
         runs: Path,
         known_hosts: Path,
         environ_wanted: Sequence[str],
+        names_taken: Sequence[str],
         listener: Listener,
     ) -> None:
         self._reach, self._known_hosts = reach, known_hosts
         self._argv = ["--home", home_id, "--host", reach.name, "--env", ",".join(environ_wanted)]
         self._argv += ["--client", reach.client] if reach.client else []
+        self._argv += ["--taken", ",".join(names_taken)] if names_taken else []
         self._directory = reach.directory_there(home_id)
         self._listener = listener
         self._running: asyncio.Task[None] | None = None

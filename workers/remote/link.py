@@ -66,10 +66,13 @@ class Link:
         runs: Path,
         known_hosts: Path,
         environ_wanted: Sequence[str] = (),
+        names_taken: Sequence[str] = (),
     ) -> None:
+        """`names_taken` are the names of all hosts of the home, where the directory there may be taken over from one
+        that is none of them any more."""
         self.reach = reach
         self._home_id, self._runs, self._known_hosts = home_id, runs, known_hosts
-        self._environ_wanted = environ_wanted
+        self._environ_wanted, self._names_taken = environ_wanted, names_taken
         self._changed = threading.Condition()
         self._state = LinkState()
         self._wire: Wire | None = None
@@ -97,7 +100,13 @@ class Link:
 
         self._set(why=CONNECTING)
         self._keeping = Keeping(
-            self.reach, self._home_id, self._runs, self._known_hosts, self._environ_wanted, self
+            self.reach,
+            self._home_id,
+            self._runs,
+            self._known_hosts,
+            self._environ_wanted,
+            self._names_taken,
+            self,
         )
         loop.start(self._keeping.run()).add_done_callback(self._ended)
         if self._followed:

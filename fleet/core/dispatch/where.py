@@ -106,8 +106,9 @@ class Places:
         return self._open[key]
 
     def host_for(self, task: Task, account: Account) -> Host | None:
-        """Where the task's next worker is placed: where its work is, else where its repository's mirror is, and there
-        on the least busy one. None when no host takes it, or it waits for a place where it is."""
+        """Where the task's next worker is placed: where its work is, else on a host with the fewest labels that it has
+        no use for, there where its repository's mirror is, and there on the least busy one. None when no host takes it,
+        or it waits for a place where it is."""
         able = self.open_to(task.spec.labels, account)
         if not able:
             return None
@@ -120,7 +121,11 @@ class Places:
                 return None
         if len(able) == 1:
             return able[0]
-        return min(able, key=lambda host: (task.spec.repo not in host.warm, self._busy(host), host.name))
+        return min(able, key=lambda host: self._order(task, host))
+
+    def _order(self, task: Task, host: Host) -> tuple[int, bool, float, str]:
+        spare = len(set(host.labels) - set(task.spec.labels))
+        return spare, task.spec.repo not in host.warm, self._busy(host), host.name
 
     def _busy(self, host: Host) -> float:
         return self._workers[host.name] / max(host.cores or host.workers_max, 1)
