@@ -19,11 +19,11 @@ from fleet.shell.lost_workers import LostWorkers
 from fleet.shell.reclaiming import Reclaimed, reclaim
 from fleet.shell.remote_ground import Observed, RemoteGround
 from fleet.shell.stamp import stamp
+from workers.far.errors import FarFailed
 from workers.git import GitError
 from workers.host import RunHeld
 from workers.processes import ProcessesRemain
 from workers.remote.away import HostAway
-from workers.remote.errors import FarFailed
 from workers.remote.link import LinkState
 
 LOOK_S = 0.5

@@ -1,1 +1,1 @@
-"""Hosts reached over ssh: the far end that travels there, the link to it, and what goes to and fro."""
+"""Hosts reached over ssh, from home: the link to their far end, and what goes to and fro."""

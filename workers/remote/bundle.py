@@ -22,19 +22,19 @@ TRAVELLING = (
     "workers/spool.py",
     "workers/supervisor.py",
     "workers/verify.py",
-    "workers/remote/__init__.py",
-    "workers/remote/directory.py",
-    "workers/remote/errors.py",
-    "workers/remote/far.py",
-    "workers/remote/frames.py",
-    "workers/remote/probe.py",
-    "workers/remote/turn.py",
-    "workers/remote/watching.py",
-    "workers/remote/ops/__init__.py",
-    "workers/remote/ops/mirrors.py",
-    "workers/remote/ops/runs.py",
-    "workers/remote/ops/sessions.py",
-    "workers/remote/ops/trees.py",
+    "workers/far/__init__.py",
+    "workers/far/directory.py",
+    "workers/far/errors.py",
+    "workers/far/serving.py",
+    "workers/far/frames.py",
+    "workers/far/probe.py",
+    "workers/far/turn.py",
+    "workers/far/watching.py",
+    "workers/far/ops/__init__.py",
+    "workers/far/ops/mirrors.py",
+    "workers/far/ops/runs.py",
+    "workers/far/ops/sessions.py",
+    "workers/far/ops/trees.py",
     "workers/worktree/__init__.py",
     "workers/worktree/branch.py",
     "workers/worktree/commit.py",
@@ -62,7 +62,7 @@ if sys.version_info < (3, 9):
     print('FLEET-FAR %s {"refused": "%s"}' % (nonce, story))
     sys.exit(3)
 
-from workers.remote.far import main
+from workers.far.serving import main
 
 main()
 """

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from workers.client.locate import OLDEST, Version
 
 Facts = Mapping[str, Any]
-"""What `workers.remote.probe` says; what is missing or null is not known."""
+"""What `workers.far.probe` says; what is missing or null is not known."""
 
 Grade = Literal["ok", "warning", "error"]
 

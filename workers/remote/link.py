@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workers.far.ops import Answer
 from workers.remote import loop
 from workers.remote.address import Reach
 from workers.remote.away import HostAway
-from workers.remote.ops import Answer
 from workers.remote.refusals import SshMissing, need_asyncssh
 
 if TYPE_CHECKING:

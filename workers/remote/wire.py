@@ -16,14 +16,14 @@ from typing import Any
 
 import asyncssh
 
+from workers.far.errors import from_header
+from workers.far.frames import BadFrame, Frame, Unpacker, pack
+from workers.far.ops import Answer
 from workers.remote import starting
 from workers.remote.address import Reach
 from workers.remote.away import HostAway
 from workers.remote.bundle import bundle
 from workers.remote.connecting import connect
-from workers.remote.errors import from_header
-from workers.remote.frames import BadFrame, Frame, Unpacker, pack
-from workers.remote.ops import Answer
 from workers.remote.refusals import CannotConnect
 from workers.remote.starting import NotStarted, Said, Threshold
 

@@ -11,7 +11,7 @@ from threading import Lock, Thread
 from typing import Any
 
 from tests.workers.remote.far_process import Far
-from workers.remote.ops import Answer
+from workers.far.ops import Answer
 
 
 class Wires:

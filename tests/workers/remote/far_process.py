@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from workers.far.errors import from_header
+from workers.far.frames import Frame, Unpacker, pack
 from workers.remote.bundle import bundle
-from workers.remote.errors import from_header
-from workers.remote.frames import Frame, Unpacker, pack
 
 PATIENCE_S = 30.0
 HOME_ID = uuid.uuid4().hex

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from workers.far.errors import FarFailed, from_header, to_header
 from workers.git import GitError, GitFailed, GitMissing
 from workers.host import LaunchFailed, RunHeld
 from workers.processes import ProcessesRemain
-from workers.remote.errors import FarFailed, from_header, to_header
 from workers.worktree.commit import HookRefused, WorkUnfinished
 from workers.worktree.lock import WorktreeBusy
 from workers.worktree.make import SetupFailed

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.workers.remote.far_process import HOME_ID, Far, command, greeting, reached
+from workers.far.errors import FarFailed
 from workers.remote.bundle import bundle
-from workers.remote.errors import FarFailed
 
 
 def refused(words: list[str]) -> str:

@@ -11,8 +11,8 @@ from tests.workers.remote.far_process import Far, command, reached
 from tests.workers.remote.test_far_trees import BRANCH, Tree
 from tests.workers.supervision.yard import Yard, until
 from tests.workers.worktree.repositories import repository
+from workers.far.turn import NotItsTurn, Turn
 from workers.orders import Close
-from workers.remote.turn import NotItsTurn, Turn
 from workers.worktree.make import SetupFailed
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from tests.workers.remote.far_process import command, reached
 from tests.workers.worktree.repositories import write
-from workers.remote.directory import Directory
-from workers.remote.probe import Probe, kills_at_logout
+from workers.far.directory import Directory
+from workers.far.probe import Probe, kills_at_logout
 
 HELP = "Usage: claude --print --input-format FORMAT, --resume ID"
 

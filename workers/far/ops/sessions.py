@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from workers.remote.ops import Answer, Args, Here, Op
+from workers.far.ops import Answer, Args, Here, Op
 
 READ_BYTES_MAX = 32 * 1024 * 1024
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from workers.remote.frames import pack
+from workers.far.frames import pack
 from workers.spool import Followed, SpoolReplaced
 
 PUSH_BYTES_MAX = 256 * 1024

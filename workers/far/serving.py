@@ -26,14 +26,14 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from workers import command
+from workers.far import probe
+from workers.far.directory import Refused, claim
+from workers.far.errors import to_header
+from workers.far.frames import BadFrame, Frame, Unpacker, pack
+from workers.far.ops import Answer, Args, Here, Op, mirrors, runs, sessions, trees
+from workers.far.turn import Turn
+from workers.far.watching import Watching
 from workers.host import LocalHost
-from workers.remote import probe
-from workers.remote.directory import Refused, claim
-from workers.remote.errors import to_header
-from workers.remote.frames import BadFrame, Frame, Unpacker, pack
-from workers.remote.ops import Answer, Args, Here, Op, mirrors, runs, sessions, trees
-from workers.remote.turn import Turn
-from workers.remote.watching import Watching
 
 SILENCE_S = 120.0
 REFUSED = 3

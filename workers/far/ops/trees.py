@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
+from workers.far.ops import Answer, Args, Here, Op
 from workers.git import Git
-from workers.remote.ops import Answer, Args, Here, Op
 from workers.verify import verify as run_verification
 from workers.worktree.commit import commit_work
 from workers.worktree.entry import admin_dir, git_dir

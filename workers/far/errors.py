@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from workers.far.turn import NotItsTurn
 from workers.git import GitError, GitFailed, GitMissing
 from workers.host import LaunchFailed, RunHeld
 from workers.processes import ProcessesRemain
-from workers.remote.turn import NotItsTurn
 from workers.worktree.branch import BranchTaken
 from workers.worktree.commit import HookRefused, WorkUnfinished
 from workers.worktree.lock import WorktreeBusy

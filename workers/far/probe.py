@@ -18,8 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from workers.far.directory import Directory
 from workers.host import cores
-from workers.remote.directory import Directory
 
 CLIENT_PATIENCE_S = 10.0
 _CLIENTS = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 
 from workers import processes
+from workers.far.ops import Answer, Args, Here, Op
 from workers.host import NAME
-from workers.remote.ops import Answer, Args, Here, Op
 
 
 def launch(here: Here, args: Args, blob: bytes) -> Answer:

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from workers.far.directory import Directory
+from workers.far.turn import Turn
 from workers.host import LocalHost
-from workers.remote.directory import Directory
-from workers.remote.turn import Turn
 
 
 class Answer(NamedTuple):

@@ -11,8 +11,8 @@ import re
 import uuid
 from pathlib import Path
 
+from workers.far.ops import Answer, Args, Here, Op
 from workers.git import Git
-from workers.remote.ops import Answer, Args, Here, Op
 from workers.worktree.lock import held
 
 _SETTINGS = {
