@@ -7,12 +7,15 @@ import os
 import pty
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.cli.commands import Shell
+from tests.workers.proxy import proxy_to
 from tests.workers.sshd import Person, Sshd, make_key, needs, running
 from workers.client.locate import OLDEST
 
@@ -211,6 +214,42 @@ def test_a_jump_host_has_its_key_compared_too(
         assert ended.returncode == 0, ended.stderr
         known = (shell.home / "known_hosts").read_text()
         assert known == gate.known_hosts_line + box.known_hosts_line
+
+
+@contextmanager
+def network_disk(server: Sshd, person: Person, delay_s: float) -> Iterator[Path]:
+    """A home of a person on that machine that lies on another one, so far away."""
+    needs("sshfs", "fusermount3")
+    if not os.access("/dev/fuse", os.R_OK | os.W_OK):
+        pytest.skip("this machine lets nobody mount a file system of a user's (FUSE)")
+    there, here = server.home / "there", server.home / "network"
+    there.mkdir()
+    here.mkdir()
+    with proxy_to(server.port, delay_s) as wire:
+        options = f"port={wire.port},IdentityFile={person.identity},StrictHostKeyChecking=no"
+        mount = ["sshfs", "-F", "/dev/null", "-o", f"{options},UserKnownHostsFile=/dev/null"]
+        source = f"{server.reach().user}@127.0.0.1:{there}"
+        subprocess.run([*mount, source, str(here)], check=True, capture_output=True, timeout=60)
+        try:
+            yield here
+        finally:
+            subprocess.run(["fusermount3", "-u", "-z", str(here)], check=True)
+
+
+def test_a_home_on_a_slow_network_disk_is_named_with_the_cure(
+    shell: Shell, person: Person, tmp_path: Path
+) -> None:
+    """One that takes no pipes, besides, as sshfs; with a directory on its own disk the host is added."""
+    with running(tmp_path / "box", person.public_key, ["Subsystem sftp internal-sftp"]) as box:
+        install_client(box)
+        (shell.home.parent / ".ssh" / "known_hosts").write_text(box.known_hosts_line)
+        with network_disk(box, person, 0.03) as home:
+            ended = shell.fleet("host", "add", "box", address(box), "--dir", f"{home}/fleet")
+            assert ended.returncode == 1
+            assert f"{home}/fleet lies on a network file system (fuse.sshfs)" in ended.stdout
+            assert f"{home}/fleet cannot be written" in ended.stdout and "--dir" in ended.stdout
+            assert json.loads(shell.fleet("host", "list", "--json").stdout) == []
+            add(shell, box, "--dir", "~/fleet")
 
 
 @pytest.mark.parametrize(("answer", "taken"), [("y", True), ("", False), ("yep", False)])
