@@ -53,7 +53,13 @@ def build() -> Parser:
         _simulate,
         _json,
     )
-    _add(commands, "doctor", "look for what is missing on this machine", "fleet.cli.about:doctor", _json)
+    _add(
+        commands,
+        "doctor",
+        "look for what is missing on this machine and on hosts",
+        "fleet.cli.about:doctor",
+        _json,
+    )
     _group(commands, "account", "who pays", _accounts)
     _group(commands, "task", "the work", _tasks)
     _group(commands, "host", "the machines that workers run on", _hosts)
@@ -206,13 +212,13 @@ def _up(parser: Parser) -> None:
         "--host-lost-after",
         default="10m",
         metavar="SPAN",
-        help="the work of a host that has not answered for so long goes on elsewhere",
+        help="the work of a host that has not answered for so long goes on elsewhere (default 10m)",
     )
     parser.add_argument(
         "--checkpoint-every",
         default="1m",
         metavar="SPAN",
-        help="how often a worker on another host has its work in progress brought home",
+        help="how often a worker on another host has its work in progress brought home (default 1m)",
     )
 
 
