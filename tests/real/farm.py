@@ -44,6 +44,11 @@ class Farm:
         found = [git.parent for git in self.directory(name).glob(f"worktrees/*/{task}/.git")]
         return found[0] if found else None
 
+    def transcripts_tell(self, name: str, word: str) -> bool:
+        """Whether a session's transcript there has it."""
+        found = self.directory(name).glob("accounts/*/projects/*/*.jsonl")
+        return any(word in transcript.read_text() for transcript in found)
+
     def shows(self, name: str) -> dict[str, object]:
         """The host as home knows it, without a process of its own, to be asked often."""
         return reading.host(self.house.home, name)

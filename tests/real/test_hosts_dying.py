@@ -59,6 +59,8 @@ def test_a_host_that_was_rebooted_resumes_its_sessions_on_the_work_that_lies_the
         task = house.add_task(prompt("alpha"), *MERGE)
         with house.coordinator("--checkpoint-every", "1h"):
             worktree = gates.await_at(task, "boot")
+            # A client writes its transcript a moment after it has begun a tool.
+            house.wait_for(lambda: hosts.transcripts_tell("one", "boot.reached"), "nothing was written down")
             power_off(hosts, "one", "t1.1")
             # What no checkpoint has, the disk has.
             (worktree / "late.txt").write_text("late\n")
