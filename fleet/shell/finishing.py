@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fleet.core.events import LandingOutcome
-from fleet.core.model import Task, Worktree
+from fleet.core.model import HERE, Task, Worktree
 from fleet.home import Home
 from fleet.shell import places
 from fleet.shell.ground import Grounds
 from fleet.shell.local_ground import VERIFY_TIMEOUT_S
-from workers import landing, processes
+from workers import landing
 from workers.git import Git, GitError
 from workers.verify import Verdict, verify
 from workers.worktree.checkouts import checked_out_at
@@ -105,12 +105,12 @@ class Finisher:
 
     def sweep(self, task: Task, worktree: Worktree) -> None:
         """Ends what an earlier verification, cut short, has left running. Raises ProcessesRemain, HostAway."""
-        self.sweep_home(task)
-        self.grounds.of(worktree.host).sweep_checks(task)
+        for host in sorted({HERE, worktree.host}):
+            self.grounds.of(host).sweep_checks(task)
 
     def sweep_home(self, task: Task) -> None:
         """The same on this machine, where landings are verified."""
-        processes.sweep(places.check_marker(task, self.home_id), spool_path=self.home.runs / "none")
+        self.grounds.of(HERE).sweep_checks(task)
 
     def _verification(self, task: Task, worktree: Worktree) -> Callable[[Path], Verdict]:
         """The gate of a landing, whose worktree is at home."""

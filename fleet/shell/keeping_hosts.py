@@ -61,7 +61,6 @@ class Keeper:
         self._ground, self._limits, self._clock, self._log = ground, limits, clock, log
         self._current, self._apply, self._lost = current, apply, lost
         self._reclaimed = 0
-        self._problem = ""
         self._due = dict.fromkeys(("silent", "reclaim", "seen", "gone"), 0.0)
         self._checkpoint_at: dict[str, float] = {}
         self._unwell: dict[str, str] = {}

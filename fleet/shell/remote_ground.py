@@ -318,20 +318,13 @@ class RemoteGround:
         said = self.link.call("snapshot", {"path": standing.path, "ref": kept_as}).values
         refs = {}
         for commit in (said["kept"], said["branch_tip"], said["head"]):
-            if commit and not self._has(mirror, task, commit):
+            if commit and not _has(mirror.git, commit):
                 refs[f"refs/fleet/preserved/{task.id}.given-up-on-{self.name}-{commit[:12]}"] = commit
         mirror.bring(refs)
         self.link.call(
             "remove", {"mirror": mirror.name, "path": standing.path, "ref": kept_as}, timeout_s=REMOVE_S
         )
         return next(iter(refs), None)
-
-    def _has(self, mirror: Mirror, task: Task, commit: str) -> bool:
-        """Whether a reference at home keeps the commit already."""
-        git = mirror.git
-        return git.commit_of(commit) is not None and bool(
-            git.said("for-each-ref", "--count=1", f"--contains={commit}")
-        )
 
     def _mirror(self, task: Task) -> Mirror:
         connects = self.link.state().connects
@@ -342,3 +335,9 @@ class RemoteGround:
             if task.spec.repo not in self._mirrors:
                 self._mirrors[task.spec.repo] = Mirror(self.link, Path(task.spec.repo))
             return self._mirrors[task.spec.repo]
+
+
+def _has(git: Git, commit: str) -> bool:
+    """Whether a reference at home keeps the commit already."""
+    kept = git.commit_of(commit) is not None
+    return kept and bool(git.said("for-each-ref", "--count=1", f"--contains={commit}"))
