@@ -32,7 +32,7 @@ from workers.worktree.branch import claim
 from workers.worktree.make import SETUP_TIMEOUT_S, Made, SetupFailed, WorktreeRefused
 from workers.worktree.settings import worktree_settings
 
-REMOVE_S = 600.0
+TREE_S = 600.0
 """A large worktree on a slow disk takes its time."""
 CONNECT_PATIENCE_S = 15.0
 """So long an errand waits for a connection that is just being made, before it says that the host is away."""
@@ -254,11 +254,11 @@ class RemoteGround:
             self.take_session_home(task.session_account, task.session_id)
         path = str(self.worktree_path(task))
         if any(standing.path == path for standing in self.standing()):
-            said = self.link.call("snapshot", {"path": path, "ref": ref}).values
+            said = self._snapshot(path, ref)
             kept = {ref: said["kept"]} if said["kept"] else {}
             self._bring(mirror, task, said["branch_tip"] or said["head"], kept)
             self._settle_marks(mirror, task, said["kept"])
-            self.link.call("remove", {"mirror": mirror.name, "path": path, "ref": ref}, timeout_s=REMOVE_S)
+            self.link.call("remove", {"mirror": mirror.name, "path": path, "ref": ref}, timeout_s=TREE_S)
         self.link.call("drop_runs", {"task": task.id})
         return ref if mirror.git.commit_of(ref) else None
 
@@ -282,7 +282,7 @@ class RemoteGround:
         mirror, ref = self._mirror(task), places.checkpoint_ref(task)
         path = worktree.path or str(self.worktree_path(task))
         talk = sessions.look(self.link, attempt.account, attempt.session_id)
-        said = self.link.call("snapshot", {"path": path, "ref": ref}).values
+        said = self._snapshot(path, ref)
         now = (said["branch_tip"] or said["head"], said["kept"])
         changed = self._checkpoints.get(task.id) != now
         if changed:
@@ -315,16 +315,19 @@ class RemoteGround:
         Raises GitError, OSError, HostAway: then it is still there."""
         mirror = self._mirror(task)
         kept_as = f"refs/fleet/given-up/{task.id}"
-        said = self.link.call("snapshot", {"path": standing.path, "ref": kept_as}).values
+        said = self._snapshot(standing.path, kept_as)
         refs = {}
         for commit in (said["kept"], said["branch_tip"], said["head"]):
             if commit and not _has(mirror.git, commit):
                 refs[f"refs/fleet/preserved/{task.id}.given-up-on-{self.name}-{commit[:12]}"] = commit
         mirror.bring(refs)
         self.link.call(
-            "remove", {"mirror": mirror.name, "path": standing.path, "ref": kept_as}, timeout_s=REMOVE_S
+            "remove", {"mirror": mirror.name, "path": standing.path, "ref": kept_as}, timeout_s=TREE_S
         )
         return next(iter(refs), None)
+
+    def _snapshot(self, path: str, ref: str) -> Mapping[str, Any]:
+        return self.link.call("snapshot", {"path": path, "ref": ref}, timeout_s=TREE_S).values
 
     def _mirror(self, task: Task) -> Mirror:
         connects = self.link.state().connects
