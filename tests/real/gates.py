@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from fleet.double import Step
+from fleet.double import Step, Task
 from tests.real.household import Household
-from tests.real.scripting import runs
+from tests.real.scripting import job, runs, says, writes
 
 
 def waits(gate: str) -> Step:
@@ -15,6 +15,12 @@ def waits(gate: str) -> Step:
     own, by the name of the step."""
     at = f"$GATES/$FLEET_TASK.{gate}"
     return runs(f"pwd >> {at}.reached; until test -e {at}; do sleep 0.05; done")
+
+
+def halfway(gate: str) -> Task:
+    """Task `alpha`, which has written one of its two files when it comes to the gate."""
+    begins, ends = writes("one.txt", "one\n"), writes("two.txt", "two\n")
+    return job("alpha", begins, waits(gate), ends, says("Done."))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pytest
 from fleet.double import Script
 from tests.real.conftest import MakeHousehold
 from tests.real.farm import farm
-from tests.real.gates import Gates, waits
+from tests.real.gates import Gates, halfway
 from tests.real.scripting import job, played, prompt, says, subscription, writes
 from tests.workers.proxy import proxy_to
 
@@ -78,20 +78,7 @@ def test_fleet_down_waits_for_no_call_to_a_host(household: MakeHousehold) -> Non
 
 def test_a_directory_that_is_deleted_under_a_worker_ends_no_coordinator(household: MakeHousehold) -> None:
     """Somebody tidies up there: what was last brought home goes on, in a directory made anew."""
-    house = household(
-        Script(
-            accounts=(subscription("first"),),
-            tasks=(
-                job(
-                    "alpha",
-                    writes("one.txt", "one\n"),
-                    waits("tidy"),
-                    writes("two.txt", "two\n"),
-                    says("Done."),
-                ),
-            ),
-        )
-    )
+    house = household(Script(accounts=(subscription("first"),), tasks=(halfway("tidy"),)))
     house.make_repo()
     gates = Gates(house)
     house.add_account("first", *gates.for_account)
