@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +37,11 @@ class Home:
         return self.root / "accounts" / account
 
     @property
+    def veil(self) -> Path:
+        """Fingerprints of credentials, by which they are hidden wherever a worker's words are shown."""
+        return self.root / "veil"
+
+    @property
     def known_hosts(self) -> Path:
         """The keys of hosts that were accepted here, beside those of the user's own file."""
         return self.root / "known_hosts"
@@ -44,8 +51,26 @@ class Home:
         return self.root / "worktrees"
 
     def make(self) -> None:
-        """Makes the directory, readable by its owner only."""
+        """Makes the directory, readable by its owner only, whoever made it before.
+
+        Raises PermissionError when it belongs to somebody else, or when others may read it and it is not Fleet's alone:
+        to close a directory that has other things in it (`/tmp`, a shared folder) is not ours to do.
+        """
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = self.root.stat()
+        if found.st_uid != os.getuid():
+            raise PermissionError(
+                f"{self.root} belongs to somebody else (user {found.st_uid}), who could read and change all that is "
+                "kept in it: name another FLEET_HOME"
+            )
+        if not found.st_mode & 0o077:
+            return
+        if not self.database.exists() and any(self.root.iterdir()):
+            raise PermissionError(
+                f"{self.root} can be read by others and holds other things: name an empty directory as FLEET_HOME, or "
+                f"close this one: chmod 700 {shlex.quote(str(self.root))}"
+            )
+        self.root.chmod(0o700)
 
 
 def find_home(environ: Mapping[str, str]) -> Home:

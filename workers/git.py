@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from workers.private import umask_of_work
+
 LOCK_PATIENCE_S = 10.0
 _FIRST_PAUSE_S = 0.01
 _LONGEST_PAUSE_S = 0.5
@@ -175,6 +177,7 @@ class Git:
                 check=False,
                 env=_environment(env),
                 pass_fds=self._held_fds,
+                umask=umask_of_work(),
             )
         except (FileNotFoundError, PermissionError) as error:
             raise GitMissing from error

@@ -21,6 +21,7 @@ from typing import Any
 
 from workers import processes, supervisor
 from workers.orders import Order, RunSpec
+from workers.private import umask_of_work
 
 LAUNCH_PATIENCE_S = 20.0
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -94,6 +95,7 @@ class LocalHost:
                 stderr=subprocess.PIPE,
                 env={},
                 start_new_session=True,
+                umask=umask_of_work(),
                 timeout=LAUNCH_PATIENCE_S,
                 check=False,
             )

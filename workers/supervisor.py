@@ -30,6 +30,7 @@ import errno
 import fcntl
 import json
 import os
+import resource
 import select
 import signal
 import sys
@@ -43,6 +44,7 @@ VERSION = 1
 MARKER = "FLEET_RUN"
 INTERRUPT = b'{"type":"control_request","request_id":"fleet-stop","request":{"subtype":"interrupt"}}\n'
 CHUNK_BYTES = 256 * 1024
+HANDOVER_BYTES_MAX = 1024 * 1024
 INPUT_QUEUE_BYTES_MAX = 16 * 1024 * 1024
 DISK_RETRY_S = 0.5
 ORDERS_EVERY_S = 1.0
@@ -51,6 +53,7 @@ LEFTOVERS_GRACE_S = 1.0
 LEFTOVERS_STORY_AFTER_S = 10.0
 LOCK_PATIENCE_S = 0.2
 PR_SET_PDEATHSIG = 1
+PR_SET_DUMPABLE = 4
 PR_SET_CHILD_SUBREAPER = 36
 HELD, BAD_RUN, RAN_BEFORE = 0, 2, 3
 
@@ -198,7 +201,7 @@ class Inlet:
     def wants_to_write(self) -> bool:
         return self.open and bool(self._queue)
 
-    def put(self, data: bytes, order: str | None = None) -> None:
+    def put(self, data: bytes | bytearray, order: str | None = None) -> None:
         self._queue.append((memoryview(data), order))
         self.queued_bytes += len(data)
 
@@ -206,13 +209,16 @@ class Inlet:
         self._closing = True
 
     def pump(self) -> list[str]:
-        """Write what the pipe takes; returns the orders whose line it has now taken whole."""
+        """Write what the pipe takes; returns the orders whose line it has now taken whole. Of a `bytearray` (a secret)
+        what was written is wiped."""
         done: list[str] = []
         try:
             while self.open and self._queue:
                 data, order = self._queue[0]
                 written = os.write(self.fd, data)
                 self.queued_bytes -= written
+                if not data.readonly:
+                    data[:written] = bytes(written)
                 if written < len(data):
                     self._queue[0] = (data[written:], order)
                     continue
@@ -358,6 +364,14 @@ def _prctl(option: int, value: int) -> None:
             _log("prctl(%d) is not available: %s" % (option, missing))
 
 
+def forbid_looking() -> None:
+    """No other process of this user may read this one's memory, and no core of it is written. A program that is
+    executed later begins anew, but for the core's limit, which it may raise again."""
+    _prctl(PR_SET_DUMPABLE, 0)
+    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
+
+
 def _log(sentence: str) -> None:
     """To `supervisor.log`, which is on the disk that may be full: then the sentence is lost, not the run."""
     try:
@@ -399,7 +413,7 @@ def _pipe(above: int) -> tuple[int, int]:
 class Client:
     """The client's process and the pipes to it. It executes its program only when it is `release`d."""
 
-    def __init__(self, spec: Spec, secret: bytes) -> None:
+    def __init__(self, spec: Spec, secret: bytearray) -> None:
         self.program = find_program(spec)
         above = max(10, (spec.secret_fd or 0) + 1)
         stdin, stdout, stderr, self._gate, self._report = (_pipe(above) for _ in range(5))
@@ -412,9 +426,10 @@ class Client:
             self.inlets[1].put(secret)
             self.inlets[1].close_when_written()
         self._status: int | None = None
-        supervisor = os.getpid()
+        supervisor, umask_of_work = os.getpid(), os.umask(0o077)
         self.pid = os.fork()
         if self.pid == 0:
+            os.umask(umask_of_work)
             self._become(spec, given, supervisor)
         for fd in (*given.values(), self._gate[0], self._report[1]):
             os.close(fd)
@@ -513,7 +528,7 @@ class Orders:
             if isinstance(order, dict) and isinstance(order.get("id"), str):
                 return order
             why = "it is not a JSON object with an id"
-        except (OSError, ValueError) as broken:
+        except (OSError, ValueError, RecursionError) as broken:
             why = str(broken)
         return {"id": name, "order": "?", "why": "%s cannot be read as an order: %s" % (name, why)}
 
@@ -825,7 +840,7 @@ def _empty(fd: int) -> bool:
         return False
 
 
-def supervise(run_dir: str, spec: Spec, spool: Spool, secret: bytes) -> None:
+def supervise(run_dir: str, spec: Spec, spool: Spool, secret: bytearray) -> None:
     """Run the client to its end. Its start is recorded before it happens, so that it never happens twice."""
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
     try:
@@ -865,15 +880,18 @@ def take_lock(run_dir: str) -> bool:
             time.sleep(0.005)
 
 
-def read_handover(fd: int) -> bytes:
-    """The secret, whole. Raises BadRun for one that was cut off."""
-    chunks: list[bytes] = []
+def read_handover(fd: int) -> bytearray:
+    """The secret, whole, in memory that can be wiped. Raises BadRun for one that was cut off."""
+    taken, end = bytearray(HANDOVER_BYTES_MAX), 0
     while True:
-        chunk = os.read(fd, 65536)
-        if not chunk:
+        count = os.readv(fd, [memoryview(taken)[end:]])
+        if not count:
             break
-        chunks.append(chunk)
-    length, _, secret = b"".join(chunks).partition(b"\n")
+        end += count
+    newline = taken.find(b"\n", 0, end)
+    length = bytes(taken[: max(newline, 0)])
+    secret = taken[newline + 1 : end]
+    taken[:end] = bytes(end)
     if not length.isdigit() or int(length) != len(secret):
         raise BadRun("the secret was not handed over whole: whoever asked for this run died meanwhile")
     return secret
@@ -903,7 +921,8 @@ def main(run_dir: str) -> int:
             return RAN_BEFORE
         spec = read_spec(run_dir)
         log = os.open(os.path.join(run_dir, "supervisor.log"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        secret = b"" if spec.secret_fd is None else read_handover(0)
+        forbid_looking()
+        secret = bytearray() if spec.secret_fd is None else read_handover(0)
     except (OSError, BadRun) as why:
         _log("%s cannot be supervised: %s" % (run_dir, why))
         return BAD_RUN

@@ -17,6 +17,7 @@ from fleet.service.up import up as run_up
 from fleet.service.when import UnknownTime, parse_span_s
 from fleet.shell.keeping_hosts import HostLimits
 from fleet.shell.starting import Limits
+from workers.private import keep_private
 
 
 def up(args: argparse.Namespace) -> int:
@@ -36,6 +37,7 @@ def up(args: argparse.Namespace) -> int:
     except UnknownTime as failed:
         raise Failed(str(failed)) from failed
     options = UpOptions(args.workers, args.until_idle or args.demo, args.log_format, limits, host_limits)
+    keep_private()
     if args.demo:
         return _demo(options)
     outcome = run_up(find_home(os.environ), options, os.environ)

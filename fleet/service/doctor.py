@@ -77,12 +77,8 @@ def _home(home: Home) -> Finding:
         probe.write_text("probe")
         probe.unlink()
     except OSError as failed:
-        return Finding(
-            "home", "error", f"{home.root} cannot be written: {failed.strerror}", "name another FLEET_HOME"
-        )
-    mode = home.root.stat().st_mode & 0o077
-    if mode:
-        return Finding("home", "warning", f"{home.root} can be read by others", f"chmod 700 {home.root}")
+        told = f"{home.root} cannot be written: {failed.strerror}" if failed.strerror else str(failed)
+        return Finding("home", "error", told, "name another FLEET_HOME")
     return Finding("home", "ok", str(home.root))
 
 

@@ -41,12 +41,30 @@ def test_a_missing_git_is_an_error_with_what_to_do(tmp_path: Path, monkeypatch: 
     assert (git.grade, "install" in git.advice) == ("error", True)
 
 
-def test_a_home_that_others_can_read_is_warned_of(tmp_path: Path) -> None:
+def test_a_home_that_others_can_read_is_closed_to_them(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     home.make()
+    home.database.touch()
     home.root.chmod(0o755)
-    found = findings(home)["home"]
-    assert (found.grade, found.advice) == ("warning", f"chmod 700 {home.root}")
+    assert findings(home)["home"].grade == "ok"
+    assert home.root.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_directory_made_beforehand_becomes_a_private_home(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir(mode=0o755)
+    Home(tmp_path / "home").make()
+    assert (tmp_path / "home").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_directory_with_other_things_that_others_can_read_is_no_home_and_stays_as_it_is(
+    tmp_path: Path,
+) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir(mode=0o755)
+    (shared / "photo.jpg").touch()
+    found = findings(Home(shared))["home"]
+    assert (found.grade, "chmod 700" in str(found)) == ("error", True)
+    assert shared.stat().st_mode & 0o777 == 0o755
 
 
 def test_a_home_that_cannot_be_a_directory_is_an_error(tmp_path: Path) -> None:

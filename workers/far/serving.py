@@ -34,6 +34,7 @@ from workers.far.ops import Answer, Args, Here, Op, mirrors, runs, sessions, tre
 from workers.far.turn import Turn
 from workers.far.watching import Watching
 from workers.host import LocalHost
+from workers.private import keep_private
 
 SILENCE_S = 120.0
 REFUSED = 3
@@ -156,6 +157,7 @@ def leave() -> NoReturn:
 
 def main() -> None:
     asked = _asked()
+    keep_private()
     threading.excepthook = _end_with_a_thread
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit())

@@ -18,6 +18,7 @@ TRAVELLING = (
     "workers/git.py",
     "workers/host.py",
     "workers/orders.py",
+    "workers/private.py",
     "workers/processes.py",
     "workers/spool.py",
     "workers/supervisor.py",
