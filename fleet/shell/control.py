@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import socket
+import stat
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -18,6 +19,8 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 from fleet.home import Home
 
 LINE_BYTES_MAX = 64_000_000
+LINE_S_MAX = 10.0
+CONNECTIONS_MAX = 64
 SEND_S_MAX = 2.0
 PATH_BYTES_MAX = 100
 """A Unix socket's path has room for 108 bytes on Linux, 104 on macOS."""
@@ -37,27 +40,59 @@ def socket_path(home: Home) -> Path:
     private = Path(tempfile.gettempdir()) / f"fleet-{os.getuid()}"
     if len(os.fsencode(private / name)) > PATH_BYTES_MAX:
         private = Path("/tmp") / private.name
-    private.mkdir(mode=0o700, exist_ok=True)
-    if private.stat().st_uid != os.getuid():
-        raise PermissionError(f"{private} belongs to somebody else: remove it, or name a shorter FLEET_HOME")
+    _claim_private(private)
     return private / name
+
+
+def _claim_private(directory: Path) -> None:
+    """Where anybody may make names. Raises PermissionError for one that somebody else has made, or a link."""
+    directory.mkdir(mode=0o700, exist_ok=True)
+    found = directory.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise PermissionError(
+            f"{directory} is not a directory of yours: remove it, or name a shorter FLEET_HOME"
+        )
+    directory.chmod(0o700)
+
+
+class _Waiting:
+    """The connections that have not sent their line yet, at most `CONNECTIONS_MAX`: of more the oldest makes way, so
+    that nobody who just sits there keeps a person out."""
+
+    def __init__(self) -> None:
+        self._scopes: list[anyio.CancelScope] = []
+
+    async def line_of(self, stream: SocketStream) -> bytes | None:
+        """None when there is no whole line within `LINE_S_MAX`, or its place was needed for another."""
+        with anyio.move_on_after(LINE_S_MAX) as scope:
+            self._scopes.append(scope)
+            if len(self._scopes) > CONNECTIONS_MAX:
+                self._scopes.pop(0).cancel()
+            try:
+                return await BufferedByteReceiveStream(stream).receive_until(b"\n", LINE_BYTES_MAX)
+            except (anyio.IncompleteRead, anyio.DelimiterNotFound, anyio.BrokenResourceError):
+                return None
+            finally:
+                if scope in self._scopes:
+                    self._scopes.remove(scope)
+        return None
 
 
 async def serve(path: Path, answer: Answer) -> None:
     """Answers requests until cancelled. Only the user may connect."""
     await anyio.Path(path).unlink(missing_ok=True)
     listener = await anyio.create_unix_listener(path, mode=0o600)
+    waiting = _Waiting()
     async with listener:
-        await listener.serve(lambda stream: _converse(stream, answer))
+        await listener.serve(lambda stream: _converse(stream, answer, waiting))
 
 
-async def _converse(stream: SocketStream, answer: Answer) -> None:
+async def _converse(stream: SocketStream, answer: Answer, waiting: _Waiting) -> None:
     async with stream:
-        try:
-            line = await BufferedByteReceiveStream(stream).receive_until(b"\n", LINE_BYTES_MAX)
-            request = _request(line)
-        except (anyio.IncompleteRead, anyio.DelimiterNotFound, anyio.BrokenResourceError):
+        line = await waiting.line_of(stream)
+        if line is None:
             return
+        request = _request(line)
         reply = await answer(request) if request is not None else NO_REQUEST
         try:
             # Who asked the coordinator to stop hears of it, too: that very request cancels us here.

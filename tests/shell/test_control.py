@@ -111,6 +111,33 @@ def test_those_who_hang_or_leave_disturb_nobody(path: Path) -> None:
     served(path, use)
 
 
+def test_whoever_says_nothing_is_hung_up_on(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "LINE_S_MAX", 0.05)
+
+    def use() -> None:
+        with connected(path) as silent, connected(path) as trickling:
+            trickling.sendall(b'{"kind":')
+            assert silent.recv(1) == b""
+            assert trickling.recv(1) == b""
+        still_answers(path)
+
+    served(path, use)
+
+
+def test_whoever_holds_all_connections_keeps_nobody_out(path: Path) -> None:
+    """The oldest of too many silent ones makes way; whoever speaks is answered."""
+
+    def use() -> None:
+        with contextlib.ExitStack() as all_of_them:
+            held = [all_of_them.enter_context(connected(path)) for _ in range(3 * control.CONNECTIONS_MAX)]
+            still_answers(path)
+            assert held[0].recv(1) == b""
+            held[-1].sendall(b'{"kind": "late"}\n')
+            assert json.loads(held[-1].makefile("rb").readline())["echo"] == {"kind": "late"}
+
+    served(path, use)
+
+
 def test_a_hanging_client_does_not_keep_the_coordinator_from_ending(path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         served(path, lambda: client.connect(str(path)))
@@ -227,6 +254,27 @@ def test_a_home_with_a_very_long_path_has_a_short_private_socket_of_its_own(
     assert one.parent == temporary / f"fleet-{os.getuid()}"
     assert one.parent.stat().st_mode & 0o077 == 0
     served(one, lambda: still_answers(one))
+
+
+@pytest.mark.parametrize("planted", ["a link to a directory of the user's", "a file"])
+def test_a_name_that_somebody_else_has_made_is_no_place_for_a_socket(
+    tmp_path: Path, temporary: Path, planted: str
+) -> None:
+    private = temporary / f"fleet-{os.getuid()}"
+    if planted == "a file":
+        private.touch()
+    else:
+        (tmp_path / "open").mkdir(mode=0o755)
+        private.symlink_to(tmp_path / "open")
+    with pytest.raises(OSError, match=str(private)):
+        control.socket_path(Home(tmp_path / ("d" * 90)))
+
+
+def test_a_private_directory_that_was_opened_is_closed_again(tmp_path: Path, temporary: Path) -> None:
+    private = temporary / f"fleet-{os.getuid()}"
+    private.mkdir(mode=0o755)
+    control.socket_path(Home(tmp_path / ("d" * 90)))
+    assert private.stat().st_mode & 0o077 == 0
 
 
 def test_a_socket_fits_also_where_temporary_files_lie_deep(
