@@ -105,7 +105,7 @@ def _environment(
 def _read_status(text: str, source: str) -> LoginState:
     try:
         said: Any = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         said = None
     if not isinstance(said, dict) or not isinstance(said.get("loggedIn"), bool):
         raise LoginUnknown(

@@ -120,7 +120,7 @@ def started_group(spool_path: Path) -> int | None:
         return None
     try:
         started = json.loads(record.payload)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     group = started.get("pgid") if isinstance(started, dict) else None
     return group if isinstance(group, int) and group > 1 else None

@@ -37,7 +37,7 @@ def parse_script(text: str) -> Script:
     """The script in TOML `text`. Raises ScriptError."""
     try:
         table = _Table(tomllib.loads(text), "script")
-    except tomllib.TOMLDecodeError as wrong:
+    except (tomllib.TOMLDecodeError, RecursionError) as wrong:
         raise ScriptError(f"not TOML: {wrong}") from wrong
     accounts = table.each("account", _account)
     tasks = table.each("task", _task)

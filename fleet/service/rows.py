@@ -67,6 +67,6 @@ class Rows:
     def _parsed(self, table: str, key: str, body: str) -> Record:
         try:
             found: Record = json.loads(body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise corrupt_row(self._path, table, key, error) from None
         return found

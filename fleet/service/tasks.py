@@ -226,7 +226,7 @@ def read_file(path: Path) -> list[TaskRequest]:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as failed:
         raise NotDone(f"{path} cannot be read: {failed.strerror}") from failed
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as failed:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as failed:
         raise NotDone(f"{path} is not valid TOML: {failed}") from failed
     unknown = sorted(set(table) - {"defaults", "task"})
     if unknown or not isinstance(table.get("task"), list):

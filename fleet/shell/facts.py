@@ -152,7 +152,7 @@ class Listener:
     def _supervised(self, payload: bytes) -> Iterable[events.Fact]:
         try:
             said = json.loads(payload)
-        except ValueError:
+        except (ValueError, RecursionError):
             return (events.Garbled(1),)
         if not isinstance(said, dict):
             return (events.Garbled(1),)

@@ -182,7 +182,7 @@ def read(path: Path) -> Scenario:
     text = path.read_text(encoding="utf-8")
     try:
         said = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except ValueError as wrong:
+    except (ValueError, RecursionError) as wrong:
         kind = "JSON" if path.suffix == ".json" else "TOML"
         raise InvalidScenario(f"{path} is not {kind}: {wrong}") from wrong
     if not isinstance(said, dict):

@@ -32,7 +32,7 @@ def read_litellm(text: str, path: str, known: set[str], today: date) -> list[dic
     """The rows as a file of prices says them. Raises InvalidPrices."""
     try:
         table = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidPrices(f"{path}: no JSON: {error}") from None
     if not isinstance(table, dict):
         raise InvalidPrices(f"{path}: no table of LiteLLM's: an object of models is expected")

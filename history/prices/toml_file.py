@@ -31,7 +31,7 @@ def read_own(text: bytes, path: Path | None = None) -> list[Row]:
 
     try:
         said = tomllib.loads(text.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise InvalidPrices(f"{path or 'the prices'}: no TOML: {error}") from None
     return [row_of(one) for one in checked(said, str(path or "the prices"))]
 

@@ -73,7 +73,7 @@ def record_of(line: bytes) -> Record | None:
     except msgspec.ValidationError as error:
         _check(line, str(error))
         return None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise Broken(f"not JSON: {error}") from None
 
 
@@ -81,7 +81,7 @@ def _check(line: bytes, why: str) -> None:
     """Raises Broken when a line whose fields are not as they should be is an answer all the same."""
     try:
         table = _decode_anything(line)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise Broken(f"not JSON: {error}") from None
     message = table.get("message") if isinstance(table, dict) else None
     if isinstance(message, dict) and table.get("type") == "assistant" and message.get("usage") is not None:

@@ -150,6 +150,7 @@ def test_a_persons_prices_win_from_their_date_on(tmp_path: Path, table: PriceTab
     ("text", "story"),
     [
         ("model = [", "no TOML"),
+        ("model = " + "[" * 3_000, "no TOML"),
         ("", "model: field required"),
         ('[[model]]\nnames = ["m"]\ninput = 1', "model 1, output: field required"),
         ("[[model]]\nnames = []\ninput = 1\noutput = 1", "model 1, names: list should have at least 1 item"),

@@ -45,6 +45,7 @@ def add(home: Home, **values: Any) -> tasks.Added:
     ("text", "story"),
     [
         ("prompt = ", "is not valid TOML"),
+        ("prompt = " + "[" * 3_000, "is not valid TOML"),
         ("", "there is no [[task]]"),
         ("[task]\nprompt = 'x'", "there is no [[task]]"),
         ("[[tasks]]\nprompt = 'x'", "unknown key 'tasks'"),

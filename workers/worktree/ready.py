@@ -25,7 +25,7 @@ def read_ready(admin: Path) -> Ready | None:
     try:
         stored = json.loads((admin / _FILE).read_bytes())
         ready = Ready(stored["branch"], stored["base_commit"], stored.get("setup_output", ""))
-    except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
+    except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
     texts = (ready.base_commit, ready.setup_output, "" if ready.branch is None else ready.branch)
     return ready if all(isinstance(text, str) for text in texts) else None

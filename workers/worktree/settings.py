@@ -86,7 +86,7 @@ def parse_settings(text: str, named: str = FILE) -> Settings:
     """The settings in `text`. Raises SettingsWrong, whose message begins with `named`."""
     try:
         file = _File.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SettingsWrong(f"{named} is not valid TOML: {error}") from error
     except ValidationError as error:
         raise SettingsWrong(f"{named}: " + "; ".join(_explained(error))) from error

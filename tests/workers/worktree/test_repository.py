@@ -121,6 +121,7 @@ def test_settings_come_from_the_commit_and_not_from_the_checkout(repo: Path) -> 
         ('[worktree]\nports = "ten"', r"worktree.ports: .*integer"),
         ('[verify]\ncommands = [" "]', r"verify.commands.0: must not be blank"),
         ("[worktree", r"not valid TOML"),
+        ("x = " + "[" * 3_000, r"not valid TOML"),
     ],
 )
 def test_settings_that_are_wrong_name_the_file_the_key_and_what_is_allowed(text: str, said: str) -> None:
