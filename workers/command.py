@@ -13,9 +13,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import Protocol
 
 from workers.git import scrubbed
+from workers.private import umask_of_work
 
 _WITHHELD = re.compile(r"FLEET_|ANTHROPIC_|CLAUDE|DBUS_SESSION_BUS_ADDRESS$")
 """A setup or a verification runs what a worker wrote: the home, the person's own model credentials and the way to the
@@ -28,6 +29,12 @@ _DRAIN_S = 0.5
 _groups: set[int] = set()
 """Process groups of the commands that run now; none is reaped before it is taken out, so no number is another's."""
 _groups_lock = threading.Lock()
+
+
+class Log(Protocol):
+    """Where all of a command's output goes."""
+
+    def write(self, data: bytes, /) -> object: ...
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,7 @@ def run_shell(
     cwd: Path,
     env: Mapping[str, str],
     timeout_s: float,
-    log: IO[bytes] | None = None,
+    log: Log | None = None,
     held_fds: tuple[int, ...] = (),
 ) -> Ended:
     """Run `sh -c COMMAND` in a process group of its own; afterwards nothing of that group is left.
@@ -99,6 +106,7 @@ def _start(
             stderr=subprocess.STDOUT,
             start_new_session=True,
             pass_fds=held_fds,
+            umask=umask_of_work(),
         )
         _groups.add(process.pid)
     return process
@@ -111,7 +119,7 @@ def _inherited() -> dict[str, str]:
 class _Output:
     """The pipe of a command: everything into the log up to its bound, the end kept for the reader."""
 
-    def __init__(self, fd: int, log: IO[bytes] | None) -> None:
+    def __init__(self, fd: int, log: Log | None) -> None:
         os.set_blocking(fd, False)
         self._fd, self._log = fd, log
         self._logged = 0

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from workers.command import Ended, run_shell
+
+LINE_BYTES_MAX = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -30,17 +31,18 @@ def verify(
     env: Mapping[str, str],
     timeout_s: float,
     log_path: Path | None = None,
+    hide: Callable[[str], str] | None = None,
 ) -> Verdict:
     """Run the commands one after another, each in `sh -c` with `timeout_s` seconds of its own, until one does
     not succeed.
 
     `env` (the marker FLEET_RUN, the ports) is added to this process's environment. No commands: the gate is
-    open. All of the output is appended to `log_path`. Raises OSError when the log cannot be written: then
-    nothing was decided.
+    open. All of the output is appended to `log_path`, each line as `hide` gives it. Raises OSError when the log
+    cannot be written: then nothing was decided.
     """
     duration_s = 0.0
     tail = ""
-    with log_path.open("ab") if log_path else nullcontext() as log:
+    with _Log(log_path, hide) if log_path else nullcontext() as log:
         for command in commands:
             ended = _run_logged(command, cwd, env, timeout_s, log)
             duration_s += ended.duration_s
@@ -50,13 +52,46 @@ def verify(
     return Verdict(True, None, 0, tail, duration_s)
 
 
-def _run_logged(
-    command: str, cwd: Path, env: Mapping[str, str], timeout_s: float, log: IO[bytes] | None
-) -> Ended:
+class _Log:
+    """A file of lines, each as `hide` gives it: a line is written once it is whole, or grows beyond all bounds."""
+
+    def __init__(self, path: Path, hide: Callable[[str], str] | None) -> None:
+        self._file = path.open("ab")
+        self._hide = hide
+        self._torn = b""
+
+    def __enter__(self) -> _Log:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._file:
+            self.flush()
+
+    def write(self, data: bytes) -> None:
+        whole, newline, self._torn = (self._torn + data).rpartition(b"\n")
+        self._write(whole + newline)
+        if len(self._torn) > LINE_BYTES_MAX:
+            self.flush()
+
+    def flush(self) -> None:
+        self._write(self._torn)
+        self._torn = b""
+        self._file.flush()
+
+    def _write(self, data: bytes) -> None:
+        if data and self._hide is not None:
+            data = self._hide(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+        self._file.write(data)
+
+
+def _run_logged(command: str, cwd: Path, env: Mapping[str, str], timeout_s: float, log: _Log | None) -> Ended:
     if log is not None:
         log.write(f"$ {command}\n".encode())
         log.flush()
-    return run_shell(command, cwd=cwd, env=env, timeout_s=timeout_s, log=log)
+    ended = run_shell(command, cwd=cwd, env=env, timeout_s=timeout_s, log=log)
+    if log is not None:
+        log.flush()
+    return ended
 
 
 def _explained(ended: Ended, command: str, timeout_s: float) -> str:

@@ -11,6 +11,7 @@ from fleet.core.model import HERE
 from fleet.home import Home
 from fleet.service import reading
 from fleet.service.requests import Done, stamp, submit
+from fleet.shell.veil import Veil
 from workers.client.render import render
 from workers.spool import Follower, Record
 
@@ -38,6 +39,7 @@ def retry(home: Home, task_id: str) -> Done:
 def logs(home: Home, task_id: str, *, follow: bool, colour: bool) -> Iterator[str]:
     """The lines of all attempts so far, in order; with `follow`, further ones until the task ends."""
     shown: set[str] = set()
+    veil = Veil(home.veil)
     with Follower(home.runs) as spools:
         while True:
             task = reading.task(home.root, task_id)
@@ -49,7 +51,8 @@ def logs(home: Home, task_id: str, *, follow: bool, colour: bool) -> Iterator[st
                     yield f"── attempt {attempt['id']}: {attempt['account']}, {attempt['tier']}{on} ──"
                 path = (task["worktree"] or {}).get("path")
                 for line in _read_up(spools, colour):
-                    yield line.replace(f"{path}/", "") if path else line
+                    hidden = veil.hide(line)
+                    yield hidden.replace(f"{path}/", "") if path else hidden
             if not follow or task["state"] in ("landed", "failed", "cancelled"):
                 yield f"── {task_id} is {task['state']}{': ' + task['reason'] if task['reason'] else ''} ──"
                 return

@@ -27,9 +27,10 @@ from fleet.shell.hosts import Hosts
 from fleet.shell.keeping_hosts import HostLimits
 from fleet.shell.local_ground import LocalGround
 from fleet.shell.login_reader import ClientReader
-from fleet.shell.logs import Format, Veil, open_log
+from fleet.shell.logs import Format, open_log
 from fleet.shell.performing import Performer
 from fleet.shell.starting import Limits, Starter
+from fleet.shell.veil import Veil, VeiledSecrets
 from fleet.store.errors import StoreUnreadable
 from fleet.store.sqlite import SqliteStore
 from profiles.secrets import Secrets, open_secrets
@@ -52,27 +53,6 @@ class WallClock:
         return time.time_ns() // 1_000_000
 
 
-class VeiledSecrets:
-    """Secrets that tell the log's veil what it has to hide before anybody else sees them."""
-
-    def __init__(self, secrets: Secrets, veil: Veil) -> None:
-        self._secrets = secrets
-        self._veil = veil
-
-    def get(self, account: str) -> str | None:
-        secret = self._secrets.get(account)
-        if secret:
-            self._veil.learn(secret)
-        return secret
-
-    def put(self, account: str, secret: str) -> None:
-        self._veil.learn(secret)
-        self._secrets.put(account, secret)
-
-    def delete(self, account: str) -> None:
-        self._secrets.delete(account)
-
-
 def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secrets | None = None) -> Outcome:
     """Runs the coordinator until it is stopped (or idle, when asked); returns what came of the tasks.
 
@@ -85,13 +65,16 @@ def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secr
         with homelock.hold(home, str(control.socket_path(home)), patience_s=1.0), _store(home) as store:
             engine = Engine(store)
             found = engine.fleet
-            veil = Veil()
+            veil = Veil(home.veil)
             opened = secrets or open_secrets(engine.fleet.home_id, home.root, environ)
+            veiled = VeiledSecrets(opened, veil)
             home_id = engine.fleet.home_id
             here = LocalGround(home, home_id, LocalHost(home.runs, home_id), client, environ)
             hosts = Hosts(here, Connecting(home, home_id).ground)
-            starter = Starter(hosts, home_id, VeiledSecrets(opened, veil), options.limits)
-            finisher = Finisher(home, home_id, hosts)
+            starter = Starter(hosts, home_id, veiled, options.limits)
+            finisher = Finisher(
+                home, home_id, hosts, lambda: veiled.seen(_kept_secrets(engine.fleet)), veil.hide
+            )
             coordinator = _coordinator(home, options, environ, engine, starter, finisher, hosts, veil)
             coordinator.log.info(f"coordinator {os.getpid()} on {home.root}, client {client.version}")
             home.runs.mkdir(mode=0o700, exist_ok=True)
@@ -103,6 +86,11 @@ def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secr
             return Outcome(found, engine.fleet)
     except homelock.HomeHeld as failed:
         raise NotDone(str(failed)) from failed
+
+
+def _kept_secrets(fleet: Fleet) -> list[str]:
+    """The accounts whose credential Fleet keeps, not their client."""
+    return [account.name for account in fleet.accounts.values() if account.secret and not account.login]
 
 
 def _coordinator(

@@ -27,12 +27,12 @@ from fleet.shell.following import Following
 from fleet.shell.foreseeing import Foreseeing
 from fleet.shell.hosts import Hosts
 from fleet.shell.keeping_hosts import HostLimits, Keeper
-from fleet.shell.logs import Veil
 from fleet.shell.lost_workers import LostWorkers
 from fleet.shell.performing import Performer
 from fleet.shell.pricing import Pricing
 from fleet.shell.reading_logins import ReadingLogins
 from fleet.shell.stamp import stamp
+from fleet.shell.veil import Veil
 from workers.git import GitError
 from workers.host import cores
 from workers.remote.away import HostAway

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fleet.core.events import LandingOutcome
@@ -14,11 +14,14 @@ from fleet.shell.ground import Grounds
 from fleet.shell.local_ground import VERIFY_TIMEOUT_S
 from workers import landing
 from workers.git import Git, GitError
+from workers.secret_scan import exposed
 from workers.verify import Verdict, verify
 from workers.worktree.checkouts import checked_out_at
 from workers.worktree.commit import HookRefused, WorkUnfinished
 from workers.worktree.make import SetupFailed
 from workers.worktree.settings import SettingsWrong, read_settings
+
+SECRET_SCAN = "Fleet's own search for credentials"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +40,26 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Finisher:
+    """`credentials` gives what must not land, `hide` takes it out of what is kept and told."""
+
     home: Home
     home_id: str
     grounds: Grounds
+    credentials: Callable[[], Collection[str]]
+    hide: Callable[[str], str]
     timeout_s: float = VERIFY_TIMEOUT_S
 
     def check(self, task: Task, worktree: Worktree) -> Checked:
         """Commits uncommitted work (the repository's hooks have their say), then runs the verification, both where the
         worktree is; what is committed comes home.
 
-        Raises OSError and GitError where the environment is at fault, and HostAway: then nothing was decided.
+        Raises OSError, GitError and NoUsableKeyring where the environment is at fault, and HostAway: then nothing was
+        decided.
         """
+        checked = self._checked(task, worktree)
+        return replace(checked, output=self.hide(checked.output))
+
+    def _checked(self, task: Task, worktree: Worktree) -> Checked:
         ground = self.grounds.of(worktree.host)
         ground.sweep_checks(task)
         try:
@@ -60,14 +72,21 @@ class Finisher:
             commands = _commands(task, commit)
         except SettingsWrong as wrong:
             return Checked(False, None, str(wrong))
-        verdict = ground.verify(task, worktree, commands, self._environment(task, worktree))
+        found = self._exposed(task, commit)
+        if found:
+            return Checked(False, commit, found)
+        verdict = ground.verify(task, worktree, commands, self._environment(task, worktree), self.hide)
         return Checked(verdict.ok, commit, "" if verdict.ok else told(verdict))
 
     def land(self, task: Task, worktree: Worktree) -> Ended:
         """Brings the task's branch into its target, in a worktree of its own.
 
-        Raises OSError and GitError where the host is at fault: then nothing was decided.
+        Raises OSError, GitError and NoUsableKeyring where the host is at fault: then nothing was decided.
         """
+        ended = self._landed(task, worktree)
+        return replace(ended, detail=self.hide(ended.detail))
+
+    def _landed(self, task: Task, worktree: Worktree) -> Ended:
         path = places.landing_path(self.home, task)
         self.sweep_home(task)
         try:
@@ -115,8 +134,27 @@ class Finisher:
     def _verification(self, task: Task, worktree: Worktree) -> Callable[[Path], Verdict]:
         """The gate of a landing, whose worktree is at home."""
         env, log = self._environment(task, worktree), places.check_log(self.home, task)
-        return lambda path: verify(
-            _commands(task, Git(path).said("rev-parse", "HEAD")), path, env, self.timeout_s, log
+
+        def gate(path: Path) -> Verdict:
+            merged = Git(path).said("rev-parse", "HEAD")
+            found = self._exposed(task, merged)
+            if found:
+                return Verdict(False, SECRET_SCAN, 1, found, 0.0)
+            return verify(_commands(task, merged), path, env, self.timeout_s, log, self.hide)
+
+        return gate
+
+    def _exposed(self, task: Task, commit: str) -> str:
+        """Why the commit must not land: it would bring a credential that the fleet holds. Empty when it would not."""
+        git = Git(Path(task.spec.repo))
+        base = _target(git, task)
+        found = exposed(git, self.credentials(), commit, base)
+        if not found:
+            return ""
+        return (
+            f"A credential of one of the fleet's accounts stands in {', '.join(found)}. It must be in no commit of "
+            "this branch, not in an earlier one either: take it out, then "
+            f"`git reset --soft {base[:12]}` and commit anew."
         )
 
     def _environment(self, task: Task, worktree: Worktree) -> dict[str, str]:
@@ -131,9 +169,12 @@ def _commands(task: Task, commit: str) -> tuple[str, ...]:
     """What has to succeed: the repository's own commands, those of the target, which a worker cannot take away, and
     those that its `commit` adds; then the task's. Raises SettingsWrong."""
     git = Git(Path(task.spec.repo))
-    target = git.commit_of(f"refs/heads/{task.spec.target}") or task.base_commit or "HEAD"
-    asked = [c for at in (target, commit) for c in read_settings(git, at).verify.commands]
+    asked = [c for at in (_target(git, task), commit) for c in read_settings(git, at).verify.commands]
     return (*dict.fromkeys(asked), *task.spec.verify)
+
+
+def _target(git: Git, task: Task) -> str:
+    return git.commit_of(f"refs/heads/{task.spec.target}") or task.base_commit or "HEAD"
 
 
 def told(verdict: Verdict) -> str:

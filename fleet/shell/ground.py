@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -76,9 +76,15 @@ class Ground(Protocol):
         other GitErrors, OSError."""
 
     def verify(
-        self, task: Task, worktree: Worktree, commands: Sequence[str], env: Mapping[str, str]
+        self,
+        task: Task,
+        worktree: Worktree,
+        commands: Sequence[str],
+        env: Mapping[str, str],
+        hide: Callable[[str], str],
     ) -> Verdict:
-        """Runs the gate's commands in the worktree. Raises OSError where nothing could be decided."""
+        """Runs the gate's commands in the worktree; `hide` takes credentials out of what is kept of their output.
+        Raises OSError where nothing could be decided."""
 
     def sweep_checks(self, task: Task) -> None:
         """Ends what an earlier verification, cut short, has left running. Raises ProcessesRemain."""

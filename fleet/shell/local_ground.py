@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,10 +81,15 @@ class LocalGround:
         return Git(path).said("rev-parse", "HEAD")
 
     def verify(
-        self, task: Task, worktree: Worktree, commands: Sequence[str], env: Mapping[str, str]
+        self,
+        task: Task,
+        worktree: Worktree,
+        commands: Sequence[str],
+        env: Mapping[str, str],
+        hide: Callable[[str], str],
     ) -> Verdict:
         log = places.check_log(self.home, task)
-        return verify(commands, self._path(task, worktree), env, self.timeout_s, log)
+        return verify(commands, self._path(task, worktree), env, self.timeout_s, log, hide)
 
     def sweep_checks(self, task: Task) -> None:
         processes.sweep(places.check_marker(task, self.home_id), spool_path=self.home.runs / "none")

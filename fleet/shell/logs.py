@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import sys
 from collections.abc import MutableMapping
 from contextlib import suppress
@@ -11,48 +10,11 @@ from typing import Any, Literal, TextIO, cast
 
 import structlog
 
+from fleet.shell.veil import Veil
+
 Format = Literal["console", "json"]
 
-_CREDENTIAL = re.compile(
-    r"(?<![A-Za-z0-9])sk-[A-Za-z0-9_-]{12,}|(?i:bearer\s+)[A-Za-z0-9._~+/=-]{12,}|gh[pousr]_[A-Za-z0-9]{20,}|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]+"
-)
-HIDDEN = "[hidden]"
 MARKS = {"warning": "!", "error": "✗"}
-
-
-class Veil:
-    """Hides credentials in whatever is logged: everything of their shape, and every secret it was told of."""
-
-    def __init__(self) -> None:
-        self._secrets: set[str] = set()
-
-    def learn(self, secret: str) -> None:
-        self._secrets.add(secret)
-
-    def hide(self, text: str) -> str:
-        # The longest first: of two secrets one may begin with the other.
-        for secret in sorted(self._secrets, key=len, reverse=True):
-            text = text.replace(secret, HIDDEN)
-        return _CREDENTIAL.sub(HIDDEN, text)
-
-    def knows(self, text: str) -> bool:
-        """Whether one of the secrets it was told of stands in `text`."""
-        return any(secret in text for secret in self._secrets)
-
-    def __call__(
-        self, logger: object, name: str, event: MutableMapping[str, Any]
-    ) -> MutableMapping[str, Any]:
-        """A structlog processor: every value of the line, however deep."""
-        return {str(self._veiled(key)): self._veiled(value) for key, value in event.items()}
-
-    def _veiled(self, value: object) -> object:
-        if value is None or isinstance(value, bool | int | float):
-            return value
-        if isinstance(value, dict):
-            return {self._veiled(k): self._veiled(v) for k, v in value.items()}
-        if isinstance(value, list | tuple | set | frozenset):
-            return [self._veiled(item) for item in value]
-        return self.hide(value if isinstance(value, str) else str(value))
 
 
 class Unfailing:

@@ -223,7 +223,12 @@ class RemoteGround:
         adopt_branch(mirror.git, task.branch or places.branch_name(task), head, places.preserve_ref(task))
 
     def verify(
-        self, task: Task, worktree: Worktree, commands: Sequence[str], env: Mapping[str, str]
+        self,
+        task: Task,
+        worktree: Worktree,
+        commands: Sequence[str],
+        env: Mapping[str, str],
+        hide: Callable[[str], str],
     ) -> Verdict:
         log = places.check_log(self._home, task)
         said = self.link.call(
@@ -238,7 +243,7 @@ class RemoteGround:
             timeout_s=VERIFY_TIMEOUT_S * (1 + len(commands)),
         ).values
         verdict = Verdict(said["ok"], said["command"], said["code"], said["output_tail"], said["duration_s"])
-        log.write_text(verdict.output_tail, errors="surrogateescape")
+        log.write_text(hide(verdict.output_tail), errors="surrogateescape")
         return verdict
 
     def sweep_checks(self, task: Task) -> None:

@@ -87,3 +87,42 @@ def words_of_persons_are_refused(house: Household, landed: str) -> None:
             refused = house.run(*words)
             assert refused.returncode == 1 and "credential" in refused.stderr
             assert token not in refused.stderr and refused.stdout == ""
+
+
+STOLEN = "a-stolen-token-0123456789-of-no-known-shape"
+
+
+def test_a_token_that_a_worker_got_hold_of_does_not_land_and_is_hidden_wherever_its_words_are_kept_or_shown(
+    household: MakeHousehold,
+) -> None:
+    """The gate sends it back with what to do; the session takes it out of its commits, and then its work lands."""
+    steal = runs(f"printf '%s\\n' {STOLEN} > stolen.txt; git add -A; git commit -qm Work; cat stolen.txt")
+    undo = runs("git reset -q --soft main && git rm -qf stolen.txt && echo fine > a.txt && git add -A")
+    house = household(
+        Script(
+            accounts=(subscription("first", token=STOLEN),),
+            tasks=(job("thief", steal, says("Done."), credential=(undo, says("Taken out."))),),
+        )
+    )
+    house.make_repo()
+    house.add_account("first", token=STOLEN)
+    say_it = f"printf '%s' {STOLEN[:9]}; echo {STOLEN[9:]}"
+    task = house.add_task(prompt("thief"), "--allow-tool", "Bash", "--verify", f"{say_it}; test -e a.txt")
+    up = house.run("up", "--until-idle", "--log-format", "console")
+
+    assert house.task(task)["state"] == "landed", up.stderr
+    assert "stands in stolen.txt" in up.stderr
+    assert "stolen.txt" not in house.git("rev-list", "--objects", "main")
+    shown = house.fleet("task", "logs", task)
+    assert "[hidden]" in shown
+    kept = [path.read_text() for path in (house.home / "checks").iterdir()]
+    assert any("[hidden]" in text for text in kept)
+    for told in (
+        up.stderr,
+        up.stdout,
+        shown,
+        *kept,
+        house.fleet("why", task),
+        house.fleet("task", "show", task),
+    ):
+        assert STOLEN not in told

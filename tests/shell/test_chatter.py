@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from fleet.shell.chatter import Chatter
-from fleet.shell.logs import Veil, open_log
+from fleet.shell.logs import open_log
+from fleet.shell.veil import Veil
 from tests.contract.full_fleet import ATTEMPT
 from workers.client.lines import Answer, Init, Text, Tokens
 

@@ -33,10 +33,11 @@ from fleet.shell.coordinator import Coordinator
 from fleet.shell.finishing import Finisher
 from fleet.shell.hosts import Hosts
 from fleet.shell.local_ground import LocalGround
-from fleet.shell.logs import Veil, open_log
+from fleet.shell.logs import open_log
 from fleet.shell.performing import Performer
 from fleet.shell.remote_ground import RemoteGround
 from fleet.shell.starting import CannotStart, Starter
+from fleet.shell.veil import Veil
 from fleet.store.sqlite import SqliteStore
 from tests.shell.logins import ScriptedReader
 from tests.shell.spools import TIERS

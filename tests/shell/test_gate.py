@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 from fleet.core.model import Task, TaskSpec, Worktree
 from fleet.home import Home
@@ -16,6 +19,7 @@ from workers.host import LocalHost
 from workers.worktree.make import make_ready
 from workers.worktree.settings import worktree_settings
 
+TOKEN = "tok-0-SECRET-of-an-account"
 GATE = '[verify]\ncommands = ["test -e wanted"]\n'
 
 
@@ -57,7 +61,10 @@ def checked(root: Path, gate: str, wrote: dict[str, str]) -> Checked:
     )
     client = Client(Path("/bin/false"), "0", frozenset())
     here = LocalGround(home, "gate", LocalHost(home.runs, "gate"), client, {})
-    return Finisher(home, "gate", OnlyHere(here)).check(task, Worktree("t1", str(repo), 0, path=str(path)))
+    finisher = Finisher(
+        home, "gate", OnlyHere(here), lambda: [TOKEN], lambda text: text.replace(TOKEN, "[hidden]")
+    )
+    return finisher.check(task, Worktree("t1", str(repo), 0, path=str(path)))
 
 
 def test_a_worker_cannot_take_the_gate_away(tmp_path: Path) -> None:
@@ -70,3 +77,24 @@ def test_a_worker_cannot_take_the_gate_away(tmp_path: Path) -> None:
 def test_a_worker_can_make_the_gate_stricter(tmp_path: Path) -> None:
     shut = checked(tmp_path, "", {".fleet.toml": GATE})
     assert not shut.ok and "test -e wanted" in shut.output
+
+
+@pytest.mark.parametrize("name", ["stolen.txt", f"{TOKEN}.txt"], ids=["in a file", "as a file's name"])
+def test_no_credential_of_the_fleet_passes_the_gate(tmp_path: Path, name: str) -> None:
+    """The session is told where it stands and what to do; the credential itself is in nothing that is told."""
+    shut = checked(tmp_path, "", {name: f"{'x' * 100_000}{TOKEN}\n"})
+    assert not shut.ok
+    assert "git reset --soft" in shut.output and (
+        "stolen.txt" in shut.output or "a file's name" in shut.output
+    )
+    assert TOKEN not in shut.output
+
+
+def test_what_a_verification_prints_of_a_credential_is_hidden_where_it_is_kept(tmp_path: Path) -> None:
+    half = len(TOKEN) // 2
+    say = f"printf '%s' {TOKEN[:half]}; sleep 0.1; printf '%s\\nlast' {TOKEN[half:]}; false"
+    shut = checked(tmp_path, "[verify]\ncommands = [" + json.dumps(say) + "]\n", {"a.txt": "work\n"})
+    (log,) = (tmp_path / "home" / "checks").iterdir()
+    for kept in (shut.output, log.read_text()):
+        assert "[hidden]\nlast" in kept
+        assert f"{TOKEN}\n" not in kept

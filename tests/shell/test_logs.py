@@ -11,7 +11,8 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.shell.logs import Format, Veil, open_log
+from fleet.shell.logs import Format, open_log
+from fleet.shell.veil import Veil
 
 KNOWN = "a-token-of-no-known-shape-42"
 PLANTED = [

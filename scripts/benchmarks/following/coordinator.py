@@ -30,9 +30,10 @@ from fleet.shell.ground import Client
 from fleet.shell.hosts import Hosts
 from fleet.shell.keeping_hosts import HostLimits
 from fleet.shell.local_ground import LocalGround
-from fleet.shell.logs import Veil, open_log
+from fleet.shell.logs import open_log
 from fleet.shell.performing import Performer
 from fleet.shell.starting import Starter
+from fleet.shell.veil import Veil
 from fleet.store.sqlite import SqliteStore
 from profiles.secrets import MemorySecrets
 from workers.host import LocalHost
@@ -137,7 +138,7 @@ def _coordinator(home: Home, engine: Engine) -> Coordinator:
     out = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
     return Coordinator(
         engine=engine,
-        performer=Performer(starter, Finisher(home, home_id, hosts), WallClock()),
+        performer=Performer(starter, Finisher(home, home_id, hosts, list, str), WallClock()),
         hosts=hosts,
         runs=home.runs,
         socket=home.root / "control.sock",
