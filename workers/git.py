@@ -19,6 +19,9 @@ from typing import Protocol
 
 from workers.private import umask_of_work
 
+HEADS = "refs/heads/"
+"""Where branches are. They are named in full to git: its short names change when a tag has the same name."""
+
 LOCK_PATIENCE_S = 10.0
 _FIRST_PAUSE_S = 0.01
 _LONGEST_PAUSE_S = 0.5
@@ -200,6 +203,12 @@ class Git:
             "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}", check=False
         )
         return found.out if found.ok else None
+
+
+def head_branch(git: RunsGit) -> str | None:
+    """The branch that is checked out, without `refs/heads/`; None when HEAD is detached."""
+    found = git.run("symbolic-ref", "--quiet", "HEAD", check=False).out
+    return found.removeprefix(HEADS) if found.startswith(HEADS) else None
 
 
 def identity(git: RunsGit) -> dict[str, str]:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from workers.git import Git, GitError, GitFailed, identity
+from workers.git import Git, GitError, GitFailed, head_branch, identity
 from workers.worktree.entry import git_dir
 from workers.worktree.ready import read_ready
 from workers.worktree.repository import locate
@@ -48,7 +48,7 @@ def commit_work(
     branch = branch or _branch_made_with(admin, worktree_path)
     _wait_for_dead_lock(admin / "index.lock")
     _refuse_unfinished(git, admin, branch)
-    current = git.run("symbolic-ref", "--quiet", "--short", "HEAD", check=False).out
+    current = head_branch(git)
     if current != branch:
         # Never onto a branch that is not ours: the worker may have checked out the target itself.
         git.run("checkout", "--quiet", "--detach", check=False)
@@ -121,7 +121,7 @@ def _return_to(git: Git, branch: str) -> None:
     head, tip = git.said("rev-parse", "HEAD"), git.commit_of(f"refs/heads/{branch}")
     if tip is not None and git.asks("merge-base", "--is-ancestor", head, tip):
         git.run("checkout", "--quiet", branch, check=False)
-        if git.run("symbolic-ref", "--quiet", "--short", "HEAD", check=False).out != branch:
+        if head_branch(git) != branch:
             raise WorkUnfinished(
                 f"{git.directory} could not be switched back to {branch!r}: do that, then go on"
             )

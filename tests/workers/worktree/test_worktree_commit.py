@@ -65,6 +65,14 @@ def test_work_on_a_detached_head_ends_up_on_the_tasks_branch(repo: Path, tree: P
     assert git(tree, "status", "--porcelain") == ""
 
 
+def test_a_tag_of_the_same_name_hides_no_branch(repo: Path, tree: Path) -> None:
+    """git's own short name of the branch is `heads/fleet/t1` then."""
+    git(repo, "tag", BRANCH)
+    assert commit_work(tree, "work") is None
+    write(tree, {"b.txt": "loose\n"})
+    assert commit_work(tree, "work") == git(repo, "rev-parse", f"refs/heads/{BRANCH}")
+
+
 def test_work_on_a_branch_of_the_workers_own_ends_up_on_the_tasks_branch(repo: Path, tree: Path) -> None:
     git(tree, "checkout", "--quiet", "-b", "my-idea")
     tip = commit(tree, {"b.txt": "committed\n"})

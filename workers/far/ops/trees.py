@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from workers.far.ops import Answer, Args, Here, Op
-from workers.git import Git
+from workers.git import Git, head_branch
 from workers.verify import verify as run_verification
 from workers.worktree.commit import commit_work
 from workers.worktree.entry import admin_dir, git_dir
@@ -43,7 +43,7 @@ def _branch(path: Path) -> str | None:
     ready = read_ready(git_dir(path))
     if ready is not None and ready.branch is not None:
         return ready.branch
-    return Git(path).run("symbolic-ref", "--quiet", "--short", "HEAD", check=False).out or None
+    return head_branch(Git(path))
 
 
 def ready(here: Here, args: Args, _: bytes) -> Answer:
