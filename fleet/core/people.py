@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from graphlib import CycleError, TopologicalSorter
 
 from fleet.core import demand, headroom, rates
 from fleet.core.decisions import TellWorker
@@ -23,6 +24,9 @@ from fleet.core.lifecycles import TASK_ENDS, AccountState
 from fleet.core.model import Attempt, Task, TaskSpec, Word
 from fleet.core.workers import stop
 from fleet.core.worktrees import remove_worktree
+
+CIRCLE_SHOWN = 20
+"""So many tasks of a circle are named, half of them at each end."""
 
 
 class Refused(Exception):
@@ -65,28 +69,14 @@ def _dependency(draft: Draft, ids: dict[str, str], spec: TaskSpec, name: str) ->
 
 
 def _refuse_cycle(after: dict[str, tuple[str, ...]], names: dict[str, str]) -> None:
-    """A depth-first search among the new tasks, shown by the names they were given; old ones cannot wait for new
-    ones."""
-    done: set[str] = set()
-    for root in after:
-        path: list[str] = []
-        stack = [(root, iter(after[root]))]
-        while stack:
-            node, rest = stack[-1]
-            if not path or path[-1] != node:
-                path.append(node)
-            following = next((n for n in rest if n in after and n not in done), None)
-            if following is None:
-                done.add(node)
-                path.pop()
-                stack.pop()
-            elif following in path:
-                circle = [*path[path.index(following) :], following]
-                raise Refused(
-                    f"the tasks wait for each other in a circle: {' → '.join(names.get(t, t) for t in circle)}"
-                )
-            else:
-                stack.append((following, iter(after[following])))
+    """Looks among the new tasks, shown by the names they were given; old ones cannot wait for new ones."""
+    try:
+        TopologicalSorter(after).prepare()
+    except CycleError as found:
+        circle = [names.get(task_id, task_id) for task_id in reversed(found.args[1])]
+        if len(circle) > CIRCLE_SHOWN:
+            circle[CIRCLE_SHOWN // 2 : -CIRCLE_SHOWN // 2] = [f"… {len(circle) - CIRCLE_SHOWN} more …"]
+        raise Refused(f"the tasks wait for each other in a circle: {' → '.join(circle)}") from None
 
 
 def _known(draft: Draft, task_id: str) -> Task:

@@ -14,7 +14,7 @@ from fleet.service.profile import profile
 from fleet.service.requests import NotDone, stamp, submit
 from fleet.service.snapshot import snapshot
 from workers.git import GitError
-from workers.worktree.repository import inspect
+from workers.worktree.repository import locate
 
 
 def expanded(path: str) -> Path:
@@ -31,7 +31,7 @@ def project_name(said: str, base: Path | None = None) -> str:
     if "/" not in said and said not in (".", "..") and not said.startswith("~"):
         return said
     try:
-        return str(inspect((base or Path()) / expanded(said)).root)
+        return str(locate((base or Path()) / expanded(said)).root)
     except GitError as failed:
         raise NotDone(str(failed)) from failed
 

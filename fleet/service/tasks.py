@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,13 +19,12 @@ from fleet.core.policy import AUTO, Project
 from fleet.home import Home
 from fleet.service.labels import read_labels
 from fleet.service.projects import expanded, project_name
+from fleet.service.repositories import Repositories, Repository
 from fleet.service.requests import NotDone, stamp, submit
 from fleet.service.snapshot import snapshot
 from fleet.service.when import UnknownTime, parse_when
 from workers.client.command import BadLaunch, check_rule
-from workers.git import Git, GitError
-from workers.worktree.checkouts import checked_out_at
-from workers.worktree.repository import inspect, resolve_target
+from workers.git import GitError
 
 TITLE_CHARS = 60
 
@@ -124,15 +125,43 @@ class Added:
 def add(home: Home, requests: list[TaskRequest], now: datetime) -> Added:
     """Raises NotDone when any of them cannot be added; then none is."""
     fleet = snapshot(home)
+    repositories = _located(requests)
+    name_of = cache(project_name)
     specs: list[TaskSpec] = []
     warnings: list[str] = []
-    for request in requests:
-        spec, said = _spec(request, now, fleet.projects)
-        specs.append(spec)
-        warnings += said
+    for number, (request, repository) in enumerate(zip(requests, repositories, strict=True)):
+        with _naming(requests, number):
+            project = name_of(request.project) if request.project else ""
+            specs.append(_spec(request, repository, project, now, fleet.projects))
+            warnings += _warnings(request, repository, specs[-1].target)
     warnings += [*_without_account(fleet, specs), *_without_host(fleet, specs)]
     done = submit(home, TasksAdded(**stamp(), specs=tuple(specs)))
     return Added(done.tasks, tuple(dict.fromkeys(warnings)))
+
+
+@contextmanager
+def _naming(requests: list[TaskRequest], number: int) -> Iterator[None]:
+    """Says of many which one cannot be added."""
+    try:
+        yield
+    except (GitError, UnknownTime, BadLaunch, NotDone) as failed:
+        one = f"task {number + 1} (“{_title(requests[number])}”): " if len(requests) > 1 else ""
+        raise NotDone(f"{one}{failed}") from failed
+
+
+def _located(requests: list[TaskRequest]) -> list[Repository]:
+    """The repository of each, which has looked up all that is asked of it."""
+    found = Repositories()
+    repositories: list[Repository] = []
+    targets: dict[Repository, tuple[int, set[str | None]]] = {}
+    for number, request in enumerate(requests):
+        with _naming(requests, number):
+            repositories.append(found.at(request.repo))
+        targets.setdefault(repositories[-1], (number, set()))[1].add(request.target)
+    for repository, (first, named) in targets.items():
+        with _naming(requests, first):
+            repository.read_targets(named)
+    return repositories
 
 
 def _without_account(fleet: Fleet, specs: list[TaskSpec]) -> list[str]:
@@ -167,36 +196,25 @@ def _tiers(request: TaskRequest, project: Project | None) -> tuple[str, ...]:
     return (AUTO,) if project is not None and project.tiers else DEFAULT_TIERS
 
 
-def _spec(request: TaskRequest, now: datetime, projects: Mapping[str, Project]) -> tuple[TaskSpec, list[str]]:
-    try:
-        for rule in request.allow_tool:
-            check_rule(rule)
-        repository = inspect(expanded(request.repo))
-        target = resolve_target(repository, request.target)
-        deadline = parse_when(request.deadline, now) if request.deadline else None
-        held = checked_out_at(Git(repository.root), target.branch) if request.land == "merge" else None
-    except (GitError, UnknownTime, BadLaunch) as failed:
-        raise NotDone(str(failed)) from failed
-    warnings = []
-    if repository.dirty:
-        warnings.append(
-            f"{repository.root} has uncommitted changes; workers start from {target.branch} as committed"
-        )
-    if held is not None:
-        warnings.append(
-            f"{target.branch} is checked out at {held} and is never moved under you: the verified merge will "
-            f"wait until you check out something else there, or merge it yourself"
-        )
-    project = project_name(request.project) if request.project else ""
-    spec = TaskSpec(
+def _spec(
+    request: TaskRequest,
+    repository: Repository,
+    project: str,
+    now: datetime,
+    projects: Mapping[str, Project],
+) -> TaskSpec:
+    for rule in request.allow_tool:
+        check_rule(rule)
+    root = str(repository.root)
+    return TaskSpec(
         prompt=request.prompt,
-        repo=str(repository.root),
-        title=request.title or _title(request.prompt),
-        tiers=_tiers(request, projects.get(project or str(repository.root))),
-        target=target.branch,
+        repo=root,
+        title=_title(request),
+        tiers=_tiers(request, projects.get(project or root)),
+        target=repository.target(request.target),
         key=request.id,
         priority=request.priority,
-        deadline_ms=deadline,
+        deadline_ms=parse_when(request.deadline, now) if request.deadline else None,
         after=request.after,
         verify=request.verify,
         land=request.land,
@@ -211,11 +229,27 @@ def _spec(request: TaskRequest, now: datetime, projects: Mapping[str, Project]) 
         subagent_tier=request.subagents,
         labels=request.label,
     )
-    return spec, warnings
 
 
-def _title(prompt: str) -> str:
-    first = prompt.strip().splitlines()[0].strip()
+def _warnings(request: TaskRequest, repository: Repository, target: str) -> list[str]:
+    warnings = []
+    if repository.dirty:
+        warnings.append(
+            f"{repository.root} has uncommitted changes; workers start from {target} as committed"
+        )
+    held = repository.checked_out_at(target) if request.land == "merge" else None
+    if held is not None:
+        warnings.append(
+            f"{target} is checked out at {held} and is never moved under you: the verified merge will "
+            f"wait until you check out something else there, or merge it yourself"
+        )
+    return warnings
+
+
+def _title(request: TaskRequest) -> str:
+    if request.title:
+        return request.title
+    first = request.prompt.strip().splitlines()[0].strip()
     return first if len(first) <= TITLE_CHARS else first[: TITLE_CHARS - 1].rstrip() + "…"
 
 
@@ -233,10 +267,19 @@ def read_file(path: Path) -> list[TaskRequest]:
         what = f"unknown key {unknown[0]!r}" if unknown else "there is no [[task]]"
         raise NotDone(f"{path}: {what}; a file of tasks has [[task]] tables and at most one [defaults]")
     defaults = _table(path, "[defaults]", table.get("defaults", {}))
+    places = _Places(path.parent)
     return [
-        _request(path, n, defaults, _table(path, f"task {n}", one))
+        _request(path, n, places, {**defaults, **_table(path, f"task {n}", one)})
         for n, one in enumerate(table["task"], start=1)
     ]
+
+
+class _Places:
+    """What the paths in a file mean; each is looked at once."""
+
+    def __init__(self, base: Path) -> None:
+        self.path = cache(lambda said: str((base / expanded(said)).resolve()))
+        self.project = cache(lambda said: project_name(said, base))
 
 
 def _table(path: Path, named: str, value: object) -> Mapping[str, Any]:
@@ -245,13 +288,13 @@ def _table(path: Path, named: str, value: object) -> Mapping[str, Any]:
     return value
 
 
-def _request(path: Path, number: int, defaults: Mapping[str, Any], one: Mapping[str, Any]) -> TaskRequest:
-    merged: dict[str, Any] = {"repo": ".", **defaults, **one}
+def _request(path: Path, number: int, places: _Places, one: Mapping[str, Any]) -> TaskRequest:
+    merged: dict[str, Any] = {"repo": ".", **one}
     if isinstance(merged["repo"], str):
-        merged["repo"] = str((path.parent / expanded(merged["repo"])).resolve())
+        merged["repo"] = places.path(merged["repo"])
     if isinstance(merged.get("project"), str) and merged["project"]:
         try:
-            merged["project"] = project_name(merged["project"], path.parent)
+            merged["project"] = places.project(merged["project"])
         except NotDone as failed:
             raise NotDone(f"{path}: task {number}: project: {failed}") from failed
     return make_request(merged, f"{path}: task {number}")

@@ -9,6 +9,7 @@ from fleet.core.decisions import LandWork, LookAtHeld, TellWorker
 from fleet.core.events import TurnEnded, WordLost, WordTaken
 from fleet.core.idle import is_idle
 from fleet.core.model import Settings
+from fleet.core.people import CIRCLE_SHOWN
 from fleet.core.step import Refused
 from fleet.core.wording import opening_id
 from tests.core.story import Story, account, kinds, spec, started
@@ -55,6 +56,23 @@ def test_a_cycle_is_refused_and_shown_and_nothing_is_added() -> None:
     with pytest.raises(Refused, match="x → x"):
         story.add(spec(key="x", after=("x",)))
     assert story.fleet.tasks == {}
+
+
+def test_a_chain_of_thousands_is_added_in_whichever_order_it_is_written_and_a_circle_of_them_refused() -> (
+    None
+):
+    """Neither the depth of recursion nor a person's patience ends it; a long circle is shown by its two ends."""
+    last = 5_000
+    chain = [spec(key=f"k{n}", after=(f"k{n + 1}",) if n < last else ()) for n in range(last + 1)]
+    story = Story()
+    with pytest.raises(Refused) as refused:
+        story.add(*chain[:-1], spec(key=f"k{last}", after=("k0",)))
+    shown = str(refused.value).split(": ", 1)[1].split(" → ")
+    assert len(shown) == CIRCLE_SHOWN + 1
+    assert shown[CIRCLE_SHOWN // 2] == f"… {last + 2 - CIRCLE_SHOWN} more …"
+    assert shown[0] == shown[-1]
+    story.add(*chain)
+    assert [story.task(f"t{n}").state for n in (1, last, last + 1)] == ["waiting", "waiting", "queued"]
 
 
 def test_a_task_that_waits_for_what_does_not_exist_is_refused() -> None:

@@ -15,6 +15,7 @@ from fleet.home import Home
 from fleet.service import reading, tasks
 from fleet.service.requests import NotDone, stamp, submit
 from fleet.service.snapshot import snapshot
+from tests.processes_started import processes_started
 from tests.service.repositories import git, repository
 
 NOW = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
@@ -183,6 +184,48 @@ def test_of_many_none_is_added_when_one_is_off(home: Home, repo: Path, tmp_path:
     with pytest.raises(NotDone):
         tasks.add(home, [good, bad], NOW)
     assert reading.tasks(home.root) == []
+
+
+def test_of_many_the_one_that_cannot_be_added_is_named(home: Home, repo: Path, tmp_path: Path) -> None:
+    def refusal(**values: Any) -> str:
+        asked = [{"prompt": "Fine"}, {"prompt": "Turn the clock", **values}, {"prompt": "Fine, too"}]
+        requests = [tasks.make_request({"repo": str(repo), **one}, "") for one in asked]
+        with pytest.raises(NotDone) as refused:
+            tasks.add(home, requests, NOW)
+        return str(refused.value)
+
+    (tmp_path / "empty").mkdir()
+    named = "task 2 (“Turn the clock”): "
+    assert refusal(target="nowhere").startswith(f"{named}{repo} has no branch 'nowhere'. It has: main.")
+    assert refusal(repo=str(tmp_path / "empty")).startswith(f"{named}{tmp_path / 'empty'} is not a git")
+    assert refusal(deadline="soon").startswith(f"{named}'soon' is no time")
+    assert refusal(allow_tool=("Bash(x",)).startswith(f"{named}'Bash(x' is not one tool rule")
+    assert refusal(project="./nowhere").startswith(f"{named}")
+    assert reading.tasks(home.root) == []
+
+
+def test_a_repository_is_read_with_as_many_git_commands_for_many_tasks_as_for_one(
+    home: Home, repo: Path, tmp_path: Path
+) -> None:
+    """Whatever their targets: a process for each of ten thousand tasks takes minutes."""
+    other = repository(tmp_path / "other")
+    for number in range(40):
+        git(other, "branch", f"b{number}")
+    for one in (repo, other):
+        git(one, "worktree", "add", "--quiet", "-b", "side", str(tmp_path / f"{one.name}-side"))
+
+    def commands(count: int) -> int:
+        asked = [
+            {"repo": str((repo, other)[n % 2]), "land": "merge", "project": str(repo)}
+            | ({"target": f"b{n // 2}"} if n % 2 else {})
+            for n in range(count)
+        ]
+        requests = [tasks.make_request({"prompt": "x", **one}, "") for one in asked]
+        with processes_started() as started:
+            assert len(tasks.add(home, requests, NOW).ids) == count
+        return len(started)
+
+    assert commands(80) == commands(2) > 0
 
 
 def test_a_circle_is_refused_and_shown(home: Home, repo: Path, tmp_path: Path) -> None:

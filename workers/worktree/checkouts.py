@@ -7,19 +7,39 @@ from pathlib import Path
 from workers.git import Git
 from workers.worktree.entry import entries
 
+_COMES_BACK_TO = ("rebase-merge/head-name", "rebase-apply/head-name", "BISECT_START")
+"""Files of git's own that name the branch to come back to."""
+
+
+def checkouts(git: Git) -> dict[str, Path]:
+    """The branches of the repository that are checked out, or to which a worktree comes back when its rebase or bisect
+    ends, by short name; each with its worktree."""
+    found: dict[str, Path] = {}
+    for entry in entries(git):
+        if entry.bare:
+            continue
+        if entry.branch is not None:
+            found.setdefault(entry.branch, entry.path)
+        if not entry.missing:
+            for branch in _comes_back_to(entry.path):
+                found.setdefault(branch, entry.path)
+    return found
+
 
 def checked_out_at(git: Git, branch: str) -> Path | None:
     """A worktree that has `branch` checked out, or would come back to it when its rebase or bisect ends."""
-    for entry in entries(git):
-        if entry.branch == branch and not entry.bare:
-            return entry.path
-        if not entry.bare and not entry.missing and branch in _comes_back_to(entry.path):
-            return entry.path
-    return None
+    return checkouts(git).get(branch)
 
 
 def _comes_back_to(worktree: Path) -> set[str]:
-    admin = Path(Git(worktree).said("rev-parse", "--absolute-git-dir"))
-    names = ("rebase-merge/head-name", "rebase-apply/head-name", "BISECT_START")
-    files = [admin / name for name in names if (admin / name).is_file()]
+    admin = _admin(worktree / ".git")
+    files = [admin / name for name in _COMES_BACK_TO if (admin / name).is_file()]
     return {file.read_text().strip().removeprefix("refs/heads/") for file in files}
+
+
+def _admin(pointer: Path) -> Path:
+    """git's own directory of a worktree, by the `.git` in it; see "gitfile" in gitglossary(7). Read here, as a process
+    for each of many worktrees takes seconds."""
+    if pointer.is_dir():
+        return pointer
+    return pointer.parent / pointer.read_text(errors="surrogateescape").removeprefix("gitdir: ").rstrip("\n")

@@ -1,4 +1,4 @@
-"""What a repository is, and what is said when it is none or cannot be used."""
+"""Where a repository lies, and what is said when it is none or cannot be used."""
 
 from __future__ import annotations
 
@@ -6,25 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.workers.worktree.repositories import commit, fingerprint, git, write
+from tests.workers.worktree.repositories import commit, git, write
 from workers.git import Git, GitFailed, GitMissing
-from workers.worktree.repository import NotARepository, NoTarget, inspect, resolve_target
+from workers.worktree.repository import NotARepository, Place, locate
 from workers.worktree.settings import SettingsWrong, parse_settings, read_settings
 
 
-def test_a_checkout_is_described_and_not_touched(repo: Path) -> None:
+def test_a_repository_is_found_from_below_it(repo: Path) -> None:
     (repo / "sub").mkdir()
-    write(repo, {"a.txt": "changed\n"})
-    before = fingerprint(repo)
-    found = inspect(repo / "sub")
-    assert (found.root, found.common_dir, found.head_branch, found.dirty) == (
-        repo,
-        repo / ".git",
-        "main",
-        True,
-    )
-    assert found.head_commit == git(repo, "rev-parse", "HEAD")
-    assert fingerprint(repo) == before
+    assert locate(repo / "sub") == locate(repo) == Place(repo, repo / ".git", False)
 
 
 @pytest.mark.parametrize(
@@ -38,41 +28,13 @@ def test_a_path_that_is_no_repository_is_told_apart(tmp_path: Path, make: str | 
     if make == "file":
         path.write_text("")
     with pytest.raises(NotARepository, match=said):
-        inspect(path)
+        locate(path)
 
 
-def test_an_empty_repository_has_nothing_to_start_from(tmp_path: Path) -> None:
-    git(tmp_path, "init", "--quiet", "-b", "main", "empty")
-    found = inspect(tmp_path / "empty")
-    assert found.head_commit is None
-    with pytest.raises(NoTarget, match=r"no commit yet.*commit something first"):
-        resolve_target(found)
-
-
-def test_the_target_is_the_current_branch_unless_named(repo: Path) -> None:
-    git(repo, "branch", "next")
-    head = commit(repo, {"b.txt": "b"})
-    assert resolve_target(repo) == resolve_target(repo, "main") == resolve_target(repo, "refs/heads/main")
-    assert resolve_target(repo).commit == head != resolve_target(repo, "next").commit
-
-
-def test_a_detached_head_needs_a_named_target(repo: Path) -> None:
-    git(repo, "checkout", "--quiet", "--detach")
-    with pytest.raises(NoTarget, match=r"detached.*--target"):
-        resolve_target(repo)
-    assert resolve_target(repo, "main").branch == "main"
-
-
-def test_an_unknown_target_is_answered_with_the_branches_there_are(repo: Path) -> None:
-    git(repo, "branch", "next")
-    with pytest.raises(NoTarget, match=r"no branch 'mian'. It has: main, next"):
-        resolve_target(repo, "mian")
-
-
-def test_a_bare_repository_is_fine(repo: Path, tmp_path: Path) -> None:
+def test_a_bare_repository_is_its_own_root(repo: Path, tmp_path: Path) -> None:
     git(tmp_path, "clone", "--quiet", "--bare", str(repo), "bare.git")
-    found = inspect(tmp_path / "bare.git")
-    assert found.bare and not found.dirty and resolve_target(found).branch == "main"
+    bare = tmp_path / "bare.git"
+    assert locate(bare / "refs") == Place(bare, bare, True)
 
 
 def test_a_missing_git_is_said_so(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
