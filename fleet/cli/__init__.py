@@ -11,16 +11,20 @@ if TYPE_CHECKING:
 
 def main(argv: list[str] | None = None) -> int:
     """The `fleet` command. Returns its exit code: 0 well, 1 not, 2 the command's words are off."""
-    from fleet.cli.run import hush, run
+    from fleet import streams
+    from fleet.cli.run import run
 
     try:
         args = _parse(sys.argv[1:] if argv is None else argv)
     except SystemExit:
         try:
-            sys.stdout.flush()  # the help, which may be read by `head`
+            streams.flush()  # the help, which may be read by `head`
         except BrokenPipeError:
-            hush()
+            streams.hush()
         raise
+    if argv is None:
+        # Not before: argparse prints by itself. In a test that calls this, the streams are pytest's.
+        streams.claim()
     return run(args)
 
 

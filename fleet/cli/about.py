@@ -5,18 +5,19 @@ from __future__ import annotations
 import argparse
 import os
 
-from fleet.cli.show import as_json
+from fleet.cli.show import as_json, put
+from fleet.streams import out
 
 
 def version_or_help(args: argparse.Namespace) -> int:
     if getattr(args, "version", False):
         from importlib.metadata import version
 
-        print(f"fleet {version('fleet-coordinator')}")
+        put(f"fleet {version('fleet-coordinator')}")
         return 0
     from fleet.cli.parser import build
 
-    getattr(args, "group", build()).print_help()
+    getattr(args, "group", build()).print_help(out())
     return 2
 
 

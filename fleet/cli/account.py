@@ -7,7 +7,7 @@ import os
 import sys
 
 from fleet.cli.run import Failed
-from fleet.cli.show import as_json, clock, say, table, window
+from fleet.cli.show import as_json, clock, put, say, table, window
 from fleet.home import find_home
 from fleet.service import reading
 
@@ -59,11 +59,11 @@ def show(args: argparse.Namespace) -> int:
         return as_json(found)
     for key, value in found.items():
         if key != "buckets" and value is not None:
-            print(f"{key}: {_shown(value)}")
+            put(f"{key}: {_shown(value)}")
     for bucket in found["buckets"]:
         used = "unknown" if bucket["utilization"] is None else f"{bucket['utilization']:.0%} used"
         scope = f" ({bucket['scope']} only)" if bucket["scope"] else ""
-        print(f"  {bucket['name']}{scope}: {used}, {bucket['status']}, resets {clock(bucket['resets_at'])}")
+        put(f"  {bucket['name']}{scope}: {used}, {bucket['status']}, resets {clock(bucket['resets_at'])}")
     return 0
 
 

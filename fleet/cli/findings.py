@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from fleet.cli.show import put
 from workers.remote.fitness import Finding
 
 _MARKS = {"ok": "✓", "warning": "!", "error": "✗"}
@@ -11,6 +12,6 @@ _MARKS = {"ok": "✓", "warning": "!", "error": "✗"}
 
 def print_findings(findings: Iterable[Finding]) -> None:
     for finding in findings:
-        print(f"{_MARKS[finding.grade]} {finding.what}: {finding.story}")
+        put(f"{_MARKS[finding.grade]} {finding.what}: {finding.story}")
         if finding.advice:
-            print(f"    → {finding.advice}")
+            put(f"    → {finding.advice}")

@@ -8,7 +8,7 @@ import sqlite3
 from pathlib import Path
 
 from fleet.cli.run import Failed
-from fleet.cli.show import as_json, clock, say, table
+from fleet.cli.show import as_json, clock, put, say, table
 from fleet.home import find_home
 
 TYPE_CHECKING = False
@@ -62,10 +62,10 @@ def _draw(path: str, pictures: list[str]) -> None:
 
 
 def _print(account: Record) -> None:
-    print(f"{account['account']}: {account['in_words']}")
-    print(f"{account['days']:.0f} days are known of; {KNOWN[account['known']]}.{_past(account['past'])}")
+    put(f"{account['account']}: {account['in_words']}")
+    put(f"{account['days']:.0f} days are known of; {KNOWN[account['known']]}.{_past(account['past'])}")
     if not account["of_fleet"]:
-        print(
+        put(
             "No account of the fleet is called so: nothing is kept for this use. Whose it is, says "
             "fleet history scan --config-dir DIR --account A"
         )
@@ -74,7 +74,7 @@ def _print(account: Record) -> None:
     table(("BY", "EXPECTED", "HALF", "4 IN 5", "9 IN 10", "19 IN 20", "ANY AT ALL"), rows)
     for bucket in account["buckets"]:
         of = bucket["quantiles"]
-        print(
+        put(
             f"{bucket['bucket']} until {clock(bucket['at'])}: {bucket['mean']:.0%} of it expected, "
             f"9 in 10 times no more than {of['0.9']:.0%}; {bucket['kept']:.0%} is kept now"
         )

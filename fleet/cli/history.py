@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import sys
 from contextlib import contextmanager
 
 from fleet.cli.run import Failed
-from fleet.cli.show import as_json, say, table
+from fleet.cli.show import as_json, put, say, table
 from fleet.homepath import home_path
 from fleet.service.history import asked, reporting
+from fleet.streams import out
 from history.ledger import LedgerUnreadable
 
 TYPE_CHECKING = False
@@ -144,8 +144,8 @@ def heatmap(args: Namespace) -> int:
     if _given(args, reporting.heatmap_records(found)) or args.svg or args.html:
         return 0
     for line in pictures.terminal(found):
-        print(line)
-    print(f"     the darkest hour: {pictures.figure(found.most, found.measure)} in all, {where}")
+        put(line)
+    put(f"     the darkest hour: {pictures.figure(found.most, found.measure)} in all, {where}")
     return 0
 
 
@@ -265,7 +265,7 @@ def scan(args: Namespace) -> int:
         )
         return 0
     for line in _scanned(found):
-        print(line)
+        put(line)
     for told in found["unreadable"]:
         say(f"unreadable: {told['path']}: {told['why']}")
     for line in found["broken_lines"]:
@@ -315,7 +315,7 @@ def prices(args: Namespace) -> int:
     if not _given(args, found) and args.update is None:
         head = ("MODEL", "FROM", "INPUT", "OUTPUT", "WRITE 5M", "WRITE 1H", "READ", "LONG PROMPT", "WHOSE")
         _aligned(head, [_price(one) for one in found])
-        print("US dollars for a million tokens; the batch API costs half unless said otherwise")
+        put("US dollars for a million tokens; the batch API costs half unless said otherwise")
     return 0
 
 
@@ -341,7 +341,7 @@ def _given(args: Namespace, records: Sequence[Record], keys: Sequence[str] = ())
     elif args.csv:
         import csv
 
-        writer = csv.DictWriter(sys.stdout, keys or list(records[0] if records else ()), lineterminator="\n")
+        writer = csv.DictWriter(out(), keys or list(records[0] if records else ()), lineterminator="\n")
         writer.writeheader()
         writer.writerows(records)
     return bool(args.json or args.csv)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from fleet.cli import host_words
 from fleet.cli.findings import print_findings
 from fleet.cli.run import Failed
-from fleet.cli.show import as_json, clock, say, table
+from fleet.cli.show import as_json, clock, put, say, table
 from fleet.home import find_home
 from fleet.service import reading
 
@@ -57,7 +57,7 @@ def _consent(unknown: UnknownKey, repeated: Callable[[str], str]) -> bool:
         raise Failed(f"{unknown.told}. If it is the same: {repeated(unknown.key.fingerprint)}")
     say(unknown.told)
     say(f"If you accept it, it is written to {unknown.file}")
-    print("Accept it? [y/N] ", end="", file=sys.stderr, flush=True)
+    say("Accept it? [y/N] ", end="")
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
@@ -108,21 +108,21 @@ def show(args: argparse.Namespace) -> int:
     found = reading.host(find_home(os.environ).root, args.name)
     if args.json:
         return as_json(found)
-    print(f"{found['name']}: {host_words.state(found)}, {found['address'] or 'this machine'}")
+    put(f"{found['name']}: {host_words.state(found)}, {found['address'] or 'this machine'}")
     if found["problem"]:
-        print(f"  problem: {found['problem']}")
-    print(f"  {found['workers']} of {found['workers_max']} workers; last seen {clock(found['observed_at'])}")
+        put(f"  problem: {found['problem']}")
+    put(f"  {found['workers']} of {found['workers_max']} workers; last seen {clock(found['observed_at'])}")
     cores = "?" if found["cores"] is None else found["cores"]
     load = "?" if found["load"] is None else f"{found['load']:.1f}"
-    print(f"  {cores} cores, load {load}, {host_words.memory(found)} of memory free")
+    put(f"  {cores} cores, load {load}, {host_words.memory(found)} of memory free")
     for key in ("jump", "identity", "directory", "client"):
         if found[key]:
-            print(f"  {key}: {found[key]}")
+            put(f"  {key}: {found[key]}")
     for key, words in (("labels", found["labels"]), ("mirrors of", found["warm"])):
         if words:
-            print(f"  {key}: {', '.join(words)}")
+            put(f"  {key}: {', '.join(words)}")
     for line in found["history"]:
-        print(f"    {clock(line['at'])}  {line['text']}")
+        put(f"    {clock(line['at'])}  {line['text']}")
     _print_worktrees(found)
     return 0
 
@@ -131,12 +131,12 @@ def _print_worktrees(found: dict[str, Any]) -> None:
     if not found["worktrees"]:
         return
     if found["address"]:
-        print(f"  work there was last brought home: {clock(found['checkpoint_at'])}")
+        put(f"  work there was last brought home: {clock(found['checkpoint_at'])}")
     rows = [
         (w["task"], w["task_state"], w["state"], w["path"] or "-", clock(w["checkpoint_at"]))
         for w in found["worktrees"]
     ]
-    print()
+    put()
     table(("TASK", "TASK STATE", "WORKTREE", "PATH", "BROUGHT HOME"), rows)
 
 

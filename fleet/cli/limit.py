@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from fleet.cli.run import Failed
-from fleet.cli.show import as_json, clock, say, table
+from fleet.cli.show import as_json, clock, put, say, table
 from fleet.home import find_home
 
 TYPE_CHECKING = False
@@ -26,7 +26,7 @@ def add(args: argparse.Namespace) -> int:
     if args.json:
         found = budgets(home)
         return as_json(next(one for one in (*found["limits"], *found["floors"]) if one["id"] == name))
-    print(name)
+    put(name)
     return 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from fleet.cli.show import as_json, clock, say, table
+from fleet.cli.show import as_json, clock, put, say, table
 from fleet.home import find_home
 
 TYPE_CHECKING = False
@@ -39,7 +39,7 @@ def dry_run(args: argparse.Namespace) -> int:
 
     found = planned(find_home(os.environ), workers=args.workers)
     _print(found)
-    print()
+    put()
     _print_placements(found)
     return 0
 
@@ -47,13 +47,13 @@ def dry_run(args: argparse.Namespace) -> int:
 def _print(found: Record) -> None:
     prices = found["prices"]
     made = f", prices of {clock(prices['made_at'])}" if prices else ", no prices"
-    print(f"plan until {clock(found['until'])} ({found['strategy']}{made})")
+    put(f"plan until {clock(found['until'])} ({found['strategy']}{made})")
     if found["coordinator"] is None:
-        print("  no coordinator runs: this is what fleet up would go by")
+        put("  no coordinator runs: this is what fleet up would go by")
     if found["breaker"]:
-        print(f"  circuit breaker open, nothing starts: {found['breaker']} (fleet breaker close)")
+        put(f"  circuit breaker open, nothing starts: {found['breaker']} (fleet breaker close)")
     if found["notice"]:
-        print(f"  {found['notice']}. So here is the order in which work would be taken, without times")
+        put(f"  {found['notice']}. So here is the order in which work would be taken, without times")
     _print_timeline(found)
     _print_buckets(found["buckets"])
     _print_laid_down(found)
@@ -64,20 +64,20 @@ def _print_timeline(found: Record) -> None:
     planned.sort(key=lambda row: row["begins_at"] or "")
     shown = [_planned(row, found["at"]) for row in planned[:ROWS_MAX]]
     rows = [_running(row) for row in found["running"]] + shown
-    print()
+    put()
     if rows:
         table(("WHEN", "TASK", "TITLE", "ACCOUNT", "TIER", "UNTIL THE RESET OF"), rows)
         if len(planned) > ROWS_MAX:
-            print(f"and {len(planned) - ROWS_MAX} more in these hours (--json has all)")
+            put(f"and {len(planned) - ROWS_MAX} more in these hours (--json has all)")
     else:
-        print("nothing runs and nothing is planned" + ("" if found["unplanned"] else ": fleet task add"))
+        put("nothing runs and nothing is planned" + ("" if found["unplanned"] else ": fleet task add"))
     if found["later"]:
-        print(f"and {found['later']} later than that{'' if found['notice'] else ' (--hours)'}")
+        put(f"and {found['later']} later than that{'' if found['notice'] else ' (--hours)'}")
     if found["unplanned"]:
         names = ", ".join(found["unplanned"][:8])
         more = len(found["unplanned"]) - 8
         further = f" and {more} more" if more > 0 else ""
-        print(f"not in this week's plan: {names}{further} (fleet why ID)")
+        put(f"not in this week's plan: {names}{further} (fleet why ID)")
 
 
 def _expected(planned: list[Record]) -> list[Record]:
@@ -131,10 +131,10 @@ def _until(row: Record) -> str:
 def _print_buckets(buckets: list[Record]) -> None:
     if not buckets:
         return
-    print()
+    put()
     head = ("ACCOUNT", "BUCKET", "USED", "HEADROOM", "KEPT", "PRICE", "RESETS", "EXPIRES UNUSED")
     table(head, [_bucket(one) for one in buckets])
-    print("price: what the whole bucket is worth to other work, in fresh tasks of priority 0")
+    put("price: what the whole bucket is worth to other work, in fresh tasks of priority 0")
 
 
 def _bucket(one: Record) -> tuple[str, ...]:
@@ -160,7 +160,7 @@ def _print_laid_down(found: Record) -> None:
     for one in found["buckets"]:
         foreseen = one["foreseen"]
         if foreseen and foreseen["kept"] >= TOLD:
-            print(
+            put(
                 f"{foreseen['kept']:.0%} of {one['bucket']} of {', '.join(one['accounts'])} is kept for you by the "
                 f"forecast: you are expected to use {foreseen['expected']:.0%} of it still, and in "
                 f"{foreseen['sure']:.0%} of cases no more than is kept (fleet reserve auto off)"
@@ -168,20 +168,20 @@ def _print_laid_down(found: Record) -> None:
     for one in found["reservations"]:
         coming = one["next"]
         hours = f", from {clock(coming['begins_at'])} to {clock(coming['ends_at'])}" if coming else ""
-        print(
+        put(
             f"{one['id']} keeps {one['amount']:.0%} of {one['bucket']} of {one['account']} ({one['said']}){hours}: "
             f"{one['kept']:.0%} now"
         )
     for one in found["limits"]:
         if one["used_up"]:
             again = f" until {clock(one['next_period_at'])}" if one["next_period_at"] else " for good"
-            print(f"{one['id']}, {one['said']}, is used up{again}")
+            put(f"{one['id']}, {one['said']}, is used up{again}")
 
 
 def _print_placements(found: Record) -> None:
     if not found["placements"]:
         say("nothing would be started this moment (fleet why ID says why)")
     for one in found["placements"]:
-        print(f"would start {one['task']} {_title(one)} on {one['account']} with {one['tier']}")
+        put(f"would start {one['task']} {_title(one)} on {one['account']} with {one['tier']}")
         if one["arithmetic"]:
-            print(f"  {one['arithmetic']}")
+            put(f"  {one['arithmetic']}")

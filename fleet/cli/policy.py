@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from fleet.cli.show import as_json, say
+from fleet.cli.show import as_json, put, say
 from fleet.home import find_home
 
 
@@ -19,7 +19,7 @@ def strategy(args: argparse.Namespace) -> int:
     if args.json:
         return as_json(found)
     for one in found:
-        print(f"{'*' if one['chosen'] else ' '} {one['name']}: {one['about']}")
+        put(f"{'*' if one['chosen'] else ' '} {one['name']}: {one['about']}")
     return 0
 
 
@@ -30,9 +30,9 @@ def breaker(args: argparse.Namespace) -> int:
     if args.json:
         return as_json(found)
     if found["open"]:
-        print(f"open, nothing starts: {found['why']} (fleet breaker close)")
+        put(f"open, nothing starts: {found['why']} (fleet breaker close)")
     else:
-        print(f"closed: work starts; {found['faults']} of {found['faults_max']} faults in a row that open it")
+        put(f"closed: work starts; {found['faults']} of {found['faults_max']} faults in a row that open it")
     return 0
 
 

@@ -6,7 +6,7 @@ import argparse
 import os
 from typing import Any
 
-from fleet.cli.show import as_json, say, table
+from fleet.cli.show import as_json, put, say, table
 from fleet.home import find_home
 
 
@@ -57,9 +57,9 @@ def _print(args: argparse.Namespace, found: dict[str, Any]) -> int:
     for word, cell in zip(
         ("project", "weight", "accounts", "tiers", "workers", "tasks"), _row(found), strict=True
     ):
-        print(f"{word}: {cell}")
+        put(f"{word}: {cell}")
     if found["profile"]:
-        print()
+        put()
         table(PROFILE, [_profile(one) for one in found["profile"]])
     return 0
 

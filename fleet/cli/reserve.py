@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from fleet.cli.show import as_json, clock, say, table
+from fleet.cli.show import as_json, clock, put, say, table
 from fleet.home import find_home
 
 
@@ -30,7 +30,7 @@ def add(args: argparse.Namespace) -> int:
         say(f"note: {note}")
     if args.json:
         return as_json(next(one for one in reservations.reservations(home) if one["id"] == laid.id))
-    print(laid.id)
+    put(laid.id)
     return 0
 
 
@@ -83,5 +83,5 @@ def auto(args: argparse.Namespace) -> int:
         if on
         else "only reservations are kept"
     )
-    print(f"{'on' if on else 'off'}: {kept}")
+    put(f"{'on' if on else 'off'}: {kept}")
     return 0

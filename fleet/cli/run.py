@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 from importlib import import_module
+
+from fleet import streams
+from fleet.cli.show import as_json, say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,30 +22,34 @@ class Failed(Exception):
 
 
 def run(args: Words) -> int:
-    module, _, function = args.run.partition(":")
     try:
-        code: int = getattr(import_module(module), function)(args)
-        sys.stdout.flush()
+        code = _ran(args)
+        streams.flush()
         return code
-    except Failed as failed:
-        print(f"fleet: {failed}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        hush()
+        streams.hush()
         return 141
+
+
+def _ran(args: Words) -> int:
+    module, _, function = args.run.partition(":")
+    try:
+        code: int = getattr(import_module(module), function)(args)
+        return code
+    except Failed as failed:
+        told: str | None = str(failed)
+    except BrokenPipeError:
+        raise
     except Exception as failed:
         told = _told(failed)
         if told is None:
             raise
-        print(f"fleet: {told}", file=sys.stderr)
-        return 1
-
-
-def hush() -> None:
-    """Whoever read our output has gone (`fleet task list | head`): that is no error, but must stay silent at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    say(f"fleet: {told}")
+    if getattr(args, "json", False):
+        as_json({"error": told})
+    return 1
 
 
 def _told(failed: Exception) -> str | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
+
+from fleet.streams import err, out
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,8 +12,13 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+def put(text: str = "", *, flush: bool = False) -> None:
+    """A line of the command's result."""
+    print(text, file=out(), flush=flush)
+
+
 def as_json(document: Any) -> int:
-    print(json.dumps(document, indent=2, ensure_ascii=False))
+    put(json.dumps(document, indent=2, ensure_ascii=False))
     return 0
 
 
@@ -20,12 +26,12 @@ def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """Columns as wide as their widest cell."""
     widths = [max(len(cell) for cell in column) for column in zip(head, *rows, strict=True)]
     for row in (head, *rows):
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        put("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def say(text: str) -> None:
+def say(text: str, end: str = "\n") -> None:
     """A remark for the person, out of the way of scripts."""
-    print(text, file=sys.stderr)
+    print(text, end=end, file=err(), flush=True)
 
 
 def window(bucket: dict[str, Any]) -> str:

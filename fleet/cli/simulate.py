@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from fleet.cli.run import Failed
-from fleet.cli.show import as_json, say, table
+from fleet.cli.show import as_json, put, say, table
 from fleet.home import find_home
 
 TYPE_CHECKING = False
@@ -47,7 +47,7 @@ def _scenario(args: argparse.Namespace) -> int:
     if args.json:
         return as_json(_document(found))
     for line in _lines(found):
-        print(line)
+        put(line)
     return 0
 
 
@@ -67,7 +67,7 @@ def _write(args: argparse.Namespace) -> int:
     if args.json:
         return as_json({"written": args.write, "basis": asdict(basis)})
     for line in _basis_lines(basis):
-        print(line)
+        put(line)
     say(f"written; edit it, then: fleet simulate --scenario {args.write}")
     return 0
 
@@ -90,11 +90,11 @@ def _own(args: argparse.Namespace) -> int:
         without = None if found.with_more is None else _document(found.as_it_is)
         return as_json({**_document(shown), "basis": asdict(found.basis), "without": without})
     for line in _basis_lines(found.basis):
-        print(line)
-    print()
+        put(line)
+    put()
     if found.with_more is None:
         for line in _lines(shown):
-            print(line)
+            put(line)
     else:
         _compare(found, found.with_more)
     return 0
@@ -114,14 +114,14 @@ def _compare(found: Own, more: Simulated) -> None:
     names = " and ".join(found.added)
     cells = zip(_rows(before), _rows(after), strict=True)
     table(("", "as it is", f"with {names}"), [(name, told, other) for (name, told), (_, other) in cells])
-    print()
+    put()
     for line in _bucket_lines(after):
-        print(line)
-    print()
+        put(line)
+    put()
     gain, finished = after.value - before.value, after.tasks_finished - before.tasks_finished
-    print(f"with {names}: value {gain:+.1f}{_share(gain, before.value)}, tasks finished {finished:+d}")
+    put(f"with {names}: value {gain:+.1f}{_share(gain, before.value)}, tasks finished {finished:+d}")
     if more.notice:
-        print(f"! {more.notice}")
+        put(f"! {more.notice}")
 
 
 def _share(gain: float, of: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from fleet.cli import host_words
-from fleet.cli.show import as_json, clock, table, window
+from fleet.cli.show import as_json, clock, put, table, window
 from fleet.homepath import home_path
 from fleet.service import reading
 
@@ -23,21 +23,21 @@ def status(args: Words) -> int:
         return as_json(found)
     running = found["coordinator"]
     process = f"process {running['pid']}" if running else "not running (fleet up)"
-    print(f"coordinator: {process}    {home}")
+    put(f"coordinator: {process}    {home}")
     if found["breaker"]:
-        print(f"circuit breaker open, nothing starts: {found['breaker']} (fleet breaker close)")
+        put(f"circuit breaker open, nothing starts: {found['breaker']} (fleet breaker close)")
     counts = ", ".join(f"{count} {state}" for state, count in sorted(found["tasks"].items()))
-    print(f"tasks: {counts or 'none (fleet task add)'}")
+    put(f"tasks: {counts or 'none (fleet task add)'}")
     for trouble in found["troubles"]:
-        print(f"  {trouble['task']} {trouble['state']}, in trouble: {trouble['story']}")
+        put(f"  {trouble['task']} {trouble['state']}, in trouble: {trouble['story']}")
     if found["accounts"]:
-        print()
+        put()
         table(("ACCOUNT", "KIND", "STATE", "BUCKETS"), [_account(a) for a in found["accounts"]])
     if found["hosts"]:
-        print()
+        put()
         table(host_words.HEAD, [host_words.row(host) for host in found["hosts"]])
     if found["workers"]:
-        print()
+        put()
         table(("WORKER", "ACCOUNT", "TIER", "HOST", "STATE", "SINCE"), [_worker(w) for w in found["workers"]])
     return 0
 

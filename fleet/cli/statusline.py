@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from fleet.cli.show import put
 from fleet.homepath import home_path
 from fleet.service.history.statusline import line
 
@@ -21,5 +22,5 @@ def statusline(_: Words) -> int:
     said = sys.stdin.buffer.read(SAID_MAX).decode(errors="replace") if sys.stdin is not None else ""
     shown = line(home_path(os.environ), said, os.environ)
     if shown:
-        print(shown)
+        put(shown)
     return 0

@@ -8,9 +8,10 @@ import sys
 from typing import Any
 
 from fleet.cli.run import Failed
-from fleet.cli.show import as_json, clock, say, table
+from fleet.cli.show import as_json, clock, put, say, table
 from fleet.home import find_home
 from fleet.service import reading
+from fleet.streams import out
 
 _FIELDS = (
     *("id", "repo", "title", "tier", "priority", "deadline", "after", "verify", "land", "target"),
@@ -40,7 +41,7 @@ def add(args: argparse.Namespace) -> int:
     if args.json:
         return as_json({"ids": list(added.ids)})
     for task_id in added.ids:
-        print(task_id)
+        put(task_id)
     return 0
 
 
@@ -60,18 +61,18 @@ def show(args: argparse.Namespace) -> int:
     task = reading.task(find_home(os.environ).root, args.id)
     if args.json:
         return as_json(task)
-    print(f"{task['id']} {task['title']}: {task['state']}{' — ' + task['reason'] if task['reason'] else ''}")
-    print(f"  repository {task['repo']}, target {task['target']}, branch {task['branch'] or '-'}")
+    put(f"{task['id']} {task['title']}: {task['state']}{' — ' + task['reason'] if task['reason'] else ''}")
+    put(f"  repository {task['repo']}, target {task['target']}, branch {task['branch'] or '-'}")
     if task["landed_commit"]:
-        print(f"  landed as {task['landed_commit']}")
+        put(f"  landed as {task['landed_commit']}")
     if task["labels"]:
-        print(f"  only on hosts with {', '.join(task['labels'])}")
+        put(f"  only on hosts with {', '.join(task['labels'])}")
     if task["worktree"]:
-        print(f"  {_worktree(task['worktree'])}")
+        put(f"  {_worktree(task['worktree'])}")
     for attempt in task["attempts"]:
-        print(f"  {_attempt(attempt)}")
+        put(f"  {_attempt(attempt)}")
     for line in task["history"]:
-        print(f"    {clock(line['at'])}  {line['text']}")
+        put(f"    {clock(line['at'])}  {line['text']}")
     return 0
 
 
@@ -124,9 +125,9 @@ def _changed(args: argparse.Namespace, what: str) -> int:
 def logs(args: argparse.Namespace) -> int:
     from fleet.service import talk
 
-    colour = sys.stdout.isatty()
+    colour = out().isatty()
     for line in talk.logs(find_home(os.environ), args.id, follow=args.follow, colour=colour):
-        print(line, flush=args.follow)
+        put(line, flush=args.follow)
     return 0
 
 
@@ -137,5 +138,5 @@ def why(args: argparse.Namespace) -> int:
     found = explain(find_home(os.environ), args.id)
     if args.json:
         return as_json(as_data(found))
-    print(as_words(found))
+    put(as_words(found))
     return 0

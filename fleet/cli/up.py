@@ -8,7 +8,7 @@ import shutil
 import sys
 
 from fleet.cli.run import Failed
-from fleet.cli.show import say
+from fleet.cli.show import put, say
 from fleet.home import find_home
 from fleet.service.outcome import ended_well, summary
 from fleet.service.requests import stop
@@ -43,7 +43,7 @@ def up(args: argparse.Namespace) -> int:
     outcome = run_up(find_home(os.environ), options, os.environ)
     if not args.until_idle:
         return 0
-    print(summary(outcome))
+    put(summary(outcome))
     return 0 if ended_well(outcome) else 1
 
 
@@ -61,10 +61,10 @@ def _demo(options: UpOptions) -> int:
     from fleet.service import demo
 
     laid_out = demo.lay_out()
-    print(f"The demo's fleet and its sample repository are in {laid_out.place}\n", flush=True)
+    put(f"The demo's fleet and its sample repository are in {laid_out.place}\n", flush=True)
     outcome = demo.run(laid_out, options, os.environ)
     command = "fleet" if shutil.which("fleet") else sys.argv[0]
-    print(f"\n{demo.report(laid_out, outcome, command)}")
+    put(f"\n{demo.report(laid_out, outcome, command)}")
     return 0 if ended_well(outcome) else 1
 
 

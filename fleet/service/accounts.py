@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from fleet import streams
 from fleet.core.events import (
     AccountAdded,
     AccountRemoved,
@@ -133,7 +134,8 @@ def _log_in(home: Home, profile: Profile) -> None:
     client = find_client(os.environ)
     config_dir = home.config_dir(profile.name)
     command = login_command(client.path, profile, config_dir, os.environ)
-    ended = subprocess.run(command.argv, env=dict(command.env), check=False)
+    out, err = streams.lent()
+    ended = subprocess.run(command.argv, env=dict(command.env), stdout=out, stderr=err, check=False)
     try:
         state = login_state(client.path, profile, config_dir, os.environ)
     except LoginUnknown as failed:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import anyio
 
+from fleet import streams
 from fleet.core.model import HERE, Fleet
 from fleet.engine import Engine
 from fleet.home import Home
@@ -110,7 +111,7 @@ def _coordinator(
         runs=home.runs,
         socket=control.socket_path(home),
         clock=WallClock(),
-        log=open_log(options.log_format, veil),
+        log=open_log(options.log_format, veil, streams.err()),
         workers_max=options.workers_max,
         host_limits=options.host_limits,
         until_idle=options.until_idle,

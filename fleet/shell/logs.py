@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import MutableMapping
 from contextlib import suppress
 from typing import Any, Literal, TextIO, cast
@@ -33,9 +32,8 @@ class Unfailing:
             self._out.flush()
 
 
-def open_log(form: Format | None, veil: Veil, out: TextIO | None = None) -> structlog.stdlib.BoundLogger:
-    """A logger that writes to standard error; the form follows whether that is a terminal, unless named."""
-    out = out or sys.stderr
+def open_log(form: Format | None, veil: Veil, out: TextIO) -> structlog.stdlib.BoundLogger:
+    """A logger that writes to `out`; the form follows whether that is a terminal, unless named."""
     form = form or ("console" if out.isatty() else "json")
     logger: structlog.stdlib.BoundLogger = structlog.wrap_logger(
         structlog.WriteLogger(cast(TextIO, Unfailing(out))),

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from fleet import streams
 from fleet.sim import simulate
 
 
@@ -26,8 +27,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
+    streams.out().write(f"{line}\n")
 
 
 if __name__ == "__main__":
+    streams.claim()
     sys.exit(main())

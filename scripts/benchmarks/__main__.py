@@ -14,6 +14,7 @@ from importlib import import_module
 from pathlib import Path
 
 from benchmarks.figure import Figure, Measure, Options
+from fleet import streams
 
 NAMES = ("failover", "status", "following", "worktree", "dispatch", "history", "hosts")
 """Each is a module here with a `measure`."""
@@ -30,9 +31,9 @@ def main() -> int:
         _say(f"{head()}\n")
     for name in args.names or NAMES:
         began = time.monotonic()
-        sys.stderr.write(f"bench: {name} …\n")
+        streams.err().write(f"bench: {name} …\n")
         figures[name] = measure_of(name)(options)
-        sys.stderr.write(f"bench: {name} took {time.monotonic() - began:.0f} s\n")
+        streams.err().write(f"bench: {name} took {time.monotonic() - began:.0f} s\n")
         if not args.json:
             _say(f"{as_table(figures[name])}\n")
     if args.json:
@@ -104,9 +105,10 @@ def as_table(figures: list[Figure]) -> str:
 
 
 def _say(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    streams.out().write(text)
+    streams.out().flush()
 
 
 if __name__ == "__main__":
+    streams.claim()
     sys.exit(main())

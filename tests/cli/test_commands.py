@@ -279,48 +279,6 @@ def test_a_prompt_may_come_from_standard_input(shell: Shell, repo: Path) -> None
     assert shown["title"] == "Turn the clock"
 
 
-def test_json_prints_exactly_one_document(repo: Path, capsys: Printed) -> None:
-    """Whatever the command does, standard output is one JSON document."""
-    local = [
-        "account",
-        "add",
-        "box",
-        "--kind",
-        "local",
-        "--base-url",
-        "http://127.0.0.1:9",
-        "--tier-map",
-        "local=m",
-    ]
-    commands = [
-        local,
-        ["task", "add", "x", "--repo", str(repo)],
-        ["status"],
-        ["account", "list"],
-        ["account", "show", "box"],
-        ["task", "list"],
-        ["task", "show", "t1"],
-        ["why", "t1"],
-        ["task", "say", "t1", "and the tests"],
-        ["task", "cancel", "t1"],
-        ["task", "retry", "t1"],
-        ["worktree", "list"],
-        ["worktree", "prune"],
-        ["host", "list"],
-        ["host", "show", "local"],
-        ["host", "drain", "local"],
-        ["host", "drain", "local", "--off"],
-        ["account", "remove", "box"],
-        ["history", "scan"],
-        ["history"],
-        *(["history", "--by", by] for by in ("week", "month", "project", "model", "account", "session")),
-        *(["history", word] for word in ("blocks", "heatmap", "tasks", "burn", "unused", "prices")),
-    ]
-    for words in commands:
-        assert main([*words, "--json"]) == 0, words
-        json.loads(capsys.readouterr().out)
-
-
 def test_status_json_has_what_scripts_count_on(repo: Path, capsys: Printed) -> None:
     main(["task", "add", "x", "--repo", str(repo)])
     capsys.readouterr()

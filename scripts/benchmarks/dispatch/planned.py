@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from time import process_time
 
+from fleet import streams
 from fleet.core.model import Fleet
 from fleet.planning import plan, solve
 
@@ -38,4 +39,6 @@ def _peak_mb() -> float:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(main(int(sys.argv[1]))))
+    streams.claim()
+    streams.out().write(json.dumps(main(int(sys.argv[1]))))
+    streams.flush()

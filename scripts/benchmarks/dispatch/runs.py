@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 
 from benchmarks.dispatch.scenarios import Setting, closely
 from benchmarks.dispatch.variants import VARIANTS
+from fleet import streams
 from fleet.service.simulating import planner_of
 from fleet.simulate.clairvoyant import clairvoyant
 from fleet.simulate.policies import POLICIES
@@ -86,7 +86,7 @@ def run_all(wanted: Sequence[Wanted]) -> Outcomes:
         running = [pool.submit(run, one) for one in wanted]
         for n, _ in enumerate(as_completed(running), start=1):
             if n % TELL_EVERY == 0:
-                sys.stderr.write(f"bench: {n} of {len(wanted)} runs\n")
+                streams.err().write(f"bench: {n} of {len(wanted)} runs\n")
         return Outcomes([one.result() for one in running])
 
 

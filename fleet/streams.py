@@ -1,0 +1,99 @@
+"""Our standard output and error, which nothing that we call can write to.
+
+Foreign code prints: a solver its banner, by the C library's `printf`; a library its warnings. So a process of Fleet's
+keeps duplicates of descriptors 1 and 2 for itself and points 1 and 2 at nothing, from its beginning to its end.
+Descriptors that are moved away only around a foreign call would lose the lines of our other threads meanwhile, and
+would let out what the C library had buffered and writes at exit, or what a library's own thread prints later.
+So our code prints by `out()` and `err()`, never by `print`, `sys.stdout` or `sys.stderr` (ruff holds it to that).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import TextIO
+
+_OUT, _ERR = 1, 2
+_ours: dict[int, TextIO] = {}
+
+
+def claim() -> None:
+    """Makes standard output and error of this process ours alone; the second time it does nothing. What is written to
+    one that is closed goes nowhere."""
+    if _ours:
+        return
+    ours = {_OUT: _private(sys.stdout, _OUT), _ERR: _private(sys.stderr, _ERR)}
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in ours:
+        os.dup2(nothing, descriptor)
+    if nothing > _ERR:
+        os.close(nothing)
+    _ours.update(ours)
+    sys.excepthook = _tell_failure
+
+
+def release() -> None:
+    """Gives both back, for a program that this process becomes."""
+    for descriptor, stream in _ours.items():
+        with suppress(OSError):
+            stream.flush()
+        os.dup2(stream.fileno(), descriptor)
+        stream.close()
+    _ours.clear()
+    sys.excepthook = sys.__excepthook__
+
+
+def out() -> TextIO:
+    """Where results go."""
+    return _ours.get(_OUT) or sys.stdout
+
+
+def err() -> TextIO:
+    """Where remarks and logs go."""
+    return _ours.get(_ERR) or sys.stderr
+
+
+def lent() -> tuple[int, int]:
+    """The descriptors of both, for a program that talks to the person itself: what it would inherit is nothing."""
+    return (_ours[_OUT].fileno(), _ours[_ERR].fileno()) if _ours else (_OUT, _ERR)
+
+
+def flush() -> None:
+    """Writes out what waits. Raises BrokenPipeError when the reader of standard output has gone."""
+    if (ours := out()) is not None:  # Python has None in the place of one that is closed
+        ours.flush()
+
+
+def hush() -> None:
+    """Whoever read our output has gone (`fleet task list | head`): that is no error, but must stay silent at exit."""
+    with Path(os.devnull).open("wb") as nothing:
+        os.dup2(nothing.fileno(), out().fileno())
+
+
+def _private(stream: TextIO | None, descriptor: int) -> TextIO:
+    if stream is None:
+        return Path(os.devnull).open("w", encoding="utf-8")
+    with suppress(OSError):
+        stream.flush()
+    # Above the standard ones, also when one of those is free; no child inherits it.
+    duplicate = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _ERR + 1)
+    return os.fdopen(
+        duplicate,
+        "w",
+        buffering=1 if stream.line_buffering else -1,
+        encoding=stream.encoding,
+        errors=stream.errors,
+    )
+
+
+def _tell_failure(kind: type[BaseException], failed: BaseException, trace: TracebackType | None) -> None:
+    from traceback import print_exception
+
+    print_exception(kind, failed, trace, file=err())

@@ -1,0 +1,121 @@
+"""`--json` of every command: one document on a standard output that has nothing else."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fleet import streams
+from fleet.cli import main
+from fleet.cli.parser import build
+from tests.cli.commands import Shell
+
+Captured = pytest.CaptureFixture[str]
+
+SCENARIO = str(Path(__file__).parents[2] / "docs" / "examples" / "two-accounts.toml")
+
+CALLS: tuple[tuple[str, str, int], ...] = (
+    # In this order in one home: command, its further words, its exit code. REPO is a repository.
+    ("account add", "box --kind local --base-url http://127.0.0.1:9 --tier-map local=m", 0),
+    ("task add", "Turn_the_clock --repo REPO --tier local", 0),
+    ("status", "", 0),
+    ("account list", "", 0),
+    ("account show", "box", 0),
+    ("account verify", "box", 1),
+    ("task list", "", 0),
+    ("task show", "t1", 0),
+    ("why", "t1", 0),
+    ("plan", "", 0),
+    ("forecast", "", 1),
+    ("task say", "t1 and_the_tests", 0),
+    ("task cancel", "t1", 0),
+    ("task retry", "t1", 0),
+    ("worktree list", "", 0),
+    ("worktree prune", "", 0),
+    ("host list", "", 0),
+    ("host show", "local", 0),
+    ("host add", "far ssh://nobody@127.0.0.1:9", 1),
+    ("host verify", "local", 1),
+    ("host drain", "local", 0),
+    ("host remove", "local", 1),
+    ("reserve add", "--account box --at daily_18:00-20:00 --amount 40%", 0),
+    ("reserve list", "", 0),
+    ("reserve auto", "off", 0),
+    ("reserve remove", "r1", 0),
+    ("limit add", "--fleet --per day --tokens 2M", 0),
+    ("limit list", "", 0),
+    ("limit remove", "l1", 0),
+    ("project set", "REPO --weight 2", 0),
+    ("project show", "REPO", 0),
+    ("project list", "", 0),
+    ("tier set", "local --weight 2", 0),
+    ("tier list", "", 0),
+    ("tier remove", "local", 0),
+    ("strategy", "", 0),
+    ("breaker", "", 0),
+    ("breaker open", "--why enough", 0),
+    ("breaker show", "", 0),
+    ("breaker close", "", 0),
+    ("breaker set", "--faults 4", 0),
+    ("simulate", f"--scenario {SCENARIO}", 0),
+    ("history scan", "", 0),
+    ("history", "", 0),
+    *(("history", f"--by {by}", 0) for by in ("week", "month", "project", "model", "account", "session")),
+    *((f"history {word}", "", 0) for word in ("blocks", "heatmap", "tasks", "burn", "unused", "prices")),
+    ("doctor", "", 1),
+    ("account remove", "box", 0),
+)
+
+
+def promising(parser: argparse.ArgumentParser, words: tuple[str, ...] = ()) -> Iterator[str]:
+    """The commands that have `--json`."""
+    for action in parser._actions:
+        if "--json" in action.option_strings:
+            yield " ".join(words)
+        if isinstance(action, argparse._SubParsersAction):
+            for name, command in action.choices.items():
+                yield from promising(command, (*words, name))
+
+
+def test_each_command_that_promises_json_is_tried_here() -> None:
+    assert set(promising(build())) == {command for command, _, _ in CALLS}
+
+
+@pytest.fixture(autouse=True)
+def own_home(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in shell.environment().items():
+        monkeypatch.setenv(name, value)
+
+
+def run(capfd: Captured, *words: str) -> tuple[int, str, str]:
+    """As in a process of its own: what it prints, and all that foreign code writes to the descriptors."""
+    streams.claim()
+    try:
+        code = main([*words, "--json"])
+    finally:
+        streams.release()
+    return code, *capfd.readouterr()
+
+
+def test_json_is_one_document_alone_on_standard_output(repo: Path, capfd: Captured) -> None:
+    for command, more, expected in CALLS:
+        words = [str(repo) if word == "REPO" else word.replace("_", " ") for word in more.split()]
+        code, out, err = run(capfd, *command.split(), *words)
+        assert code == expected, (command, err)
+        json.loads(out)
+
+
+def test_what_a_command_cannot_do_is_one_document_too(shell: Shell, capfd: Captured) -> None:
+    shell.home.write_text("no directory")
+    told = 0
+    for command, more, _ in CALLS:
+        code, out, err = run(capfd, *command.split(), *more.split())
+        found = json.loads(out)
+        if isinstance(found, dict) and "error" in found:
+            told += 1
+            assert code == 1 and f"fleet: {found['error']}\n" in err, command
+    assert told > len(CALLS) / 2
