@@ -16,6 +16,7 @@ from fleet.home import Home
 from fleet.ports import StoreFailed
 from fleet.service.credentials import ADVICE, holds_credential
 from fleet.shell import control, homelock, wire
+from fleet.shell.long_request import CannotBeSent
 from fleet.store.sqlite import SqliteStore
 
 PATIENCE_S = 10.0
@@ -44,20 +45,23 @@ def stamp() -> dict[str, Any]:
 
 def submit(home: Home, event: events.Person) -> Done:
     """Carries out the request, at once if a coordinator runs. Raises NotDone, NotKnown."""
-    if holds_credential(json.dumps(wire.encode(event))):
+    request = wire.encode(event)
+    if holds_credential(json.dumps(request)):
         raise NotDone(ADVICE)
     until = time.monotonic() + PATIENCE_S
     while True:
         holder = homelock.holder(home)
         try:
             if holder is not None and holder.socket:
-                return _done(control.ask(holder.socket, wire.encode(event)))
+                return _done(control.ask(holder.socket, request))
             return _alone(home, event)
         except control.AnswerLost as failed:
             raise NotKnown(
                 f"{failed}: it may have been done or not. Look first (fleet task list, fleet account list), and ask "
                 "again if it was not"
             ) from failed
+        except CannotBeSent as failed:
+            raise NotDone(str(failed)) from failed
         except (control.NobodyAnswers, homelock.HomeHeld) as failed:
             # A coordinator that is just starting or stopping: it will be the one or the other in a moment.
             if time.monotonic() > until:

@@ -1,4 +1,4 @@
-"""How commands reach a running coordinator: a Unix socket, one JSON line there and one back."""
+"""How commands reach a running coordinator: a Unix socket, one JSON line there and one back (`long_request`: more)."""
 
 from __future__ import annotations
 
@@ -9,16 +9,20 @@ import socket
 import stat
 import tempfile
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import anyio
+from anyio import to_thread
 from anyio.abc import SocketStream
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from fleet.home import Home
+from fleet.shell import long_request
 
-LINE_BYTES_MAX = 64_000_000
+LINE_BYTES_MAX = 500_000
+"""Of a request; an answer may be longer."""
 LINE_S_MAX = 10.0
 CONNECTIONS_MAX = 64
 SEND_S_MAX = 2.0
@@ -81,19 +85,19 @@ class _Waiting:
 async def serve(path: Path, answer: Answer) -> None:
     """Answers requests until cancelled. Only the user may connect."""
     await anyio.Path(path).unlink(missing_ok=True)
+    await to_thread.run_sync(long_request.clear, path)
     listener = await anyio.create_unix_listener(path, mode=0o600)
     waiting = _Waiting()
     async with listener:
-        await listener.serve(lambda stream: _converse(stream, answer, waiting))
+        await listener.serve(lambda stream: _converse(stream, path, answer, waiting))
 
 
-async def _converse(stream: SocketStream, answer: Answer, waiting: _Waiting) -> None:
+async def _converse(stream: SocketStream, path: Path, answer: Answer, waiting: _Waiting) -> None:
     async with stream:
         line = await waiting.line_of(stream)
         if line is None:
             return
-        request = _request(line)
-        reply = await answer(request) if request is not None else NO_REQUEST
+        reply = await _reply(line, path, answer)
         try:
             # Who asked the coordinator to stop hears of it, too: that very request cancels us here.
             with anyio.move_on_after(SEND_S_MAX, shield=True):
@@ -101,6 +105,20 @@ async def _converse(stream: SocketStream, answer: Answer, waiting: _Waiting) -> 
         except anyio.BrokenResourceError:
             # The command was ended before it heard the answer; what it asked for has been done.
             return
+
+
+async def _reply(line: bytes, path: Path, answer: Answer) -> Reply:
+    request = _request(line)
+    if request is not None and request.get("kind") == long_request.KIND:
+        try:
+            request = await to_thread.run_sync(_long_request, path, request.get("file"))
+        except long_request.Unreadable as failed:
+            return {"ok": False, "error": str(failed)}
+    return NO_REQUEST if request is None else await answer(request)
+
+
+def _long_request(path: Path, name: object) -> dict[str, Any] | None:
+    return _request(long_request.read(path, name))
 
 
 def _request(line: bytes) -> dict[str, Any] | None:
@@ -121,12 +139,16 @@ class AnswerLost(Exception):
 
 
 def ask(path: str, request: dict[str, Any], timeout_s: float = 60.0) -> Reply:
-    """Asks the coordinator. Raises NobodyAnswers, AnswerLost."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+    """Asks the coordinator. Raises NobodyAnswers, AnswerLost, CannotBeSent."""
+    line = json.dumps(request).encode()
+    with ExitStack() as kept:
+        connection = kept.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
         connection.settimeout(timeout_s)
         try:
             connection.connect(path)
-            connection.sendall(json.dumps(request).encode() + b"\n")
+            if len(line) >= LINE_BYTES_MAX:
+                line = json.dumps(kept.enter_context(long_request.written(Path(path), line))).encode()
+            connection.sendall(line + b"\n")
         except OSError as failed:
             raise NobodyAnswers(f"the coordinator at {path} does not answer: {failed}") from failed
         line = _answer_on(connection, path)

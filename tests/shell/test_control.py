@@ -19,7 +19,7 @@ import pytest
 from anyio import to_thread
 
 from fleet.home import Home
-from fleet.shell import control
+from fleet.shell import control, long_request
 
 
 async def echo(request: dict[str, Any]) -> control.Reply:
@@ -147,11 +147,73 @@ def test_a_hanging_client_does_not_keep_the_coordinator_from_ending(path: Path) 
 
 def test_a_request_of_many_megabytes_gets_through_whole(path: Path) -> None:
     big = {"kind": "x", "text": "ü" * 5_000_000}
-    served(path, lambda: big_is_echoed(path, big))
+
+    async def compare(request: dict[str, Any]) -> control.Reply:
+        return {"ok": True, "whole": request == big}
+
+    served(path, lambda: big_is_whole(path, big), compare)
 
 
-def big_is_echoed(path: Path, big: dict[str, Any]) -> None:
-    assert control.ask(str(path), big)["echo"] == big
+def big_is_whole(path: Path, big: dict[str, Any]) -> None:
+    assert control.ask(str(path), big)["whole"]
+    assert list(long_request.directory(path).iterdir()) == []
+
+
+def test_the_file_of_a_long_request_is_private_and_goes_with_its_sender_or_the_next_coordinator(
+    path: Path,
+) -> None:
+    """A sender that is killed leaves it, with prompts in it."""
+    left: list[Path] = []
+
+    async def look(request: dict[str, Any]) -> control.Reply:
+        left.extend(long_request.directory(path).iterdir())
+        modes = [one.stat().st_mode & 0o077 for one in (*left, left[0].parent)]
+        os.link(left[0], left[0].parent / "killed")
+        return {"ok": True, "modes": modes}
+
+    def use() -> None:
+        assert control.ask(str(path), {"text": "x" * control.LINE_BYTES_MAX})["modes"] == [0, 0]
+
+    served(path, use, look)
+    assert [one.name for one in left[0].parent.iterdir()] == ["killed"]
+    served(path, lambda: still_answers(path))
+    assert list(left[0].parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["../s", "/etc/passwd", "", 7, None, "0" * 32, "f" * 32, "a" * 32])
+def test_no_other_file_is_read_as_a_request(path: Path, name: object) -> None:
+    """Not by its path, nor through a link, nor one that asks for another."""
+    there = long_request.directory(path)
+    there.mkdir()
+    (path.parent / "s").write_text('{"kind": "x"}')
+
+    def use() -> None:
+        (there / ("f" * 32)).symlink_to(path.parent / "s")
+        (there / ("a" * 32)).write_text(json.dumps({"kind": "long", "file": "b" * 32}))
+        (there / ("b" * 32)).write_text('{"kind": "x"}')
+        reply = control.ask(str(path), {"kind": "long", "file": name})
+        assert reply.get("echo") in (None, {"kind": "long", "file": "b" * 32})
+
+    served(path, use)
+
+
+def test_a_request_that_finds_no_room_is_not_made(path: Path) -> None:
+    def use() -> None:
+        long_request.directory(path).write_text("in the way")
+        with pytest.raises(long_request.CannotBeSent, match=r"cannot be written to .*control\.requests/"):
+            control.ask(str(path), {"text": "x" * control.LINE_BYTES_MAX})
+
+    served(path, use)
+
+
+def test_a_line_that_never_ends_is_hung_up_on(path: Path) -> None:
+    def use() -> None:
+        with connected(path) as endless, contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            endless.sendall(b"x" * (10 * control.LINE_BYTES_MAX))
+            assert endless.recv(1) == b""
+        still_answers(path)
+
+    served(path, use)
 
 
 def test_many_ask_at_once(path: Path) -> None:

@@ -456,6 +456,24 @@ def test_what_a_person_lays_down_is_named_in_the_answer(house: House) -> None:
     assert replies == [{"ok": True, "tasks": [], "made": ["f1"]}]
 
 
+def test_a_request_with_more_tasks_than_a_line_holds_is_done_as_a_whole_or_not_at_all(house: House) -> None:
+    specs = [TaskSpec("p" * 4_000, "/srv/x", f"x{n}", ("sonnet",), "main", key=f"k{n}") for n in range(200)]
+    chain = [replace(one, after=(f"k{n + 1}",)) for n, one in enumerate(specs[:-1])]
+    circle = events.TasksAdded(**stamp(), specs=(*chain, replace(specs[-1], after=("k0",))))
+    sound = events.TasksAdded(**stamp(), specs=(*chain, specs[-1]))
+    replies: list[control.Reply] = []
+
+    async def ask(made: Coordinator) -> None:
+        await until((house.home.root / "s").exists)
+        for event in (circle, sound):
+            asking = partial(control.ask, str(house.home.root / "s"), wire.encode(event))
+            replies.append(await to_thread.run_sync(asking))
+
+    fleet = house.run(ask, until_idle=False)
+    assert "in a circle: " in replies[0]["error"]
+    assert replies[1]["tasks"] == [f"t{n}" for n in range(1, 201)] == list(fleet.tasks)
+
+
 def test_a_worker_whose_supervisor_died_without_a_word_is_lost_and_its_task_goes_on(house: House) -> None:
     house.workers.plays = "killed"
     house.engine.apply((account(), tasks("one")))
