@@ -5,6 +5,7 @@ Installs from the package registry, as a new user does. A stand-in for `claude` 
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -40,7 +41,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return {"PATH": f"{tools}:/usr/bin:/bin", "HOME": str(tmp_path / "home")}
 
 
-def test_a_fresh_clone_sets_itself_up_once_and_is_then_quick_and_quiet(
+def test_a_fresh_clone_sets_itself_up_once_and_again_only_when_the_lock_changed(
     clone: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
     command = [str(clone / "scripts" / "fleet"), "--help"]
@@ -65,6 +66,46 @@ def test_a_fresh_clone_sets_itself_up_once_and_is_then_quick_and_quiet(
     assert (again.returncode, again.stderr) == (0, ""), "nothing is installed again"
     written = {path.name for path in clone.iterdir()} - {path.name for path in ROOT.iterdir()}
     assert written <= {".venv"}
+
+    pins = set(re.findall(r"^[a-z0-9-]+==\S+", (clone / "requirements.lock").read_text(), re.MULTILINE))
+    listing = [str(clone / ".venv" / "bin" / "python"), "-m", "pip", "list", "--format=freeze"]
+    listed = subprocess.run(listing, check=True, capture_output=True, text=True).stdout.split()
+    installed = {
+        one.lower().replace("_", "-").replace(".", "-", one.partition("==")[0].count(".")) for one in listed
+    }
+    assert {
+        one for one in installed - pins if not one.startswith(("fleet-coordinator", "setuptools"))
+    } == set()
+
+    with (clone / "requirements.lock").open("a") as lock:
+        lock.write("# changed\n")
+    changed = subprocess.run(
+        command, cwd=tmp_path, env=no_registry, capture_output=True, text=True, timeout=60
+    )
+    assert changed.returncode == 0
+    assert "installing Fleet into .venv" in changed.stderr
+
+
+def test_a_requirement_that_the_lock_was_not_made_from_is_told_before_anything_is_installed(
+    clone: Path, environment: dict[str, str]
+) -> None:
+    project = clone / "pyproject.toml"
+    project.write_text(project.read_text().replace('"anyio>=', '"anyio!=4.9.0,>='))
+    told = subprocess.run(
+        [clone / "scripts" / "fleet", "--help"], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert (told.returncode, told.stdout) == (1, "")
+    assert "run scripts/lock" in told.stderr
+    assert not (clone / ".venv" / "bin").exists()
+
+
+def test_the_lock_names_no_registry_and_gives_every_release_hashes() -> None:
+    """Where packages come from is each machine's own setting; what they are is not."""
+    text = (ROOT / "requirements.lock").read_text()
+    assert not re.findall(r"://|^-|@", text, re.MULTILINE)
+    entries = re.findall(r"^[a-z].*(?:\n    .*)*", text, re.MULTILINE)
+    assert len(entries) > 50
+    assert [entry for entry in entries if "--hash=sha256:" not in entry] == []
 
 
 def test_without_a_fitting_python_it_says_what_to_install(clone: Path, tmp_path: Path) -> None:
