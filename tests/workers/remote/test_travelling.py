@@ -86,7 +86,7 @@ def version_of(python: Path) -> tuple[int, int] | None:
 def pythons() -> dict[tuple[int, int], Path]:
     """One of each version on this machine, the one that runs this test among them."""
     places = [Path(place) for place in os.environ["PATH"].split(":")]
-    places += sorted(Path.home().glob(".pyenv/versions/*/bin"))
+    places += sorted(Path(os.environ["PYENV_ROOT"]).glob("versions/*/bin"))
     candidates = [path for place in places for path in sorted(place.glob("python3*"))]
     named = [
         path

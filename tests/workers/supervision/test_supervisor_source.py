@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import shutil
 import subprocess
 import sys
@@ -34,7 +35,7 @@ def test_it_imports_nothing_but_the_standard_library() -> None:
 
 def _python_3_9() -> str | None:
     """A real one; pyenv keeps it where its shims on the PATH do not always lead."""
-    pyenv = sorted(Path("~/.pyenv/versions").expanduser().glob("3.9.*/bin/python3.9"))
+    pyenv = sorted(Path(os.environ["PYENV_ROOT"]).glob("versions/3.9.*/bin/python3.9"))
     for candidate in (*map(str, pyenv), shutil.which("python3.9")):
         if (
             candidate
