@@ -1,0 +1,42 @@
+"""scripts/test --under-load finds the test that passes by luck, and says how often it failed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+BY_LUCK = """\
+import subprocess
+import sys
+from pathlib import Path
+
+COUNTED = Path(__file__).with_name("counted")
+
+
+def test_by_luck():
+    subprocess.run([sys.executable, "-c", ""], check=True)
+    with COUNTED.open("a") as counted:
+        counted.write(".")
+    assert COUNTED.stat().st_size % 4 != 3, "every fourth time"
+
+
+def test_alone():
+    assert True
+"""
+
+
+def test_a_test_that_fails_one_time_in_four_is_found_and_told(tmp_path: Path) -> None:
+    (tmp_path / "test_luck.py").write_text(BY_LUCK)
+    command = [sys.executable, "scripts/under_load.py", "--rounds", "6", "--minutes", "3", "--load", "2"]
+    command += ["--whole-load", "2", "--logs", str(tmp_path / "logs"), str(tmp_path / "test_luck.py")]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert (ended.returncode, ended.stderr) == (1, ""), ended.stdout
+    assert "2 tests: 1 start processes" in ended.stdout
+    assert "chosen (tests × runs): 1 × 6" in ended.stdout
+    (told,) = [line.split() for line in ended.stdout.splitlines() if "runs  again" in line]
+    failed, runs = int(told[0]), int(told[2])
+    assert runs == 6
+    assert failed in (1, 2), "the third, the seventh …; one run came before"
+    assert "every fourth time" in (tmp_path / "logs" / "failure-1.txt").read_text()
