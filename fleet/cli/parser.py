@@ -182,7 +182,11 @@ def _name(parser: Parser) -> None:
 
 def _up(parser: Parser) -> None:
     parser.add_argument(
-        "--demo", action="store_true", help="show the main job on a scripted server; no account needed"
+        "--demo",
+        nargs="?",
+        const="limit",
+        metavar="STORY",
+        help="show the main job, or another story, with a scripted server; no account needed (--demo list: which)",
     )
     parser.add_argument(
         "--until-idle", action="store_true", help="end when nothing is left to do: 0 all well, 1 not"
@@ -195,6 +199,12 @@ def _up(parser: Parser) -> None:
     )
     parser.add_argument(
         "--log-format", choices=("console", "json"), help="default: console on a terminal, else json"
+    )
+    parser.add_argument(
+        "--log-level",
+        choices=("debug", "info", "warning", "error"),
+        default="info",
+        help="debug: also each step, and the arithmetic of each placement (default info)",
     )
     parser.add_argument(
         "--start-timeout",

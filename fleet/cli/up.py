@@ -36,10 +36,10 @@ def up(args: argparse.Namespace) -> int:
         )
     except UnknownTime as failed:
         raise Failed(str(failed)) from failed
-    options = UpOptions(args.workers, args.until_idle or args.demo, args.log_format, limits, host_limits)
+    options = UpOptions(args.workers, args.until_idle, args.log_format, args.log_level, limits, host_limits)
     keep_private()
     if args.demo:
-        return _demo(options)
+        return _demo(args.demo, options)
     outcome = run_up(find_home(os.environ), options, os.environ)
     if not args.until_idle:
         return 0
@@ -57,14 +57,19 @@ def _dry_run(args: argparse.Namespace) -> int:
     return dry_run(args)
 
 
-def _demo(options: UpOptions) -> int:
+def _demo(name: str, options: UpOptions) -> int:
     from fleet.service import demo
+    from fleet.service.demo_report import report
 
-    laid_out = demo.lay_out()
-    put(f"The demo's fleet and its sample repository are in {laid_out.place}\n", flush=True)
+    if name == "list":
+        put("\n".join(f"fleet up --demo {one.name:<9} {one.about}" for one in demo.stories().values()))
+        return 0
+    laid_out = demo.lay_out(name)
+    about = laid_out.story.about
+    put(f"{about[:1].upper()}{about[1:]}.\nIt happens in {laid_out.place}\n", flush=True)
     outcome = demo.run(laid_out, options, os.environ)
     command = "fleet" if shutil.which("fleet") else sys.argv[0]
-    put(f"\n{demo.report(laid_out, outcome, command)}")
+    put(f"\n{report(laid_out, outcome, command)}")
     return 0 if ended_well(outcome) else 1
 
 

@@ -32,7 +32,7 @@ def work_checked(draft: Draft, event: WorkChecked) -> None:
 
 def _accept(draft: Draft, task: Task) -> None:
     """Verified: the worker may go, and the branch goes to its landing."""
-    draft.note("info", "verified", task=task.id)
+    draft.note("debug", "verified", task=task.id)
     attempt = draft.attempts.get(task.attempt or "")
     if attempt is not None:
         costs.learn(draft, task, attempt, won=True)
@@ -40,8 +40,11 @@ def _accept(draft: Draft, task: Task) -> None:
         landed(draft, task, task.commit)
     else:
         draft.put_task(replace(task, state="landing", landing_since_ms=draft.now_ms, landing_begun=False))
-        draft.note("info", f"waits to be merged into {task.spec.target}", task=task.id)
         begin_landings(draft)
+        if draft.tasks[task.id].landing_begun:
+            draft.note("debug", f"is merged into {task.spec.target}", task=task.id)
+        else:
+            draft.note("info", f"verified; waits for its turn to land on {task.spec.target}", task=task.id)
     if attempt is not None:
         stop(draft, attempt, "finished", how="close")
 
@@ -174,7 +177,7 @@ def landed(draft: Draft, task: Task, commit: str | None) -> None:
         )
     )
     where = task.spec.target if task.spec.land == "merge" else task.branch
-    draft.note("info", f"landed on {where} as {(commit or '')[:12]}", task=task.id)
+    draft.note("info", f"verified and landed on {where} as {(commit or '')[:12]}", task=task.id)
     _release_dependants(draft, task.id)
     attempt = draft.attempts.get(task.attempt or "")
     if attempt is None:
@@ -185,5 +188,5 @@ def _release_dependants(draft: Draft, landed_id: str) -> None:
     for waiting in [t for t in draft.tasks.values() if t.state == "waiting" and landed_id in t.after]:
         if all(draft.tasks[t].state == "landed" for t in waiting.after):
             draft.put_task(replace(waiting, state="queued"))
-            draft.note("info", "everything it waits for has landed", task=waiting.id)
+            draft.note("debug", "everything it waits for has landed", task=waiting.id)
             draft.settle = True

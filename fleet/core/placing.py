@@ -17,6 +17,9 @@ from fleet.core.worktrees import claim_worktree
 REFUSALS_TOLD = 8
 """Of what was refused when a task was placed, so that many accounts fill no journal."""
 
+AFTER_TOLD = 4
+"""Of the tasks that a dependant waited for, in the line that says that it starts."""
+
 SOON_MS = 90 * 60_000
 """A window that resets within this time is about to expire. Shorter windows always are: of those nothing is told."""
 
@@ -47,10 +50,10 @@ def _place(draft: Draft, placement: Placement) -> None:
         how = f"goes on on {attempt.account}"
     if attempt.carry_from:
         how = f"moves from {attempt.carry_from} to {attempt.account}, with its session"
-    where = _where(draft, attempt)
-    draft.note("info", f"{task.spec.title}: {how} ({attempt.tier}){where}", attempt=attempt)
+    where, released = _where(draft, attempt), _released(task, attempt)
+    draft.note("info", f"{task.spec.title}: {how} ({attempt.tier}){where}{released}", attempt=attempt)
     if placement.quote is not None:
-        draft.note("info", in_words(placement.quote) + _filling(draft.peek(), placement), attempt=attempt)
+        draft.note("debug", in_words(placement.quote) + _filling(draft.peek(), placement), attempt=attempt)
     if placement.refused:
         draft.note("debug", _in_words(placement.refused, draft.now_ms), attempt=attempt)
 
@@ -61,6 +64,14 @@ def _where(draft: Draft, attempt: Attempt) -> str:
         return ""
     moves_from = draft.worktrees[attempt.task].moves_from
     return f" on host {attempt.host}" + (f", with its work from {moves_from}" if moves_from else "")
+
+
+def _released(task: Task, attempt: Attempt) -> str:
+    """What a dependant had to wait for."""
+    if attempt.number > 1 or not task.after:
+        return ""
+    names = ", ".join(task.after[:AFTER_TOLD]) + (" …" if len(task.after) > AFTER_TOLD else "")
+    return f", as {names} {'has' if len(task.after) == 1 else 'have'} landed"
 
 
 def in_words(quote: Quote) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import singledispatch
 
-from fleet.core import headroom, limits, rates, reserving
+from fleet.core import durations, headroom, limits, rates, reserving
 from fleet.core.decisions import CheckWork, TellWorker
 from fleet.core.draft import Draft
 from fleet.core.events import (
@@ -159,8 +159,12 @@ def _take(
         rates.observed(draft, before, bucket)
         keep_clear(draft, bucket)
         if newly:
+            until = f" for {durations.in_words((bucket.refused_until_ms or 0) - draft.now_ms)} still"
             draft.note(
-                "warning", f"limit reached: {bucket.name} refuses", attempt=attempt, account=account.name
+                "warning",
+                f"limit reached: {bucket.name} refuses{until}",
+                attempt=attempt,
+                account=account.name,
             )
             draft.settle = True
 
@@ -280,7 +284,7 @@ def _carry_out(draft: Draft, attempt: Attempt, task: Task) -> None:
 def _check(draft: Draft, attempt: Attempt) -> None:
     draft.put_task(replace(draft.tasks[attempt.task], state="checking"))
     draft.decide(CheckWork, attempt=attempt.id)
-    draft.note("info", "turn finished; now its work is committed and verified", attempt=attempt)
+    draft.note("debug", "turn finished; now its work is committed and verified", attempt=attempt)
 
 
 def _limited(draft: Draft, attempt: Attempt, fact: TurnEnded) -> None:

@@ -13,7 +13,7 @@ from zlib import crc32
 
 from fleet.core import limits
 from fleet.core.decisions import StopWorker, TellWorker
-from fleet.core.draft import Draft
+from fleet.core.draft import Draft, Level
 from fleet.core.events import StartFailed, WorkerLost, WorkerStarted
 from fleet.core.learned import work_of
 from fleet.core.model import Attempt, Task, Word
@@ -25,6 +25,9 @@ HOST_LOST = "host lost"
 
 BLAMELESS = frozenset({"limited", "busy", "login", "paused", "account removed", "kept", HOST_LOST})
 """Ends of an attempt that count nothing against its task: something else already keeps it from coming straight back."""
+
+_TOLD_BEFORE = BLAMELESS | {"finished", "cancelled", "escalated", "unverified"}
+"""Ends that a line before has told the reason of: they are steps of the work, no news of their own."""
 
 PATIENT = frozenset({"lost", "disk", "launch", "cannot_start"})
 """Faults of the host: tried again with growing pauses, for as long as it takes. A connection that broke before any
@@ -82,7 +85,7 @@ def worker_started(draft: Draft, event: WorkerStarted) -> None:
             "its session could not be found any more: it begins anew on its work so far",
             attempt=attempt,
         )
-    draft.note("info", f"worker runs on branch {event.branch}", attempt=attempt)
+    draft.note("debug", f"worker runs on branch {event.branch}", attempt=attempt)
     _tell_what_came_meanwhile(draft, attempt.id)
 
 
@@ -174,7 +177,8 @@ def end(draft: Draft, attempt: Attempt, reason: str, detail: str) -> None:
         _put_back(draft, task, ended)
     elif task.state in ("cancelled", "landed"):
         remove_worktree(draft, task.id)
-    draft.note("info", f"worker ended: {reason}{': ' + detail if detail else ''}", attempt=ended)
+    level: Level = "debug" if reason in _TOLD_BEFORE else "warning"
+    draft.note(level, f"worker ended: {reason}{': ' + detail if detail else ''}", attempt=ended)
 
 
 def _leave_worktree(draft: Draft, task_id: str) -> None:

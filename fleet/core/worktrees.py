@@ -61,8 +61,12 @@ def worktree_removed(draft: Draft, event: WorktreeRemoved) -> None:
     if event.preserved is not None or worktree.moves_from is None:
         removed = replace(removed, preserved=event.preserved, checkpoint=event.preserved, moves_from=None)
     draft.put_worktree(removed)
-    kept = f"; uncommitted work is kept in {event.preserved}" if event.preserved else ""
-    draft.note("info", f"worktree removed{kept}", task=event.task)
+    if event.preserved:
+        draft.note(
+            "info", f"worktree removed; uncommitted work is kept in {event.preserved}", task=event.task
+        )
+    else:
+        draft.note("debug", "worktree removed", task=event.task)
     state = draft.tasks[event.task].state
     if state == "queued":
         draft.settle = True  # it was held back until now

@@ -1,37 +1,78 @@
-"""`fleet up --demo`: the main job on a sample repository, with the real client against the scripted double.
+"""`fleet up --demo [STORY]`: a story on a sample repository, with the real client against the scripted double.
 
-Two subscriptions and six tasks. The five-hour window of the first fills up in the middle of the work; the sessions
-that were on it go on where the other account has headroom. One task fails its verification first and mends it.
+A story is a folder in `demo_material`: what it is about (`story.toml`), its tasks, and what its accounts and their
+model answer (`double.toml`).
 """
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import tempfile
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
 
+from fleet import streams
 from fleet.core.events import AccountAdded
 from fleet.core.model import Account
-from fleet.double import Double, read_script
+from fleet.double import Double, Script, read_script
+from fleet.double.stage import Request
 from fleet.home import Home
-from fleet.service.outcome import Outcome, summary
-from fleet.service.requests import stamp, submit
+from fleet.service.outcome import Outcome
+from fleet.service.requests import NotDone, stamp, submit
 from fleet.service.tasks import add, read_file
 from fleet.service.up import UpOptions, up
+from fleet.shell.logs import open_log
+from fleet.shell.veil import Veil
 from profiles.profile import make_profile
 from profiles.secrets import MemorySecrets
-from workers.git import Git, identity
+from workers.git import Git
 
-ACCOUNTS = ("work", "side")
+STORY = "limit"
+"""The one that is shown unless another is named."""
+
+PATIENCE_S = 60.0
+"""How long the moment at which a coordinator is killed is waited for."""
+
+_OWN_CONFIGURATION = {
+    "user.name": "Demo",
+    "user.email": "demo@localhost",
+    "commit.gpgSign": "false",
+    "core.hooksPath": "/dev/null",
+    "core.excludesFile": "/dev/null",
+    "core.attributesFile": "/dev/null",
+    "core.autocrlf": "false",
+}
+"""Of the sample repository, so that the demo is the same whatever the person's own git configuration says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Killed:
+    """When the story's first coordinator is killed, and how long it is left dead: answers of the model."""
+
+    after_answers: int
+    alone_answers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    name: str
+    about: str
+    killed: Killed | None
 
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """A new temporary directory with a fleet's home and a sample repository; it stays to be looked at."""
+    """A story in a new temporary directory, with a fleet's home and a sample repository; it stays to be looked at."""
 
+    story: Story
     place: Path
 
     @property
@@ -43,21 +84,58 @@ class Demo:
         return self.place / "sample"
 
 
-def lay_out() -> Demo:
-    return Demo(Path(tempfile.mkdtemp(prefix="fleet-demo-")))
+def stories() -> dict[str, Story]:
+    """By name; the one that is shown unless another is named comes first."""
+    with _material() as material:
+        found = [_read_story(path) for path in material.glob("*/story.toml")]
+    return {story.name: story for story in sorted(found, key=lambda story: (story.name != STORY, story.name))}
+
+
+def _read_story(path: Path) -> Story:
+    said = tomllib.loads(path.read_text(encoding="utf-8"))
+    killed = Killed(**said["killed"]) if "killed" in said else None
+    return Story(path.parent.name, said["about"], killed)
+
+
+def lay_out(name: str) -> Demo:
+    """Raises NotDone for a name that no story has."""
+    known = stories()
+    if name not in known:
+        raise NotDone(f"there is no demo {name}: fleet up --demo list names those that there are")
+    return Demo(known[name], Path(tempfile.mkdtemp(prefix="fleet-demo-")))
 
 
 def run(demo: Demo, options: UpOptions, environ: Mapping[str, str]) -> Outcome:
     """Runs the coordinator until every task has ended. Raises NotDone."""
-    with resources.as_file(resources.files("fleet.service") / "demo_material") as material:
+    options = _as_demo(options)
+    with _material() as material:
         _sample_repository(demo.repo, material / "sample")
-        with Double(read_script(material / "double.toml")) as double:
-            secrets = MemorySecrets()
-            for name in ACCOUNTS:
-                secrets.put(name, f"demo-token-{name}")
-                submit(demo.home, AccountAdded(**stamp(), account=_account(name, double.base_url)))
-            add(demo.home, read_file(_tasks(demo, material)), datetime.now().astimezone())
-            return up(demo.home, replace(options, until_idle=True, foresee=False), environ, secrets)
+        script = read_script(material / demo.story.name / "double.toml")
+        with Double(script) as double:
+            for account in script.accounts:
+                submit(demo.home, AccountAdded(**stamp(), account=_account(account.name, double.base_url)))
+            tasks = _tasks(demo, material / demo.story.name / "tasks.toml")
+            add(demo.home, read_file(tasks), datetime.now().astimezone())
+            if demo.story.killed is not None:
+                _run_until_killed(demo, demo.story.killed, options, double)
+            return up(demo.home, options, environ, _secrets(script))
+
+
+def _as_demo(options: UpOptions) -> UpOptions:
+    return replace(options, until_idle=True, foresee=False, heeds_load=False)
+
+
+@contextmanager
+def _material() -> Iterator[Path]:
+    with resources.as_file(resources.files("fleet.service") / "demo_material") as material:
+        yield material
+
+
+def _secrets(script: Script) -> MemorySecrets:
+    secrets = MemorySecrets()
+    for account in script.accounts:
+        secrets.put(account.name, account.token)
+    return secrets
 
 
 def _account(name: str, base_url: str) -> Account:
@@ -77,34 +155,65 @@ def _sample_repository(path: Path, material: Path) -> None:
     """A repository as a person might have it, with another branch checked out than the one that work lands on."""
     path.mkdir()
     git = Git(path)
-    git.run("init", "--quiet", "--initial-branch=main")
+    git.run("init", "--quiet", "--template=", "--initial-branch=main")
+    for key, value in _OWN_CONFIGURATION.items():
+        git.run("config", key, value)
     for source in sorted(material.rglob("*")):
         if source.is_file():
             target = path / source.relative_to(material)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(source.read_bytes())
     git.run("add", "--all")
-    git.run("commit", "--quiet", "--message", "Begin", env=identity(git))
+    git.run("commit", "--quiet", "--message", "Begin")
     git.run("switch", "--quiet", "--create", "my-own-work")
 
 
 def _tasks(demo: Demo, material: Path) -> Path:
     """The tasks' file, beside the repository that it names."""
     path = demo.place / "tasks.toml"
-    path.write_text((material / "tasks.toml").read_text().replace("REPO", str(demo.repo)))
+    repo = json.dumps(str(demo.repo), ensure_ascii=False)
+    path.write_text(material.read_text(encoding="utf-8").replace('"REPO"', repo), encoding="utf-8")
     return path
 
 
-def report(demo: Demo, outcome: Outcome, command: str) -> str:
-    """What the person has just seen, and where to look further with `command`, which is how Fleet was called."""
-    moves = sum(1 for task in outcome.tasks if task.attempts > 1)
-    sessions = "One session was" if moves == 1 else f"{moves} sessions were"
-    history = Git(demo.repo).run("log", "--graph", "--oneline", "main").out
-    return f"""{summary(outcome)}
-{sessions} taken to the other account in the middle of a task, when the first one's window was full.
+# --- the coordinator that is killed ---
 
-main of the sample repository:
-{history}
 
-Look around:  FLEET_HOME={demo.home.root} {command} task list    (or: task show t1, task logs t1, why t1)
-Clean up:     rm -r {demo.place}"""
+def _run_until_killed(demo: Demo, killed: Killed, options: UpOptions, double: Double) -> None:
+    """Runs a coordinator in a process of its own, kills it in the middle of the work, and waits until the workers have
+    gone on by themselves."""
+    log = open_log(options.log_format, Veil(), streams.err(), options.log_level)
+    given = json.dumps([str(demo.home.root), demo.story.name, options.log_format, options.log_level])
+    code = "from fleet.service.demo import coordinate; coordinate()"
+    first = subprocess.Popen(
+        [sys.executable, "-c", code, given], stdin=subprocess.DEVNULL, stderr=streams.lent()[1]
+    )
+    try:
+        answered = _answered(double, lambda count: count >= killed.after_answers)
+    finally:
+        first.kill()
+        first.wait()
+    log.warning(f"the coordinator {first.pid} was killed with kill -9")
+    alone = _answered(double, lambda count: count >= answered + killed.alone_answers) - answered
+    log.info(f"with no coordinator, the workers went on: the model answered them {alone} times")
+
+
+def _answered(double: Double, enough: Callable[[int], bool]) -> int:
+    """How often the model has answered workers, as soon as that is enough. Raises NotDone."""
+
+    def count(log: list[Request]) -> int:
+        return sum(1 for entry in log if entry.part is not None and entry.outcome == "answered")
+
+    try:
+        return count(double.wait_for(lambda log: enough(count(log)), PATIENCE_S))
+    except TimeoutError as failed:
+        raise NotDone(f"the demo's workers did not come so far: {failed}") from failed
+
+
+def coordinate() -> None:
+    """The coordinator that is going to be killed; it is told in an argument what to run."""
+    root, name, log_format, log_level = json.loads(sys.argv[1])
+    options = _as_demo(UpOptions(log_format=log_format, log_level=log_level))
+    with _material() as material:
+        script = read_script(material / name / "double.toml")
+    up(Home(Path(root)), options, os.environ, _secrets(script))

@@ -28,7 +28,7 @@ from fleet.shell.hosts import Hosts
 from fleet.shell.keeping_hosts import HostLimits
 from fleet.shell.local_ground import LocalGround
 from fleet.shell.login_reader import ClientReader
-from fleet.shell.logs import Format, open_log
+from fleet.shell.logs import Format, Level, open_log
 from fleet.shell.performing import Performer
 from fleet.shell.starting import Limits, Starter
 from fleet.shell.veil import Veil, VeiledSecrets
@@ -43,10 +43,13 @@ class UpOptions:
     workers_max: int = 8
     until_idle: bool = False
     log_format: Format | None = None
+    log_level: Level = "info"
     limits: Limits = field(default_factory=Limits)
     host_limits: HostLimits = field(default_factory=HostLimits)
     foresee: bool = True
     """Read the transcripts and forecast. The demo does not: it has no business with the history of who watches it."""
+    heeds_load: bool = True
+    """Start nothing on a machine that is overloaded. The demo does: its model is a script, so its workers rest."""
 
 
 class WallClock:
@@ -111,10 +114,11 @@ def _coordinator(
         runs=home.runs,
         socket=control.socket_path(home),
         clock=WallClock(),
-        log=open_log(options.log_format, veil, streams.err()),
+        log=open_log(options.log_format, veil, streams.err(), options.log_level),
         workers_max=options.workers_max,
         host_limits=options.host_limits,
         until_idle=options.until_idle,
+        heeds_load=options.heeds_load,
         planner=plan,
         foreseer=HomeForeseer(home, environ) if options.foresee else None,
         login_reader=ClientReader(home, starter.home_id, hosts.here.client, environ),

@@ -41,7 +41,10 @@ class Chatter:
         self._all = _Voice(ALL_BURST_LINES, 0.0)
 
     def say(self, attempt: Attempt, worktree: str | None, line: lines.Line, now_s: float) -> None:
-        """Shows a line, with paths as they are seen from `worktree`."""
+        """Shows a line, with paths as they are seen from `worktree`. The sums of a turn that failed are not shown: what
+        went wrong its last answer has said, and what comes of it the fleet says."""
+        if isinstance(line, lines.Result) and line.is_error:
+            return
         voice = self._voices.get(attempt.id)
         if voice is None:
             voice = self._voices[attempt.id] = _Voice(BURST_LINES, now_s)

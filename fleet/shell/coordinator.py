@@ -69,6 +69,7 @@ class Coordinator:
     workers_max: int
     host_limits: HostLimits = field(default_factory=HostLimits)
     until_idle: bool = False
+    heeds_load: bool = True
     planner: Planner | None = None
     foreseer: Foreseer | None = None
     login_reader: LoginReader | None = None
@@ -355,7 +356,7 @@ class Coordinator:
             workers_max=self.workers_max,
             memory_free_bytes=grained,
             cores=cores(),
-            load=round(os.getloadavg()[0], 1),
+            load=round(os.getloadavg()[0], 1) if self.heeds_load else None,
         )
 
     def _may_end(self) -> bool:

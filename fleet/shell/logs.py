@@ -12,6 +12,7 @@ import structlog
 from fleet.shell.veil import Veil
 
 Format = Literal["console", "json"]
+Level = Literal["debug", "info", "warning", "error"]
 
 MARKS = {"warning": "!", "error": "✗"}
 
@@ -32,8 +33,11 @@ class Unfailing:
             self._out.flush()
 
 
-def open_log(form: Format | None, veil: Veil, out: TextIO) -> structlog.stdlib.BoundLogger:
-    """A logger that writes to `out`; the form follows whether that is a terminal, unless named."""
+def open_log(
+    form: Format | None, veil: Veil, out: TextIO, level: Level = "info"
+) -> structlog.stdlib.BoundLogger:
+    """A logger that writes to `out` what is of `level` or above; the form follows whether that is a terminal, unless
+    named."""
     form = form or ("console" if out.isatty() else "json")
     logger: structlog.stdlib.BoundLogger = structlog.wrap_logger(
         structlog.WriteLogger(cast(TextIO, Unfailing(out))),
@@ -43,7 +47,7 @@ def open_log(form: Format | None, veil: Veil, out: TextIO) -> structlog.stdlib.B
             veil,
             *(_for_people(out.isatty()) if form == "console" else _for_programs()),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
     )
     return logger
 

@@ -116,3 +116,11 @@ def test_hours_that_are_none_are_refused_with_the_usage(hours: str, capsys: Prin
 def test_the_demo_has_no_dry_run(capsys: Printed) -> None:
     assert main(["up", "--demo", "--dry-run"]) == 1
     assert "leave out --dry-run" in capsys.readouterr().err
+
+
+def test_the_stories_of_the_demo_are_listed_and_an_unknown_one_says_how(capsys: Printed) -> None:
+    assert main(["up", "--demo", "list"]) == 0
+    listed = capsys.readouterr().out
+    assert [line.split()[3] for line in listed.splitlines()] == ["limit", "conflict", "killed"]
+    assert main(["up", "--demo", "lmit"]) == 1
+    assert "there is no demo lmit: fleet up --demo list" in capsys.readouterr().err

@@ -86,6 +86,11 @@ class Story:
     def why(self, name: str = "t1") -> Explanation:
         return explain(self.fleet, self.task(name))
 
+    def news(self) -> list[str]:
+        """What the log shows unless more is asked for."""
+        told = [d for d in self.decided if isinstance(d, Note)]
+        return [note.text for note in told if note.level != "debug"]
+
     def notes(self) -> str:
         return "\n".join(d.text for d in self.decided if isinstance(d, Note))
 
