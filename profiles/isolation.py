@@ -125,6 +125,11 @@ def environment_on(
     return Isolation(env, SECRET_FD)
 
 
+def person_environment(parent: Mapping[str, str], also: Iterable[str]) -> dict[str, str]:
+    """The environment of a client that a person runs for themselves; `also` names what it needs more of `parent`."""
+    return _inherited(parent, also) | _SWITCHED_OFF
+
+
 def make_private(directory: Path) -> None:
     """Makes `directory` (and its parents) readable by its owner only: the client may keep a login in it.
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from profiles.isolation import worker_environment
+from profiles.isolation import person_environment, worker_environment
 from profiles.profile import InvalidProfile, Profile
 
 _FOR_A_BROWSER = (
@@ -63,6 +63,14 @@ def login_command(
     kind = "--claudeai" if profile.kind == "subscription" else "--console"
     return ClientCommand(
         (str(client), "auth", "login", kind), _environment(profile, config_dir, parent, browser=True)
+    )
+
+
+def person_command(client: Path, words: Sequence[str], parent: Mapping[str, str]) -> ClientCommand:
+    """The client as the person's own, in their own directory. It sees no credential of another account, provider or
+    session that `parent` may hold: `setup-token` must ask the person who they are."""
+    return ClientCommand(
+        (str(client), *words), person_environment(parent, (*_FOR_A_BROWSER, "CLAUDE_CONFIG_DIR"))
     )
 
 

@@ -15,8 +15,8 @@ CHOICES = """Choose one:
   - desktop: start and unlock the Secret Service (gnome-keyring or KWallet); macOS has its own keychain
   - server or container (Debian: apt install gnome-keyring dbus), then in one session:
       dbus-run-session -- sh -c 'gnome-keyring-daemon --unlock --components=secrets <PASSPHRASE_FILE; exec fleet up'
-  - an encrypted file, only if you want it: pip install 'fleet-coordinator[file-keyring]', then set
-      FLEET_KEYRING=encrypted-file and FLEET_KEYRING_PASSPHRASE_FILE=PATH (or type the passphrase at a terminal)
+  - an encrypted file, only if you want it: FLEET_KEYRING=encrypted-file and
+      FLEET_KEYRING_PASSPHRASE_FILE=PATH (or type the passphrase at a terminal)
   - a subscription whose login the client keeps itself: fleet account add NAME --kind subscription --login"""
 
 

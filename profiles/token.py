@@ -33,7 +33,9 @@ def clean_token(raw: str) -> str:
     """
     token = raw.removesuffix("\n").removesuffix("\r")
     if not token.strip():
-        raise InvalidToken("no token was given: pipe it in, e.g. `claude setup-token`'s output, as one line")
+        raise InvalidToken(
+            "no token was given: pipe it in, e.g. `fleet client setup-token`'s output, as one line"
+        )
     if len(token) > LENGTH_MAX:
         raise InvalidToken(f"the token is longer than {LENGTH_MAX} characters: was a whole file piped in?")
     if "\n" in token or "\r" in token:
@@ -60,8 +62,8 @@ def read_token(raw: str, kind: Kind) -> CleanToken:
 def prefix_warning(token: str, kind: Kind) -> str | None:
     """What to tell the user when the token's prefix doesn't fit the kind; None when nothing looks odd.
 
-    `sk-ant-oat…` is printed by `claude setup-token`, `sk-ant-api…` is a key of the Console. Only a warning: gateways
-    in front of the API hand out credentials of any shape.
+    `sk-ant-oat…` is printed by the client's `setup-token`, `sk-ant-api…` is a key of the Console. Only a warning:
+    gateways in front of the API hand out credentials of any shape.
     """
     if kind == "subscription" and token.startswith("sk-ant-api"):
         return "this looks like an API key, which is billed per token: is the account of kind api-key?"

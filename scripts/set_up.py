@@ -235,12 +235,7 @@ def requirements() -> Requirements:
 
 
 def for_running(project: Requirements, client: bool) -> list[str]:
-    extras = [*(["client"] if client else []), "hosts", "planning"]
-    return [
-        *project["build"],
-        *project["base"],
-        *(one for extra in extras for one in project["extras"][extra]),
-    ]
+    return [*project["build"], *project["base"], *(project["extras"]["client"] if client else [])]
 
 
 def for_testing(project: Requirements) -> list[str]:

@@ -40,6 +40,11 @@ def _parse(argv: list[str]) -> Words:
         from types import SimpleNamespace
 
         return SimpleNamespace(run="fleet.cli.statusline:statusline")
+    if argv[:1] == ["client"] and argv[1:2] not in (["install"], ["-h"], ["--help"], []):
+        from types import SimpleNamespace
+
+        # All words are the client's, also those that begin with a dash.
+        return SimpleNamespace(run="fleet.cli.client:run", words=argv[1:])
     from fleet.cli.parser import parse
 
     return parse(argv)

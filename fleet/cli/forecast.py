@@ -10,6 +10,7 @@ from pathlib import Path
 from fleet.cli.run import Failed
 from fleet.cli.show import as_json, clock, put, say, table
 from fleet.home import find_home
+from fleet.installed import not_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,9 +29,7 @@ def forecast(args: argparse.Namespace) -> int:
         from fleet.service.foresight.outlook import outlook
         from fleet.service.foresight.picture import svg
     except ImportError as missing:
-        raise Failed(
-            f"forecasting needs {missing.name}, which is not installed: pip install 'fleet-coordinator[planning]'"
-        ) from missing
+        raise Failed(not_whole(str(missing.name))) from missing
     from history.ledger import DATABASE, LedgerUnreadable
 
     home = find_home(os.environ)

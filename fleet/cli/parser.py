@@ -60,6 +60,13 @@ def build() -> Parser:
         "fleet.cli.about:doctor",
         _json,
     )
+    _group(
+        commands,
+        "client",
+        "the Claude Code client",
+        _client,
+        "All other words are the client's own: fleet client setup-token, fleet client --version.",
+    )
     _group(commands, "account", "who pays", _accounts)
     _group(commands, "task", "the work", _tasks)
     _group(commands, "host", "the machines that workers run on", _hosts)
@@ -91,14 +98,19 @@ def _group(
     name: str,
     about: str,
     fill: Callable[[argparse._SubParsersAction[Parser]], None],
+    further: str | None = None,
 ) -> None:
-    parser = commands.add_parser(name, help=about)
+    parser = commands.add_parser(name, help=about, epilog=further)
     parser.set_defaults(run="fleet.cli.about:version_or_help", group=parser)
     fill(parser.add_subparsers(metavar="COMMAND", title="commands"))
 
 
 def _json(parser: Parser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
+
+
+def _client(commands: argparse._SubParsersAction[Parser]) -> None:
+    _add(commands, "install", "fetch one for Fleet alone", "fleet.cli.client:install")
 
 
 def _forecast(parser: Parser) -> None:

@@ -1,6 +1,6 @@
 """The planning problem: which work where and when, and what capacity is worth; a linear programme solved by HiGHS.
 
-Outside the core, which only reads the prices. Needs the extra `planning` (numpy, highspy), imported when first solved.
+Outside the core, which only reads the prices. numpy and highspy are imported when first solved.
 """
 
 from fleet.planning.answer import Answer, NoPlan, Planned

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fleet.installed import not_whole
 from fleet.planning.answer import NoPlan
 
 NOISE = 1e-9
@@ -148,6 +149,5 @@ def _library(name: str) -> Any:
         return importlib.import_module(name)
     except ImportError as missing:
         raise NoPlan(
-            f"planning needs {name}, which is not installed: pip install 'fleet-coordinator[planning]'. "
-            "Until then work is placed by its density, without prices"
+            f"{not_whole(name)}. Until then work is placed by its density, without prices"
         ) from missing

@@ -3,19 +3,43 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from platformdirs import user_data_dir
 
 from fleet.service.requests import NotDone
 from fleet.shell.ground import Client
+from profiles.login import ClientCommand, person_command
 from workers.client import locate
 
 
-def find_client(environ: Mapping[str, str]) -> Client:
-    """`FLEET_CLIENT`, else `claude` on the PATH, else the one that claude-agent-sdk brings. Raises NotDone."""
+def clients_root() -> Path:
+    """Where `fleet client install` keeps them: of the person, not of a home, as each has 400 MB."""
+    return Path(user_data_dir("fleet", appauthor=False), "clients")
+
+
+def locate_client(environ: Mapping[str, str]) -> locate.ClientBinary:
+    """`FLEET_CLIENT`, else `claude` on the PATH, else the one of `fleet client install`, else the one that
+    claude-agent-sdk brings. Raises NotDone."""
     named = environ.get("FLEET_CLIENT")
+    explicit = Path(os.path.expanduser(named)) if named else None  # noqa: PTH111 (leaves an unknown ~user as it is)
     try:
-        binary = locate.locate(Path(os.path.expanduser(named)) if named else None, environ.get("PATH", ""))  # noqa: PTH111 (leaves an unknown ~user as it is)
+        return locate.locate(explicit, environ.get("PATH", ""), clients_root())
+    except locate.ClientError as failed:
+        raise NotDone(str(failed)) from failed
+
+
+def client_command(words: Sequence[str], environ: Mapping[str, str]) -> ClientCommand:
+    """The client, run by a person at a terminal for themselves. Whether it is fit for workers does not matter here:
+    it may be asked to update itself. Raises NotDone."""
+    return person_command(locate_client(environ).path, words, environ)
+
+
+def find_client(environ: Mapping[str, str]) -> Client:
+    """The client that workers run, looked at. Raises NotDone."""
+    binary = locate_client(environ)
+    try:
         version = locate.version(binary)
         return Client(binary.path, str(version), locate.flags(binary))
     except locate.ClientError as failed:

@@ -23,7 +23,7 @@ COMMANDS = [
     *("project list", "project show", "project set"),
     *("tier list", "tier set", "tier remove"),
     *("breaker show", "breaker open", "breaker close", "breaker set"),
-    *("history", "statusline"),
+    *("history", "statusline", "client install"),
     *(f"history {word}" for word in ("scan", "blocks", "heatmap", "tasks", "burn", "unused", "prices")),
 ]
 

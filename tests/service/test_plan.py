@@ -191,7 +191,7 @@ def test_without_the_solver_the_order_is_shown_and_what_to_install(
     add(home, repo, after=[dear])
     found = plan.plan(home)
     assert found["later"] == 1, "what waits for another comes after it"
-    assert "pip install" in found["notice"] and found["prices"] is None
+    assert "mend it: " in found["notice"] and found["prices"] is None
     assert [row["task"] for row in found["planned"]] == [dear, plain, alien]
     assert [row["begins_at"] for row in found["planned"]] == [None] * 3
     assert found["planned"][2]["account"] is None and found["planned"][2]["why"] == "work: has no tier fable"

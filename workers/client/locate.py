@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Source = Literal["setting", "path", "bundled"]
+Source = Literal["setting", "path", "installed", "bundled"]
 
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 _FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
@@ -50,10 +50,21 @@ class Version:
 OLDEST = Version(2, 1, 197)
 """The oldest client whose duplex stream was measured (docs/client-facts.md)."""
 
+BUNDLED = Path("claude_agent_sdk", "_bundled", "claude")
+"""Where a wheel of claude-agent-sdk has it."""
+
 _INSTALL = (
-    "Install it with `npm install -g @anthropic-ai/claude-code`, or `pip install claude-agent-sdk`, "
-    "which brings a copy; or name a binary in the settings."
+    "`fleet client install` gets one for Fleet alone, `npm install -g @anthropic-ai/claude-code` one for you, too; "
+    "or name a binary in FLEET_CLIENT."
 )
+
+
+_UPDATE: dict[Source, str] = {
+    "setting": "Update it, or name another one in FLEET_CLIENT.",
+    "path": "Update it: `{} update`.",
+    "installed": "Get a newer one: `fleet client install`.",
+    "bundled": "Get a newer one: `fleet client install`.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +75,12 @@ class ClientBinary:
     source: Source
 
 
-def locate(explicit: Path | None, path_env: str) -> ClientBinary:
-    """The client to run: the one the settings name, else `claude` on `path_env`, else the agent SDK's copy.
+def locate(explicit: Path | None, path_env: str, installed: Path) -> ClientBinary:
+    """The client to run: the one the settings name, else `claude` on `path_env`, else the newest below `installed`,
+    else the agent SDK's copy in our own environment.
 
-    A client that the settings name is never silently replaced by another one.
+    A client that the settings name is never silently replaced by another one. The person's own comes before the one
+    installed for Fleet: it is the one they know, and it keeps itself up to date, while ours stays as it was fetched.
 
     Raises:
         ClientMissing: there is none; the message says how to get one.
@@ -77,12 +90,23 @@ def locate(explicit: Path | None, path_env: str) -> ClientBinary:
     on_path = shutil.which("claude", path=path_env)
     if on_path is not None:
         return ClientBinary(Path(on_path).absolute(), "path")
+    if versions := installed_versions(installed):
+        return ClientBinary(versions[-1] / "claude", "installed")
     bundled = bundled_client()
     if bundled is not None:
         return ClientBinary(bundled, "bundled")
     raise ClientMissing(
-        f"There is no `claude` on the PATH and none that came with claude-agent-sdk. {_INSTALL}"
+        f"There is no `claude` on the PATH and none that `fleet client install` fetched. {_INSTALL}"
     )
+
+
+def installed_versions(root: Path) -> list[Path]:
+    """The directories below `root` that hold a client, the newest last."""
+    named = [
+        (_VERSION.fullmatch(entry.name), entry) for entry in root.glob("*/claude") for entry in [entry.parent]
+    ]
+    found = [(tuple(map(int, match.groups())), entry) for match, entry in named if match]
+    return [entry for _, entry in sorted(found) if os.access(entry / "claude", os.X_OK)]
 
 
 def bundled_client() -> Path | None:
@@ -91,7 +115,7 @@ def bundled_client() -> Path | None:
     """
     spec = importlib.util.find_spec("claude_agent_sdk")
     for folder in (spec.submodule_search_locations or []) if spec else []:
-        path = Path(folder) / "_bundled" / "claude"
+        path = Path(folder).parent / BUNDLED
         if os.access(path, os.X_OK):
             return path
     return None
@@ -125,7 +149,7 @@ def version(binary: ClientBinary, timeout: float = 10.0) -> Version:
     if is_version < OLDEST:
         raise ClientTooOld(
             f"{binary.path} is version {is_version}; at least {OLDEST} is needed. "
-            f"Update it: `{binary.path} update`."
+            f"{_UPDATE[binary.source].format(binary.path)}"
         )
     return is_version
 

@@ -18,11 +18,12 @@ class CannotConnect(Exception):
 
 
 class SshMissing(CannotConnect):
-    """Fleet was installed without what it needs for other machines."""
+    """What Fleet needs for other machines cannot be imported."""
 
     def __init__(self) -> None:
         super().__init__(
-            "Fleet was installed without ssh: `pip install 'fleet-coordinator[hosts]'` adds it", lasting=True
+            "asyncssh cannot be imported, so this installation of Fleet is not whole: install it anew",
+            lasting=True,
         )
 
 

@@ -13,6 +13,7 @@ from anyio import to_thread
 from fleet.core.foresight import Foresight
 from fleet.core.model import Fleet
 from fleet.home import Home
+from fleet.installed import not_whole
 from fleet.ports import NoForesight
 from fleet.service.foresight.zone import SystemZone
 from history.ledger import DATABASE, Ledger, LedgerUnreadable
@@ -39,8 +40,7 @@ class HomeForeseer:
             from fleet.service.foresight.protecting import foresee
         except ImportError as missing:
             raise NoForesight(
-                f"forecasting needs {missing.name}, which is not installed: pip install 'fleet-coordinator[planning]'. "
-                "Until then nothing but reservations is kept for you"
+                f"{not_whole(str(missing.name))}. Until then nothing but reservations is kept for you"
             ) from missing
         try:
             with Ledger(self._home.root / DATABASE, read_only=True) as ledger:

@@ -29,8 +29,8 @@ def script(folder: Path, body: str) -> ClientBinary:
 def test_the_settings_come_before_the_path(tmp_path: Path) -> None:
     """A client named in the settings is used, whatever is on the PATH."""
     named, found = script(tmp_path / "a", ""), script(tmp_path / "b", "")
-    assert locate(named.path, str(found.path.parent)) == named
-    assert locate(None, str(found.path.parent)) == ClientBinary(found.path, "path")
+    assert locate(named.path, str(found.path.parent), tmp_path / "none") == named
+    assert locate(None, str(found.path.parent), tmp_path / "none") == ClientBinary(found.path, "path")
 
 
 def test_the_sdks_copy_is_the_last_resort(tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_the_sdks_copy_is_the_last_resort(tmp_path: Path) -> None:
     it.
     """
     before = set(sys.modules)
-    found = locate(None, str(tmp_path))
+    found = locate(None, str(tmp_path), tmp_path / "none")
     assert found.source == "bundled"
     assert found.path == bundled_client()
     assert not [name for name in set(sys.modules) - before if name.startswith("claude_agent_sdk")]
@@ -47,18 +47,18 @@ def test_the_sdks_copy_is_the_last_resort(tmp_path: Path) -> None:
 def test_a_named_client_that_is_missing_is_not_replaced(tmp_path: Path) -> None:
     """If the settings name a file that is not there, that is said; no other client is taken."""
     with pytest.raises(ClientMissing, match="no such file"):
-        locate(tmp_path / "gone", str(script(tmp_path, "").path.parent))
+        locate(tmp_path / "gone", str(script(tmp_path, "").path.parent), tmp_path / "none")
     plain = tmp_path / "plain"
     plain.write_text("x")
     with pytest.raises(ClientMissing, match="chmod"):
-        locate(plain, "")
+        locate(plain, "", tmp_path / "none")
 
 
 def test_no_client_at_all_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without any client, the error names the ways to install one."""
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ClientMissing, match=r"npm install.*pip install"):
-        locate(None, str(tmp_path))
+    with pytest.raises(ClientMissing, match=r"fleet client install.*npm install"):
+        locate(None, str(tmp_path), tmp_path / "none")
 
 
 def test_a_clients_version_is_read(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_a_clients_version_is_read(tmp_path: Path) -> None:
 
 def test_an_old_client_is_told_to_update(tmp_path: Path) -> None:
     """A client that is too old is refused with its version and what to run."""
-    with pytest.raises(ClientTooOld, match=r"1\.0\.3.*update"):
+    with pytest.raises(ClientTooOld, match=r"1\.0\.3.*Update"):
         version(script(tmp_path, "echo '1.0.3 (Claude Code)'"))
 
 

@@ -73,7 +73,7 @@ def start(double: Double, tmp_path: Path) -> Iterator[Start]:
 
 def test_the_bundled_client_has_what_we_ask_of_it(tmp_path: Path) -> None:
     """The client that the SDK brings is new enough and lists the flags that are used."""
-    binary = locate(None, str(tmp_path))
+    binary = locate(None, str(tmp_path), tmp_path)
     version(binary)
     assert flags(binary) >= FLAGS
 

@@ -32,4 +32,4 @@ def test_what_is_missing_is_told(tmp_path: Path) -> None:
     )
     first, second = said.stdout.splitlines()
     assert first == f"False True {second}"
-    assert "pip install 'fleet-coordinator[hosts]'" in second
+    assert "asyncssh cannot be imported, so this installation of Fleet is not whole" in second
