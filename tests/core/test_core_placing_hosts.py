@@ -260,6 +260,15 @@ def test_a_host_whose_load_is_high_for_its_cores_is_left_alone() -> None:
     assert started(story.seen("x", cores=2, load=15.9)) == ["t1.1"]
 
 
+def test_a_busy_machine_of_the_persons_own_still_runs_one_worker() -> None:
+    """Whatever keeps it busy may go on for days."""
+    story = FarStory(here=9)
+    story.seen("here", cores=2, load=40.0)
+    assert started(story.add(spec(), spec())) == ["t1.1"]
+    assert "host here: its load is 40 on 2 cores" in story.why("t2").summary
+    assert started(story.seen("here", cores=2, load=1.0)) == ["t2.1"]
+
+
 def test_memory_is_kept_for_workers_that_have_just_been_placed() -> None:
     story = FarStory(far("x"))
     story.seen("x", memory_free_bytes=900_000_000)

@@ -53,7 +53,9 @@ class Places:
         workers, settings = self._workers[host.name], self._fleet.settings
         if workers >= host.workers_max:
             return f"all {host.workers_max} places for workers are taken"
-        if host.load is not None and host.cores and host.load >= settings.load_per_core_max * host.cores:
+        busy = host.load is not None and host.cores and host.load >= settings.load_per_core_max * host.cores
+        # This machine always has a place for one: what its person does there would freeze the whole fleet.
+        if busy and host.load is not None and (workers or not host.is_here):
             return f"its load is {host.load:.0f} on {host.cores} cores"
         if host.memory_free_bytes is None:
             return None if workers == 0 else "its free memory is unknown, so one worker at a time"

@@ -1,0 +1,110 @@
+"""What a person has agreed to of each repository's shared configuration, hooks and info: a file each, in the home.
+
+While no worker runs in a repository, what is there is its person's, and agreed to. From the start of a worker on it
+must stay as it is: a change is told and holds all further work there, until it is undone or allowed by a person.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from workers.git import GitError
+from workers.worktree.repository import common_dir_of
+from workers.worktree.shared import Picture, SharedChanged, changes, take_picture
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """`watched`: a worker may have been there since; what is there now may be its doing."""
+
+    picture: Picture
+    watched: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """`folder` is where the files lie."""
+
+    folder: Path
+
+    def before_worktree(self, repo: Path) -> None:
+        """Before a worktree is made or taken up for a worker. Raises SharedChanged, and other GitErrors and OSErrors
+        when nothing can be told."""
+        common_dir, kept = self._of(repo)
+        if kept is None or not kept.watched:
+            self._write(repo, common_dir, _Kept(take_picture(common_dir), watched=True))
+        else:
+            _compare(repo, common_dir, kept)
+
+    def after_setup(self, repo: Path) -> None:
+        """What a repository's own setup commands have installed (hooks, often) belongs to it. Raises GitError and
+        OSError."""
+        common_dir, kept = self._of(repo)
+        picture = take_picture(common_dir, kept.picture if kept else None)
+        if kept is None or changes(kept.picture, picture):
+            self._write(repo, common_dir, _Kept(picture, watched=True))
+
+    def before_git(self, repo: Path) -> None:
+        """Before git works on what a worker may have left. Raises like `before_worktree`."""
+        common_dir, kept = self._of(repo)
+        if kept is not None and kept.watched:
+            _compare(repo, common_dir, kept)
+
+    def rest(self, repo: Path) -> None:
+        """Found unchanged, and no worker is left: from here on changes are its person's. Raises OSError, GitError."""
+        common_dir, kept = self._of(repo)
+        if kept is not None and kept.watched:
+            self._write(repo, common_dir, _Kept(kept.picture, watched=False))
+
+    def allow(self, repo: Path) -> list[str]:
+        """A person agrees to what is there now; gives what had changed, in words. Raises GitError, OSError."""
+        common_dir = common_dir_of(repo)
+        try:
+            kept = self._of(repo)[1]
+        except Unreadable:
+            kept = None
+        picture = take_picture(common_dir)
+        self._write(repo, common_dir, _Kept(picture, watched=kept is not None and kept.watched))
+        return changes(kept.picture, picture) if kept else []
+
+    def _of(self, repo: Path) -> tuple[Path, _Kept | None]:
+        common_dir = common_dir_of(repo)
+        file = self._file(common_dir)
+        try:
+            said = json.loads(file.read_text(encoding="utf-8"))
+            picture = {str(name): str(digest) for name, digest in said["picture"].items()}
+            return common_dir, _Kept(picture, said["watched"] is not False)
+        except FileNotFoundError:
+            return common_dir, None
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as failed:
+            raise Unreadable(
+                f"{file} cannot be read ({failed}), so nobody can tell whether {repo} is as it was: look at its "
+                f"configuration and hooks, then run `fleet project allow {repo}`"
+            ) from None
+
+    def _file(self, common_dir: Path) -> Path:
+        return self.folder / f"{hashlib.sha256(os.fsencode(common_dir)).hexdigest()[:16]}.json"
+
+    def _write(self, repo: Path, common_dir: Path, kept: _Kept) -> None:
+        file = self._file(common_dir)
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        said = {"repository": str(repo), "watched": kept.watched, "picture": dict(kept.picture)}
+        descriptor, scratch = tempfile.mkstemp(dir=self.folder)
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as out:
+            json.dump(said, out)
+        Path(scratch).replace(file)
+
+
+class Unreadable(GitError):
+    """There is a file, but no picture in it."""
+
+
+def _compare(repo: Path, common_dir: Path, kept: _Kept) -> None:
+    found = changes(kept.picture, take_picture(common_dir, kept.picture))
+    if found:
+        raise SharedChanged(repo, found)
