@@ -42,6 +42,11 @@ class Home:
         return self.root / "veil"
 
     @property
+    def agreed(self) -> Path:
+        """What persons have agreed to of their repositories' configuration and hooks, a file each."""
+        return self.root / "agreed"
+
+    @property
     def known_hosts(self) -> Path:
         """The keys of hosts that were accepted here, beside those of the user's own file."""
         return self.root / "known_hosts"

@@ -6,12 +6,13 @@ own) and many of them choose another credential, another provider or another dir
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from profiles.profile import Profile
+from workers.environment import allowed
 
 SECRET_FD = 7
 """The descriptor on which the supervisor hands the credential over: above the three standard ones and the few that
@@ -20,47 +21,6 @@ shells use. The client closes it before it starts any tool: measured with 2.1.33
 PLACEHOLDER = "local"
 """What to hand over for a local server that wants no credential: without any, the client 2.1.330 ends with "Not logged
 in" and never calls the server. It arrives there as `x-api-key: local`."""
-
-ALLOWED: Mapping[str, str] = {
-    "PATH": "to find git and the project's tools",
-    "HOME": "git's identity, caches of package managers; the client's own state is moved by CLAUDE_CONFIG_DIR",
-    "USER": "asked for by tools",
-    "LOGNAME": "asked for by tools",
-    "SHELL": "the client's Bash tool runs in it",
-    "TMPDIR": "scratch space of this host",
-    "TERM": "tools print as the terminal can show",
-    "TZ": "times in output are the person's",
-    "LANG": "text encoding",
-    "LANGUAGE": "text encoding",
-    "HTTP_PROXY": "the way out of this network",
-    "HTTPS_PROXY": "the way out of this network",
-    "ALL_PROXY": "the way out of this network",
-    "NO_PROXY": "the way out of this network",
-    "http_proxy": "the way out of this network",
-    "https_proxy": "the way out of this network",
-    "all_proxy": "the way out of this network",
-    "no_proxy": "the way out of this network",
-    "NODE_EXTRA_CA_CERTS": "certificates of this network",
-    "SSL_CERT_FILE": "certificates of this network",
-    "SSL_CERT_DIR": "certificates of this network",
-    "REQUESTS_CA_BUNDLE": "certificates of this network",
-    "CURL_CA_BUNDLE": "certificates of this network",
-    "GIT_SSL_CAINFO": "certificates of this network",
-    "GIT_AUTHOR_NAME": "identity of commits where no git configuration has it",
-    "GIT_AUTHOR_EMAIL": "identity of commits where no git configuration has it",
-    "GIT_COMMITTER_NAME": "identity of commits where no git configuration has it",
-    "GIT_COMMITTER_EMAIL": "identity of commits where no git configuration has it",
-    "XDG_CONFIG_HOME": "where git and tools keep their settings",
-    "XDG_CACHE_HOME": "caches of package managers",
-    "XDG_DATA_HOME": "tools' data",
-    "XDG_STATE_HOME": "tools' data",
-}
-"""Variables taken over from the coordinator, each with its reason. On purpose not among them: SSH_AUTH_SOCK (an
-unattended worker doesn't act as the person on other machines), XDG_RUNTIME_DIR and DBUS_SESSION_BUS_ADDRESS (the way to
-the keyring with every account's token), other GIT_* (GIT_DIR would point out of the worktree), VIRTUAL_ENV and PYTHON*
-(ours, not the task's). A profile's `pass_env` adds what one account's workers need."""
-
-_ALLOWED_PREFIX = "LC_"
 
 _SWITCHED_OFF: dict[str, str] = {
     "DISABLE_AUTOUPDATER": "1",
@@ -113,7 +73,7 @@ def environment_on(
     ports). `CLAUDE_CODE_SUBPROCESS_ENV_SCRUB` is not set: client 2.1.330 then refuses to start without bubblewrap, and
     there is nothing to scrub, as the credential is in no variable.
     """
-    env = _inherited(parent, profile.pass_env)
+    env = allowed(parent, profile.pass_env)
     env |= _models(profile) | profile.extra_env | dict(extra or {}) | _SWITCHED_OFF
     env |= {"CLAUDE_CONFIG_DIR": str(config_dir.absolute()), "FLEET_RUN": run_marker}
     if profile.base_url is not None:
@@ -137,13 +97,6 @@ def make_private(directory: Path) -> None:
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     directory.chmod(0o700)
-
-
-def _inherited(parent: Mapping[str, str], also: Iterable[str]) -> dict[str, str]:
-    wanted = {*ALLOWED, *also}
-    return {
-        name: value for name, value in parent.items() if name in wanted or name.startswith(_ALLOWED_PREFIX)
-    }
 
 
 def _descriptor_variable(profile: Profile) -> str:

@@ -4,7 +4,6 @@ behind."""
 from __future__ import annotations
 
 import os
-import re
 import select
 import signal
 import subprocess
@@ -15,12 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from workers.git import scrubbed
+from workers.environment import allowed
 from workers.private import umask_of_work
 
-_WITHHELD = re.compile(r"FLEET_|ANTHROPIC_|CLAUDE|DBUS_SESSION_BUS_ADDRESS$")
-"""A setup or a verification runs what a worker wrote: the home, the person's own model credentials and the way to the
-keyring are none of its business."""
 TAIL_BYTES = 16_000
 LOG_BYTES_MAX = 32_000_000
 _TICK_S = 0.02
@@ -59,12 +55,12 @@ def run_shell(
 ) -> Ended:
     """Run `sh -c COMMAND` in a process group of its own; afterwards nothing of that group is left.
 
-    `env` is added to this process's environment, without what leads to credentials there. Raises OSError only when the
+    `env` is added to what work may have of this process's environment. Raises OSError only when the
     log cannot be written.
     """
     started = time.monotonic()
     try:
-        process = _start(command, cwd, {**_inherited(), **env}, held_fds)
+        process = _start(command, cwd, {**allowed(os.environ), **env}, held_fds)
     except OSError as error:
         return Ended(None, f"could not start: {error}", time.monotonic() - started)
     assert process.stdout is not None
@@ -110,10 +106,6 @@ def _start(
         )
         _groups.add(process.pid)
     return process
-
-
-def _inherited() -> dict[str, str]:
-    return {name: value for name, value in scrubbed(os.environ).items() if not _WITHHELD.match(name)}
 
 
 class _Output:

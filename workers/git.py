@@ -1,8 +1,8 @@
 """The one place that runs git.
 
-Everything that wants git holds an object with `run`. The caller's own repository variables never reach git (a
-coordinator that was started from a hook would otherwise work on the wrong repository), output is in English, and
-nothing ever asks a question on a terminal.
+Everything that wants git holds an object with `run`. Of the caller's environment git gets what work may have: what it
+runs (hooks, filters) may be a worker's, and a repository that is named there would be the wrong one. Output is in
+English, and nothing ever asks a question on a terminal.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ import random
 import re
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from workers.environment import allowed
 from workers.private import umask_of_work
 
 HEADS = "refs/heads/"
@@ -27,11 +28,10 @@ _FIRST_PAUSE_S = 0.01
 _LONGEST_PAUSE_S = 0.5
 _STDERR_SHOWN = 2000
 
-# GIT_* variables of the caller that say how to reach a server or who writes; all others choose a repository
-# or a behaviour.
+# GIT_* variables of the caller that say where its settings and certificates are; all others choose a repository, a
+# behaviour, or a key of the person's.
 _KEPT = re.compile(
-    r"GIT_(SSH.*|SSL_.*|HTTP_.*|PROXY_.*|ASKPASS|EXEC_PATH|CONFIG_(GLOBAL|SYSTEM|NOSYSTEM)"
-    r"|(AUTHOR|COMMITTER)_(NAME|EMAIL)|ALLOW_PROTOCOL)"
+    r"GIT_(SSL_.*|HTTP_.*|PROXY_SSL_.*|EXEC_PATH|CONFIG_(GLOBAL|SYSTEM|NOSYSTEM)|ALLOW_PROTOCOL)"
 )
 # What git says while another git holds a lock, or is half-way through writing a new worktree's entry. A
 # reference that is "at X but expected Y" also says "cannot lock ref", and must not be retried: that is a lost
@@ -133,6 +133,7 @@ class Git:
 
     `held_fds` are inherited by every command: a lock held on such a descriptor stays held by a git that
     outlives us. `patience_s` is how long a command waits for another git's lock: it is run again until then.
+    `inherited` is what git gets of our environment, else what work may have.
     """
 
     def __init__(
@@ -141,9 +142,11 @@ class Git:
         *,
         held_fds: tuple[int, ...] = (),
         patience_s: float = LOCK_PATIENCE_S,
+        inherited: Callable[[Mapping[str, str]], Mapping[str, str]] | None = None,
     ) -> None:
         self.directory = Path(directory).absolute()
         self._held_fds, self._patience_s = held_fds, patience_s
+        self._inherited = inherited or _for_work
 
     def run(
         self,
@@ -178,7 +181,7 @@ class Git:
                 stdin=subprocess.DEVNULL if stdin is None else None,
                 capture_output=True,
                 check=False,
-                env=_environment(env),
+                env={**self._inherited(os.environ), **_FIXED, **env},
                 pass_fds=self._held_fds,
                 umask=umask_of_work(),
             )
@@ -225,16 +228,19 @@ def identity(git: RunsGit) -> dict[str, str]:
     return names
 
 
-def scrubbed(environ: Mapping[str, str]) -> dict[str, str]:
-    """An environment without the variables by which a calling git would redirect ours."""
-    return {
-        key: value for key, value in environ.items() if not key.startswith("GIT_") or _KEPT.fullmatch(key)
-    }
+_FIXED = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_EDITOR": ":",
+    "GIT_PAGER": "cat",
+    "LANGUAGE": "C",
+    "LC_ALL": "C",
+}
 
 
-def _environment(extra: Mapping[str, str]) -> dict[str, str]:
-    fixed = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "GIT_EDITOR": ":", "GIT_PAGER": "cat"}
-    return {**scrubbed(os.environ), **fixed, "LANGUAGE": "C", "LC_ALL": "C", **extra}
+def _for_work(environ: Mapping[str, str]) -> dict[str, str]:
+    """What work may have, for git runs what a worker may have written: hooks, filters."""
+    return allowed(environ, [name for name in environ if _KEPT.fullmatch(name)])
 
 
 def _text(said: bytes) -> str:

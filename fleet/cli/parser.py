@@ -431,6 +431,21 @@ def _projects(commands: argparse._SubParsersAction[Parser]) -> None:
     _add(
         commands, "set", "lay down what holds for it", "fleet.cli.project:set_", _project, _project_set, _json
     )
+    _add(
+        commands,
+        "allow",
+        "agree to a repository's configuration and hooks as they are now",
+        "fleet.cli.project:allow",
+        _allowed_repository,
+    )
+
+
+def _allowed_repository(parser: Parser) -> None:
+    parser.description = (
+        "What all worktrees of a repository share (.git/config, hooks, info) is obeyed by git in each of them. When it "
+        "changes while workers run there, work waits until the change is undone or allowed."
+    )
+    parser.add_argument("repo", metavar="PATH", help="the repository")
 
 
 def _project(parser: Parser) -> None:

@@ -51,6 +51,16 @@ def set_(args: argparse.Namespace) -> int:
     return _print(args, project(home, name))
 
 
+def allow(args: argparse.Namespace) -> int:
+    from fleet.service.projects import allow as allow_
+
+    changed = allow_(find_home(os.environ), args.repo)
+    for change in changed:
+        put(change)
+    say("allowed; work that waited for it goes on" if changed else "allowed; nothing had changed")
+    return 0
+
+
 def _print(args: argparse.Namespace, found: dict[str, Any]) -> int:
     if args.json:
         return as_json(found)

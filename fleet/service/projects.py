@@ -13,6 +13,7 @@ from fleet.home import Home
 from fleet.service.profile import profile
 from fleet.service.requests import NotDone, stamp, submit
 from fleet.service.snapshot import snapshot
+from fleet.shell.agreed import Agreed
 from workers.git import GitError
 from workers.worktree.repository import locate
 
@@ -55,6 +56,16 @@ def set_project(
     )
     submit(home, ProjectSet(**stamp(), project=project))
     return project.name
+
+
+def allow(home: Home, said: str) -> list[str]:
+    """A person agrees to what the repository shares between worktrees, as it is now; gives what had changed since
+    workers began there, in words. Raises NotDone."""
+    home.make()
+    try:
+        return Agreed(home.agreed).allow(locate(expanded(said)).root)
+    except GitError as failed:
+        raise NotDone(str(failed)) from failed
 
 
 def _each(said: Iterable[str]) -> list[str]:

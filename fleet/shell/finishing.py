@@ -10,6 +10,7 @@ from fleet.core.events import LandingOutcome
 from fleet.core.model import HERE, Task, Worktree
 from fleet.home import Home
 from fleet.shell import places
+from fleet.shell.agreed import Agreed
 from fleet.shell.ground import Grounds
 from fleet.shell.local_ground import VERIFY_TIMEOUT_S
 from workers import landing
@@ -56,6 +57,7 @@ class Finisher:
         Raises OSError, GitError and NoUsableKeyring where the environment is at fault, and HostAway: then nothing was
         decided.
         """
+        self._agreed.before_git(Path(task.spec.repo))
         checked = self._checked(task, worktree)
         return replace(checked, output=self.hide(checked.output))
 
@@ -83,6 +85,7 @@ class Finisher:
 
         Raises OSError, GitError and NoUsableKeyring where the host is at fault: then nothing was decided.
         """
+        self._agreed.before_git(Path(task.spec.repo))
         ended = self._landed(task, worktree)
         return replace(ended, detail=self.hide(ended.detail))
 
@@ -115,12 +118,22 @@ class Finisher:
         landed = landing.is_landed(repo, task.commit or "", task.spec.target)
         return landed, checked_out_at(Git(repo), task.spec.target) is None
 
-    def remove(self, task: Task, worktree: Worktree) -> str | None:
-        """Removes the worktree; returns the ref that what was in no commit is kept in.
+    def remove(self, task: Task, worktree: Worktree, *, last: bool) -> str | None:
+        """Removes the worktree; returns the ref that what was in no commit is kept in. `last`: no worker is left in its
+        repository.
 
         Raises GitError, OSError, HostAway: then it is still there.
         """
-        return self.grounds.of(worktree.host).vacate(task)
+        repo = Path(task.spec.repo)
+        self._agreed.before_git(repo)
+        preserved = self.grounds.of(worktree.host).vacate(task)
+        if last:
+            self._agreed.rest(repo)
+        return preserved
+
+    @property
+    def _agreed(self) -> Agreed:
+        return Agreed(self.home.agreed)
 
     def sweep(self, task: Task, worktree: Worktree) -> None:
         """Ends what an earlier verification, cut short, has left running. Raises ProcessesRemain, HostAway."""

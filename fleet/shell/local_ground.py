@@ -10,6 +10,7 @@ from fleet.core.model import HERE, Attempt, Task, Worktree
 from fleet.core.wording import commit_message
 from fleet.home import Home
 from fleet.shell import places
+from fleet.shell.agreed import Agreed
 from fleet.shell.ground import Client, Prepared
 from profiles.isolation import make_private
 from workers import processes
@@ -45,9 +46,12 @@ class LocalGround:
         return directory
 
     def prepare(self, task: Task, attempt: Attempt, worktree: Worktree, preserved: str | None) -> Prepared:
-        path = self.worktree_path(task)
+        path, repo = self.worktree_path(task), Path(task.spec.repo)
+        agreed = Agreed(self.home.agreed)
+        agreed.before_worktree(repo)
+        was_there = (path / ".git").exists()
         made = make_ready(
-            Path(task.spec.repo),
+            repo,
             path,
             branch=places.branch_name(task),
             base=task.spec.target,
@@ -56,6 +60,8 @@ class LocalGround:
             marker_env={"FLEET_RUN": self.runs.marker(attempt.id), "FLEET_TASK": task.id},
             preserved=preserved,
         )
+        if not was_there:
+            agreed.after_setup(repo)
         started = self.runs.alive(attempt.id) or self.runs.has_started(attempt.id)
         return Prepared(made, path, self.runs.spec(attempt.id) if started else None)
 

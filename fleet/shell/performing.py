@@ -221,8 +221,14 @@ class Performer:
             return []
         async with self._worktree_of(task, worktree):
             preserved = await self._in_thread(
-                self._checking[worktree.host], lambda: self.finisher.remove(task, worktree)
+                self._checking[worktree.host],
+                lambda: self.finisher.remove(task, worktree, last=not _works_in(fleet, task.spec.repo)),
             )
         return [
             events.WorktreeRemoved(**self._stamp(), task=task.id, preserved=preserved, host=worktree.host)
         ]
+
+
+def _works_in(fleet: Fleet, repo: str) -> bool:
+    """Whether any worker of the repository has not ended."""
+    return any(fleet.tasks[attempt.task].spec.repo == repo for attempt in fleet.attempts.values())

@@ -21,6 +21,7 @@ from workers.git import Git, GitError
 from workers.host import LaunchFailed
 from workers.orders import RunSpec
 from workers.worktree.make import Made, SetupFailed
+from workers.worktree.shared import SharedChanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,8 @@ class Starter:
             return ground.prepare(task, attempt, worktree, preserved), preserved
         except SetupFailed as failed:
             raise CannotStart("setup", str(failed)) from failed
+        except SharedChanged:
+            raise  # a person has to look, and then it goes on
         except GitError as failed:
             if failed.of_the_host:
                 raise CannotStart("disk", f"the host is in trouble (is its disk full?): {failed}") from failed

@@ -122,6 +122,6 @@ class Finishing:
     def look(self, task: Task) -> tuple[bool, bool]:
         return False, False
 
-    def remove(self, task: Task, worktree: Worktree) -> str | None:
+    def remove(self, task: Task, worktree: Worktree, *, last: bool) -> str | None:
         self.removed[task.id] += 1
         return None

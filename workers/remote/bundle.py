@@ -15,6 +15,7 @@ from functools import cache
 TRAVELLING = (
     "workers/__init__.py",
     "workers/command.py",
+    "workers/environment.py",
     "workers/git.py",
     "workers/host.py",
     "workers/orders.py",

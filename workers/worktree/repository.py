@@ -43,6 +43,13 @@ def locate(path: Path | str) -> Place:
     return Place(Path(top.out), common_dir, False)
 
 
+def common_dir_of(repo: Path) -> Path:
+    """What all worktrees of the repository share, found without git where `repo` is the top of an ordinary checkout (it
+    is asked for with every start of a worker). Raises NotARepository, GitMissing."""
+    plain = repo / ".git"
+    return plain.resolve() if (plain / "HEAD").is_file() else locate(repo).common_dir
+
+
 def _why_not(path: Path, said: str) -> str:
     if "dubious ownership" in said:
         return (

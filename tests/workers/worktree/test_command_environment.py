@@ -14,7 +14,8 @@ def test_nothing_that_leads_to_a_credential_reaches_a_command(
 ) -> None:
     withheld = (
         *("ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN", "DBUS_SESSION_BUS_ADDRESS"),
-        *("FLEET_HOME", "FLEET_KEYRING_PASSPHRASE_FILE"),
+        *("FLEET_HOME", "FLEET_KEYRING_PASSPHRASE_FILE", "SSH_AUTH_SOCK", "AWS_SECRET_ACCESS_KEY"),
+        *("MY_PERSONAL_TOKEN", "GIT_ASKPASS", "GIT_SSH_COMMAND"),
     )
     for name in withheld:
         monkeypatch.setenv(name, "planted")

@@ -26,12 +26,14 @@ def hook(repo: Path, name: str = "post-checkout", mode: int = 0o755) -> Path:
     return path
 
 
+def attributes(repo: Path) -> None:
+    (repo / ".git" / "info").mkdir(exist_ok=True)
+    (repo / ".git" / "info" / "attributes").write_text("* filter=x\n")
+
+
 PLANTED: dict[str, Callable[[Path], object]] = {
     "hooks/post-checkout was added": hook,
-    "info/attributes was added": lambda repo: (
-        (repo / ".git" / "info").mkdir(exist_ok=True)
-        or (repo / ".git" / "info" / "attributes").write_text("* filter=x\n")
-    ),
+    "info/attributes was added": attributes,
     "config core.hookspath was added": lambda repo: git(repo, "config", "core.hooksPath", "/tmp/x"),
     "config core.fsmonitor was added": lambda repo: git(repo, "config", "core.fsmonitor", "./x"),
     "config filter.x.smudge was added": lambda repo: git(repo, "config", "filter.x.smudge", "./x"),
