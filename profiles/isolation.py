@@ -6,7 +6,7 @@ own) and many of them choose another credential, another provider or another dir
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -87,7 +87,7 @@ def environment_on(
 
 def person_environment(parent: Mapping[str, str], also: Iterable[str]) -> dict[str, str]:
     """The environment of a client that a person runs for themselves; `also` names what it needs more of `parent`."""
-    return _inherited(parent, also) | _SWITCHED_OFF
+    return allowed(parent, also) | _SWITCHED_OFF
 
 
 def make_private(directory: Path) -> None:
