@@ -2,43 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from contextlib import ExitStack, closing
 from functools import cached_property
 from pathlib import Path
 
 from fleet.service.projects import expanded
-from workers.git import HEADS, Git, head_branch
-from workers.worktree.checkouts import checkouts
-from workers.worktree.references import branch_names, branches
-from workers.worktree.repository import NoTarget, Place, locate
+from workers.git import HEADS, Git
+from workers.worktree.reader import GitReader, ReadsRepository
+from workers.worktree.repository import NoTarget, locate
 
 BRANCHES_SHOWN = 20
+
+MANY = 8
+"""From so many repositories on GitPython reads them: importing it takes as long as git's answers about so many."""
 
 
 class Repository:
     """One repository. What is asked of it is read when it is first asked, and nothing in it changes, not even its
     index."""
 
-    def __init__(self, place: Place) -> None:
-        self.root = place.root
-        self._bare = place.bare
-        self._git = Git(place.root)
+    def __init__(self, reader: ReadsRepository) -> None:
+        self.root = reader.place.root
+        self._reader = reader
         self._targets: set[str] = set()
         self._branches: dict[str, str] = {}
 
     @cached_property
     def dirty(self) -> bool:
         """Whether there are changes, staged or not, or untracked files that are not ignored."""
-        return not self._bare and bool(self._git.said("status", "--porcelain", "--untracked-files=normal"))
+        if self._reader.place.bare:
+            return False
+        return bool(Git(self.root).said("status", "--porcelain", "--untracked-files=normal"))
 
     @cached_property
     def head_branch(self) -> str | None:
         """The branch that is checked out; None when HEAD is detached."""
-        return head_branch(self._git)
+        return self._reader.head_branch()
 
     @cached_property
     def _checkouts(self) -> dict[str, Path]:
-        return checkouts(self._git)
+        return self._reader.checkouts()
 
     def checked_out_at(self, branch: str) -> Path | None:
         """A worktree that has `branch` checked out, or comes back to it."""
@@ -47,7 +51,7 @@ class Repository:
     def read_targets(self, named: Iterable[str | None]) -> None:
         """Looks up what `target` will be asked for, all at once."""
         asked = {name for name in map(self._branch_meant, named) if name is not None} - self._targets
-        self._branches.update(branches(self._git, asked))
+        self._branches.update(self._reader.branches(asked))
         self._targets |= asked
 
     def target(self, named: str | None) -> str:
@@ -70,7 +74,10 @@ class Repository:
         return self.head_branch if named is None else named.removeprefix(HEADS)
 
     def _no_such_branch(self, name: str) -> str:
-        there = branch_names(self._git, BRANCHES_SHOWN + 1)
+        said = Git(self.root).run(
+            "for-each-ref", f"--count={BRANCHES_SHOWN + 1}", "--format=%(refname)", HEADS
+        )
+        there = [line.removeprefix(HEADS) for line in said.lines]
         if not there:
             return f"{self.root} has no commit yet, so there is nothing to start from: commit something first"
         shown = ", ".join(there[:BRANCHES_SHOWN]) + (" …" if len(there) > BRANCHES_SHOWN else "")
@@ -78,16 +85,40 @@ class Repository:
 
 
 class Repositories:
-    """The repositories of one command."""
+    """The repositories of one command, closed with it. `paths` are those that will be asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, paths: Collection[str]) -> None:
+        self._many = len(paths) >= MANY
         self._by_path: dict[str, Repository] = {}
         self._by_root: dict[Path, Repository] = {}
+        self._opened = ExitStack()
+
+    def __enter__(self) -> Repositories:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
 
     def at(self, path: str) -> Repository:
         """The one at or above `path`. Raises NotARepository, GitMissing, and NotDone as `expanded` does."""
-        found = self._by_path.get(path)
-        if found is None:
-            place = locate(expanded(path))
-            found = self._by_path[path] = self._by_root.setdefault(place.root, Repository(place))
-        return found
+        if path not in self._by_path:
+            self._by_path[path] = self._known(self._reader(expanded(path)))
+        return self._by_path[path]
+
+    def _known(self, reader: ReadsRepository) -> Repository:
+        root = reader.place.root
+        if root in self._by_root:
+            reader.close()
+        else:
+            self._opened.enter_context(closing(reader))
+            self._by_root[root] = Repository(reader)
+        return self._by_root[root]
+
+    def _reader(self, path: Path) -> ReadsRepository:
+        if self._many:
+            from workers.worktree import gitpython_reader
+
+            reader = gitpython_reader.opened(path)
+            if reader is not None:
+                return reader
+        return GitReader(locate(path))

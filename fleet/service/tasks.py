@@ -125,15 +125,8 @@ class Added:
 def add(home: Home, requests: list[TaskRequest], now: datetime) -> Added:
     """Raises NotDone when any of them cannot be added; then none is."""
     fleet = snapshot(home)
-    repositories = _located(requests)
-    name_of = cache(project_name)
-    specs: list[TaskSpec] = []
-    warnings: list[str] = []
-    for number, (request, repository) in enumerate(zip(requests, repositories, strict=True)):
-        with _naming(requests, number):
-            project = name_of(request.project) if request.project else ""
-            specs.append(_spec(request, repository, project, now, fleet.projects))
-            warnings += _warnings(request, repository, specs[-1].target)
+    with Repositories({request.repo for request in requests}) as repositories:
+        specs, warnings = _specs(requests, repositories, now, fleet.projects)
     warnings += [*_without_account(fleet, specs), *_without_host(fleet, specs)]
     done = submit(home, TasksAdded(**stamp(), specs=tuple(specs)))
     return Added(done.tasks, tuple(dict.fromkeys(warnings)))
@@ -149,9 +142,22 @@ def _naming(requests: list[TaskRequest], number: int) -> Iterator[None]:
         raise NotDone(f"{one}{failed}") from failed
 
 
-def _located(requests: list[TaskRequest]) -> list[Repository]:
+def _specs(
+    requests: list[TaskRequest], found: Repositories, now: datetime, projects: Mapping[str, Project]
+) -> tuple[list[TaskSpec], list[str]]:
+    name_of = cache(project_name)
+    specs: list[TaskSpec] = []
+    warnings: list[str] = []
+    for number, (request, repository) in enumerate(zip(requests, _located(requests, found), strict=True)):
+        with _naming(requests, number):
+            project = name_of(request.project) if request.project else ""
+            specs.append(_spec(request, repository, project, now, projects))
+            warnings += _warnings(request, repository, specs[-1].target)
+    return specs, warnings
+
+
+def _located(requests: list[TaskRequest], found: Repositories) -> list[Repository]:
     """The repository of each, which has looked up all that is asked of it."""
-    found = Repositories()
     repositories: list[Repository] = []
     targets: dict[Repository, tuple[int, set[str | None]]] = {}
     for number, request in enumerate(requests):

@@ -18,7 +18,8 @@ def repo(tmp_path: Path) -> Path:
 
 
 def at(path: Path) -> Repository:
-    return Repositories().at(str(path))
+    with Repositories([str(path)]) as found:
+        return found.at(str(path))
 
 
 def test_a_checkout_is_described_and_not_touched(repo: Path) -> None:
@@ -31,8 +32,8 @@ def test_a_checkout_is_described_and_not_touched(repo: Path) -> None:
 
 def test_a_repository_is_one_by_whichever_path_it_is_named(repo: Path) -> None:
     (repo / "src").mkdir()
-    found = Repositories()
-    assert found.at(str(repo)) is found.at(str(repo / "src")) is found.at(str(repo))
+    with Repositories([str(repo), str(repo / "src")]) as found:
+        assert found.at(str(repo)) is found.at(str(repo / "src")) is found.at(str(repo))
 
 
 def test_an_empty_repository_has_nothing_to_start_from(tmp_path: Path) -> None:

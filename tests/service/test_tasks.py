@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ from fleet.core.model import Host
 from fleet.core.policy import Project
 from fleet.home import Home
 from fleet.service import reading, tasks
+from fleet.service.repositories import MANY
 from fleet.service.requests import NotDone, stamp, submit
 from fleet.service.snapshot import snapshot
 from tests.processes_started import processes_started
@@ -226,6 +230,30 @@ def test_a_repository_is_read_with_as_many_git_commands_for_many_tasks_as_for_on
         return len(started)
 
     assert commands(80) == commands(2) > 0
+
+
+def test_of_many_repositories_only_the_changes_in_them_take_a_process_each(
+    home: Home, tmp_path: Path
+) -> None:
+    """Their branches and checkouts are read within this process: six commands for each would take minutes."""
+    repositories = [repository(tmp_path / f"r{n}") for n in range(MANY)]
+    (repositories[1] / "below").mkdir()
+    paths = [*map(str, repositories), str(repositories[1] / "below")]
+    asked = [tasks.make_request({"prompt": "x", "repo": path, "land": "merge"}, "") for path in paths]
+    with processes_started() as started:
+        added = tasks.add(home, asked, NOW)
+    git_commands = [words[2:4] for words in started if words[0] == "git"]
+    assert sorted(git_commands) == sorted((str(repo), "status") for repo in repositories)
+    assert [warning.split(" is checked out at ")[0] for warning in added.warnings[:MANY]] == ["main"] * MANY
+    assert reading.task(home.root, added.ids[-1])["repo"] == str(repositories[1])
+
+
+def test_one_repository_is_no_reason_to_import_gitpython(home: Home, repo: Path) -> None:
+    """It takes longer than git's answers."""
+    script = "import sys; from fleet.cli import main; code = main(sys.argv[1:]); sys.exit('git' in sys.modules or code)"
+    environment = {"PATH": os.environ["PATH"], "HOME": str(home.root), "FLEET_HOME": str(home.root)}
+    for words in (["task", "add", "x", "--repo", str(repo)], ["project", "set", str(repo)], ["task", "list"]):
+        subprocess.run([sys.executable, "-c", script, *words], env=environment, check=True, cwd=Path.cwd())
 
 
 def test_a_circle_is_refused_and_shown(home: Home, repo: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from workers.git import Git
+from workers.git import HEADS, Git
 from workers.worktree.entry import entries
 
 _COMES_BACK_TO = ("rebase-merge/head-name", "rebase-apply/head-name", "BISECT_START")
@@ -21,7 +21,7 @@ def checkouts(git: Git) -> dict[str, Path]:
         if entry.branch is not None:
             found.setdefault(entry.branch, entry.path)
         if not entry.missing:
-            for branch in _comes_back_to(entry.path):
+            for branch in comes_back_to(entry.path):
                 found.setdefault(branch, entry.path)
     return found
 
@@ -31,10 +31,11 @@ def checked_out_at(git: Git, branch: str) -> Path | None:
     return checkouts(git).get(branch)
 
 
-def _comes_back_to(worktree: Path) -> set[str]:
+def comes_back_to(worktree: Path) -> list[str]:
+    """The branches that a rebase or a bisect in progress moves, or stands on again, when it ends."""
     admin = _admin(worktree / ".git")
     files = [admin / name for name in _COMES_BACK_TO if (admin / name).is_file()]
-    return {file.read_text().strip().removeprefix("refs/heads/") for file in files}
+    return [file.read_text().strip().removeprefix(HEADS) for file in files]
 
 
 def _admin(pointer: Path) -> Path:

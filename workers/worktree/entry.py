@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from workers.git import Git, RunsGit
+from workers.git import HEADS, Git, RunsGit
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def _entry(lines: list[str], main: bool) -> Entry:
     return Entry(
         path=Path(said["worktree"]),
         head=None if head is None or not head.strip("0") else head,
-        branch=branch.removeprefix("refs/heads/") if branch else None,
+        branch=branch.removeprefix(HEADS) if branch and branch.startswith(HEADS) else None,
         lock_reason=said.get("locked"),
         bare="bare" in said,
         main=main,
