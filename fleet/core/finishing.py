@@ -22,6 +22,8 @@ def work_checked(draft: Draft, event: WorkChecked) -> None:
     if event.commit is not None:
         # All of it is in the branch now: what was kept of it before would only bring back older work.
         draft.put_worktree(replace(draft.worktrees[task.id], checkpoint=None, checkpoint_ms=draft.now_ms))
+    if event.noticed:
+        draft.note("warning", event.noticed, task=task.id)
     if not event.ok:
         _give_back(draft, task, check_failed(event.id, event.output), "verification failed")
     elif task.words:

@@ -69,12 +69,22 @@ def length_of(bucket: Bucket) -> int | None:
     return next((length for word, length in LENGTHS_MS if word in bucket.name), None)
 
 
+def _possible(bucket: Bucket, until_ms: int | None) -> int | None:
+    """A reset as it can be of a window of that length that was observed then; None for one that is later. Readings and
+    refusals come through a worker's spool, which a worker can write to: none closes an account for longer than that."""
+    longest = max(length for _, length in LENGTHS_MS)
+    if until_ms is None or until_ms > bucket.observed_ms + (length_of(bucket) or longest) + CLOCK_SLACK_MS:
+        return None
+    return until_ms
+
+
 def blocked_until(bucket: Bucket, now_ms: int, settings: Settings) -> Blocked | None:
     """Whether the bucket gives nothing now: refused and not yet reset, or read as full."""
     if is_void(bucket, now_ms):
         return None
-    if bucket.refused_until_ms is not None and now_ms < bucket.refused_until_ms:
-        return Blocked(bucket.name, bucket.refused_until_ms, "was refused")
+    refused_until_ms = _possible(bucket, bucket.refused_until_ms)
+    if refused_until_ms is not None and now_ms < refused_until_ms:
+        return Blocked(bucket.name, refused_until_ms, "was refused")
     utilization = utilization_now(bucket, now_ms, settings)
     if utilization is not None and utilization >= 1.0:
         until = bucket.resets_ms or bucket.observed_ms + settings.refusal_guess_ms
@@ -133,6 +143,7 @@ def merged(
         before = changed.get(key) or buckets.get(key)
         known = None if before is None or is_void(before, now_ms) else before
         after = _read(known, pool, reading, min(at_ms, now_ms), source)
+        after = replace(after, resets_ms=_possible(after, after.resets_ms))
         if reading.refused:
             after = _refused(after, reading, at_ms, now_ms, settings)
         if after != before:
@@ -190,7 +201,7 @@ def _refused(bucket: Bucket, reading: WindowReading, at_ms: int, now_ms: int, se
     circle. One that is only read after its reset closes nothing any more."""
     again = bucket.refused_until_ms is not None and now_ms < bucket.refused_until_ms
     refusals = bucket.refusals if again else bucket.refusals + 1
-    until = reading.resets_ms
+    until = _possible(bucket, reading.resets_ms)
     if until is None or until <= min(at_ms, now_ms):
         until = now_ms + min(settings.refusal_guess_ms << min(refusals - 1, 4), 3_600_000)
     until = max(until, bucket.refused_until_ms or 0) if again else until

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fleet.core.events import LandingOutcome
@@ -13,6 +14,7 @@ from fleet.shell import places
 from fleet.shell.agreed import Agreed
 from fleet.shell.ground import Grounds
 from fleet.shell.local_ground import VERIFY_TIMEOUT_S
+from fleet.shell.unexplained import Span, unexplained, watch_of
 from workers import landing
 from workers.git import Git, GitError
 from workers.secret_scan import exposed
@@ -30,6 +32,7 @@ class Checked:
     ok: bool
     commit: str | None
     output: str
+    noticed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ class Finisher:
     credentials: Callable[[], Collection[str]]
     hide: Callable[[str], str]
     timeout_s: float = VERIFY_TIMEOUT_S
+    own_times: dict[str, list[Span]] = field(default_factory=dict)
+    """When a task's checks ran: hooks and verifications change files, too. Kept for as long as this process lives."""
 
     def check(self, task: Task, worktree: Worktree) -> Checked:
         """Commits uncommitted work (the repository's hooks have their say), then runs the verification, both where the
@@ -58,8 +63,23 @@ class Finisher:
         decided.
         """
         self._agreed.before_git(Path(task.spec.repo))
-        checked = self._checked(task, worktree)
-        return replace(checked, output=self.hide(checked.output))
+        noticed = self._unexplained(task, worktree) if worktree.host == HERE else ""
+        began_ms = _now_ms()
+        try:
+            checked = self._checked(task, worktree)
+        finally:
+            self.own_times.setdefault(task.id, []).append((began_ms, _now_ms()))
+        return replace(checked, output=self.hide(checked.output), noticed=noticed)
+
+    def _unexplained(self, task: Task, worktree: Worktree) -> str:
+        """What in the worktree its own session did not do: see `unexplained`."""
+        path = self.grounds.of(HERE).worktree_path(task)
+        if task.base_commit is None or not (path / ".git").exists():
+            return ""
+        attempts = (f"{task.id}.{number}" for number in range(1, task.attempts + 1))
+        watch = watch_of((self.home.runs / attempt / "spool" for attempt in attempts), _now_ms())
+        watch.busy.extend(self.own_times.get(task.id, ()))
+        return unexplained(path, task.base_commit, watch)
 
     def _checked(self, task: Task, worktree: Worktree) -> Checked:
         ground = self.grounds.of(worktree.host)
@@ -176,6 +196,10 @@ class Finisher:
         if block is not None:
             env |= {"FLEET_PORT": str(block.start), "FLEET_PORTS": f"{block.start}-{block.stop - 1}"}
         return env
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _commands(task: Task, commit: str) -> tuple[str, ...]:

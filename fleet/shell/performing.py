@@ -188,6 +188,7 @@ class Performer:
                 ok=checked.ok,
                 commit=checked.commit,
                 output=checked.output,
+                noticed=checked.noticed,
             )
         ]
 

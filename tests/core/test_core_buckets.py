@@ -300,3 +300,32 @@ def test_what_a_window_that_has_not_begun_says_is_known_although_the_last_reset_
     assert (running.resets_ms, used(running, begun_ms)) == (begun_ms, None)
     unsaid = read(reading(used=None, resets_ms=None), before=before, at_ms=begun_ms)
     assert used(unsaid, begun_ms) is None
+
+
+FAR_MS = 4_102_444_800_000
+"""The year 2100, as a worker wrote it into its spool."""
+
+
+@given(
+    st.sampled_from(("five_hour", "seven_day", "seven_day_opus", "lunar_cycle")),
+    st.integers(-FAR_MS, 10 * FAR_MS) | st.none(),
+    st.integers(START_MS - 10 * HOUR_MS, START_MS + 10 * HOUR_MS),
+    st.booleans(),
+)
+def test_nothing_that_a_spool_says_closes_an_account_for_longer_than_the_window_lasts(
+    name: str, resets_ms: int | None, at_ms: int, refused: bool
+) -> None:
+    said = replace(refusal(name), resets_ms=resets_ms, refused=refused, utilization=1.0)
+    buckets = headroom.merged(
+        {}, "a", (said,), at_ms=at_ms, now_ms=START_MS, source="stream", settings=SETTINGS
+    )
+    (bucket,) = buckets.values()
+    longest = headroom.length_of(bucket) or 30 * 24 * HOUR_MS
+    later_ms = START_MS + longest + headroom.CLOCK_SLACK_MS + 1
+    assert headroom.blocked_until(bucket, later_ms, SETTINGS) is None
+    assert bucket.resets_ms is None or bucket.resets_ms <= later_ms
+
+
+def test_a_refusal_until_the_year_2100_of_an_older_home_closes_nothing_any_more() -> None:
+    bucket = replace(read(refusal()), refused_until_ms=FAR_MS, resets_ms=None, utilization=None)
+    assert headroom.blocked_until(bucket, START_MS, SETTINGS) is None

@@ -79,13 +79,15 @@ class WorkReclaimed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkChecked(Event):
-    """Work committed and verified in the worktree: `commit` is the branch's head, `output` what failed."""
+    """Work committed and verified in the worktree: `commit` is the branch's head, `output` what failed, `noticed` what
+    its own session did not do, in words."""
 
     task: str
     attempt: str
     ok: bool
     commit: str | None
     output: str = ""
+    noticed: str = ""
 
 
 LandingOutcome = Literal["landed", "conflict", "unverified", "held", "moved", "broken"]
