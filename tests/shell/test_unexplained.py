@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ def result(name: str) -> dict[str, object]:
     return {"type": "user", "message": {"content": content}, "parent_tool_use_id": None}
 
 
-def spool(path: Path, *records: tuple[int, dict[str, object]]) -> Path:
+def spool(path: Path, *records: tuple[int, Mapping[str, object]]) -> Path:
     """Times are relative to now."""
     lines = [
         f"{'s' if 'event' in said else 'o'} {now_ms() + at} {json.dumps(said)}\n" for at, said in records
