@@ -220,7 +220,7 @@ def test_an_answer_and_the_reading_after_it_teach_through_the_one_door() -> None
     assert rates.rate(story.fleet, "a", "five_hour", "sonnet") == pytest.approx(0.01 / 20_000, rel=0.2)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.one_of(

@@ -41,7 +41,7 @@ def priced(story: Story, times: float, *, falling: bool) -> None:
     story.tell(events.Priced, prices=prices)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(dearer=st.integers(0, 4), times=st.sampled_from([0.0, 0.5, 4.0, 20.0]), falling=st.booleans())
 def test_in_an_endless_stream_of_dearer_tasks_an_old_one_runs_after_a_bounded_time(
     dearer: int, times: float, falling: bool
@@ -97,7 +97,7 @@ def fleets(draw: st.DrawFn) -> Story:
     return story
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(story=fleets(), asked=st.lists(specs(with_size=True), min_size=1, max_size=25))
 def test_with_free_prices_only_what_every_account_refuses_is_left_in_the_queue(
     story: Story, asked: list[dict[str, Any]]
@@ -111,7 +111,7 @@ def test_with_free_prices_only_what_every_account_refuses_is_left_in_the_queue(
             assert not any("elsewhere" in one.why or "later" in one.why for one in against)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(story=fleets(), asked=st.lists(specs(with_size=False), min_size=1, max_size=25))
 def test_with_room_for_all_every_task_that_some_account_has_a_tier_for_runs(
     story: Story, asked: list[dict[str, Any]]
@@ -137,7 +137,7 @@ def test_with_room_for_all_every_task_that_some_account_has_a_tier_for_runs(
         assert (task.state == "running") == runs, story.why(task.id)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     share=st.sampled_from([0.1, 0.5, 0.9]),
     workers=st.integers(1, 6),

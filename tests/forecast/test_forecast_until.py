@@ -22,7 +22,7 @@ def _known(series: Series, now_ms: int, until_ms: int) -> Forecast:
     return found
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 50), st.integers(2, 70 * 96), st.integers(1, 12 * 96))
 def test_what_comes_later_changes_nothing(seed: int, now: int, later: int) -> None:
     now_ms = MONDAY_MS + now * SLOT_MS
@@ -41,7 +41,7 @@ def test_what_comes_later_changes_nothing(seed: int, now: int, later: int) -> No
         assert np.allclose(one.sums, two.sums)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 50), st.integers(4, 80 * 96), st.floats(0.1, 400), st.sampled_from([1e-6, 3.0, 1e9]))
 def test_the_distribution_is_one_and_grows_with_the_unit(
     seed: int, now: int, hours: float, unit: float

@@ -73,7 +73,7 @@ def _ledger_after(
     return found
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(writes, max_size=12))
 def test_many_scans_come_to_what_one_comes_to(acts: list[tuple[str, str, list[Line | str]]]) -> None:
     with tempfile.TemporaryDirectory() as root:
@@ -86,7 +86,7 @@ def test_many_scans_come_to_what_one_comes_to(acts: list[tuple[str, str, list[Li
     assert found[0] == found[1]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.tuples(st.sampled_from(FILES), lines()), max_size=20), st.permutations(FILES))
 def test_the_order_of_files_does_not_matter(written: list[tuple[str, Line | str]], order: list[str]) -> None:
     with tempfile.TemporaryDirectory() as root:

@@ -84,7 +84,7 @@ WHERES = st.builds(
 YEAR = st.integers(ms("2026-01-01T00:00"), ms("2026-12-31T00:00"))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     answers=st.lists(st.tuples(YEAR, WHERES, st.none() | st.floats(0, 9)), min_size=1, max_size=20),
     zone=st.sampled_from(ZONES),

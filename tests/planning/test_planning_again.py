@@ -22,7 +22,7 @@ from tests.planning.test_planning_properties import fleets
     st.lists(st.floats(0.0, 9.0), min_size=3, max_size=3),
     st.lists(st.floats(0.0, 9.0), min_size=3, max_size=3),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_sheet_with_other_values_has_the_optimum_of_a_fresh_one(
     first: list[float], second: list[float]
 ) -> None:
@@ -44,7 +44,7 @@ def _sheet(values: list[float]) -> Sheet:
 
 
 @given(fleets(), st.lists(st.floats(0.0, 5.0), min_size=12, max_size=12))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_raised_classes_bring_what_classes_of_raised_tasks_do(fleet: Fleet, gains: list[float]) -> None:
     """With so few tasks each is a class of its own, so that both programmes are the same."""
     unlocks = dict(zip(sorted(fleet.tasks), gains, strict=False))

@@ -125,7 +125,7 @@ def completed(world: Known, order: tuple[Job, ...], pauses: tuple[float, ...]) -
 
 
 @given(worlds(), st.tuples(*[st.sampled_from([0.0, 0.5, 2.0])] * 4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_order_of_the_jobs_completes_more_than_the_bound(world: Known, pauses: tuple[float, ...]) -> None:
     most = bound(world, periods=8).value
     for order in permutations(world.jobs):
@@ -133,6 +133,6 @@ def test_no_order_of_the_jobs_completes_more_than_the_bound(world: Known, pauses
 
 
 @given(worlds())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_finer_periods_only_tighten_the_bound(world: Known) -> None:
     assert bound(world, periods=16).value <= bound(world, periods=4).value + 1e-6

@@ -84,14 +84,14 @@ def fleets(draw: st.DrawFn) -> Fleet:
 
 
 @given(fleets())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_nothing_is_lost_by_taking_the_programme_apart(fleet: Fleet) -> None:
     whole = Written(fleet).sheet.solve(10.0).value
     assert solve(fleet, periods=PERIODS).value == pytest.approx(whole, rel=1e-6, abs=1e-6)
 
 
 @given(fleets())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_price_of_a_bucket_is_what_a_little_more_of_it_brings(fleet: Fleet) -> None:
     """A dual value lies between what a little more gains and what a little less loses."""
     key, step = "a/five_hour", 1e-5

@@ -44,7 +44,7 @@ def fleets(draw: st.DrawFn, tied: bool = True) -> Fleet:
 
 
 @given(fleets())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_what_begins_now_is_worth_its_price(fleet: Fleet) -> None:
     answer = solve(fleet)
     prices = answer.prices
@@ -63,7 +63,7 @@ def test_what_begins_now_is_worth_its_price(fleet: Fleet) -> None:
 
 
 @given(fleets())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_no_price_is_negative_and_no_task_is_done_twice(fleet: Fleet) -> None:
     answer = solve(fleet)
     prices = answer.prices
@@ -73,7 +73,7 @@ def test_no_price_is_negative_and_no_task_is_done_twice(fleet: Fleet) -> None:
 
 
 @given(fleets())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_order_in_which_the_fleet_is_held_changes_nothing(fleet: Fleet) -> None:
     shuffled = replace(
         fleet,
@@ -87,7 +87,7 @@ def test_the_order_in_which_the_fleet_is_held_changes_nothing(fleet: Fleet) -> N
 
 
 @given(fleets())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_more_of_a_bucket_never_makes_the_plan_worse(fleet: Fleet) -> None:
     key = min(fleet.buckets)
     more = replace(fleet.buckets[key], utilization=(fleet.buckets[key].utilization or 0.0) / 2)

@@ -134,19 +134,19 @@ def planned(fleet: Fleet) -> Prices:
     return plan(fleet, time_limit_s=10.0)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(case=cases())
 def test_no_bucket_is_overcommitted_beyond_the_strategys_quantile(case: Case) -> None:
     run_case(case, held_to_the_quantile, policy="test")
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(case=cases())
 def test_nor_with_prices(case: Case) -> None:
     run_case(case, held_to_the_quantile, policy="test", planner=planned)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(case=cases())
 def test_automation_passes_what_is_kept_by_no_more_than_an_answer_of_each_worker(case: Case) -> None:
     """Nothing is known of an answer before it has been given: the worker is stopped by the first that passes it, and so

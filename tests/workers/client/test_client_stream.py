@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.workers.client import recordings
@@ -31,8 +31,6 @@ from workers.client.windows import Windows
 
 TOLD = "11111111-1111-4111-8111-111111111111"
 
-steady = settings(derandomize=True, deadline=None)
-
 ODD = """null true false 0 -1 1.5 -0.1 NaN Infinity 1e400 1000000000000000000000000 "" "x" "2026-99-99" [] [null] [[]]
 {} {"":1} {"type":[]} [{"type":"text"}] [{"type":"tool_result","content":7}] {"a":{"b":null}}"""
 odd_values = st.sampled_from([json.loads(word) for word in ODD.split()])
@@ -45,14 +43,12 @@ def everything(payload: bytes) -> None:
     judge(line if isinstance(line, Result) else None, Seen().after(line), None)
 
 
-@steady
 @given(st.binary(max_size=200))
 def test_no_bytes_raise(payload: bytes) -> None:
     """Whatever bytes a torn spool holds, reading, judging and showing them does not raise."""
     everything(payload)
 
 
-@steady
 @given(known_lines, st.data())
 def test_no_field_of_another_type_raises(line: dict[str, object], data: st.DataObject) -> None:
     """A client that changes the type of any field breaks nothing."""
@@ -67,7 +63,6 @@ def test_no_field_of_another_type_raises(line: dict[str, object], data: st.DataO
     everything(json.dumps(changed).encode())
 
 
-@steady
 @given(st.sampled_from(recordings.NAMES), st.integers(0, 4000))
 def test_a_line_cut_anywhere_is_malformed_or_whole(name: str, at: int) -> None:
     """Half a line is never taken for another line."""
@@ -154,7 +149,6 @@ def test_a_failed_control_request_says_why() -> None:
     assert line == ControlReply("m2", False, {}, "no such model")
 
 
-@steady
 @given(st.text())
 def test_any_words_fit_on_one_line(text: str) -> None:
     """Whatever a person says is one line for the client, and arrives as it was said."""

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.workers.client import recordings
@@ -101,7 +101,6 @@ def test_an_absurd_reset_is_unknown(value: Any) -> None:
     assert only(resetsAt=value).resets_at_ms is None
 
 
-@settings(derandomize=True, deadline=None)
 @given(st.dictionaries(st.text(max_size=12), st.none() | st.dictionaries(st.text(max_size=4), st.integers())))
 def test_any_set_of_windows_is_read(listed: dict[str, dict[str, int] | None]) -> None:
     """The set of windows is open: each that has a name and an object is one reading."""
