@@ -51,7 +51,7 @@ ORDERS_EVERY_S = 1.0
 QUICK_GRACE_S = 1.0
 LEFTOVERS_GRACE_S = 1.0
 LEFTOVERS_STORY_AFTER_S = 10.0
-LOCK_PATIENCE_S = 0.2
+LOCK_PATIENCE_S = 15.0
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
 PR_SET_CHILD_SUBREAPER = 36
@@ -867,17 +867,29 @@ def supervise(run_dir: str, spec: Spec, spool: Spool, secret: bytearray) -> None
 
 
 def take_lock(run_dir: str) -> bool:
-    """Hold the run for the life of this process and its fork. Patient: a probe may hold it for a moment."""
+    """Hold the run for the life of this process and its fork; False when another supervisor does.
+
+    Who only looks whether one lives shares the lock for a moment, which on a busy machine may be long. That is waited
+    for: nobody would supervise the run if we left. Raises BadRun when it takes too long.
+    """
     fd = os.open(os.path.join(run_dir, "lock"), os.O_RDWR | os.O_CREAT, 0o600)
     patience_ends = time.monotonic() + LOCK_PATIENCE_S
-    while True:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
-            if time.monotonic() > patience_ends:
-                return False
-            time.sleep(0.005)
+    while not _flock(fd, fcntl.LOCK_EX):
+        if not _flock(fd, fcntl.LOCK_SH):
+            return False
+        fcntl.flock(fd, fcntl.LOCK_UN)
+        if time.monotonic() > patience_ends:
+            raise BadRun("its lock is not free: somebody has been looking at it for %.0f s" % LOCK_PATIENCE_S)
+        time.sleep(0.005)
+    return True
+
+
+def _flock(fd: int, how: int) -> bool:
+    try:
+        fcntl.flock(fd, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def read_handover(fd: int) -> bytearray:

@@ -19,7 +19,7 @@ from fleet.shell import control, homelock, wire
 from fleet.shell.long_request import CannotBeSent
 from fleet.store.sqlite import SqliteStore
 
-PATIENCE_S = 10.0
+STOP_S_MAX = 120.0
 
 
 class NotDone(Exception):
@@ -48,7 +48,7 @@ def submit(home: Home, event: events.Person) -> Done:
     request = wire.encode(event)
     if holds_credential(json.dumps(request)):
         raise NotDone(ADVICE)
-    until = time.monotonic() + PATIENCE_S
+    until = time.monotonic() + homelock.SHORT_COMMAND_S
     while True:
         holder = homelock.holder(home)
         try:
@@ -77,7 +77,7 @@ def _done(reply: control.Reply) -> Done:
 
 def _alone(home: Home, event: events.Person) -> Done:
     """Without a coordinator: the state changes, and what follows from it is done by the next `fleet up`."""
-    with homelock.hold(home, patience_s=PATIENCE_S):
+    with homelock.hold(home, patience_s=homelock.SHORT_COMMAND_S):
         store = SqliteStore(home.database)
         try:
             engine = Engine(store)
@@ -117,7 +117,7 @@ def stop(home: Home, *, stop_workers: bool) -> int:
         # It was asked to go away, and did so before it had answered.
         reply = {"ok": True}
     _done(reply)
-    until = time.monotonic() + (120.0 if stop_workers else 30.0)
+    until = time.monotonic() + STOP_S_MAX
     while homelock.holder(home) is not None:
         if time.monotonic() > until:
             raise NotDone(f"the coordinator (process {holder.pid}) was asked to stop but still runs")

@@ -33,7 +33,7 @@ def home_id(home: Home) -> str:
     found = snapshot(home).home_id
     if found:
         return found
-    with homelock.hold(home, patience_s=5.0):
+    with homelock.hold(home, patience_s=homelock.SHORT_COMMAND_S):
         # Whoever held the home before may have made it.
         SqliteStore(home.database).close()
     return snapshot(home).home_id

@@ -66,7 +66,8 @@ def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secr
     if shutil.which("git", path=environ.get("PATH")) is None:
         raise NotDone("there is no git on the PATH: install git 2.34 or newer, e.g. apt install git")
     try:
-        with homelock.hold(home, str(control.socket_path(home)), patience_s=1.0), _store(home) as store:
+        held = homelock.hold(home, str(control.socket_path(home)), patience_s=homelock.SHORT_COMMAND_S)
+        with held, _store(home) as store:
             engine = Engine(store)
             found = engine.fleet
             veil = Veil(home.veil)

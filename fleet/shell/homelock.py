@@ -13,6 +13,9 @@ from typing import IO, Any
 
 from fleet.home import Home
 
+SHORT_COMMAND_S = 30.0
+"""What holds a home for longer, on however busy a machine, is no short command. Nor does anybody look for so long."""
+
 
 @dataclass(frozen=True, slots=True)
 class Holder:
@@ -56,30 +59,37 @@ def hold(home: Home, socket: str | None = None, patience_s: float = 0.0) -> Iter
 
 
 def _acquire(home: Home, file: IO[Any], patience_s: float) -> None:
-    until = time.monotonic() + patience_s
+    """Who only looks holds the lock, too, for a moment, which on a busy machine may be long: that is nobody to give way
+    to, and is waited for in any case."""
+    began = time.monotonic()
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
         except BlockingIOError:
-            found = holder(home)
-            if (found is not None and found.socket) or time.monotonic() > until:
+            waited_s, (held, found) = time.monotonic() - began, _look(home)
+            if (found is not None and found.socket) or waited_s > (patience_s if held else SHORT_COMMAND_S):
                 raise HomeHeld(home, found) from None
             time.sleep(0.01)
 
 
 def holder(home: Home) -> Holder | None:
     """Who holds the home now, None when nobody does (or has not said yet who it is)."""
+    return _look(home)[1]
+
+
+def _look(home: Home) -> tuple[bool, Holder | None]:
+    """Whether somebody holds it, and who, as far as that is said."""
     try:
         file = home.lock.open("r", encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
-        return None
+        return False, None
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return _said(file)
-        return None
+            return True, _said(file)
+        return False, None
 
 
 def _said(file: IO[str]) -> Holder | None:
