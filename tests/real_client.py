@@ -11,6 +11,8 @@ from typing import Any
 
 import claude_agent_sdk
 
+from tests.patience import PATIENCE_S
+
 CLIENT = Path(claude_agent_sdk.__file__).with_name("_bundled") / "claude"
 
 Line = dict[str, Any]
@@ -52,7 +54,7 @@ def run_client(
     api_key: bool = False,
     model: str = "sonnet",
     environment: Mapping[str, str] | None = None,
-    timeout_s: float = 60.0,
+    timeout_s: float = PATIENCE_S,
 ) -> list[Line]:
     """The client's stream of one headless run, a table per line. Its exit code stands in a last line
     `{"type": "exit", "code": …, "stderr": …}`. Raises subprocess.TimeoutExpired after `timeout_s` seconds."""

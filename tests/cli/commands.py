@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-DEADLINE_S = 60
+from tests.patience import PATIENCE_S
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Shell:
             **given,
             capture_output=True,
             text=True,
-            timeout=DEADLINE_S,
+            timeout=PATIENCE_S,
             check=False,
         )
 
@@ -53,6 +53,6 @@ class Shell:
             cwd=self.home.parent,
             capture_output=True,
             text=True,
-            timeout=DEADLINE_S,
+            timeout=PATIENCE_S,
             check=False,
         )

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import Shell
+from tests.patience import PATIENCE_S
 from tests.workers.proxy import proxy_to
 from tests.workers.sshd import Person, Sshd, make_key, needs, running
 from workers.client.locate import OLDEST
@@ -229,7 +230,7 @@ def network_disk(server: Sshd, person: Person, delay_s: float) -> Iterator[Path]
         options = f"port={wire.port},IdentityFile={person.identity},StrictHostKeyChecking=no"
         mount = ["sshfs", "-F", "/dev/null", "-o", f"{options},UserKnownHostsFile=/dev/null"]
         source = f"{server.reach().user}@127.0.0.1:{there}"
-        subprocess.run([*mount, source, str(here)], check=True, capture_output=True, timeout=60)
+        subprocess.run([*mount, source, str(here)], check=True, capture_output=True, timeout=PATIENCE_S)
         try:
             yield here
         finally:

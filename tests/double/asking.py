@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fleet.double import Double
+from tests.patience import PATIENCE_S
 
 Message = dict[str, Any]
 
@@ -89,7 +90,9 @@ def call(
     headers: Mapping[str, str] | None = None,
 ) -> Heard:
     """One request on a connection of its own; `body` is sent as JSON, or as it is when it is bytes."""
-    connection = http.client.HTTPConnection("127.0.0.1", urlsplit(double.base_url).port or 0, timeout=10)
+    connection = http.client.HTTPConnection(
+        "127.0.0.1", urlsplit(double.base_url).port or 0, timeout=PATIENCE_S
+    )
     try:
         raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         connection.request(method, path, raw, dict(headers or {}))

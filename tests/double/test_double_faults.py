@@ -18,6 +18,7 @@ import pytest
 
 from fleet.double import Account, Double, Fault, Script, Step, Task, ToolCall, Window
 from tests.double.asking import SYSTEM, ask, call, user
+from tests.patience import PATIENCE_S
 
 TEXT = "A sentence that is long enough to be cut."
 WRITE = ToolCall("Write", {"file_path": "{cwd}/a.txt", "content": "hello"})
@@ -137,7 +138,7 @@ def test_a_hanging_answer_ends_when_the_double_stops(stream: bool) -> None:
         waiting.start()
         double.wait_for(lambda log: any(entry.outcome == "hang" for entry in log))
         assert not ended
-    waiting.join(10)
+    waiting.join(PATIENCE_S)
     assert ended
     assert ended != [True]
 
@@ -199,7 +200,9 @@ def test_gzipped_and_chunked_bodies_are_read(double: Double) -> None:
         call(double, "POST", "/v1/messages", gzip.compress(json.dumps(body).encode()), headers).text == TEXT
     )
     assert call(double, "POST", "/v1/messages", b"not gzip", headers).status == 400
-    connection = http.client.HTTPConnection("127.0.0.1", urlsplit(double.base_url).port or 0, timeout=10)
+    connection = http.client.HTTPConnection(
+        "127.0.0.1", urlsplit(double.base_url).port or 0, timeout=PATIENCE_S
+    )
     pieces = [json.dumps(body).encode()[start : start + 50] for start in range(0, 500, 50)]
     connection.request("POST", "/v1/messages", iter(pieces), {"x-api-key": "tok-a"}, encode_chunked=True)
     assert connection.getresponse().status == 200
@@ -246,9 +249,9 @@ def test_the_process_form_serves_its_script_and_ends_at_a_signal(tmp_path: Path)
         assert process.stdout is not None
         url = process.stdout.readline().strip()
         assert url == f"http://127.0.0.1:{port_file.read_text().strip()}"
-        connection = http.client.HTTPConnection("127.0.0.1", urlsplit(url).port or 0, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", urlsplit(url).port or 0, timeout=PATIENCE_S)
         connection.request("GET", "/_double/requests")
         assert json.loads(connection.getresponse().read()) == {"requests": []}
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE_S) == 0
         connection.close()

@@ -10,6 +10,7 @@ import pytest
 
 import fleet.double
 from fleet.double import Account, Fault, Script, ScriptError, ToolCall, parse_script, read_script
+from tests.patience import PATIENCE_S
 
 ACCOUNT = '[[account]]\nname = "a"\ntoken = "tok-a"\n'
 
@@ -73,7 +74,7 @@ def test_the_process_form_refuses_a_wrong_script_with_one_line_and_exit_code_2(t
     path = tmp_path / "night.toml"
     path.write_text("nonsense = 1")
     command = [sys.executable, "-m", "fleet.double", "--script", str(path)]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
     assert ended.returncode == 2
     assert ended.stderr.startswith("double: ")
     assert ended.stderr.count("\n") == 1

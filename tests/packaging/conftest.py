@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -18,7 +20,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = Path(built) if built else tmp_path_factory.mktemp("dist")
     if not built:
         build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", str(directory), str(ROOT)]
-        subprocess.run(build, check=True, capture_output=True, timeout=300)
+        subprocess.run(build, check=True, capture_output=True, timeout=PATIENCE_S)
     (found,) = directory.glob("*.whl")
     return found
 
@@ -30,7 +32,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     if made:
         return Path(made)
     venv = tmp_path_factory.mktemp("installed") / "venv"
-    subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True, timeout=300)
+    subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True, timeout=PATIENCE_S)
     pip = [str(venv / "bin" / "python"), "-m", "pip", "--quiet", "install", str(wheel)]
-    subprocess.run(pip, check=True, timeout=300)
+    subprocess.run(pip, check=True, timeout=PATIENCE_S)
     return venv

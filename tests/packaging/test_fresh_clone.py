@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -53,7 +55,7 @@ def test_a_fresh_clone_sets_itself_up_once_and_again_only_when_the_lock_changed(
         "text": True,
     }
     both = [subprocess.Popen(command, **start) for _ in range(2)]  # type: ignore[call-overload]
-    said = [process.communicate(timeout=300) for process in both]
+    said = [process.communicate(timeout=PATIENCE_S) for process in both]
     assert [process.returncode for process in both] == [0, 0], said
     assert ["usage: fleet" in out for out, _ in said] == [True, True]
     assert sum("installing Fleet" in err for _, err in said) == 1, "the second waits for the first"
@@ -62,7 +64,9 @@ def test_a_fresh_clone_sets_itself_up_once_and_again_only_when_the_lock_changed(
         "PIP_INDEX_URL": "http://127.0.0.1:9",
         "PIP_CACHE_DIR": str(tmp_path / "empty"),
     }
-    again = subprocess.run(command, cwd=tmp_path, env=no_registry, capture_output=True, text=True, timeout=60)
+    again = subprocess.run(
+        command, cwd=tmp_path, env=no_registry, capture_output=True, text=True, timeout=PATIENCE_S
+    )
     assert (again.returncode, again.stderr) == (0, ""), "nothing is installed again"
     written = {path.name for path in clone.iterdir()} - {path.name for path in ROOT.iterdir()}
     assert written <= {".venv"}

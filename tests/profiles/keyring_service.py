@@ -6,12 +6,13 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from tests.patience import PATIENCE_S, until
 
 PROGRAMS = ("dbus-run-session", "gnome-keyring-daemon")
 
@@ -55,9 +56,9 @@ def keyring_service(home: Path, passphrase: str | None) -> Iterator[dict[str, st
 def _wait_for_its_name(env: dict[str, str]) -> None:
     ask = ["dbus-send", "--session", "--print-reply", "--dest=org.freedesktop.DBus", "/"]
     ask += ["org.freedesktop.DBus.NameHasOwner", "string:org.freedesktop.secrets"]
-    deadline = time.monotonic() + 20
-    while "true" not in subprocess.run(ask, env=env, capture_output=True, text=True, timeout=20).stdout:
-        assert time.monotonic() < deadline, (
-            "gnome-keyring-daemon did not take its name on the bus within 20 s"
-        )
-        time.sleep(0.02)
+
+    def has_it() -> bool:
+        asked = subprocess.run(ask, env=env, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+        return "true" in asked.stdout
+
+    until("gnome-keyring-daemon takes its name on the bus", has_it)

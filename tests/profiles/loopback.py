@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.patience import PATIENCE_S
+
 Json = dict[str, Any]
 
 
@@ -57,7 +59,7 @@ def loopback(command: str | None = None) -> Iterator[Loopback]:
             state.headers.append({name.lower(): value for name, value in self.headers.items()})
             state.bodies.append(body)
             state.asked.set()
-            state.may_answer.wait(timeout=60)
+            state.may_answer.wait(timeout=PATIENCE_S)
             self._say(state.answer(body))
 
         def _say(self, content: bytes) -> None:

@@ -16,6 +16,7 @@ import pytest
 from profiles.isolation import PLACEHOLDER, worker_environment
 from profiles.login import LoginUnknown, login_command, login_state
 from profiles.profile import Profile, make_profile
+from tests.patience import PATIENCE_S
 from tests.profiles.loopback import Loopback, loopback
 
 pytestmark = pytest.mark.client
@@ -67,7 +68,7 @@ def running(profile: Profile, secret: str | None, tmp_path: Path) -> Iterator[su
 
 
 def ended(client: subprocess.Popen[str]) -> dict[str, object]:
-    out, err = client.communicate(timeout=60)
+    out, err = client.communicate(timeout=PATIENCE_S)
     results = [line for line in map(json.loads, out.splitlines()) if line["type"] == "result"]
     assert results, f"no result: {out} {err}"
     result: dict[str, object] = results[-1]
@@ -104,7 +105,7 @@ def test_the_server_gets_this_accounts_credential_and_model(
 
 def test_the_credential_stands_in_no_argument_variable_or_file_while_the_client_runs(tmp_path: Path) -> None:
     with loopback() as server, running(profile_of("subscription", server), TOKEN, tmp_path) as client:
-        assert server.asked.wait(timeout=60)
+        assert server.asked.wait(timeout=PATIENCE_S)
         for what in ("environ", "cmdline"):
             assert b"PLANTED" not in Path(f"/proc/{client.pid}/{what}").read_bytes()
         server.may_answer.set()

@@ -13,6 +13,7 @@ import pytest
 
 from profiles.sealed_file import SealedFileSecrets, passphrase_source
 from profiles.secrets import NoUsableKeyring
+from tests.patience import PATIENCE_S
 
 SECRET = "sk-ant-oat01-planted"
 ROOT = Path(__file__).parents[2]
@@ -73,7 +74,7 @@ def test_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
     names = ["a", "b", "c", "d"]
     writers = [subprocess.Popen([sys.executable, "-c", program, n], cwd=tmp_path, env=env) for n in names]
-    assert [writer.wait(timeout=60) for writer in writers] == [0, 0, 0, 0]
+    assert [writer.wait(timeout=PATIENCE_S) for writer in writers] == [0, 0, 0, 0]
     assert {n: sealed(tmp_path).get(n) for n in names} == {n: f"x{n}" for n in names}
 
 
@@ -92,7 +93,9 @@ def test_threads_that_want_it_first_and_at_once_all_get_it_and_the_passphrase_is
     sealed(tmp_path).put("work", "x")
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
     run = [sys.executable, "-c", program]
-    done = subprocess.run(run, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        run, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=PATIENCE_S, check=True
+    )
     assert done.stdout == "['x', 'x', 'x', 'x'] 1\n"
 
 
@@ -131,6 +134,6 @@ def test_without_a_terminal_the_variable_for_the_passphrase_file_is_named(tmp_pa
         capture_output=True,
         text=True,
         start_new_session=True,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     assert "FLEET_KEYRING_PASSPHRASE_FILE" in asked.stdout

@@ -14,6 +14,7 @@ import pytest
 
 from profiles.sealed_file import SealedFileSecrets, passphrase_source
 from profiles.secrets import KeyringSecrets, MemorySecrets, NoUsableKeyring, Secrets, open_secrets
+from tests.patience import PATIENCE_S
 from tests.profiles.keyring_service import keyring_service
 
 ROOT = Path(__file__).parents[2]
@@ -150,7 +151,7 @@ def test_a_locked_keyring_is_refused_with_the_choices(
     with keyring_service(tmp_path / "keyring", None) as env:
         command = [sys.executable, "-c", program]
         env["PYTHONPATH"] = str(ROOT)
-        said = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60).stdout
+        said = subprocess.run(command, env=env, capture_output=True, text=True, timeout=PATIENCE_S).stdout
     assert "the keyring is locked" in said
     assert names_the_choices(said)
 

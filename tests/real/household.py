@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,9 +15,8 @@ from typing import Any
 
 from fleet.double import Double
 from fleet.service import reading
+from tests.patience import PATIENCE_S, until
 from tests.real_client import CLIENT
-
-PATIENCE_S = 90.0
 
 
 @dataclass
@@ -159,7 +157,7 @@ class Household:
                     self.run("down", "--stop-workers")
                     if process.poll() is None:
                         process.send_signal(signal.SIGTERM)
-                    process.wait(30)
+                    process.wait(PATIENCE_S)
 
     def start_coordinator(self, log: Any, *more: str) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
@@ -176,19 +174,13 @@ class Household:
         )
         return process
 
-    def wait_for(self, holds: Callable[[], object], story: str, timeout_s: float = 120.0) -> None:
+    def wait_for(self, holds: Callable[[], object], story: str) -> None:
         """Polls until `holds`; fails with `story` and the coordinator's log when it never does."""
-        until = time.monotonic() + timeout_s
-        while not holds():
-            if time.monotonic() > until:
-                log = self.root / "up.log"
-                raise AssertionError(f"{story}\n{log.read_text() if log.exists() else ''}")
-            time.sleep(0.05)
+        log = self.root / "up.log"
+        until(story, holds, 0.05, lambda: log.read_text() if log.exists() else "")
 
-    def wait_for_state(self, task_id: str, *states: str, timeout_s: float = 120.0) -> dict[str, Any]:
-        self.wait_for(
-            lambda: self.seen(task_id)["state"] in states, f"{task_id} never became {states}", timeout_s
-        )
+    def wait_for_state(self, task_id: str, *states: str) -> dict[str, Any]:
+        self.wait_for(lambda: self.seen(task_id)["state"] in states, f"{task_id} never became {states}")
         return self.seen(task_id)
 
     def leftovers(self) -> list[int]:

@@ -12,6 +12,7 @@ from fleet.core.prices import Prices
 from fleet.double import Request, Script, Step, ToolCall, Window
 from fleet.home import Home
 from fleet.service.snapshot import snapshot
+from tests.patience import PATIENCE_S
 from tests.real.conftest import MakeHousehold
 from tests.real.household import Household
 from tests.real.scripting import HOUR_S, accounts_of, job, played, prompt, runs, says, subscription, writes
@@ -108,7 +109,7 @@ def test_a_tier_that_fails_its_verification_hands_the_session_to_a_stronger_one(
             *("--tier", "haiku,opus", "--target", "main", "--land", "merge"),
             *("--verify", f"test -e {asked} || {{ echo not yet; exit 1; }}"),
         )
-        house.double.wait_for(lambda log: any("opus" in (r.model or "") and r.part for r in log), 120)
+        house.double.wait_for(lambda log: any("opus" in (r.model or "") and r.part for r in log), PATIENCE_S)
         asked.touch()
         house.wait_for_state(task, "landed")
 
@@ -273,7 +274,7 @@ def test_a_limit_and_the_breaker_let_nothing_start_until_they_are_lifted(househo
     limit = house.fleet("limit", "add", "--fleet", "--per", "day", "--tokens", "3M").strip()
     with house.coordinator():
         slow = house.add_task(prompt("slow"), "--allow-tool", "Bash", "--priority", "5")
-        house.double.wait_for(lambda log: any(r.task == "slow" for r in log), 120)
+        house.double.wait_for(lambda log: any(r.task == "slow" for r in log), PATIENCE_S)
         second = house.add_task(prompt("a"))
         house.wait_for(lambda: f"({limit})" in reasons(house, second), "the limit was never named")
         assert "the limit of the fleet to 3,000,000 tokens a day" in reasons(house, second)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fleet.double import Script
+from tests.patience import PATIENCE_S
 from tests.real.conftest import MakeHousehold
 from tests.real.scripting import job, prompt, runs, says, subscription, writes
 
@@ -99,7 +100,7 @@ def test_commands_take_effect_in_a_running_coordinator_at_once(household: MakeHo
 
         slow = house.add_task(prompt("slow"), "--allow-tool", "Bash")
         queued = house.add_task(prompt("one"))
-        house.double.wait_for(lambda log: any(r.task == "slow" for r in log), 120)
+        house.double.wait_for(lambda log: any(r.task == "slow" for r in log), PATIENCE_S)
         assert [w["task"] for w in house.json("status")["workers"]] == [slow]
         assert "attempt" in house.fleet("why", slow)
         house.fleet("task", "cancel", queued)
@@ -109,7 +110,7 @@ def test_commands_take_effect_in_a_running_coordinator_at_once(household: MakeHo
         again = house.run("task", "cancel", one)
         assert again.returncode == 1 and "already landed" in again.stderr
         house.fleet("down")
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE_S) == 0
     assert house.json("status")["coordinator"] is None
 
 

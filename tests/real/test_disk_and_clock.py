@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from fleet.double import Fault, Task
+from tests.patience import PATIENCE_S
 from tests.real.household import Household
 from tests.real.staging import (
     answered,
@@ -145,7 +146,7 @@ def test_a_log_on_the_full_disk_does_not_end_the_coordinator(tmp_path: Path) -> 
                 assert house.task(task)["state"] == "landed"
             finally:
                 house.run("down", "--stop-workers")
-                process.wait(30)
+                process.wait(PATIENCE_S)
 
 
 def test_a_worktree_whose_work_cannot_be_preserved_stays(tmp_path: Path) -> None:
@@ -228,8 +229,8 @@ def test_a_clock_that_jumps_and_comes_back_freezes_nothing(tmp_path: Path, days:
                 offset.write_text("0")
                 house.double.account("work").reset("five_hour")
                 for task in ids:
-                    house.wait_for_state(task, "landed", timeout_s=80)
+                    house.wait_for_state(task, "landed")
             finally:
                 house.run("down", "--stop-workers")
-                process.wait(30)
+                process.wait(PATIENCE_S)
         assert house.leftovers() == []

@@ -6,6 +6,7 @@ import pytest
 
 from fleet.double import Account, Fault, Script
 from profiles.isolation import PLACEHOLDER
+from tests.patience import PATIENCE_S
 from tests.real.conftest import MakeHousehold
 from tests.real.scripting import accounts_of, job, played, prompt, runs, says, subscription, writes
 
@@ -88,7 +89,7 @@ def test_a_login_that_ends_quarantines_its_account_until_it_is_verified(househol
     house.add_account("second", "--tier-map", "sonnet=sonnet")
     with house.coordinator():
         moving = house.add_task(prompt("moving"), "--target", "main", "--land", "merge")
-        house.double.wait_for(lambda log: any(r.account == "first" and r.part for r in log), 120)
+        house.double.wait_for(lambda log: any(r.account == "first" and r.part for r in log), PATIENCE_S)
         house.double.account("first").expire_login()
         opus = house.add_task(prompt("opus"), "--tier", "opus")
         house.wait_for_state(moving, "landed")
@@ -133,7 +134,7 @@ def test_work_goes_on_elsewhere_when_its_account_is_removed(household: MakeHouse
     house.add_account("second")
     with house.coordinator():
         task = house.add_task(prompt("work"), "--target", "main", "--land", "merge", "--allow-tool", "Bash")
-        house.double.wait_for(lambda log: any(r.step == 1 for r in log), 120)
+        house.double.wait_for(lambda log: any(r.step == 1 for r in log), PATIENCE_S)
         house.fleet("account", "remove", "first")
         (house.root / "gate").touch()
         house.wait_for_state(task, "landed")

@@ -67,7 +67,6 @@ def test_what_a_person_usually_uses_is_kept_until_they_say_otherwise(household: 
         house.wait_for(
             lambda: "five_hour of first keeps 100% for its person by the forecast" in told(house),
             "the forecast keeps the window",
-            timeout_s=40.0,
         )
         task = house.add_task(prompt("a"))
         (considered,) = house.json("why", task)["considered"]

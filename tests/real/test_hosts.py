@@ -35,7 +35,7 @@ def test_three_hosts_share_the_work_and_everything_lands(household: MakeHousehol
             house.add_task(prompt(name), "--target", "main", "--land", "merge", "--allow-tool", "Bash")
         with house.coordinator():
             for n in (1, 2, 3):
-                house.wait_for_state(f"t{n}", "landed", timeout_s=40.0)
+                house.wait_for_state(f"t{n}", "landed")
         assert house.git("ls-tree", "--name-only", "main").split() == [
             *(".gitignore", "README.md", "alpha.txt", "beta.txt", "gamma.txt")
         ]

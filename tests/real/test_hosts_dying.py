@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from fleet.double import Script
+from tests.patience import PATIENCE_S
 from tests.real.conftest import MakeHousehold
 from tests.real.farm import Farm, farm
 from tests.real.gates import Gates, halfway, waits
@@ -156,7 +157,7 @@ def test_a_host_that_only_one_task_can_use_is_waited_for_until_it_is_lost(househ
                 house.wait_for(lambda: process.poll() is not None, "it never ended")
             finally:
                 process.kill()
-                process.wait(10)
+                process.wait(PATIENCE_S)
         assert process.returncode == 1
         said = (house.root / "up.log").read_text()
         assert "does not answer" in said and "is given up" in said

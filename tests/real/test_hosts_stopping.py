@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from fleet.double import Script
+from tests.patience import PATIENCE_S
 from tests.real.conftest import MakeHousehold
 from tests.real.farm import farm
 from tests.real.gates import Gates, halfway
@@ -62,7 +63,7 @@ def test_fleet_down_waits_for_no_call_to_a_host(household: MakeHousehold) -> Non
                     process.wait(END_S)
                 finally:
                     process.kill()
-                    process.wait(10)
+                    process.wait(PATIENCE_S)
             for name in ("setup", "verify"):
                 (gates.folder / f"{name}.reached").unlink()
             wire.flow()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fleet.double import Script
+from tests.patience import PATIENCE_S
 from tests.real.conftest import MakeHousehold
 from tests.real.farm import farm
 from tests.real.gates import Gates, waits
@@ -69,7 +70,7 @@ def test_a_worker_speaks_through_a_cut_a_stall_and_a_killed_coordinator(househol
                 gates.await_at(task, "killed")
             finally:
                 process.kill()
-                process.wait(10)
+                process.wait(PATIENCE_S)
         wire.flow()
         with house.coordinator():
             house.wait_for(lambda: grows(here, there.stat().st_size - 1), "the stall was not caught up with")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from fleet.double import Task
+from tests.patience import PATIENCE_S
 from tests.real.household import Household
 from tests.real.staging import (
     answered,
@@ -41,7 +42,7 @@ def kill_coordinator_when(house: Household, holds: Callable[[], object], pause_s
             time.sleep(pause_s)
         finally:
             process.kill()
-            process.wait(10)
+            process.wait(PATIENCE_S)
 
 
 def flagging_repo(house: Household) -> None:
@@ -166,7 +167,7 @@ def test_everything_killed_at_once_goes_on_in_its_session_with_its_work(tmp_path
             house.wait_for(lambda: in_second_step(house), "it never got to its second step")
             for pid in (process.pid, *_pids(house).values()):
                 os.kill(pid, signal.SIGKILL)
-            process.wait(10)
+            process.wait(PATIENCE_S)
         house.up_until_idle()
         shown = house.task(task)
         assert shown["state"] == "landed" and len(shown["attempts"]) == 2

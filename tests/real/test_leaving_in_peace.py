@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.real.staging import living, prompt, writes
 
 pytestmark = pytest.mark.client
@@ -28,10 +29,10 @@ def test_a_stop_does_not_wait_for_a_setup_command(tmp_path: Path) -> None:
             try:
                 house.wait_for((tmp_path / "setting-up").exists, "no setup")
                 process.send_signal(signal.SIGINT)
-                assert process.wait(30) == 0
+                assert process.wait(PATIENCE_S) == 0
             finally:
                 process.kill()
-                process.wait(10)
+                process.wait(PATIENCE_S)
         assert house.leftovers() == []
         assert "goes on" not in (tmp_path / "up.log").read_text()
         (tmp_path / "quick").touch()

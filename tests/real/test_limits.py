@@ -7,6 +7,7 @@ from datetime import datetime
 import pytest
 
 from fleet.double import Fault, Script, Window
+from tests.patience import PATIENCE_S
 from tests.real.conftest import MakeHousehold
 from tests.real.scripting import accounts_of, job, played, prompt, runs, says, subscription, writes
 
@@ -144,7 +145,7 @@ def test_a_fresh_account_is_not_stampeded(household: MakeHousehold) -> None:
     )
     tasks = house.fleet("task", "add", "--file", str(file)).split()
     with house.coordinator():
-        house.double.wait_for(lambda log: {r.task for r in log} >= set(names), 120)
+        house.double.wait_for(lambda log: {r.task for r in log} >= set(names), PATIENCE_S)
         house.add_account("second")
         house.double.account("first").refuse("five_hour", 3600)
         (house.root / "gate").touch()

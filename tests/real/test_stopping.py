@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from fleet.double import Fault, Task
+from tests.patience import PATIENCE_S
 from tests.real.staging import (
     answered,
     assert_nothing_lost_or_doubled,
@@ -74,7 +75,7 @@ def test_down_leaves_the_workers_at_work_and_up_adopts_them(tmp_path: Path) -> N
             house.wait_for(lambda: len(answered(house)) >= 2, "it never ran")
             said = house.run("down")
             assert "1 worker goes on" in said.stderr
-            assert process.wait(10) == 0
+            assert process.wait(PATIENCE_S) == 0
         assert started(house, "t1.1")["pid"] in house.leftovers()
         (tmp_path / "go").touch()
         house.up_until_idle()
@@ -90,7 +91,7 @@ def test_down_with_its_workers_puts_the_tasks_back(tmp_path: Path) -> None:
         with house.coordinator() as process:
             house.wait_for(lambda: len(answered(house)) >= 2, "it never ran")
             house.fleet("down", "--stop-workers")
-            assert process.wait(10) == 0
+            assert process.wait(PATIENCE_S) == 0
         assert house.leftovers() == []
         assert house.task(task)["state"] == "queued"
         assert "fleet up" in house.fleet("why", task)
@@ -137,7 +138,7 @@ def test_stopping_does_not_wait_for_a_verification_and_leaves_nothing_of_it(tmp_
         with house.coordinator() as process:
             house.wait_for((tmp_path / "checking").exists, "it never verifies")
             house.fleet("down", "--stop-workers")
-            assert process.wait(20) == 0
+            assert process.wait(PATIENCE_S) == 0
         assert house.leftovers() == []
         (tmp_path / "go").touch()
         house.up_until_idle()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fleet.double import Script
+from tests.patience import PATIENCE_S
 from tests.real.conftest import MakeHousehold
 from tests.real.scripting import job, played, prompt, runs, says, subscription, writes
 
@@ -56,7 +57,7 @@ def test_words_reach_a_session_that_works_and_one_that_is_verified(household: Ma
     parts = [part for part, _ in played(house.double.turns, "work")]
     assert parts.index("on please sign it") < len(parts) - 1 - parts[::-1].index("work"), "heard mid-turn"
     # Whoever followed the log saw all of it, and its end.
-    followed = follower.communicate(timeout=30)[0]
+    followed = follower.communicate(timeout=PATIENCE_S)[0]
     assert "I write signature.txt." in followed and "Dated." in followed
     assert followed.endswith(f"── {task} is landed ──\n") and followed == house.fleet("task", "logs", task)
 
@@ -170,7 +171,7 @@ def test_a_cancelled_task_keeps_its_work_and_goes_on_when_tried_again(household:
     with house.coordinator("--workers", "1"):
         task = house.add_task(prompt("work"), "--target", "main", "--land", "merge", "--allow-tool", "Bash")
         other = house.add_task(prompt("other"))
-        house.double.wait_for(lambda log: any(r.step == 1 for r in log), 120)
+        house.double.wait_for(lambda log: any(r.step == 1 for r in log), PATIENCE_S)
         house.fleet("task", "cancel", other)
         house.fleet("task", "cancel", task)
         cancelled = house.seen(task)

@@ -23,6 +23,7 @@ from fleet.shell.homelock import hold
 from fleet.shell.wire import decode
 from history.ledger import DATABASE, Ledger
 from history.watching import Latest, Told, latest
+from tests.patience import PATIENCE_S
 
 HOUR_MS = 3_600_000
 
@@ -121,7 +122,7 @@ def test_a_running_coordinator_hears_of_what_changed_and_is_not_waited_for(
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server, hold(home, socket=path):
         server.bind(path)
         server.listen()
-        server.settimeout(10)
+        server.settimeout(PATIENCE_S)
         for _ in range(2):
             assert line(home.root, told, environ(home), now).startswith("*work ")
         line(home.root, said(None, five_hour=(20, now // 1000 + 3600)), environ(home), now)

@@ -8,7 +8,6 @@ import os
 import socket
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from anyio import to_thread
 
 from fleet.home import Home
 from fleet.shell import control, long_request
+from tests.patience import PATIENCE_S, until
 
 
 async def echo(request: dict[str, Any]) -> control.Reply:
@@ -30,10 +30,7 @@ def served(path: Path, use: Callable[[], None], answer: control.Answer = echo) -
     """Runs `use` in a thread while the socket is served."""
 
     def once_there() -> None:
-        until = time.monotonic() + 30
-        while not listens(path):
-            assert time.monotonic() < until
-            time.sleep(0.001)
+        until("the socket is served", lambda: listens(path), 0.001)
         use()
 
     async def run() -> None:
@@ -56,7 +53,7 @@ def listens(path: Path) -> bool:
 @contextmanager
 def connected(path: Path) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-        client.settimeout(30)
+        client.settimeout(PATIENCE_S)
         client.connect(str(path))
         yield client
 

@@ -39,12 +39,11 @@ from fleet.shell.remote_ground import RemoteGround
 from fleet.shell.starting import CannotStart, Starter
 from fleet.shell.veil import Veil
 from fleet.store.sqlite import SqliteStore
+from tests.patience import PATIENCE_S
 from tests.shell.logins import ScriptedReader
 from tests.shell.spools import TIERS
 from tests.shell.stand_ins import Finishing, Workers
 from workers.git import GitError
-
-DEADLINE_S = 30.0
 
 
 class WallClock:
@@ -140,7 +139,7 @@ class House:
         )
 
         async def life() -> None:
-            with anyio.fail_after(DEADLINE_S):
+            with anyio.fail_after(PATIENCE_S):
                 async with anyio.create_task_group() as group:
                     group.start_soon(made.run)
                     if script is not None:
@@ -373,7 +372,7 @@ def test_a_task_cancelled_while_its_worker_is_being_started_ends_once_that_is_th
 
     def slow(attempt: Attempt) -> None:
         begun.set()
-        assert may_go.wait(DEADLINE_S)
+        assert may_go.wait(PATIENCE_S)
 
     house.workers.before_start = slow
     house.engine.apply((account(), tasks("one")))
@@ -398,7 +397,7 @@ def test_nobody_waits_for_the_setup_of_a_worker_that_is_to_be_stopped(house: Hou
 
     def setup(attempt: Attempt) -> None:
         begun.set()
-        assert swept.wait(DEADLINE_S)
+        assert swept.wait(PATIENCE_S)
         raise CannotStart("setup", "its setup command was ended by signal 15")
 
     house.workers.before_start = setup
@@ -424,7 +423,7 @@ def test_who_stops_it_is_told_of_the_workers_that_live_on_and_not_of_those_being
     def setup(attempt: Attempt) -> None:
         if attempt.id == "t1.1":
             begun.set()
-            assert asked.wait(DEADLINE_S)
+            assert asked.wait(PATIENCE_S)
             raise CannotStart("setup", "it was ended")
 
     house.workers.before_start = setup

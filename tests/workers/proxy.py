@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from tests.patience import PATIENCE_S
+
 CHUNK_BYTES = 64 * 1024
 CHUNKS_UNDERWAY_MAX = 512
 
@@ -29,12 +31,12 @@ class Proxy:
 
     def start(self) -> None:
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(PATIENCE_S)
 
     def stop(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(PATIENCE_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(PATIENCE_S)
         self._loop.close()
 
     def stall(self) -> None:
@@ -59,7 +61,7 @@ class Proxy:
         async def done() -> None:
             work()
 
-        asyncio.run_coroutine_threadsafe(done(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(done(), self._loop).result(PATIENCE_S)
 
     def _abort_all(self) -> None:
         for writer in self._writers:

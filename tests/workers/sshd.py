@@ -9,17 +9,16 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S, until
 from workers.remote.address import Reach
 from workers.supervisor import descendants, process_table
 
-PATIENCE_S = 20.0
 PLACES = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin:/usr/local/sbin"
 
 
@@ -162,14 +161,17 @@ class Sshd:
 
     def _wait_for_port(self) -> None:
         assert self._process is not None
-        ends_at = time.monotonic() + PATIENCE_S
-        while True:
+
+        def log() -> str:
+            return (self.directory / "log").read_text(errors="replace")
+
+        def listens(process: subprocess.Popen[bytes] = self._process) -> bool:
             with contextlib.suppress(OSError), socket.create_connection((self.address, self.port), 1.0):
-                return
-            log = (self.directory / "log").read_text(errors="replace")
-            assert self._process.poll() is None, f"sshd ended: {log}"
-            assert time.monotonic() < ends_at, f"sshd does not listen: {log}"
-            time.sleep(0.01)
+                return True
+            assert process.poll() is None, f"sshd ended: {log()}"
+            return False
+
+        until("sshd listens", listens, story=log)
 
     def stop(self) -> None:
         """End the server and what serves its connections. Workers under supervisors live on."""

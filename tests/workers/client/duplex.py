@@ -14,6 +14,7 @@ from queue import Empty, Queue
 from types import TracebackType
 from uuid import uuid4
 
+from tests.patience import PATIENCE_S
 from workers.client import say
 from workers.client.activity import Activity
 from workers.client.command import ENVIRONMENT, Launch, command
@@ -81,7 +82,7 @@ class Duplex:
         self._process.stdin.write(line + b"\n")
         self._process.stdin.flush()
 
-    def until(self, holds: Callable[[Line], bool], timeout_s: float = 30.0) -> Line:
+    def until(self, holds: Callable[[Line], bool], timeout_s: float = PATIENCE_S) -> Line:
         """The next line that `holds`; fails with all that was said if the client ends or is silent before."""
         while True:
             try:
@@ -108,7 +109,7 @@ class Duplex:
     def ended(self) -> Exit:
         """Wait for the process to end by itself."""
         assert self._process.stderr is not None
-        code = self._process.wait(timeout=30)
+        code = self._process.wait(timeout=PATIENCE_S)
         stderr = self._process.stderr.read().decode()
         return Exit(None, -code, stderr) if code < 0 else Exit(code, None, stderr)
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S, until
 from tests.workers.link.conftest import Connect, Serve
 from tests.workers.link.waiting import again, connected
 from tests.workers.proxy import Proxy, proxy_to
 from tests.workers.sshd import Person, Sshd
-from tests.workers.supervision.yard import PATIENCE_S, until
 from workers.remote import wire
 from workers.remote.away import HostAway
 from workers.remote.copying import Copies, OutOfStep

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import until
 from tests.workers.link.conftest import Connect, Serve
 from tests.workers.link.waiting import connected, trouble
 from tests.workers.sshd import Person, free_port, keygen, make_key, program
-from tests.workers.supervision.yard import until
 from workers.remote import connecting
 from workers.remote.address import Reach, parse
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import until
 from tests.workers.link.conftest import HOME_ID, Connect, Serve
 from tests.workers.link.waiting import connected
-from tests.workers.supervision.yard import until
 from workers.host import LocalHost, RunHeld
 from workers.orders import Close, Grace, RunSpec, Say, Stop
 from workers.remote.away import HostAway

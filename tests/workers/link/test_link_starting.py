@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S, until
 from tests.workers.link.conftest import Connect, Serve
 from tests.workers.link.waiting import again, connected, trouble
 from tests.workers.proxy import proxy_to
 from tests.workers.sshd import Person, needs
-from tests.workers.supervision.yard import until
 from workers.remote.address import Reach
 from workers.remote.bundle import bundle
 from workers.remote.starting import no_directory
@@ -142,7 +142,7 @@ def test_a_transfer_that_is_cut_counts_for_nothing_and_is_done_again(
 
 def test_a_file_that_was_damaged_there_is_sent_again(serve: Serve, connect: Connect) -> None:
     server = serve()
-    connect(server.reach()).wait(30)
+    connect(server.reach()).wait(PATIENCE_S)
     (server.home / "fleet" / bundle().name).write_bytes(b"torn")
     connected(connect(server.reach()))
     assert (server.home / "fleet" / bundle().name).read_bytes() == bundle().content

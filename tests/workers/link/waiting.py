@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.workers.supervision.yard import PATIENCE_S, until
+from tests.patience import PATIENCE_S, until
 from workers.remote.link import CONNECTING, Link, LinkState
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.workers.mirror.trees import finish, prepare
 from tests.workers.sshd import Person, Sshd, needs
 from tests.workers.worktree.repositories import commit, git, repository, show, write
@@ -22,7 +23,6 @@ from workers.remote.mirror import Mirror, adopt_branch, base_ref, incoming_ref
 from workers.remote.mirror_modules import bring_modules, send_modules
 from workers.remote.sessions import Laid, pull, push
 
-PATIENCE_S = 30.0
 SESSION = "7c1b3f0e-0000-4000-8000-000000000007"
 
 

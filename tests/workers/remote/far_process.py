@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.patience import PATIENCE_S
 from workers.far.errors import from_header
 from workers.far.frames import Frame, Unpacker, pack
 from workers.remote.bundle import bundle
 
-PATIENCE_S = 30.0
 HOME_ID = uuid.uuid4().hex
 """Other tests run at the same time, and sweep by it."""
 

@@ -10,13 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.workers.remote.far_process import HOME_ID, Far, command, greeting, reached
 from workers.far.errors import FarFailed
 from workers.remote.bundle import bundle
 
 
 def refused(words: list[str]) -> str:
-    ended = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=30, check=False)
+    ended = subprocess.run(
+        words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=PATIENCE_S, check=False
+    )
     assert ended.returncode == 3
     story = greeting(ended.stdout)["refused"]
     assert isinstance(story, str)
@@ -62,10 +65,10 @@ def test_a_directory_that_cannot_be_had_is_refused(archive: Path, tmp_path: Path
 def test_it_ends_with_its_input_or_after_silence(far: Far, archive: Path, tmp_path: Path) -> None:
     assert far.hang_up() == 0
     with reached(command(archive, tmp_path / "quiet", "--silence-s", "0.1")) as quiet:
-        assert quiet.process.wait(30) == 0
+        assert quiet.process.wait(PATIENCE_S) == 0
     with reached(command(archive, tmp_path / "told")) as told:
         told.process.send_signal(signal.SIGTERM)
-        assert told.process.wait(30) == 0
+        assert told.process.wait(PATIENCE_S) == 0
 
 
 def test_what_it_cannot_do_is_told_and_it_goes_on(far: Far) -> None:
@@ -82,7 +85,7 @@ def test_what_it_cannot_do_is_told_and_it_goes_on(far: Far) -> None:
 def test_bytes_that_are_no_frames_end_it(far: Far) -> None:
     assert far.process.stdin is not None
     far.process.stdin.write(b"\xff" * 8)
-    assert far.process.wait(30) == 0
+    assert far.process.wait(PATIENCE_S) == 0
 
 
 def test_the_same_modules_make_the_same_archive() -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import until
 from tests.workers.remote.far_process import Far, command, reached
-from tests.workers.supervision.yard import Yard, is_gone, until
+from tests.workers.supervision.yard import Yard, is_gone
 from workers.host import LaunchFailed, RunHeld
 from workers.orders import Close, RunSpec, Say, Stop
 

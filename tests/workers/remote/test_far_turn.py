@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S, until
 from tests.workers.remote.far_process import Far, command, reached
 from tests.workers.remote.test_far_trees import BRANCH, Tree
-from tests.workers.supervision.yard import Yard, until
+from tests.workers.supervision.yard import Yard
 from tests.workers.worktree.repositories import repository
 from workers.far.turn import NotItsTurn, Turn
 from workers.orders import Close
@@ -70,7 +71,7 @@ def test_a_turn_is_not_taken_in_the_middle_of_a_start(tmp_path: Path) -> None:
         waiting = threading.Thread(target=take)
         waiting.start()
         assert not taken.wait(0.2)
-    waiting.join(30)
+    waiting.join(PATIENCE_S)
     assert taken.is_set()
     with pytest.raises(NotItsTurn), first.held():
         pass
@@ -97,5 +98,5 @@ def test_a_setup_of_a_connection_that_stalls_is_ended_by_the_next(
     with reached(command(archive, root)) as later:
         later.call("take_turn")
         assert Tree(later, tree.repo, root).prepare(attempt="t1.1", setup=setup)["branch"] == BRANCH
-    stalled.join(30)
+    stalled.join(PATIENCE_S)
     assert not stalled.is_alive()

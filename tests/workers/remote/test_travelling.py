@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.workers.remote.far_process import command, greeting, reached
 from tests.workers.supervision.yard import Yard
 from tests.workers.worktree.repositories import git, repository
@@ -76,7 +77,7 @@ def version_of(python: Path) -> tuple[int, int] | None:
     """None when it does not run."""
     words = [str(python), "-c", "import sys; print(*sys.version_info[:2])"]
     try:
-        said = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
+        said = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     except OSError:
         return None
     numbers = re.fullmatch(r"(\d+) (\d+)\n", said.stdout)
@@ -161,6 +162,8 @@ def test_a_real_python_does_all_of_a_tasks_work_with_it(
 @pytest.mark.parametrize("version", sorted(version for version in PYTHONS if version < (3, 9)))
 def test_a_python_that_is_too_old_says_so(version: tuple[int, int], archive: Path, root: Path) -> None:
     words = command(archive, root, python=str(PYTHONS[version]))
-    ended = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False)
+    ended = subprocess.run(
+        words, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE_S, check=False
+    )
     assert ended.returncode == 3
     assert greeting(ended.stdout)["refused"].startswith(f"its Python is {version[0]}.{version[1]}, and")

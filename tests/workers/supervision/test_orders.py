@@ -7,7 +7,8 @@ import os
 import signal
 import time
 
-from tests.workers.supervision.yard import SHORT, Yard, is_gone, until
+from tests.patience import until
+from tests.workers.supervision.yard import SHORT, Yard, is_gone
 from workers.orders import Close, Say, Stop
 
 ECHO = """if True:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.workers.supervision.yard import Yard, opened, until
+from tests.patience import until
+from tests.workers.supervision.yard import Yard, opened
 
 
 def test_lines_stand_in_the_order_in_which_they_were_said_between_started_and_exit(yard: Yard) -> None:

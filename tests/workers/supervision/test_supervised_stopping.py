@@ -6,7 +6,8 @@ import os
 import signal
 from pathlib import Path
 
-from tests.workers.supervision.yard import SHORT, Yard, is_gone, until
+from tests.patience import until
+from tests.workers.supervision.yard import SHORT, Yard, is_gone
 from workers.orders import Close, Stop
 
 STUBBORN = """if True:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.workers.supervision.yard import Yard
 from workers import supervisor
 
@@ -54,7 +55,7 @@ def test_a_real_python_3_9_runs_a_client_with_it(yard: Yard) -> None:
     spec = yard.shell("cat <&7; read line; echo $line", secret_fd=7, first_lines=("hello",))
     (run / "spec.json").write_text(spec.to_json("t1.1", yard.host.marker("t1.1")))
     command = [python, "-I", "-S", supervisor.__file__, str(run)]
-    subprocess.run(command, input=b"7\nsecret\n", check=True, timeout=30)
+    subprocess.run(command, input=b"7\nsecret\n", check=True, timeout=PATIENCE_S)
     assert yard.exit()["code"] == 0
     assert yard.said() == [b"secret", b"hello"]
     assert (run / "supervisor.log").read_bytes() == b""
@@ -68,6 +69,6 @@ def test_its_invocation_returns_at_once_and_holds_none_of_the_askers_pipes(yard:
     (run / "spec.json").write_text(spec.to_json("t1.1", yard.host.marker("t1.1")))
     command = [sys.executable, "-I", "-S", supervisor.__file__, str(run)]
     began = time.monotonic()
-    subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=30)
+    subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=PATIENCE_S)
     assert time.monotonic() - began < 20
     yard.wait_said(b"ready")

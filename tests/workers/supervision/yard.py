@@ -7,31 +7,20 @@ import json
 import os
 import signal
 import sys
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from tests.patience import until
 from workers.host import LocalHost
 from workers.orders import Grace, RunSpec, Stop
 from workers.spool import Record, parse_lines
 from workers.supervisor import read_process
 
-PATIENCE_S = 30.0
 PATIENT = Grace(20.0, 20.0)
 SHORT = Grace(0.2, 0.2)
-T = TypeVar("T")
-
-
-def until(what: str, look: Callable[[], T]) -> T:
-    """What `look` returns once it is true."""
-    ends_at = time.monotonic() + PATIENCE_S
-    while not (seen := look()):
-        assert time.monotonic() < ends_at, f"waited {PATIENCE_S:.0f} s in vain for: {what}"
-        time.sleep(0.01)
-    return seen
 
 
 def is_gone(pid: int) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from workers.command import run_shell
 
 
@@ -20,7 +21,7 @@ def test_nothing_that_leads_to_a_credential_reaches_a_command(
     for name in withheld:
         monkeypatch.setenv(name, "planted")
     monkeypatch.setenv("MAKEFLAGS", "-j2")
-    ended = run_shell("env", cwd=tmp_path, env={"FLEET_TASK": "t1"}, timeout_s=20)
+    ended = run_shell("env", cwd=tmp_path, env={"FLEET_TASK": "t1"}, timeout_s=PATIENCE_S)
     given = dict(line.partition("=")[::2] for line in ended.tail.splitlines())
     assert "planted" not in given.values()
     assert (given["MAKEFLAGS"], given["FLEET_TASK"]) == ("-j2", "t1")
