@@ -613,9 +613,7 @@ class Supervision:
     def _seconds_to_wait(self) -> float:
         now = time.monotonic()
         moments = [self._look_at_orders_at, self._rung_ends, self._began + self._spec.deadline_s]
-        moments.append(self._quiet_since + self._spec.stall_s)
-        if not self._has_spoken:
-            moments.append(self._quiet_since + self._spec.start_s)
+        moments.append(self._quiet_since + (self._spec.stall_s if self._has_spoken else self._spec.start_s))
         if self._spool.retry_at is not None:
             return max(0.0, min(self._spool.retry_at, self._rung_ends, self._look_at_orders_at) - now)
         if self._rung is not None:
@@ -685,7 +683,7 @@ class Supervision:
             self._stop("deadline", "it ran for %.0f s" % ran_s, quick=False)
         elif not self._has_spoken and quiet_s >= self._spec.start_s:
             self._stop("start_timeout", "no output in the first %.0f s" % quiet_s, quick=False)
-        elif quiet_s >= self._spec.stall_s and self._rung is None:
+        elif self._has_spoken and quiet_s >= self._spec.stall_s and self._rung is None:
             self._spool.note("stalled", quiet_s=round(quiet_s, 3))
             self._stop("stalled", "no output for %.0f s" % quiet_s, quick=False)
 

@@ -6,7 +6,7 @@ import os
 import signal
 from pathlib import Path
 
-from tests.patience import until
+from tests.patience import PATIENCE_S, naps, until
 from tests.workers.supervision.yard import SHORT, Yard, is_gone
 from workers.orders import Close, Stop
 
@@ -64,11 +64,12 @@ def test_a_quick_stop_hurries_a_slow_one_and_the_first_cause_stays(yard: Yard) -
 
 
 def test_when_the_input_is_closed_already_stop_interrupts_by_signal(yard: Yard) -> None:
+    # Waited for with sigwait: a handler is not run by a sleep that begins at the moment in which its signal comes.
     code = """if True:
-        import signal, sys, time
-        signal.signal(signal.SIGINT, lambda *_: (print('interrupted'), sys.exit(0)))
+        import signal, sys
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         print('ready', sys.stdin.read())
-        while True: time.sleep(60)
+        print('interrupted' if signal.sigwait([signal.SIGINT]) == signal.SIGINT else 'odd')
     """
     yard.launch(yard.python(code))
     yard.host.order("t1.1", Close("o1"))
@@ -117,6 +118,19 @@ def test_a_client_that_falls_silent_is_stopped_with_cause_stalled(yard: Yard) ->
     yard.launch(yard.python(code, stall_s=0.4, grace=SHORT))
     assert yard.exit()["cause"] == "stalled"
     assert yard.events("stalled")[0]["quiet_s"] >= 0.4
+
+
+def test_the_time_to_the_first_word_is_limited_by_the_start_alone(yard: Yard) -> None:
+    """On a busy machine a client may need longer to begin than it may then be silent."""
+    code = "import os, time\nwhile not os.path.exists('go'): time.sleep(0.01)\nprint('hello'); input()"
+    yard.launch(yard.python(code, start_s=PATIENCE_S, stall_s=0.05, grace=SHORT))
+    supervisor = yard.started()["supervisor_pid"]
+    looked = naps(supervisor)
+    # It looks each second, and would have looked at the end of the silence.
+    until("it has looked twice", lambda: naps(supervisor) >= looked + 3)
+    (yard.folder / "go").touch()
+    assert yard.exit()["cause"] == "stalled"
+    assert yard.said() == [b"hello"]
 
 
 def test_a_client_past_its_deadline_is_stopped_however_lively_it_is(yard: Yard) -> None:
