@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,6 +22,14 @@ def until(
         assert time.monotonic() < ends_at, f"waited {PATIENCE_S:.0f} s in vain: {what}\n{story()}"
         time.sleep(pause_s)
     return seen
+
+
+def ever_longer(until: Callable[[], bool]) -> Iterator[float]:
+    """Limits in seconds for something that must run into its limit, but only after it has come so far that `until`
+    holds: short ones first, which are enough on an idle machine."""
+    for limit_s in (0.3, 3.0, 30.0, PATIENCE_S):
+        if not until():
+            yield limit_s
 
 
 def naps(pid: int) -> int:

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -68,7 +67,6 @@ def test_its_invocation_returns_at_once_and_holds_none_of_the_askers_pipes(yard:
     spec = yard.python("print('ready'); input()")
     (run / "spec.json").write_text(spec.to_json("t1.1", yard.host.marker("t1.1")))
     command = [sys.executable, "-I", "-S", supervisor.__file__, str(run)]
-    began = time.monotonic()
     subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=PATIENCE_S)
-    assert time.monotonic() - began < 20
     yard.wait_said(b"ready")
+    assert yard.host.alive("t1.1"), "its client waits for input that nobody gives"
