@@ -14,12 +14,16 @@ T = TypeVar("T")
 
 
 def until(
-    what: str, look: Callable[[], T], pause_s: float = 0.01, story: Callable[[], str] = lambda: ""
+    what: str,
+    look: Callable[[], T],
+    pause_s: float = 0.01,
+    story: Callable[[], str] = lambda: "",
+    patience_s: float = PATIENCE_S,
 ) -> T:
     """What `look` returns once it is true. Fails with `what` and the `story` when that never happens."""
-    ends_at = time.monotonic() + PATIENCE_S
+    ends_at = time.monotonic() + patience_s
     while not (seen := look()):
-        assert time.monotonic() < ends_at, f"waited {PATIENCE_S:.0f} s in vain: {what}\n{story()}"
+        assert time.monotonic() < ends_at, f"waited {patience_s:.0f} s in vain: {what}\n{story()}"
         time.sleep(pause_s)
     return seen
 

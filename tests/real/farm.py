@@ -49,6 +49,11 @@ class Farm:
         found = self.directory(name).glob("accounts/*/projects/*/*.jsonl")
         return any(word in transcript.read_text() for transcript in found)
 
+    def came_home(self, word: str) -> bool:
+        """Whether a session's transcript at home has it."""
+        found = self.house.home.glob("accounts/*/projects/*/*.jsonl")
+        return any(word in transcript.read_text() for transcript in found)
+
     def shows(self, name: str) -> dict[str, object]:
         """The host as home knows it, without a process of its own, to be asked often."""
         return reading.host(self.house.home, name)

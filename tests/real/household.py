@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,18 @@ from fleet.double import Double
 from fleet.service import reading
 from tests.patience import PATIENCE_S, until
 from tests.real_client import CLIENT
+
+OFF = """
+import sys, time
+from pathlib import Path
+off = Path(sys.argv.pop(1))
+real = time.time_ns
+time.time_ns = lambda: real() + int(off.read_text()) * 1_000_000
+from fleet.cli import main
+sys.exit(main())
+"""
+"""The command, by a clock that is as many milliseconds ahead as a file says. The client and the double have the real
+one."""
 
 
 @dataclass
@@ -54,8 +66,25 @@ class Household:
             # A real backend of a public library: plain text, in this test's own directory.
             "PYTHON_KEYRING_BACKEND": "keyrings.alt.file.PlaintextKeyring",
             "XDG_DATA_HOME": str(self.root / "data"),
+            # Where these tests run: hours are said and told in its time zone.
+            **{name: os.environ[name] for name in ("TZ",) if name in os.environ},
             **self.extra_env,
         }
+
+    def set_clock(self, ahead_ms: int) -> None:
+        """From now on, also for what runs already if this was called before it began."""
+        draft = self.root / "clock.draft"
+        draft.write_text(str(ahead_ms))
+        draft.replace(self._clock)
+
+    @property
+    def _clock(self) -> Path:
+        return self.root / "clock"
+
+    def _command(self, words: Sequence[str]) -> list[str]:
+        if self._clock.exists():
+            return [sys.executable, "-c", OFF, str(self._clock), *words]
+        return [sys.executable, "-m", "fleet.cli", *words]
 
     def fleet(self, *words: str, stdin: str = "", code: int | None = 0, cwd: Path | None = None) -> str:
         """Runs a command, checks its exit code (None: any), and returns its standard output."""
@@ -66,7 +95,7 @@ class Household:
 
     def run(self, *words: str, stdin: str = "", cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "fleet.cli", *words],
+            self._command(words),
             input=stdin,
             env=self.env,
             cwd=cwd or self.root,
@@ -79,7 +108,7 @@ class Household:
     def begin(self, *words: str) -> subprocess.Popen[str]:
         """Starts a command that goes on; end it with `communicate`."""
         return subprocess.Popen(
-            [sys.executable, "-m", "fleet.cli", *words],
+            self._command(words),
             env=self.env,
             cwd=self.root,
             stdin=subprocess.DEVNULL,
@@ -161,7 +190,7 @@ class Household:
 
     def start_coordinator(self, log: Any, *more: str) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
-            [sys.executable, "-m", "fleet.cli", "up", "--log-format", "json", *more],
+            self._command(("up", "--log-format", "json", *more)),
             env=self.env,
             cwd=self.root,
             stdin=subprocess.DEVNULL,
@@ -174,10 +203,10 @@ class Household:
         )
         return process
 
-    def wait_for(self, holds: Callable[[], object], story: str) -> None:
+    def wait_for(self, holds: Callable[[], object], story: str, patience_s: float = PATIENCE_S) -> None:
         """Polls until `holds`; fails with `story` and the coordinator's log when it never does."""
         log = self.root / "up.log"
-        until(story, holds, 0.05, lambda: log.read_text() if log.exists() else "")
+        until(story, holds, 0.05, lambda: log.read_text() if log.exists() else "", patience_s)
 
     def wait_for_state(self, task_id: str, *states: str) -> dict[str, Any]:
         self.wait_for(lambda: self.seen(task_id)["state"] in states, f"{task_id} never became {states}")

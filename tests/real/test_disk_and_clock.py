@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -184,22 +183,10 @@ def test_a_worktree_whose_work_cannot_be_preserved_stays(tmp_path: Path) -> None
 
 DAY_MS = 86_400_000
 
-JUMPING = """
-import sys, time
-from pathlib import Path
-offset = Path(sys.argv.pop(1))
-real = time.time_ns
-time.time_ns = lambda: real() + int(offset.read_text() or 0) * 1_000_000
-from fleet.cli import main
-sys.exit(main())
-"""
-
 
 @pytest.mark.parametrize("days", [400, -400])
 def test_a_clock_that_jumps_and_comes_back_freezes_nothing(tmp_path: Path, days: int) -> None:
     """While it is off a worker fails, a limit is hit and a server is overloaded: none of it holds for a year."""
-    offset = tmp_path / "offset"
-    offset.write_text("0")
     faults = (
         Fault("overload", task="greet", step=1, times=2),
         Fault("limit", account="work", seconds=2, after=3),
@@ -211,26 +198,13 @@ def test_a_clock_that_jumps_and_comes_back_freezes_nothing(tmp_path: Path, days:
         house.make_repo()
         house.add_account("work", "--env", "CLAUDE_CODE_MAX_RETRIES=1")
         ids = [house.add_task(prompt(name), *MERGE) for name in ("greet", "plain")]
-        with (tmp_path / "up.log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-c", JUMPING, str(offset), "up", "--log-format", "json"],
-                env=house.env,
-                cwd=tmp_path,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-            try:
-                house.wait_for(lambda: answered(house), "it never ran")
-                offset.write_text(str(days * DAY_MS))
-                house.wait_for(
-                    lambda: any("overloaded" in line for line in journal(house)), "nothing went wrong"
-                )
-                offset.write_text("0")
-                house.double.account("work").reset("five_hour")
-                for task in ids:
-                    house.wait_for_state(task, "landed")
-            finally:
-                house.run("down", "--stop-workers")
-                process.wait(PATIENCE_S)
+        house.set_clock(0)
+        with house.coordinator():
+            house.wait_for(lambda: answered(house), "it never ran")
+            house.set_clock(days * DAY_MS)
+            house.wait_for(lambda: any("overloaded" in line for line in journal(house)), "nothing went wrong")
+            house.set_clock(0)
+            house.double.account("work").reset("five_hour")
+            for task in ids:
+                house.wait_for_state(task, "landed")
         assert house.leftovers() == []

@@ -68,7 +68,7 @@ def add_gated_task(house: Household) -> str:
 
 
 def checkpointed(house: Household, task: str) -> bool:
-    """Whether home has its first file and its session."""
+    """Whether home has its first file."""
     ref = f"refs/fleet/checkpoints/{task}"
     worktree = house.seen(task)["worktree"]
     return bool(worktree and worktree["checkpoint"]) and "one.txt" in house.git("ls-tree", "--name-only", ref)
@@ -84,6 +84,7 @@ def test_a_host_that_dies_costs_no_more_than_since_the_last_checkpoint(household
         task = add_gated_task(house)
         with house.coordinator("--checkpoint-every", "1s", "--host-lost-after", "4s"):
             house.wait_for(lambda: checkpointed(house, task), "no checkpoint")
+            house.wait_for(lambda: hosts.came_home("one.txt"), "no session")
             first = str(house.seen(task)["attempts"][0]["host"])
             hosts.servers[first].stop()
             house.wait_for(lambda: len(house.seen(task)["attempts"]) == 2, "it did not go on elsewhere")

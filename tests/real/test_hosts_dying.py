@@ -150,7 +150,7 @@ def test_a_host_that_only_one_task_can_use_is_waited_for_until_it_is_lost(househ
             )
             try:
                 gates.await_at(task, "gone")
-                house.wait_for(lambda: house.seen(task)["worktree"]["checkpoint_at"], "no checkpoint")
+                house.wait_for(lambda: hosts.came_home("gone.reached"), "no checkpoint")
                 power_off(hosts, "one", "t1.1")
                 house.wait_for(lambda: hosts.shows("one")["state"] == "suspected", "nobody noticed")
                 assert process.poll() is None

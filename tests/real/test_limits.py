@@ -28,14 +28,15 @@ def test_a_task_waits_for_the_earliest_reset_and_goes_on_by_itself(household: Ma
             ),
         ),
         faults=(
-            Fault("limit", account="first", task="work", step=1, seconds=3600),
-            Fault("limit", account="second", task="work", step=1, seconds=9),
+            Fault("limit", account="first", task="work", step=1, seconds=7200),
+            Fault("limit", account="second", task="work", step=1, seconds=3600),
         ),
     )
     house = household(script)
     house.make_repo()
     house.add_account("first")
     house.add_account("second")
+    house.set_clock(0)
     with house.coordinator():
         task = house.add_task(prompt("work"), "--target", "main", "--land", "merge")
         house.wait_for(
@@ -44,12 +45,14 @@ def test_a_task_waits_for_the_earliest_reset_and_goes_on_by_itself(household: Ma
         why = house.json("why", task)
         words = house.fleet("why", task)
         house.fleet("task", "say", task, "Also write three.")
+        house.double.account("second").reset("five_hour")
+        house.set_clock(3_605_000)
         house.wait_for_state(task, "landed")
 
     reset = house.double.requests  # the double says when: the header of the refusal
     refused_at_s = next(r.at_ms for r in reset if r.account == "second" and r.outcome == "limit") / 1000
     expected = datetime.fromisoformat(why["expects_at"])
-    assert 8 <= expected.timestamp() - refused_at_s <= 11
+    assert 3599 <= expected.timestamp() - refused_at_s <= 3602
     considered = {(r["account"], r["why"]) for r in why["considered"]}
     assert considered == {("first", "five_hour was refused"), ("second", "five_hour was refused")}
     assert "closed until a reset" in words and expected.strftime("%H:%M:%S") in words
