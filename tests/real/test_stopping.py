@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -38,12 +39,12 @@ def test_an_answer_that_never_comes_is_given_up_and_the_session_goes_on(tmp_path
         house.make_repo()
         house.add_account("work")
         task = house.add_task(prompt("greet"), *MERGE)
-        house.up_until_idle("--stall-timeout", "5s")
+        house.up_until_idle("--stall-timeout", "15s")
         shown = house.task(task)
         assert shown["state"] == "landed" and len(shown["attempts"]) == 2
         assert len({a["session_id"] for a in shown["attempts"]}) == 1
         assert shown["attempts"][0]["reason"] == "stalled"
-        assert any("stalled: no output for 5 s" in line for line in journal(house, task))
+        assert any(re.search(r"stalled: no output for \d+ s", line) for line in journal(house, task))
         assert answered(house).count(("greet", "greet", 0)) == 1
 
 
@@ -61,7 +62,7 @@ def test_what_a_worker_leaves_running_ends_with_it(tmp_path: Path, left: object)
         house.make_repo()
         house.add_account("work")
         task = house.add_task(prompt("serve"), *MERGE)
-        house.up_until_idle("--stall-timeout", "3s")
+        house.up_until_idle("--stall-timeout", "10s")
         assert house.task(task)["state"] == "landed"
         assert house.leftovers() == []
 
