@@ -5,25 +5,33 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from fleet.sim import simulate
 from fleet.sim.memory_store import MemoryStore
 from fleet.store.sqlite import SqliteStore
 
-SEEDS = 200
+SEEDS = 100
+SEEDS_LARGE = 1_000
 AT_ONCE = 10
 
 
-@pytest.mark.parametrize("first", range(0, SEEDS, AT_ONCE))
+def firsts() -> Iterator[ParameterSet]:
+    for first in range(0, SEEDS_LARGE, AT_ONCE):
+        yield pytest.param(first, marks=[] if first < SEEDS else pytest.mark.large)
+
+
+@pytest.mark.parametrize("first", tuple(firsts()))
 def test_no_fault_breaks_an_invariant_and_every_task_that_can_end_ends(first: int) -> None:
     for seed in range(first, first + AT_ONCE):
         simulate(seed)
 
 
-@pytest.mark.parametrize("seed", range(1_000, 1_006))
+@pytest.mark.parametrize("seed", range(10_000, 10_006))
 def test_the_same_holds_on_sqlite_opened_anew_after_each_crash(seed: int, tmp_path: Path) -> None:
     simulate(seed, open_store=lambda: SqliteStore(tmp_path / "fleet.db"))
 
