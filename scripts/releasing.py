@@ -71,19 +71,11 @@ def release() -> None:
 
 def write_bill(tool: Path, bill: Path) -> None:
     """CycloneDX, of what a plain install gives in the versions of the lock."""
-    run(
-        [sys.executable, str(ROOT / "scripts" / "set_up.py"), "wheel"],
-        "the locked packages could not be installed",
-    )
+    set_up = [sys.executable, str(ROOT / "scripts" / "set_up.py"), "wheel"]
+    run(set_up, "the locked packages could not be installed")
     command = [str(tool / "cyclonedx-py"), "environment", "--pyproject", str(ROOT / "pyproject.toml")]
-    command += [
-        "--output-format",
-        "JSON",
-        "--output-reproducible",
-        "--output-file",
-        str(bill),
-        str(WHEEL_VENV / "bin" / "python"),
-    ]
+    command += ["--output-format", "JSON", "--output-reproducible", "--output-file", str(bill)]
+    command.append(str(WHEEL_VENV / "bin" / "python"))
     run(command, "the bill of materials could not be made")
 
 
