@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -66,3 +67,19 @@ def test_the_supervisor_alone_starts_on_a_python_without_any_package(wheel: Path
         [sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, cwd=tmp_path
     )
     assert (told.returncode, told.stderr) == (0, "")
+
+
+def test_it_needs_nothing_newer_than_the_python_that_it_asks_for() -> None:
+    """vermin looks at grammar, modules, functions and their arguments; mypy checks as that version. A classifier names
+    only what the tests were run with."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    oldest = project["project"]["requires-python"].removeprefix(">=")
+    assert project["tool"]["mypy"]["python_version"] == oldest
+    words = [
+        str(Path(sys.executable).with_name("vermin")),
+        f"--target={oldest}-",
+        "--no-tips",
+        "--violations",
+    ]
+    found = subprocess.run([*words, *PACKAGES], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stdout
