@@ -28,7 +28,8 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class LaunchFailed(Exception):
-    """A run could not be given to a supervisor. Nothing of it is running; launching it again is safe."""
+    """A run could not be given to a supervisor. None holds it, and none that comes to life late will begin it: another
+    attempt may start in the same worktree."""
 
 
 class RunHeld(Exception):
@@ -41,11 +42,11 @@ class LocalHost:
 
     def __init__(self, runs: Path, home_id: str) -> None:
         self._runs = runs
-        self._home_id = home_id
+        self.home_id = home_id
 
     def marker(self, attempt: str) -> str:
         """The value of FLEET_RUN in every process of this attempt."""
-        return f"{attempt}@{self._home_id}"
+        return f"{attempt}@{self.home_id}"
 
     def run_dir(self, attempt: str) -> Path:
         if not NAME.fullmatch(attempt):
@@ -59,7 +60,8 @@ class LocalHost:
 
         Does nothing when the attempt is held or has ever started: an attempt runs at most once. What a launch
         that was cut short left behind is completed. Whether the client itself could start stands in the
-        spool. Raises LaunchFailed.
+        spool. Raises LaunchFailed; and OSError when it cannot be told whether a supervisor holds it now: then nothing
+        else may start in its worktree until that is known, and it is to be launched again.
         """
         if (secret is None) != (spec.secret_fd is None):
             raise ValueError(
@@ -74,8 +76,51 @@ class LocalHost:
                 return
             self._furnish(self.run_dir(attempt), spec)
         except OSError as refused:
-            raise LaunchFailed(f"the run directory of {attempt} cannot be written: {refused}") from refused
-        self._start_supervisor(attempt, secret)
+            story = f"the run directory of {attempt} cannot be written: {refused}"
+            self._refused(attempt, story, refused)
+            return
+        try:
+            ended = self._start_supervisor(attempt, secret)
+        except (OSError, subprocess.SubprocessError) as refused:
+            self._refused(attempt, f"the supervisor of {attempt} could not be started: {refused}", refused)
+            return
+        if ended.returncode not in (supervisor.HELD, supervisor.RAN_BEFORE):
+            said = ended.stderr.decode(errors="replace").strip() or "it said nothing"
+            self._refused(attempt, f"the supervisor of {attempt} ended with {ended.returncode}: {said}")
+
+    def _refused(self, attempt: str, story: str, cause: Exception | None = None) -> None:
+        """An error of a launch is no proof that nothing runs: the supervisor may have taken the run before it came.
+        So the lock is asked. Raises LaunchFailed, unless a supervisor has the run."""
+        if self.abandon(attempt):
+            raise LaunchFailed(story) from cause
+
+    def abandon(self, attempt: str) -> bool:
+        """See to it that no supervisor ever begins this run, not even one that was started and has not come to its lock
+        yet: it finds no spec under the lock, and ends. False when one holds the run or has begun it.
+
+        Only afterwards may the attempt count as never begun, or as lost. It takes no room on a disk that is full.
+        Raises OSError when the lock cannot be asked: then nothing is known.
+        """
+        run = self.run_dir(attempt)
+        if self.has_started(attempt):
+            return False
+        try:
+            fd = os.open(run / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except (FileNotFoundError, NotADirectoryError):
+            return True  # without a directory nothing was started
+        try:
+            try:
+                if not supervisor.take_patiently(fd):
+                    return False
+            except supervisor.BadRun as busy:
+                raise OSError(errno.EBUSY, str(busy), str(run / "lock")) from busy
+            begun = self.has_started(attempt)
+            if not begun:
+                (run / "spec.json").unlink(missing_ok=True)
+            fcntl.flock(fd, fcntl.LOCK_UN)  # at once, also in a copy that a fork in another thread has made
+        finally:
+            os.close(fd)
+        return not begun
 
     def _furnish(self, run: Path, spec: str) -> None:
         (run / "orders").mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -84,26 +129,20 @@ class LocalHost:
             os.mkfifo(run / "wake", 0o600)
         _write_whole(run / "spec.json", spec)
 
-    def _start_supervisor(self, attempt: str, secret: bytes | None) -> None:
+    def _start_supervisor(self, attempt: str, secret: bytes | None) -> subprocess.CompletedProcess[bytes]:
         """The process started here ends as soon as its fork holds the run, so it leaves no zombie."""
-        try:
-            command = [sys.executable, "-I", "-S", str(self._program()), str(self.run_dir(attempt))]
-            ended = subprocess.run(
-                command,
-                input=b"" if secret is None else b"%d\n%s" % (len(secret), secret),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                env={},
-                start_new_session=True,
-                umask=umask_of_work(),
-                timeout=LAUNCH_PATIENCE_S,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired) as refused:
-            raise LaunchFailed(f"the supervisor of {attempt} could not be started: {refused}") from refused
-        if ended.returncode not in (supervisor.HELD, supervisor.RAN_BEFORE):
-            story = ended.stderr.decode(errors="replace").strip() or "it said nothing"
-            raise LaunchFailed(f"the supervisor of {attempt} ended with {ended.returncode}: {story}")
+        command = [sys.executable, "-I", "-S", str(self._program()), str(self.run_dir(attempt))]
+        return subprocess.run(
+            command,
+            input=b"" if secret is None else b"%d\n%s" % (len(secret), secret),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env={},
+            start_new_session=True,
+            umask=umask_of_work(),
+            timeout=LAUNCH_PATIENCE_S,
+            check=False,
+        )
 
     def _program(self) -> Path:
         """The supervisor, compiled once: a script is compiled at each start, which takes longer than its
@@ -155,10 +194,14 @@ class LocalHost:
         """Those that no supervisor holds."""
         return {attempt for attempt in attempts if not self.alive(attempt)}
 
+    def there(self) -> set[str]:
+        """All runs that have a directory here, whatever became of them."""
+        names = [path.name for path in self._runs.iterdir()] if self._runs.exists() else []
+        return {name for name in names if NAME.fullmatch(name)}
+
     def living(self) -> set[str]:
         """All runs that a supervisor holds."""
-        names = [path.name for path in self._runs.iterdir()] if self._runs.exists() else []
-        return {name for name in names if NAME.fullmatch(name) and self.alive(name)}
+        return {name for name in self.there() if self.alive(name)}
 
     def spec(self, attempt: str) -> dict[str, Any]:
         """What `spec.json` of a launched run says. Raises OSError when there is none."""
@@ -170,7 +213,7 @@ class LocalHost:
         try:
             with (self.run_dir(attempt) / "spool").open("rb") as spool:
                 return spool.readline().endswith(b"\n")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return False
 
     def sweep(self, attempt: str) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from workers.spool import parse
-from workers.supervisor import MARKER, carries, descendants, process_table
+from workers.supervisor import MARKER, carries, descendants, environment_of, process_table
 
 TERMINATE_GRACE_S = 1.0
 KILL_PATIENCE_S = 10.0
@@ -51,6 +51,17 @@ def find(run_marker: str) -> set[int]:
     carriers = {pid for pid in table if carries(pid, marker)}
     family = carriers.union(*(descendants(table, pid) for pid in carriers))
     return {pid for pid in family if not table[pid].ended} - {os.getpid()}
+
+
+def markers(ending: str) -> set[str]:
+    """Each FLEET_RUN that ends so and that living processes carry, but for the one that this process carries itself:
+    whoever was started by a worker may not end that one. Empty where there is no /proc."""
+    begin, found = f"{MARKER}=".encode(), set()
+    for pid, row in process_table().items():
+        if not row.ended:
+            carried = (entry for entry in environment_of(pid) if entry.startswith(begin))
+            found |= {os.fsdecode(entry[len(begin) :]) for entry in carried}
+    return {marker for marker in found if marker.endswith(ending)} - {os.environ.get(MARKER, "")}
 
 
 def _end(pids: Iterable[int], run_marker: str) -> None:

@@ -16,7 +16,12 @@ class Runs(Protocol):
         """The value of FLEET_RUN in every process of this attempt."""
 
     def launch(self, attempt: str, spec: RunSpec, secret: bytes | None) -> None:
-        """Give the run to a supervisor of its own. An attempt runs at most once. Raises LaunchFailed."""
+        """Give the run to a supervisor of its own. An attempt runs at most once. Raises LaunchFailed: then
+        nothing of it runs, or ever will; and OSError: then that is not known, and it is to be launched again."""
+
+    def abandon(self, attempt: str) -> bool:
+        """See to it that no supervisor ever begins this run, however late it comes to life. False when one holds it or
+        has begun it. Raises OSError: then nothing is known."""
 
     def order(self, attempt: str, order: Order) -> None:
         """Leave an order for the supervisor. Raises FileNotFoundError when there is no such run."""
@@ -26,6 +31,9 @@ class Runs(Protocol):
 
     def gone(self, attempts: Collection[str]) -> set[str]:
         """Those that no supervisor holds, and of whose spools everything is here."""
+
+    def there(self) -> set[str]:
+        """All runs that have a directory on the host, whatever became of them."""
 
     def living(self) -> set[str]:
         """All runs of the host that a supervisor holds."""

@@ -6,7 +6,8 @@ Standard library only and one file, so that it can be sent over ssh and run by a
 imports only: what is imported here is waited for by every start of a worker.
 
 Exit status of the invoked process: 0 the run is held (by this supervisor, which goes on in the background, or
-by another one); 2 the run cannot be understood (reason on standard error); 3 this attempt has run before.
+by another one); 2 the run cannot be understood (reason on standard error); 3 this attempt has run before. A run that
+was abandoned before any supervisor had it (`LocalHost.abandon`) has no spec any more: then it is 2, however late.
 
 With a secret, the handover is its length in decimal, a newline, and the secret: an asker that dies while it hands over
 leaves a cut one, and then nothing is started, so that the next asker can try again.
@@ -313,13 +314,16 @@ def process_table() -> dict[int, Process]:
 
 def carries(pid: int, marker: bytes | None) -> bool:
     """Whether the environment this process began with holds the entry `marker`."""
-    if marker is None:
-        return False
+    return marker is not None and marker in environment_of(pid)
+
+
+def environment_of(pid: int) -> list[bytes]:
+    """The entries of the environment that the process began with; none where it has ended or is another user's."""
     try:
         with open("/proc/%d/environ" % pid, "rb", buffering=0) as file:
-            return marker in file.read().split(b"\0")
+            return file.read().split(b"\0")
     except (FileNotFoundError, ProcessLookupError, PermissionError):
-        return False
+        return []
 
 
 def descendants(table: dict[int, Process], root: int) -> set[int]:
@@ -865,12 +869,16 @@ def supervise(run_dir: str, spec: Spec, spool: Spool, secret: bytearray) -> None
 
 
 def take_lock(run_dir: str) -> bool:
-    """Hold the run for the life of this process and its fork; False when another supervisor does.
+    """Hold the run for the life of this process and its fork; False when another supervisor does. Raises BadRun."""
+    return take_patiently(os.open(os.path.join(run_dir, "lock"), os.O_RDWR | os.O_CREAT, 0o600))
+
+
+def take_patiently(fd: int) -> bool:
+    """Lock the file of a run; False when a supervisor holds it.
 
     Who only looks whether one lives shares the lock for a moment, which on a busy machine may be long. That is waited
     for: nobody would supervise the run if we left. Raises BadRun when it takes too long.
     """
-    fd = os.open(os.path.join(run_dir, "lock"), os.O_RDWR | os.O_CREAT, 0o600)
     patience_ends = time.monotonic() + LOCK_PATIENCE_S
     while not _flock(fd, fcntl.LOCK_EX):
         if not _flock(fd, fcntl.LOCK_SH):

@@ -6,13 +6,12 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import anyio
 
 from fleet import streams
-from fleet.core.model import HERE, Fleet
 from fleet.engine import Engine
 from fleet.home import Home
 from fleet.planning import plan
@@ -20,7 +19,7 @@ from fleet.service.clients import find_client
 from fleet.service.foresight.foreseer import HomeForeseer
 from fleet.service.outcome import Outcome
 from fleet.service.requests import NotDone
-from fleet.shell import control, homelock
+from fleet.shell import control, homelock, strays
 from fleet.shell.connecting import Connecting
 from fleet.shell.coordinator import Coordinator
 from fleet.shell.finishing import Finisher
@@ -36,6 +35,7 @@ from fleet.store.errors import StoreUnreadable
 from fleet.store.sqlite import SqliteStore
 from profiles.secrets import Secrets, open_secrets
 from workers.host import LocalHost, RunHeld
+from workers.processes import ProcessesRemain
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +83,9 @@ def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secr
             coordinator = _coordinator(home, options, environ, engine, starter, finisher, hosts, veil)
             coordinator.log.info(f"coordinator {os.getpid()} on {home.root}, client {client.version}")
             home.runs.mkdir(mode=0o700, exist_ok=True)
+            _end_strays(coordinator, here.runs)
             _run(coordinator)
-            _end_checks(finisher, engine.fleet)
-            _end_starts(here.runs, engine.fleet)
+            _end_strays(coordinator, here.runs)
             living = hosts.living(engine.fleet)
             coordinator.log.info(f"coordinator stopped{_living(living)}")
             return Outcome(found, engine.fleet)
@@ -147,20 +147,15 @@ def _store(home: Home) -> Iterator[SqliteStore]:
         store.close()
 
 
-def _end_checks(finisher: Finisher, fleet: Fleet) -> None:
-    """Verifications do not outlive the coordinator: the next one runs them again."""
-    for task in fleet.tasks.values():
-        if task.state in ("checking", "landing"):
-            finisher.sweep_home(task)
-
-
-def _end_starts(host: LocalHost, fleet: Fleet) -> None:
-    """Nor do the setup commands of a worktree that is being made: this process could not end before them."""
-    for attempt in fleet.attempts.values():
-        if attempt.host == HERE and not attempt.began and not host.alive(attempt.id):
-            # A worker that has come to life in between is the next coordinator's.
-            with suppress(RunHeld):
-                host.sweep(attempt.id)
+def _end_strays(coordinator: Coordinator, runs: LocalHost) -> None:
+    """Before a coordinator begins anything, and once it has stopped, nothing of its home runs here but its workers:
+    verifications, and the setup commands of a worktree that is being made, are run again by the next one, and this
+    process could not end before them."""
+    try:
+        for ended in strays.end_here(runs, coordinator.engine.fleet):
+            coordinator.log.warning(ended)
+    except (RunHeld, ProcessesRemain, OSError) as failed:
+        coordinator.log.error(f"something of this home that is no worker's may still be running: {failed}")
 
 
 def _living(workers: int) -> str:

@@ -64,6 +64,10 @@ class Ground(Protocol):
         """The task's worktree, ready to work in, with the work kept under `preserved` (a ref at home) laid down if it
         had to be made. Raises GitError, SetupFailed, OSError."""
 
+    def abandon(self, attempt: str) -> bool:
+        """Sees to it that the attempt is never begun here, by whatever was asked to begin it before. False when it was
+        begun. Raises OSError: then nothing is known."""
+
     def bring_session(self, attempt: Attempt, from_account: str, cwd: Path) -> bool | None:
         """Lays the session to be resumed into the attempt's account's directory there, for a client that runs in `cwd`:
         whether it ran elsewhere, or for another account, before; None when there is none any more. Raises OSError."""

@@ -65,6 +65,9 @@ class LocalGround:
         started = self.runs.alive(attempt.id) or self.runs.has_started(attempt.id)
         return Prepared(made, path, self.runs.spec(attempt.id) if started else None)
 
+    def abandon(self, attempt: str) -> bool:
+        return self.runs.abandon(attempt)
+
     def bring_session(self, attempt: Attempt, from_account: str, cwd: Path) -> bool | None:
         there = self.home.config_dir(attempt.account)
         carried = from_account != attempt.account

@@ -56,11 +56,18 @@ class LostWorkers:
 
     async def _report(self, ground: Ground, attempt: str) -> None:
         try:
-            ended = await to_thread.run_sync(lambda: ground.runs.sweep(attempt), abandon_on_cancel=True)
-        except (RunHeld, ProcessesRemain) as failed:
+            ended = await to_thread.run_sync(lambda: _clean_up(ground, attempt), abandon_on_cancel=True)
+        except (RunHeld, ProcessesRemain, OSError) as failed:
             story = f"its supervisor is gone, but it cannot be cleaned up: {failed}"
             self._complain(attempt, story, attempt)
             return
         left = f"; {len(ended)} processes it had left were ended" if ended else ""
         detail = f"its supervisor is gone without a word{left}"
         await self._apply(events.WorkerLost(**stamp(self._clock), attempt=attempt, detail=detail))
+
+
+def _clean_up(ground: Ground, attempt: str) -> tuple[int, ...]:
+    """Of an attempt that is to count as lost nothing may live, and nothing come to life any more: the next one works in
+    the same worktree."""
+    ground.abandon(attempt)
+    return ground.runs.sweep(attempt)

@@ -89,8 +89,8 @@ class Performer:
             task, account = fleet.tasks[task.id], fleet.accounts[attempt.account]
             worktree = fleet.worktrees[task.id]
             limiter = self._starting[attempt.host]
-            if attempt.state == "stopping" and not await self._in_thread(
-                limiter, lambda: self.starter.has_started(attempt)
+            if attempt.state == "stopping" and await self._in_thread(
+                limiter, lambda: self.starter.abandon(attempt)
             ):
                 return [self._never_began(attempt.id)]
             try:
@@ -150,7 +150,9 @@ class Performer:
                     None, lambda: self.starter.grounds.of(attempt.host).runs.order(attempt_id, order)
                 )
             except FileNotFoundError:
-                return [self._never_began(attempt_id)]
+                if await self._in_thread(None, lambda: self.starter.abandon(attempt)):
+                    return [self._never_began(attempt_id)]
+                raise
         return []
 
     async def _cut_start_short(self, attempt: Attempt) -> None:

@@ -12,6 +12,7 @@ from fleet.home import Home
 PORTS_FIRST = 20_000
 PORTS_PER_WORKTREE = 20
 PORTS_END = 60_000
+CHECK = "check-"
 
 
 def repository_directory(home: Home, repo: str) -> Path:
@@ -52,7 +53,7 @@ def verified_ref(task: Task) -> str:
 
 def check_marker(task: Task, home_id: str) -> str:
     """FLEET_RUN of a task's verification, which is not a worker's."""
-    return f"check-{task.id}@{home_id}"
+    return f"{CHECK}{task.id}@{home_id}"
 
 
 def check_log(home: Home, task: Task) -> Path:

@@ -6,18 +6,13 @@ never landed: the task has gone on elsewhere.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from fleet.core.model import Fleet
+from fleet.shell import strays
 from fleet.shell.remote_ground import RemoteGround, Standing
 from workers.git import GitError
-from workers.host import RunHeld
-from workers.orders import Stop
-
-STOP_PATIENCE_S = 30.0
-LOOK_AGAIN_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +29,11 @@ def reclaim(ground: RemoteGround, current: Callable[[], Fleet], tell: Callable[[
     is still there."""
     ground.take_turn()
     # What is there is listed before the fleet is looked at: a worker that was placed meanwhile is known by then.
-    living, standing = ground.runs.living(), ground.standing()
+    there, standing = ground.runs.there(), ground.standing()
     fleet = current()
-    stopped = {_task_of(attempt): attempt for attempt in sorted(living) if _strays(ground, fleet, attempt)}
-    for attempt in stopped.values():
-        _stop(ground, attempt)
+    living = strays.living(ground.runs, {attempt for attempt in there if _strays(ground, fleet, attempt)})
+    strays.stop(ground.runs, living, "its task has gone on elsewhere")
+    stopped = {_task_of(attempt): attempt for attempt in living}
     for worktree in standing:
         # Looked at anew each time: a task may have been placed in its old worktree while the others were taken away.
         fleet = current()
@@ -62,16 +57,6 @@ def _is_left(ground: RemoteGround, fleet: Fleet, standing: Standing) -> bool:
     if worktree is None or worktree.state == "removed":
         return True
     return ground.name not in (worktree.host, worktree.moves_from)
-
-
-def _stop(ground: RemoteGround, attempt: str) -> None:
-    ground.runs.order(attempt, Stop("given-up", "its task has gone on elsewhere", quick=True))
-    give_up_at = time.monotonic() + STOP_PATIENCE_S
-    while ground.runs.alive(attempt):
-        if time.monotonic() > give_up_at:
-            raise RunHeld(f"{attempt}, which was given up, does not end when it is told to stop")
-        time.sleep(LOOK_AGAIN_S)
-    ground.runs.sweep(attempt)
 
 
 def _take_away(ground: RemoteGround, fleet: Fleet, standing: Standing, attempt: str | None) -> Reclaimed:

@@ -181,6 +181,10 @@ class RemoteGround:
         tip, work = git.said("rev-parse", f"refs/heads/{branch}"), git.commit_of(places.work_ref(task))
         return work if work and git.asks("merge-base", "--is-ancestor", tip, work) else tip
 
+    def abandon(self, attempt: str) -> bool:
+        self.take_turn()  # what an earlier connection was asked to launch, and has not delivered yet, is void by that
+        return self.runs.abandon(attempt)
+
     def bring_session(self, attempt: Attempt, from_account: str, cwd: Path) -> bool | None:
         here = self._home.config_dir(attempt.account)
         carried = from_account != attempt.account

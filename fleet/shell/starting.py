@@ -61,7 +61,8 @@ class Starter:
     limits: Limits = Limits()
 
     def start(self, task: Task, attempt: Attempt, account: Account, worktree: Worktree) -> Started:
-        """Blocks; run it in a thread. Raises CannotStart, and HostAway: then it is not known whether it was started."""
+        """Blocks; run it in a thread. Raises CannotStart; HostAway and OSError: then it is not known whether it was
+        started, and it is to be started again."""
         ground = self.grounds.of(attempt.host)
         prepared, kept = self._worktree(ground, task, worktree, attempt)
         made, path = prepared.made, prepared.path
@@ -77,10 +78,10 @@ class Starter:
         self._run(ground, attempt, launch, isolation, opening, secret)
         return Started(made, path, session_id, resumed, kept)
 
-    def has_started(self, attempt: Attempt) -> bool:
-        """Whether its worker was ever started, by whomever. Raises HostAway."""
-        runs = self.grounds.of(attempt.host).runs
-        return runs.alive(attempt.id) or runs.has_started(attempt.id)
+    def abandon(self, attempt: Attempt) -> bool:
+        """Sees to it that its worker is never started; False when it was, by whomever. Raises HostAway, OSError: then
+        that is not known."""
+        return self.grounds.of(attempt.host).abandon(attempt.id)
 
     def _worktree(
         self, ground: Ground, task: Task, worktree: Worktree, attempt: Attempt

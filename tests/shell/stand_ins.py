@@ -71,6 +71,10 @@ class Workers:
     def has_started(self, attempt: Attempt) -> bool:
         return (self.folder / attempt.id / "spool").exists()
 
+    def abandon(self, attempt: Attempt | str) -> bool:
+        name = attempt if isinstance(attempt, str) else attempt.id
+        return not (self.folder / name / "spool").exists()
+
     def order(self, attempt_id: str, order: Order) -> None:
         if not (self.folder / attempt_id / "spool").exists():
             raise FileNotFoundError(attempt_id)

@@ -38,6 +38,9 @@ class RemoteRuns:
         }
         self._link.call("launch", args, secret or b"", timeout_s=LAUNCH_S)
 
+    def abandon(self, attempt: str) -> bool:
+        return bool(self._ask("abandon", {"attempt": attempt})["abandoned"])
+
     def order(self, attempt: str, order: Order) -> None:
         args = {"attempt": attempt, "order_id": order.id, "text": order.to_json()}
         if not self._ask("order", args)["found"]:
@@ -45,6 +48,9 @@ class RemoteRuns:
 
     def alive(self, attempt: str) -> bool:
         return bool(self._ask("alive", {"attempts": [attempt]})["alive"])
+
+    def there(self) -> set[str]:
+        return set(self._ask("runs", {})["attempts"])
 
     def living(self) -> set[str]:
         return set(self._ask("living", {})["attempts"])

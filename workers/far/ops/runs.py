@@ -21,10 +21,15 @@ def take_turn(here: Here, _: Args, __: bytes) -> Answer:
     return Answer({"turn": here.turn.take()})
 
 
+def abandon(here: Here, args: Args, _: bytes) -> Answer:
+    """{attempt} → {abandoned}: whether no supervisor has it, nor ever will."""
+    return Answer({"abandoned": here.host.abandon(args["attempt"])})
+
+
 def drop_runs(here: Here, args: Args, _: bytes) -> Answer:
     """{task} → {dropped: [attempt]}: the run directories of its attempts that no supervisor holds are removed."""
     found = [path.name for path in here.directory.runs.glob(f"{args['task']}.*") if NAME.fullmatch(path.name)]
-    gone = [attempt for attempt in sorted(found) if not here.host.alive(attempt)]
+    gone = [a for a in sorted(found) if here.host.abandon(a) or not here.host.alive(a)]
     for attempt in gone:
         shutil.rmtree(here.host.run_dir(attempt))
     return Answer({"dropped": gone})
@@ -81,9 +86,7 @@ def sweep_marker(_: Here, args: Args, __: bytes) -> Answer:
 
 def runs(here: Here, _: Args, __: bytes) -> Answer:
     """{} → {attempts}: all that have ever run here and have not been cleared away."""
-    folder = here.directory.runs
-    found = folder.iterdir() if folder.exists() else ()
-    return Answer({"attempts": sorted(run.name for run in found if NAME.fullmatch(run.name))})
+    return Answer({"attempts": sorted(here.host.there())})
 
 
 def living(here: Here, _: Args, __: bytes) -> Answer:
@@ -94,6 +97,7 @@ def living(here: Here, _: Args, __: bytes) -> Answer:
 OPS: dict[str, Op] = {
     "take_turn": take_turn,
     "launch": launch,
+    "abandon": abandon,
     "drop_runs": drop_runs,
     "order": order,
     "alive": alive,
