@@ -3,10 +3,13 @@ behind."""
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import select
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Mapping
@@ -14,11 +17,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from workers import trouble
 from workers.environment import allowed
 from workers.private import umask_of_work
 
 TAIL_BYTES = 16_000
 LOG_BYTES_MAX = 32_000_000
+FULL_BYTES = 64 * 1024
+"""A disk with less room than this counts as full, for what was refused may have been larger than what is left."""
+# As a shell itself says it: bash, dash, zsh.
+_SAYS_NO_FORK = re.compile(r"^\S*sh: .*(?:[Cc]annot fork|fork: |fork failed)", re.MULTILINE)
 _TICK_S = 0.02
 _GRACE_S = 3.0
 _DRAIN_S = 0.5
@@ -55,13 +63,15 @@ def run_shell(
 ) -> Ended:
     """Run `sh -c COMMAND` in a process group of its own; afterwards nothing of that group is left.
 
-    `env` is added to what work may have of this process's environment. Raises OSError only when the
-    log cannot be written.
+    `env` is added to what work may have of this process's environment. Raises OSError when the machine cannot start
+    it, or the log cannot be written: then nothing was found out.
     """
     started = time.monotonic()
     try:
         process = _start(command, cwd, {**allowed(os.environ), **env}, held_fds)
     except OSError as error:
+        if trouble.of_errno(error.errno):
+            raise
         return Ended(None, f"could not start: {error}", time.monotonic() - started)
     assert process.stdout is not None
     output = _Output(process.stdout.fileno(), log)
@@ -80,6 +90,25 @@ def run_shell(
             process.wait()
         process.stdout.close()
     return Ended(process.returncode, output.tail(), time.monotonic() - started, timed_out)
+
+
+def raise_if_machines(said: str, cwd: Path) -> None:
+    """Raise OSError when a command of the repository, which failed in `cwd` and `said` that, had no room or no process:
+    that is no fault of the work, and the command is to be run again.
+
+    For room the disk is asked, not the words: a program may fail for want of it and say anything, or speak of it in the
+    output of a test.
+    """
+    full = next((place for place in (cwd, Path(tempfile.gettempdir())) if _is_full(place)), None)
+    if full is not None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(full))
+    if _SAYS_NO_FORK.search(said):
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN), "fork")
+
+
+def _is_full(place: Path) -> bool:
+    stat = os.statvfs(place)
+    return stat.f_bavail * stat.f_frsize < FULL_BYTES or (stat.f_files > 0 and stat.f_favail == 0)
 
 
 def end_all() -> None:

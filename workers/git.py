@@ -10,15 +10,18 @@ from __future__ import annotations
 import os
 import random
 import re
+import shlex
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NoReturn, Protocol
 
+from workers import trouble
 from workers.environment import allowed
 from workers.private import umask_of_work
+from workers.trouble import Meaning
 
 HEADS = "refs/heads/"
 """Where branches are. They are named in full to git: its short names change when a tag has the same name."""
@@ -33,21 +36,8 @@ _STDERR_SHOWN = 2000
 _KEPT = re.compile(
     r"GIT_(SSL_.*|HTTP_.*|PROXY_SSL_.*|EXEC_PATH|CONFIG_(GLOBAL|SYSTEM|NOSYSTEM)|ALLOW_PROTOCOL)"
 )
-# What git says while another git holds a lock, or is half-way through writing a new worktree's entry. A
-# reference that is "at X but expected Y" also says "cannot lock ref", and must not be retried: that is a lost
-# race, not a wait.
-_CONTENDED = re.compile(
-    r"Unable to create '[^']*\.lock': File exists|could not lock config file [^\n]*: File exists"
-    r"|failed to read [^\n]*worktrees/[^\n]*|could not open '[^']*worktrees/[^']*'"
-)
-
-
-# How git tells of a host's trouble; for a checkout that finds no room it gives no reason, only "unable to write file".
-# All of these pass without anybody changing the repository.
-_OF_THE_HOST = re.compile(
-    r"No space left on device|Disk quota exceeded|Input/output error|Read-only file system|Cannot allocate memory"
-    r"|Too many open files|Out of memory|unable to write |write error"
-)
+# What git says while another is half-way through writing a new worktree's entry. It waits for that as for a lock.
+_HALF_WRITTEN = re.compile(r"failed to read [^\n]*worktrees/[^\n]*|could not open '[^']*worktrees/[^']*'")
 
 
 class GitError(Exception):
@@ -55,10 +45,22 @@ class GitError(Exception):
 
     @property
     def of_the_host(self) -> bool:
-        """Whether the host is at fault (no git, a full disk, a lock that is held) and not the repository: then the same
-        may be tried again later."""
+        """Whether the machine is at fault (no git, a full disk, a lock that is held) and not the repository: then the
+        same is tried again later (`workers.trouble`)."""
         cause = self.__cause__
         return cause.of_the_host if isinstance(cause, GitError) else isinstance(cause, OSError)
+
+    @property
+    def meaning(self) -> Meaning | None:
+        """The machine's trouble that it is, where that has a name."""
+        return None if self.__cause__ is None else meaning_of(self.__cause__)
+
+
+def meaning_of(failed: BaseException) -> Meaning | None:
+    """The machine's trouble that an error tells of; None for one that is none, or has no name."""
+    if isinstance(failed, OSError):
+        return trouble.of_errno(failed.errno)
+    return failed.meaning if isinstance(failed, GitError) else None
 
 
 class GitMissing(GitError):
@@ -71,9 +73,17 @@ class GitMissing(GitError):
     def of_the_host(self) -> bool:
         return True
 
+    @property
+    def meaning(self) -> Meaning:
+        return trouble.GIT_AWAY
+
+
+class GitNotRun(GitError):
+    """The system refused to start git; the cause says why."""
+
 
 class GitFailed(GitError):
-    """A git command ended with a code other than 0."""
+    """A git command ended with a code other than 0, or the machine kept it from answering."""
 
     def __init__(self, command: Sequence[str], directory: Path, code: int, stderr: str) -> None:
         self.command, self.directory, self.code, self.stderr = tuple(command), directory, code, stderr
@@ -82,7 +92,11 @@ class GitFailed(GitError):
 
     @property
     def of_the_host(self) -> bool:
-        return bool(_OF_THE_HOST.search(self.stderr))
+        return self.meaning is not None
+
+    @property
+    def meaning(self) -> Meaning | None:
+        return trouble.of_ending(self.code, self.stderr)
 
 
 @dataclass(frozen=True)
@@ -101,7 +115,7 @@ class GitResult:
     @property
     def contended(self) -> bool:
         """Whether it failed because another git held a lock: then it may be run again."""
-        return not self.ok and bool(_CONTENDED.search(self.err))
+        return not self.ok and bool(trouble.LOCK.search(self.err) or _HALF_WRITTEN.search(self.err))
 
     @property
     def lines(self) -> list[str]:
@@ -157,22 +171,27 @@ class Git:
     ) -> GitResult:
         """Run `git ARGS`; wait for a lock that another git holds.
 
-        Raises GitMissing, and with `check` GitFailed for any code other than 0.
+        Raises GitMissing and GitNotRun; GitFailed when the machine kept git from answering, since a code is no answer
+        then; and with `check` for any code other than 0.
         """
         give_up_at = time.monotonic() + self._patience_s
         pause = _FIRST_PAUSE_S
         while True:
-            result = self._once(args, stdin, env or {})
+            result = self.once(*args, stdin=stdin, env=env)
             if not result.contended or time.monotonic() >= give_up_at:
                 break
             # Jitter keeps ten that collided from colliding again; nothing about a run depends on it.
             time.sleep(pause * random.uniform(0.5, 1.5))
             pause = min(pause * 2, _LONGEST_PAUSE_S)
+        if trouble.of_ending(result.code, result.err):
+            raise GitFailed(args, self.directory, result.code, result.err + self._told_of_locks(result.err))
         if check and not result.ok:
             raise GitFailed(args, self.directory, result.code, result.err or result.out)
         return result
 
-    def _once(self, args: Sequence[str], stdin: bytes | None, env: Mapping[str, str]) -> GitResult:
+    def once(self, *args: str, stdin: bytes | None = None, env: Mapping[str, str] | None = None) -> GitResult:
+        """One try, whatever comes of it: for a caller with a meaning of its own for what git says. Raises GitMissing
+        and GitNotRun."""
         try:
             ended = subprocess.run(
                 # Not by `cwd`: so it is git that tells of a directory that is missing.
@@ -181,13 +200,19 @@ class Git:
                 stdin=subprocess.DEVNULL if stdin is None else None,
                 capture_output=True,
                 check=False,
-                env={**self._inherited(os.environ), **_FIXED, **env},
+                env={**self._inherited(os.environ), **_FIXED, **(env or {})},
                 pass_fds=self._held_fds,
                 umask=umask_of_work(),
             )
         except (FileNotFoundError, PermissionError) as error:
             raise GitMissing from error
+        except OSError as error:
+            raise GitNotRun(f"git could not be started: {error}") from error
         return GitResult(ended.returncode, _text(ended.stdout), _text(ended.stderr))
+
+    def _told_of_locks(self, said: str) -> str:
+        """For each lock that was in the way: since when, and what a person can do."""
+        return "".join(_told_of(self.directory / path) for path in dict.fromkeys(trouble.locks(said)))
 
     def said(self, *args: str) -> str:
         """The output of a command that must succeed."""
@@ -195,29 +220,63 @@ class Git:
 
     def asks(self, *args: str) -> bool:
         """The answer of a command that answers with its code: 0 yes, 1 no. Raises GitFailed for any other."""
-        result = self.run(*args, check=False)
-        if result.code > 1:
-            raise GitFailed(args, self.directory, result.code, result.err)
-        return result.ok
+        return answer(self, *args).ok
 
     def commit_of(self, name: str) -> str | None:
-        """The full id of the commit that `name` means, None when there is none."""
-        found = self.run(
-            "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}", check=False
-        )
+        """The full id of the commit that `name` means, None when there is none. Raises GitFailed when that cannot be
+        told, as for a reference that is there and cannot be read."""
+        words = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+        found = answer(self, *words)
+        if not found.ok and name.startswith("refs/") and self._is_there(name):
+            found = answer(self, *words)  # it may have been made just now
+            if not found.ok:
+                self._refuse_unreadable(name)
         return found.out if found.ok else None
+
+    def _is_there(self, reference: str) -> bool:
+        """Also one that cannot be read, which git warns of here, and takes for none everywhere else."""
+        listed = self.run("for-each-ref", "--format=%(refname)", reference)
+        return reference in listed.lines or reference in listed.err
+
+    def _refuse_unreadable(self, reference: str) -> NoReturn:
+        story = f"the reference {reference} of {self.directory} is there, but cannot be read"
+        try:
+            (self.directory / self.said("rev-parse", "--git-path", reference)).read_bytes()
+        except OSError as error:
+            raise GitError(f"{story}: {error}") from error
+        raise GitError(f"{story} as a commit: look at it with `git show-ref {reference}`")
+
+
+def answer(git: RunsGit, *args: str) -> GitResult:
+    """What a command says that may answer "no" with code 1. Raises GitFailed for any other code: then it could not be
+    asked, and "no" would be a guess."""
+    result = git.run(*args, check=False)
+    if result.code not in (0, 1):
+        raise GitFailed(args, git.directory, result.code, result.err)
+    return result
+
+
+def _told_of(lock: Path) -> str:
+    try:
+        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(lock.stat().st_mtime))
+    except OSError:  # it has gone meanwhile
+        return ""
+    return (
+        f"\n{lock} is there since {since}. If no git runs any more that holds it (a killed one leaves it for ever), "
+        f"remove it: rm {shlex.quote(str(lock))}"
+    )
 
 
 def head_branch(git: RunsGit) -> str | None:
     """The branch that is checked out, without `refs/heads/`; None when HEAD is detached."""
-    found = git.run("symbolic-ref", "--quiet", "HEAD", check=False).out
+    found = answer(git, "symbolic-ref", "--quiet", "HEAD").out
     return found.removeprefix(HEADS) if found.startswith(HEADS) else None
 
 
 def identity(git: RunsGit) -> dict[str, str]:
     """Variables that name the writer of a commit where the user's configuration does not, and nothing where
     it does."""
-    configured = git.run("config", "--get-regexp", r"^(user|author|committer)\.(name|email)$", check=False)
+    configured = answer(git, "config", "--get-regexp", r"^(user|author|committer)\.(name|email)$")
     keys = {line.split(" ", 1)[0].lower() for line in configured.lines}
     names = {}
     for role in ("author", "committer"):

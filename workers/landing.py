@@ -11,10 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from workers.command import raise_if_machines
 from workers.git import Git, GitFailed, identity
 from workers.verify import Verdict
 from workers.worktree.branch import key_of
 from workers.worktree.checkouts import checked_out_at
+from workers.worktree.dead_locks import clear_dead_locks
 from workers.worktree.entry import admin_dir
 from workers.worktree.lock import held
 from workers.worktree.make import SETUP_TIMEOUT_S, SetupFailed, Site, equip, make_detached, port_variables
@@ -157,7 +159,7 @@ def _reset(errand: _Errand) -> None:
     """Back to the target. A landing that was cut short, or a person, may have left something: that is kept."""
     admin = admin_dir(errand.site.place.common_dir, errand.site.path)
     if admin is not None:
-        (admin / "index.lock").unlink(missing_ok=True)
+        clear_dead_locks(admin)
     preserve(errand.site.path, f"refs/fleet/preserved/{key_of(errand.site.path)}/landing")
     # On a branch (somebody's doing) a reset would move that branch.
     errand.here.run("update-ref", "--no-deref", "-m", "fleet: landing", "HEAD", errand.old)
@@ -192,6 +194,7 @@ def _merge(errand: _Errand) -> str | Conflict | VerifyFailed:
     if unmerged or "unrelated histories" in result.err:
         return Conflict(tuple(sorted(set(unmerged))), output)
     if result.code == 1:
+        raise_if_machines(output, here.directory)
         command = f"git merge {errand.branch} (a hook of the repository refused)"
         return VerifyFailed(Verdict(False, command, result.code, output, 0.0))
     raise GitFailed(("merge", errand.tip), here.directory, result.code, output)

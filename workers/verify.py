@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from workers.command import Ended, run_shell
+from workers.command import Ended, raise_if_machines, run_shell
 
 LINE_BYTES_MAX = 1_000_000
 
@@ -38,7 +38,7 @@ def verify(
 
     `env` (the marker FLEET_RUN, the ports) is added to this process's environment. No commands: the gate is
     open. All of the output is appended to `log_path`, each line as `hide` gives it. Raises OSError when the log
-    cannot be written: then nothing was decided.
+    cannot be written, or the machine is in trouble: then nothing was decided.
     """
     duration_s = 0.0
     tail = ""
@@ -48,6 +48,7 @@ def verify(
             duration_s += ended.duration_s
             tail = _explained(ended, command, timeout_s)
             if ended.timed_out or ended.code != 0:
+                raise_if_machines(ended.tail, cwd)
                 return Verdict(False, command, ended.code, tail, duration_s)
     return Verdict(True, None, 0, tail, duration_s)
 

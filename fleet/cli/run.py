@@ -69,10 +69,11 @@ def _told(failed: Exception) -> str | None:
 
 def _of_the_disk(failed: OSError) -> str:
     from fleet.home import find_home
+    from workers.trouble import of_errno
 
-    home = str(find_home(os.environ).root)
+    home, meaning = str(find_home(os.environ).root), of_errno(failed.errno)
     if failed.filename is None:
-        return str(failed)
+        return str(failed) if meaning is None else f"{meaning}, then try again. All state is kept in {home}"
     told = f"{failed.filename}: {failed.strerror}"
     if str(failed.filename).startswith(home):
         told += f". All state is kept in {home}: make it a directory that you can write, or name another FLEET_HOME"

@@ -16,7 +16,7 @@ from fleet.core.decisions import StopWorker, TellWorker
 from fleet.core.draft import Draft, Level
 from fleet.core.events import StartFailed, WorkerLost, WorkerStarted
 from fleet.core.learned import work_of
-from fleet.core.model import Attempt, Task, Word
+from fleet.core.model import Attempt, Task, Trouble, Word
 from fleet.core.tokens import Tokens
 from fleet.core.wording import opening_id
 from fleet.core.worktrees import remove_worktree
@@ -29,7 +29,7 @@ BLAMELESS = frozenset({"limited", "busy", "login", "paused", "account removed", 
 _TOLD_BEFORE = BLAMELESS | {"finished", "cancelled", "escalated", "unverified"}
 """Ends that a line before has told the reason of: they are steps of the work, no news of their own."""
 
-PATIENT = frozenset({"lost", "disk", "launch", "cannot_start"})
+PATIENT = frozenset({"lost", "machine", "launch", "cannot_start"})
 """Faults of the host: tried again with growing pauses, for as long as it takes. A connection that broke before any
 answer is one of them, too: the way to the server is down."""
 
@@ -124,8 +124,10 @@ def start_failed(draft: Draft, event: StartFailed) -> None:
     live = draft.live_attempt(event.attempt)
     if live is None:
         return
-    attempt, _ = live
-    draft.note("error", f"could not be started: {event.detail}", attempt=attempt)
+    attempt, task = live
+    again = bool(event.trouble) and task.reason.startswith(f"{event.fault}: {event.trouble}")
+    # The same trouble is told once, not at each try.
+    draft.note("debug" if again else "error", f"could not be started: {event.detail}", attempt=attempt)
     if attempt.state == "stopping":
         end(draft, attempt, attempt.reason, attempt.detail)
     elif event.fault == "credential":
@@ -134,7 +136,15 @@ def start_failed(draft: Draft, event: StartFailed) -> None:
             draft.put_account(replace(account, state="quarantined", reason=event.detail))
         end(draft, attempt, "login", event.detail)
     else:
-        end(draft, attempt, event.fault, event.detail)
+        end(draft, attempt, event.fault, event.detail, told=not again)
+        _remember_trouble(draft, draft.tasks[task.id], event)
+
+
+def _remember_trouble(draft: Draft, task: Task, event: StartFailed) -> None:
+    """So that nobody who waits for the fleet to be idle waits for what only a person can mend. It is tried on, and the
+    next state of the task forgets it."""
+    if event.lasting and task.state == "queued" and task.host_faults >= draft.before.settings.faults_max:
+        draft.put_task(replace(task, trouble=Trouble(event.attempt, event.detail, lasting=True)))
 
 
 def worker_lost(draft: Draft, event: WorkerLost) -> None:
@@ -146,7 +156,7 @@ def worker_lost(draft: Draft, event: WorkerLost) -> None:
     end(draft, attempt, attempt.reason if stopping else "lost", event.detail)
 
 
-def end(draft: Draft, attempt: Attempt, reason: str, detail: str) -> None:
+def end(draft: Draft, attempt: Attempt, reason: str, detail: str, *, told: bool = True) -> None:
     """Ends the attempt and moves its task on: put back, failed, or what it had become in the meantime."""
     ended = replace(
         attempt,
@@ -177,7 +187,7 @@ def end(draft: Draft, attempt: Attempt, reason: str, detail: str) -> None:
         _put_back(draft, task, ended)
     elif task.state in ("cancelled", "landed"):
         remove_worktree(draft, task.id)
-    level: Level = "debug" if reason in _TOLD_BEFORE else "warning"
+    level: Level = "debug" if reason in _TOLD_BEFORE or not told else "warning"
     draft.note(level, f"worker ended: {reason}{': ' + detail if detail else ''}", attempt=ended)
 
 

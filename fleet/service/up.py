@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import anyio
 
 from fleet import streams
+from fleet.core.model import Fleet
 from fleet.engine import Engine
 from fleet.home import Home
 from fleet.planning import plan

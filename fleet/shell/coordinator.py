@@ -33,9 +33,10 @@ from fleet.shell.pricing import Pricing
 from fleet.shell.reading_logins import ReadingLogins
 from fleet.shell.stamp import stamp
 from fleet.shell.veil import Veil
-from workers.git import GitError
+from workers.git import GitError, meaning_of
 from workers.host import cores
 from workers.remote.away import HostAway
+from workers.trouble import Meaning
 
 POLL_S = 0.02
 POLL_S_MAX = 0.05
@@ -182,6 +183,8 @@ class Coordinator:
 
     async def _perform(self, effect: decisions.Effect) -> None:
         pause, tries = RETRY_S_FIRST, 0
+        known: Meaning | None = None
+        story = ""
         about = {"task": getattr(effect, "task", None), "attempt": getattr(effect, "attempt", None)}
         about = {key: value for key, value in about.items() if value is not None}
         while True:
@@ -191,11 +194,16 @@ class Coordinator:
             # The border between the coordinator and everything it performs: whatever fails in one performer (a full
             # disk, a bug) must not end the others, and the decision stays outstanding until it has been performed.
             except Exception as failed:  # noqa: BLE001
-                what, why = decisions.IN_WORDS[type(effect)], str(failed) or type(failed).__name__
+                what, meaning = decisions.IN_WORDS[type(effect)], meaning_of(failed)
+                # The same trouble of the machine is one story, whichever file it names each time.
+                if meaning is None or meaning != known:
+                    story, known = _why(failed, meaning), meaning
                 if tries or not isinstance(failed, HostAway):  # one that is just being connected is no news
-                    self._complain(effect.id, f"{what} failed and is tried again: {why}", **about)
+                    self._complain(effect.id, f"{what} failed and is tried again: {story}", **about)
                 tries += 1
-                await self._say_trouble(effect, f"{what}: {why}", tries, lasting=_is_lasting(failed))
+                await self._say_trouble(
+                    effect, f"{what}: {story}", tries, lasting=_is_lasting(failed, meaning)
+                )
                 await anyio.sleep(pause)
                 pause = min(pause * 2, RETRY_S_MAX)
         self._recovered(effect.id, decisions.IN_WORDS[type(effect)])
@@ -256,10 +264,19 @@ class Coordinator:
             if time.monotonic() - self._host_seen_at >= HOST_SEEN_S:
                 due.insert(0, self._host_event())
             await self.apply(*due)
-            await self._lost.look(self.hosts.here)
+            await self._look_for_lost()
             self._chatter.flush(time.monotonic())
             if self._may_end():
                 self._stop.set()
+
+    async def _look_for_lost(self) -> None:
+        """A machine in trouble (too many open files, say) keeps nobody from looking again on the next beat."""
+        try:
+            await self._lost.look(self.hosts.here)
+        except OSError as failed:
+            self._complain("lost workers", f"it cannot be told which workers live: {failed}")
+        else:
+            self._recovered("lost workers", "looking after workers")
 
     # --- other hosts ---
 
@@ -441,6 +458,13 @@ def _task_of(effect: decisions.Effect) -> str:
     return effect.attempt.rpartition(".")[0]
 
 
-def _is_lasting(failed: Exception) -> bool:
-    """Whether the repository or the worktree is at fault, not the host: that doesn't pass by itself."""
+def _why(failed: Exception, meaning: Meaning | None) -> str:
+    told = str(failed) or type(failed).__name__
+    return told if meaning is None else f"{meaning} ({told})"
+
+
+def _is_lasting(failed: Exception, meaning: Meaning | None) -> bool:
+    """Whether the repository or the worktree is at fault, or the machine in a way that doesn't pass by itself."""
+    if meaning is not None:
+        return not meaning.by_itself
     return isinstance(failed, GitError) and not failed.of_the_host

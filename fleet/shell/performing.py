@@ -98,11 +98,7 @@ class Performer:
                     limiter, lambda: self.starter.start(task, attempt, account, worktree)
                 )
             except CannotStart as failed:
-                return [
-                    events.StartFailed(
-                        **self._stamp(), attempt=attempt.id, fault=failed.fault, detail=str(failed)
-                    )
-                ]
+                return [self._start_failed(attempt.id, failed)]
         return [
             events.WorkerStarted(
                 **self._stamp(),
@@ -169,6 +165,17 @@ class Performer:
             with anyio.move_on_after(SWEEP_AGAIN_S):
                 async with orders:
                     return
+
+    def _start_failed(self, attempt_id: str, failed: CannotStart) -> events.StartFailed:
+        meaning = failed.meaning
+        return events.StartFailed(
+            **self._stamp(),
+            attempt=attempt_id,
+            fault=failed.fault,
+            detail=str(failed),
+            trouble=str(meaning or ""),
+            lasting=meaning is not None and not meaning.by_itself,
+        )
 
     def _never_began(self, attempt_id: str) -> events.WorkerLost:
         return events.WorkerLost(**self._stamp(), attempt=attempt_id, detail="it had not been started yet")

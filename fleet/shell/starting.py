@@ -17,9 +17,10 @@ from profiles.profile import Profile, make_profile
 from profiles.secrets import NoUsableKeyring, Secrets
 from workers.client.command import ENVIRONMENT, BadLaunch, Launch, command
 from workers.client.say import user_message
-from workers.git import Git, GitError
+from workers.git import Git, GitError, meaning_of
 from workers.host import LaunchFailed
 from workers.orders import RunSpec
+from workers.trouble import Meaning
 from workers.worktree.make import Made, SetupFailed
 from workers.worktree.shared import SharedChanged
 
@@ -46,11 +47,19 @@ class Started:
 
 
 class CannotStart(Exception):
-    """The worker could not be started; `fault` says whose matter that is."""
+    """The worker could not be started; `fault` says whose matter that is, `meaning` which trouble of the machine it is,
+    where that has a name."""
 
-    def __init__(self, fault: StartFault, story: str) -> None:
+    def __init__(self, fault: StartFault, story: str, meaning: Meaning | None = None) -> None:
         super().__init__(story)
         self.fault: StartFault = fault
+        self.meaning = meaning
+
+
+def _of_the_machine(failed: Exception, what: str) -> CannotStart:
+    meaning = meaning_of(failed)
+    story = f"{what}: {failed}" if meaning is None else f"{meaning} ({what}: {failed})"
+    return CannotStart("machine", story, meaning)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +109,11 @@ class Starter:
             raise  # a person has to look, and then it goes on
         except GitError as failed:
             if failed.of_the_host:
-                raise CannotStart("disk", f"the host is in trouble (is its disk full?): {failed}") from failed
+                raise _of_the_machine(failed, "its worktree could not be made") from failed
             raise CannotStart("repository", str(failed)) from failed
         except OSError as failed:
-            raise CannotStart(
-                "disk", f"the worktree {ground.worktree_path(task)} could not be made: {failed}"
-            ) from failed
+            what = f"the worktree {ground.worktree_path(task)} could not be made"
+            raise _of_the_machine(failed, what) from failed
 
     def _moved(self, task: Task, source: str) -> str | None:
         """Brings the work home from where it was; the ref of what was in no commit, also when an attempt before this
@@ -128,10 +136,8 @@ class Starter:
                 ground.take_session_home(from_account, attempt.session_id)
             return ground.bring_session(attempt, from_account, path)
         except OSError as failed:
-            raise CannotStart(
-                "disk",
-                f"session {attempt.session_id} could not be brought to {attempt.account} on {ground.name}: {failed}",
-            ) from failed
+            what = f"session {attempt.session_id} could not be brought to {attempt.account} on {ground.name}"
+            raise _of_the_machine(failed, what) from failed
 
     def _isolation(
         self, ground: Ground, task: Task, account: Account, attempt: Attempt, worktree: Worktree
@@ -145,9 +151,8 @@ class Starter:
                 extra=extra_environment(task, account, worktree),
             )
         except OSError as failed:
-            raise CannotStart(
-                "disk", f"the directory of account {account.name} cannot be used: {failed}"
-            ) from failed
+            what = f"the directory of account {account.name} cannot be used"
+            raise _of_the_machine(failed, what) from failed
 
     def _secret(self, account: Account, isolation: Isolation) -> bytes | None:
         if isolation.secret_fd is None:

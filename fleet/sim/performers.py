@@ -15,7 +15,7 @@ from fleet.sim.world import World, lane_of
 Report = Callable[[int, str], events.Event]
 """Makes the event from the time and the id it is reported with."""
 
-_START_FAULTS: tuple[StartFault, ...] = ("repository", "setup", "client", "credential", "disk", "launch")
+_START_FAULTS: tuple[StartFault, ...] = ("repository", "setup", "client", "credential", "machine", "launch")
 
 
 class Performers:

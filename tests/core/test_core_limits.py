@@ -258,7 +258,7 @@ def test_what_the_host_or_a_person_ended_is_no_fault() -> None:
     story = Story(account("a"))
     story.tell(events.BreakerSet, faults_max=1)
     story.add()
-    story.tell(events.StartFailed, attempt="t1.1", fault="disk", detail="No space left on device")
+    story.tell(events.StartFailed, attempt="t1.1", fault="machine", detail="No space left on device")
     story.wait(HOUR_MS)
     story.opened("t1.2")
     story.end_turn("cut", "t1.2")

@@ -95,7 +95,7 @@ def test_progress_ends_a_row_of_faults_and_one_answer_is_no_progress() -> None:
         ("setup", "failed"),
         ("client", "queued"),
         ("launch", "queued"),
-        ("disk", "queued"),
+        ("machine", "queued"),
     ],
 )
 def test_a_start_that_failed_ends_the_task_only_where_the_task_is_at_fault(
@@ -117,7 +117,7 @@ def test_a_start_without_a_usable_credential_quarantines_the_account() -> None:
     assert story.fleet.accounts["a"].state == "quarantined"
 
 
-@pytest.mark.parametrize("fault", ["disk", "lost", "no network"])
+@pytest.mark.parametrize("fault", ["machine", "lost", "no network"])
 def test_a_fault_of_the_host_never_fails_a_task_and_is_tried_again_with_growing_pauses(
     fault: str,
 ) -> None:
@@ -125,8 +125,8 @@ def test_a_fault_of_the_host_never_fails_a_task_and_is_tried_again_with_growing_
     story.add()
     pauses = []
     for n in range(1, 2 * SETTINGS.faults_max):
-        if fault == "disk":
-            story.tell(events.StartFailed, attempt=f"t1.{n}", fault="disk", detail="no space left")
+        if fault == "machine":
+            story.tell(events.StartFailed, attempt=f"t1.{n}", fault="machine", detail="no space left")
         elif fault == "no network":
             story.opened(f"t1.{n}")
             story.end_turn("cut", f"t1.{n}")
@@ -144,7 +144,7 @@ def test_a_full_disk_for_hours_leaves_a_task_all_its_tries() -> None:
     story = Story(account("a"))
     story.add()
     for n in range(1, 2 * SETTINGS.faults_max):
-        story.tell(events.StartFailed, attempt=f"t1.{n}", fault="disk", detail="no space left")
+        story.tell(events.StartFailed, attempt=f"t1.{n}", fault="machine", detail="no space left")
         story.wait(SETTINGS.backoff_max_ms)
     last = f"t1.{2 * SETTINGS.faults_max}"
     story.opened(last)

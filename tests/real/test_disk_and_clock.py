@@ -105,9 +105,9 @@ def test_a_worktree_that_finds_no_room_is_made_once_there_is_some(tmp_path: Path
         filler.write_bytes(b"\0" * 11_000_000)
         with house.coordinator():
             house.wait_for(
-                lambda: any("is its disk full?" in line for line in journal(house, task)), "nobody says it"
+                lambda: any("git could not write" in line for line in journal(house, task)), "nobody says it"
             )
-            assert "is its disk full?" in house.fleet("why", task)
+            assert "look whether the disk is full" in house.fleet("why", task)
             filler.unlink()
             house.wait_for_state(task, "landed", "failed")
         assert house.task(task)["state"] == "landed", house.task(task)["reason"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from workers.far.turn import NotItsTurn
-from workers.git import GitError, GitFailed, GitMissing
+from workers.git import GitError, GitFailed, GitMissing, GitNotRun
 from workers.host import LaunchFailed, RunHeld
 from workers.processes import ProcessesRemain
 from workers.worktree.branch import BranchTaken
@@ -38,6 +38,7 @@ _OF_A_STORY: dict[str, type[Exception]] = {
         BranchTaken,
         FarFailed,
         GitError,
+        GitNotRun,
         LaunchFailed,
         NoTarget,
         NotARepository,

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from workers.git import Git, GitError
+from workers.git import Git, GitError, answer
 from workers.remote.mirror import Mirror
 
 PIECE_BYTES = 4 * 1024 * 1024
@@ -83,10 +83,7 @@ def bring_large_files(mirror: Mirror, commit: str, base: str) -> None:
 
 
 def _uses_lfs(git: Git, commit: str) -> bool:
-    found = git.run(
-        "grep", "-q", "-F", "filter=lfs", commit, "--", ":(top,glob)**/.gitattributes", check=False
-    )
-    return found.ok
+    return git.asks("grep", "-q", "-F", "filter=lfs", commit, "--", ":(top,glob)**/.gitattributes")
 
 
 def _in_tree(git: Git, commit: str) -> Iterator[Large]:
@@ -116,7 +113,7 @@ def _pointers(git: Git, blobs: Iterable[str]) -> Iterator[Large]:
 
 def _store(mirror: Mirror) -> Path:
     """Where git-lfs keeps what it has of the repository here."""
-    own = mirror.git.run("config", "--type=path", "lfs.storage", check=False)
+    own = answer(mirror.git, "config", "--type=path", "lfs.storage")
     return mirror.place.common_dir / (own.out if own.ok and own.out else "lfs") / "objects"
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from workers.git import Git, GitError
+from workers.git import Git, GitError, answer
 from workers.remote.transport import Answer, Far, fetch, push
 from workers.worktree.checkouts import checked_out_at
 from workers.worktree.repository import locate
@@ -134,7 +134,7 @@ class Mirror:
 
     def _writer(self) -> dict[str, str]:
         """Who the user is to git here, so that workers there commit in the same name."""
-        said = {key: self.git.run("config", key, check=False) for key in ("user.name", "user.email")}
+        said = {key: answer(self.git, "config", key) for key in ("user.name", "user.email")}
         return {key: value.out for key, value in said.items() if value.ok and value.out}
 
     def _expect(self, commit: str) -> None:

@@ -120,7 +120,7 @@ def _once(git: Git, far: Far, command: str, words: Sequence[str], refspecs: Sequ
     with far.channel(command) as wire:
         ours = Git(git.directory, held_fds=(wire.fileno(),), patience_s=0)
         said = (*_OURS, *words, f"fd::{wire.fileno()}", *(f"+{spec}" for spec in refspecs))
-        return ours.run(*said, check=False, env=_allowed())
+        return ours.once(*said, env=_allowed())
 
 
 def _command(service: str, mirror: str, make: str = "") -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from workers.git import Git, GitError
+from workers.git import Git, GitError, GitFailed
 from workers.worktree.entry import entries
 
 _CLAIMS = "refs/fleet/made"
@@ -75,8 +75,21 @@ def _names(git: Git, branch: str) -> Iterator[str]:
 
 
 def _create(git: Git, *references: tuple[str, str]) -> bool:
+    """False when a name is taken. Raises GitFailed for whatever else keeps them from being made."""
     orders = "".join(f"create {name} {commit}\n" for name, commit in references)
-    return git.run("update-ref", "-m", "fleet: made", "--stdin", stdin=orders.encode(), check=False).ok
+    words = ("update-ref", "-m", "fleet: made", "--stdin")
+    made = git.run(*words, stdin=orders.encode(), check=False)
+    if not made.ok and not any(_in_the_way(git, name) for name, _ in references):
+        raise GitFailed(words, git.directory, made.code, made.err)
+    return made.ok
+
+
+def _in_the_way(git: Git, reference: str) -> bool:
+    """Whether there is such a reference, or one that is a directory of it, or below it."""
+    parts = reference.split("/")
+    above = ["/".join(parts[:count]) for count in range(3, len(parts))]
+    found = git.run("for-each-ref", "--format=%(refname)", reference, *above).lines
+    return any(name in (reference, *above) or name.startswith(f"{reference}/") for name in found)
 
 
 def _checked_out(git: Git, branch: str, worktree_path: Path) -> bool:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from workers.command import raise_if_machines
 from workers.git import Git, GitError, GitFailed, head_branch, identity
+from workers.worktree.dead_locks import clear_dead_locks
 from workers.worktree.entry import git_dir
+from workers.worktree.lock import held
 from workers.worktree.ready import read_ready
 from workers.worktree.repository import locate
 from workers.worktree.submodules import Sources, share
-
-_LOCK_WAIT_S = 2.0
 
 
 class HookRefused(GitError):
@@ -41,12 +41,19 @@ def commit_work(
     Afterwards the worktree is on `branch` (default: the one it was made with), and that branch has everything the
     worker committed, wherever it did so. The commit is not signed: nobody is there to answer for it with a key.
     `writer` are the variables that name who writes, where this machine's own configuration does not count.
-    Raises HookRefused, WorkUnfinished, GitFailed.
+    Raises HookRefused, WorkUnfinished, WorktreeBusy, GitFailed.
     """
-    git = Git(worktree_path)
+    with held(
+        worktree_path.absolute()
+    ):  # not inherited: a hook may leave a process behind that lives for ever
+        return _commit_work(Git(worktree_path), message, branch, writer)
+
+
+def _commit_work(git: Git, message: str, branch: str | None, writer: Mapping[str, str] | None) -> str | None:
+    worktree_path = git.directory
     admin = git_dir(worktree_path)
     branch = branch or _branch_made_with(admin, worktree_path)
-    _wait_for_dead_lock(admin / "index.lock")
+    clear_dead_locks(admin)
     _refuse_unfinished(git, admin, branch)
     current = head_branch(git)
     if current != branch:
@@ -68,15 +75,6 @@ def _branch_made_with(admin: Path, worktree_path: Path) -> str:
     if ready is None or ready.branch is None:
         raise WorkUnfinished(f"{worktree_path} has no record of the branch it was made for: name the branch")
     return ready.branch
-
-
-def _wait_for_dead_lock(lock: Path) -> None:
-    """A git that was killed leaves its lock for ever. The worker has ended, so after a moment it is nobody's."""
-    until = time.monotonic() + _LOCK_WAIT_S
-    while lock.exists() and time.monotonic() < until:
-        time.sleep(0.05)
-    if lock.exists():
-        lock.replace(lock.with_name("index.lock.left-behind"))
 
 
 def _refuse_unfinished(git: Git, admin: Path, branch: str) -> None:
@@ -101,6 +99,7 @@ def _commit_all(git: Git, admin: Path, message: str, writer: Mapping[str, str]) 
     words = ("commit", "--quiet", "--no-gpg-sign", "--cleanup=whitespace", "--file=-")
     result = git.run(*words, check=False, stdin=message.encode(), env=writer)
     if result.code == 1:
+        raise_if_machines(f"{result.out}\n{result.err}", git.directory)
         raise HookRefused(f"{result.out}\n{result.err}")
     if not result.ok:
         raise GitFailed(words, git.directory, result.code, result.err)

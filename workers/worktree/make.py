@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from workers.command import run_shell
+from workers.command import raise_if_machines, run_shell
 from workers.git import Git, GitError, GitFailed
 from workers.worktree.branch import claim, key_of
 from workers.worktree.entry import Entry, admin_dir, entry_at
@@ -199,14 +199,15 @@ def add(site: Site, *what: str) -> str:
         str(site.path),
         what[-1],
     )
-    result = site.repository.run(*words, check=False)
-    if result.ok:
-        return ""
-    admin = admin_dir(site.place.common_dir, site.path)
-    complete = admin is not None and (admin / "index").exists() and not (admin / "locked").exists()
-    if not complete:
-        raise GitFailed(words, site.place.root, result.code, result.err)
-    return f"the post-checkout hook failed with code {result.code}: {result.err.strip()}\n"
+    try:
+        site.repository.run(*words)
+    except GitFailed as failed:
+        admin = admin_dir(site.place.common_dir, site.path)
+        complete = admin is not None and (admin / "index").exists() and not (admin / "locked").exists()
+        if not complete or failed.code < 0:
+            raise
+        return f"the post-checkout hook failed with code {failed.code}: {failed.stderr.strip()}\n"
+    return ""
 
 
 def equip(site: Site, settings: WorktreeSettings, env: Mapping[str, str], timeout_s: float) -> str:
@@ -222,6 +223,7 @@ def set_up(site: Site, commands: Sequence[str], env: Mapping[str, str], timeout_
     for command in commands:
         ended = run_shell(command, cwd=site.path, env=env, timeout_s=timeout_s, held_fds=(site.lock_fd,))
         if ended.timed_out or ended.code != 0:
+            raise_if_machines(ended.tail, site.path)
             raise SetupFailed(command, ended.code, ended.tail, ended.timed_out)
         said.append(ended.tail)
     return "".join(said)

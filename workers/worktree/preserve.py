@@ -259,8 +259,9 @@ def _unpushed_tips(inner: Git, head: str | None) -> list[str]:
     """The ends of the nested repository's branches, stashes and HEAD that neither its remote nor its start
     has."""
     branches = inner.run("for-each-ref", "--format=%(objectname)", "refs/heads").lines
-    stashes = inner.run("reflog", "show", "--format=%H", "refs/stash", check=False)
-    tips = dict.fromkeys([*([head] if head else []), *branches, *(stashes.lines if stashes.ok else [])])
+    stashed = inner.commit_of("refs/stash") is not None
+    stashes = inner.run("reflog", "show", "--format=%H", "refs/stash").lines if stashed else []
+    tips = dict.fromkeys([*([head] if head else []), *branches, *stashes])
     known = ("--not", "--remotes", "--glob=refs/fleet/base*")
     return [tip for tip in tips if inner.said("rev-list", "-1", tip, *known)]
 

@@ -20,7 +20,7 @@ def restore(git: Git, ref: str) -> str:
     parents = git.said("log", "-1", "--no-show-signature", "--format=%P", kept).split()
     if len(parents) > _INDEX_ONLY or parents[:1] != [git.commit_of("HEAD")]:
         return f"the work kept in {ref} was not brought back: the branch has moved on, or a merge was under way\n"
-    if git.run("diff", "--quiet", "HEAD", kept, check=False).ok:
+    if git.asks("diff", "--quiet", "HEAD", kept):
         return ""
     git.run("restore", f"--source={kept}", "--worktree", "--", ":/")
     return f"the work kept in {ref} was brought back\n"

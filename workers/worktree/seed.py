@@ -44,6 +44,7 @@ def seed(settings: WorktreeSettings, checkout: Path | None, worktree: Path) -> l
 def ignored(git: Git, paths: Iterable[str]) -> set[str]:
     """Those git ignores, each asked for as a file (`x`) and as a directory (`x/`): patterns tell the two apart."""
     asked = "".join(f"{path.rstrip('/')}\0{path.rstrip('/')}/\0" for path in paths)
+    # It also refuses a path that leads out through a link: nothing counts as ignored then, so nothing is brought.
     said = git.run(
         "check-ignore", "-z", "--stdin", stdin=asked.encode("utf-8", "surrogateescape"), check=False
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from workers.git import Git, GitError, GitFailed
+from workers.git import Git, GitError, GitFailed, answer
 
 BASE_REF = "refs/fleet/base"
 WORK_REFS = "refs/fleet/work"
@@ -84,7 +84,7 @@ def share(worktree: Path, sources: Sources) -> None:
 
 def has(repository: Path, commit: str) -> bool:
     """Whether the repository in that git directory has the commit."""
-    return Git(repository).run("cat-file", "-e", f"{commit}^{{commit}}", check=False).ok
+    return Git(repository).commit_of(commit) is not None
 
 
 def named_by(git: Git, commit: str) -> list[Submodule]:
@@ -104,7 +104,7 @@ def _submodules(git: Git) -> Iterator[Submodule]:
 
 def _described(git: Git, where: tuple[str, str], commits: dict[str, str]) -> Iterator[Submodule]:
     words = ("config", "-z", *where, "--get-regexp", r"^submodule\..*\.(path|url)$")
-    said = dict(field.partition("\n")[::2] for field in git.run(*words, check=False).fields)
+    said = dict(field.partition("\n")[::2] for field in answer(git, *words).fields)
     for key, path in said.items():
         name = key.removeprefix("submodule.").removesuffix(".path")
         if key.endswith(".path") and path in commits:
@@ -139,7 +139,7 @@ def _check_out(git: Git, submodule: Submodule, sources: Sources) -> None:
 
 def _remember_origin(inside: Git, local: Path | None) -> None:
     inside.run("update-ref", BASE_REF, "HEAD")
-    origin = Git(local).run("config", "remote.origin.url", check=False) if local else None
+    origin = answer(Git(local), "config", "remote.origin.url") if local else None
     if origin is not None and origin.ok:
         inside.run("remote", "set-url", "origin", origin.out)
 
@@ -156,7 +156,7 @@ def _absolute_url(git: Git, url: str) -> str:
     """A relative address counts from the repository's own remote, or from its checkout when it has none."""
     if not url.startswith(("./", "../")):
         return url
-    origin = git.run("config", "remote.origin.url", check=False)
+    origin = answer(git, "config", "remote.origin.url")
     common = git.said("rev-parse", "--path-format=absolute", "--git-common-dir")
     start = origin.out if origin.ok else str(Path(common).parent)
     while url.startswith(("./", "../")):

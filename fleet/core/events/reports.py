@@ -10,7 +10,7 @@ from fleet.core.events.facts import Fact, WindowReading
 from fleet.core.foresight import Foresight
 from fleet.core.prices import Prices
 
-StartFault = Literal["repository", "setup", "client", "credential", "disk", "launch"]
+StartFault = Literal["repository", "setup", "client", "credential", "machine", "launch"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +30,14 @@ class WorkerStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartFailed(Event):
+    """`trouble` are the words for a machine's trouble, which stay the same while it lasts, and `lasting` means that it
+    hardly passes unless a person does something."""
+
     attempt: str
     fault: StartFault
     detail: str
+    trouble: str = ""
+    lasting: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ import uuid
 from pathlib import Path
 
 from workers.far.ops import Answer, Args, Here, Op
-from workers.git import Git
+from workers.git import Git, answer
 from workers.worktree.lock import held
 
 _SETTINGS = {
@@ -27,7 +27,7 @@ def mirror(here: Here, args: Args, _: bytes) -> Answer:
     """{name} → {path, made: whether it was not there before}"""
     path = here.directory.mirror(args["name"])
     with held(path):
-        made = not (path / "config").exists() or not Git(path).run("config", "fleet.mirror", check=False).ok
+        made = not (path / "config").exists() or not answer(Git(path), "config", "fleet.mirror").ok
         if made:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             git = Git(path)
