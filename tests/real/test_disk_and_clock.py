@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,6 +20,7 @@ from tests.real.staging import (
     write,
     writes,
 )
+from tests.small_disks import fill, mounted
 
 pytestmark = pytest.mark.client
 
@@ -31,30 +29,6 @@ MERGE = ("--land", "merge", "--target", "main", "--allow-tool", "Bash")
 
 def wait_file(path: Path) -> str:
     return f"until [ -e {path} ]; do sleep 0.05; done"
-
-
-@contextmanager
-def small_disk(path: Path, size_mb: int = 24) -> Iterator[None]:
-    """A file system of its own at `path`; only root may make one."""
-    path.mkdir()
-    words = ["mount", "-t", "tmpfs", "-o", f"size={size_mb}m", "tmpfs", str(path)]
-    if subprocess.run(words, capture_output=True, check=False).returncode != 0:
-        pytest.skip("a small file system can only be mounted by root")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", str(path)], check=True)
-
-
-def fill(disk: Path) -> Path:
-    """Takes all the space that is left."""
-    path = disk / "filler"
-    with path.open("wb", buffering=0) as filler, contextlib.suppress(OSError):
-        for size in (1 << 20, 1 << 12, 1):
-            with contextlib.suppress(OSError):
-                while True:
-                    filler.write(b"\0" * size)
-    return path
 
 
 def test_a_full_disk_stops_nothing_for_longer_than_it_is_full(tmp_path: Path) -> None:
@@ -69,7 +43,10 @@ def test_a_full_disk_stops_nothing_for_longer_than_it_is_full(tmp_path: Path) ->
             step("Done."),
         ),
     )
-    with small_disk(tmp_path / "home"), living(tmp_path, patient, writes("greet", "hello.txt")) as house:
+    with (
+        mounted(tmp_path / "home", 24 * 1024),
+        living(tmp_path, patient, writes("greet", "hello.txt")) as house,
+    ):
         house.make_repo()
         house.add_account("work", "--concurrency", "2")
         task = house.add_task(prompt("patient"), *MERGE)
@@ -97,7 +74,7 @@ def test_a_full_disk_stops_nothing_for_longer_than_it_is_full(tmp_path: Path) ->
 
 def test_a_worktree_that_finds_no_room_is_made_once_there_is_some(tmp_path: Path) -> None:
     """A full disk is the host's fault: the task keeps its place, and its history says what git said."""
-    with small_disk(tmp_path / "home", 16), living(tmp_path, writes("greet", "hello.txt")) as house:
+    with mounted(tmp_path / "home", 16 * 1024), living(tmp_path, writes("greet", "hello.txt")) as house:
         house.make_repo({"README.md": "A sample.\n", "large.bin": "0" * 6_000_000})
         house.add_account("work")
         task = house.add_task(prompt("greet"), *MERGE)
@@ -127,7 +104,7 @@ def test_a_log_on_the_full_disk_does_not_end_the_coordinator(tmp_path: Path) -> 
     patient = Task(
         "patient", (step("I wait.", bash(wait_file(go))), step("I write.", write("a.txt")), step("Done."))
     )
-    with small_disk(tmp_path / "logs", 1), living(tmp_path, patient) as house:
+    with mounted(tmp_path / "logs", 1024), living(tmp_path, patient) as house:
         house.make_repo()
         house.add_account("work")
         task = house.add_task(prompt("patient"), *MERGE)
