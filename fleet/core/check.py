@@ -75,23 +75,29 @@ def _worktrees(fleet: Fleet) -> Iterator[str]:
 
 
 def _hosts(fleet: Fleet) -> Iterator[str]:
-    for host in fleet.hosts.values():
-        if (host.state == "ready") != (host.silent_since_ms is None):
-            yield f"a host is silent since some time exactly when it does not answer: {host.name} is {host.state}"
-        if host.is_here and host.state != "ready":
-            yield f"this machine always answers: {host.name} is {host.state}"
-    there = {name for name, host in fleet.hosts.items() if host.state != "lost"}
+    yield from _answering(fleet)
+    there = {name for name, host in fleet.hosts.items() if not host.is_given_up}
     for attempt in fleet.attempts.values():
         worktree = fleet.worktrees.get(attempt.task)
         if attempt.host not in there:
-            yield f"no attempt lives on a host that is lost or unknown: {attempt.id} on {attempt.host}"
+            yield f"no attempt lives on a host that is given up or unknown: {attempt.id} on {attempt.host}"
         if worktree is not None and worktree.host != attempt.host:
             yield f"an attempt runs where its worktree is: {attempt.id} on {attempt.host}, not {worktree.host}"
     for worktree in fleet.worktrees.values():
         if not there.issuperset(worktree.hosts):
-            yield f"no worktree lies on a host that is lost or unknown: that of {worktree.task} on {worktree.hosts}"
+            yield f"no worktree lies on a host that is given up or unknown: that of {worktree.task} on {worktree.hosts}"
         if worktree.moves_from is not None and worktree.state == "ready":
             yield f"work is where a worker has gone on with it: {worktree.task} still moves from {worktree.moves_from}"
+
+
+def _answering(fleet: Fleet) -> Iterator[str]:
+    for host in fleet.hosts.values():
+        if (host.state == "ready") != (host.silent_since_ms is None):
+            yield f"a host is silent since some time exactly when it does not answer: {host.name} is {host.state}"
+        if host.state == "distrusted" and not host.problem:
+            yield f"what a host did that is not to be trusted is said: {host.name}"
+        if host.is_here and host.state != "ready":
+            yield f"this machine always answers: {host.name} is {host.state}"
 
 
 def _ends(fleet: Fleet) -> Iterator[str]:

@@ -4,6 +4,9 @@ A host that does not answer is *suspected*: it is given no work, and its workers
 some time of trying it is *lost*: its attempts end, so that whatever they still report is refused, its worktrees count
 as gone, and their tasks go on elsewhere from what was last brought home. What comes back with it is never landed:
 before it is seen again, what still runs there has been stopped, and its work kept in a ref.
+
+A host that breaks the rules of what hosts send is *distrusted*: it is given up at once, and nothing that it says
+counts, until a person has looked at it. Then it is tried again like a lost one.
 """
 
 from __future__ import annotations
@@ -15,10 +18,12 @@ from fleet.core.draft import Draft
 from fleet.core.events import (
     Checkpointed,
     HostAdded,
+    HostDistrusted,
     HostDrainSet,
     HostRemoved,
     HostSeen,
     HostSilent,
+    HostTrusted,
     WorkReclaimed,
 )
 from fleet.core.model import HERE, Host, Worktree
@@ -63,7 +68,7 @@ def host_removed(draft: Draft, event: HostRemoved) -> None:
         raise Refused(f"{host.name} is this machine: to give it no work, fleet host drain {host.name}")
     tasks = {a.task for a in draft.attempts.values() if a.host == host.name}
     tasks |= {w.task for w in draft.worktrees.values() if host.name in w.hosts}
-    if tasks and host.state != "lost":
+    if tasks and not host.is_given_up:
         raise Refused(
             f"host {host.name} still has work of {'1 task' if len(tasks) == 1 else f'{len(tasks)} tasks'}: bring that "
             f"home first with `fleet host drain {host.name} --move`, then remove it"
@@ -92,6 +97,8 @@ def host_seen(draft: Draft, event: HostSeen) -> None:
     """This machine makes itself known by being seen; any other one that is not known has been removed."""
     before = draft.hosts.get(event.host)
     if before is None and any(host.is_here for host in draft.hosts.values()):
+        return
+    if before is not None and before.state == "distrusted":
         return
     known = before or Host(name=event.host, workers_max=event.workers_max)
     draft.put_host(
@@ -150,15 +157,44 @@ def host_silent(draft: Draft, event: HostSilent) -> None:
         _give_up(draft, host, event)
 
 
+def host_distrusted(draft: Draft, event: HostDistrusted) -> None:
+    host = draft.hosts.get(event.host)
+    if host is None or host.is_here or host.state == "distrusted":
+        return
+    since_ms = draft.now_ms if host.state == "ready" else host.silent_since_ms
+    problem = f"not to be trusted: {event.why}"
+    draft.put_host(replace(host, state="distrusted", silent_since_ms=since_ms, problem=problem))
+    story = (
+        f"is {problem}. It may be in other hands. It is given up and given no work, and nothing it still says counts; "
+        "what its workers were doing goes on elsewhere, from what was last brought home. Find out what has happened "
+        f"there; fleet host verify {host.name} lets it take work again"
+    )
+    draft.note("error", story, host=host.name)
+    _take_from(draft, host, problem)
+
+
+def host_trusted(draft: Draft, event: HostTrusted) -> None:
+    """From here on as with a lost one: what still runs there is stopped before it is seen again."""
+    host = _known(draft, event.name)
+    if host.state != "distrusted":
+        return
+    draft.put_host(replace(host, state="lost", problem=UNREACHED))
+    draft.note("info", "is tried again: a person says that it is to be trusted", host=host.name)
+
+
 def _give_up(draft: Draft, host: Host, event: HostSilent) -> None:
-    """Worktrees first, so that nobody asks for their removal; then tasks whose verification ran there; then attempts,
-    those being stopped for what they were being stopped for."""
     draft.put_host(replace(host, state="lost"))
     story = (
         f"is given up: it did not answer for {durations.lasted(event.silent_ms)}. What its workers were doing goes on "
         f"elsewhere, from what was last brought home; nothing they still do will be landed: {event.why}"
     )
     draft.note("error", story, host=host.name)
+    _take_from(draft, host, event.why)
+
+
+def _take_from(draft: Draft, host: Host, why: str) -> None:
+    """Worktrees first, so that nobody asks for their removal; then tasks whose verification ran there; then attempts,
+    those being stopped for what they were being stopped for."""
     lost = [worktree for worktree in draft.worktrees.values() if host.name in worktree.hosts]
     for worktree in lost:
         draft.put_worktree(_without(worktree, host.name))
@@ -170,7 +206,7 @@ def _give_up(draft: Draft, host: Host, event: HostSilent) -> None:
             )
     for attempt in [a for a in draft.attempts.values() if a.host == host.name]:
         reason = attempt.reason if attempt.state == "stopping" else HOST_LOST
-        end(draft, attempt, reason, attempt.detail if attempt.state == "stopping" else event.why)
+        end(draft, attempt, reason, attempt.detail if attempt.state == "stopping" else why)
     draft.settle = True
 
 

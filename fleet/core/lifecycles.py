@@ -11,7 +11,7 @@ TaskState = Literal[
 AttemptState = Literal["starting", "running", "stopping", "ended"]
 AccountState = Literal["ready", "quarantined", "removed"]
 WorktreeState = Literal["making", "ready", "removing", "removed"]
-HostState = Literal["ready", "suspected", "lost"]
+HostState = Literal["ready", "suspected", "lost", "distrusted"]
 
 Table = Mapping[str, frozenset[str]]
 
@@ -49,9 +49,10 @@ WORKTREE: Table = _table(  # from any state to removed: its host is lost
     removed="making",
 )
 HOST: Table = _table(
-    ready="suspected",
-    suspected="ready lost",  # does not answer; its workers are left alone
-    lost="ready",  # given up: nothing that it still reports counts
+    ready="suspected distrusted",
+    suspected="ready lost distrusted",  # does not answer; its workers are left alone
+    lost="ready distrusted",  # given up: nothing that it still reports counts
+    distrusted="lost",  # it broke the rules: nothing that it says counts until a person has looked
 )
 TABLES: Mapping[str, Table] = {
     "task": TASK,

@@ -308,8 +308,8 @@ class Host:
 
     `address` is `ssh://user@host:port`, empty for this machine; `jump`, `identity`, `directory` and `client` say how it
     is reached and used, and mean nothing to the core. Free memory of None is unknown: then only one worker is risked.
-    `load` is its load average of the last minute. `silent_since_ms` is when it was first found not to answer. `warm`
-    are the repositories of which it has a mirror.
+    `load` is its load average of the last minute. Since `silent_since_ms` it does not answer, or is not listened to.
+    `warm` are the repositories of which it has a mirror.
     """
 
     name: str
@@ -334,6 +334,11 @@ class Host:
     def is_here(self) -> bool:
         """Whether it is the machine that the coordinator runs on."""
         return not self.address
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether nothing is expected of it any more, and nothing that it had counts."""
+        return self.state in ("lost", "distrusted")
 
     @property
     def takes_work(self) -> bool:

@@ -93,6 +93,8 @@ _RULES: dict[type, Callable[[Draft, Any], None]] = {
     events.HostAdded: hosts.host_added,
     events.HostRemoved: hosts.host_removed,
     events.HostDrainSet: hosts.host_drain_set,
+    events.HostTrusted: hosts.host_trusted,
+    events.HostDistrusted: hosts.host_distrusted,
     events.HostSeen: hosts.host_seen,
     events.HostSilent: hosts.host_silent,
     events.Checkpointed: hosts.checkpointed,

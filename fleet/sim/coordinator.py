@@ -45,6 +45,7 @@ class Coordinator:
         self._events = 0
         self.lost = 0
         self.zombies = 0
+        self.distrusted = 0
         self._clear()
 
     def _clear(self) -> None:
@@ -179,6 +180,7 @@ class Coordinator:
             world.disks.told(task_id, ref)
         for attempts, tasks in fenced_by(happened, before, after):
             self.lost += 1
+            self.distrusted += any(isinstance(event, events.HostDistrusted) for event in happened)
             world.fenced.update(dict.fromkeys(attempts, self._agenda.now_ms))
             for task_id in tasks:
                 world.disks.strays.add(task_id)

@@ -24,6 +24,8 @@ def ask_of_hosts(fleet: Fleet, machines: Machines, rng: Random, at_ms: int, name
         return adding_host(machines.replace(host))(at_ms, name)
     if rng.random() < 0.2:
         return events.HostRemoved(at_ms=at_ms, id=name, name=host)
+    if fleet.hosts[host].state == "distrusted":
+        return _trusting(host, machines)(at_ms, name)
     on = rng.random() < 0.4
     return events.HostDrainSet(at_ms=at_ms, id=name, name=host, on=on, move=rng.random() < 0.5)
 
@@ -33,12 +35,26 @@ def mended(fleet: Fleet, machines: Machines) -> Iterator[Ask]:
     for host in fleet.hosts.values():
         if host.draining:
             yield _opening(host.name)
+        if host.state == "distrusted":
+            yield _trusting(host.name, machines)
     for name, machine in machines.by_name.items():
         host_state = fleet.hosts[name].state if name in fleet.hosts else None
         if machine.dead and host_state == "lost":
             yield _removing(name)
         if host_state is None or (machine.dead and host_state == "lost"):
             yield adding_host(machines.replace(name))
+
+
+def _trusting(host: str, machines: Machines) -> Ask:
+    """A person has put the machine right, where it is one of them, and says so."""
+
+    def ask(at_ms: int, name: str) -> Event:
+        machine = machines.by_name.get(host)
+        if machine is not None:
+            machine.lies = False
+        return events.HostTrusted(at_ms=at_ms, id=name, name=host)
+
+    return ask
 
 
 def _opening(host: str) -> Ask:

@@ -38,7 +38,14 @@ class Keeper:
             host = fleet.hosts.get(name)
             if host is None:
                 continue
-            if machine.silent_since_ms is None:
+            machine.shut = host.state == "distrusted"
+            if machine.shut:
+                self._reached.discard(name)
+                yield self._too_late(fleet, name), []
+            elif machine.lies and machine.silent_since_ms is None:
+                at_ms, event = self._stamp()
+                yield [], [events.HostDistrusted(at_ms=at_ms, id=event, host=name, why="simulated lie")]
+            elif machine.silent_since_ms is None:
                 yield from self._answers(fleet, host)
             else:
                 yield from self._is_silent(host, machine, machine.silent_since_ms)
@@ -66,8 +73,7 @@ class Keeper:
         known = host.state == "ready" and not host.problem and host.name in self._reached
         if known and self._rng.random() >= LOOKS_AGAIN:
             return
-        late = [event for run in self._world.strays(fleet, host.name) for event in self._late(run)]
-        late += [self._late_removal(t, host.name) for t in self._world.stray_disks(fleet, host.name)]
+        late = self._too_late(fleet, host.name)
         told = list(self._taken_back(fleet, host.name))
         at_ms, name = self._stamp()
         settings = self._world.machines.by_name[host.name].host
@@ -84,6 +90,11 @@ class Keeper:
         )
         self._reached.add(host.name)
         yield late, told
+
+    def _too_late(self, fleet: Fleet, host: str) -> list[Event]:
+        """What is told of work that was given up."""
+        late = [event for run in self._world.strays(fleet, host) for event in self._late(run)]
+        return late + [self._late_removal(t, host) for t in self._world.stray_disks(fleet, host)]
 
     def _late(self, run: Run) -> Iterator[Event]:
         """What a worker that was given up tells before it is stopped."""
@@ -145,8 +156,10 @@ def fenced_by(
 ) -> Iterator[tuple[list[str], list[str]]]:
     """Attempts and tasks that were given up with a host."""
     for event in happened:
-        host = after.hosts.get(event.host) if isinstance(event, events.HostSilent) else None
-        if host is not None and host.state == "lost" and before.hosts[host.name].state != "lost":
+        if not isinstance(event, events.HostSilent | events.HostDistrusted):
+            continue
+        host = after.hosts.get(event.host)
+        if host is not None and host.is_given_up and not before.hosts[host.name].is_given_up:
             attempts = [a.id for a in before.attempts.values() if a.host == host.name]
             yield attempts, [w.task for w in before.worktrees.values() if host.name in w.hosts]
 

@@ -1,4 +1,4 @@
-"""The machines of one seed's world beside this one: they fall silent, come back, restart, and die for good."""
+"""The machines of one seed's world beside this one: they fall silent, come back, restart, lie, and die for good."""
 
 from __future__ import annotations
 
@@ -23,11 +23,14 @@ class Away(Exception):
 
 @dataclass
 class Machine:
-    """`host` is how it is added to the fleet. It is dead when it never comes back."""
+    """`host` is how it is added to the fleet. It is dead when it never comes back. It `lies` until a person has looked
+    at it; `shut` says that home does not listen to it."""
 
     host: Host
     silent_since_ms: int | None = None
     dead: bool = False
+    lies: bool = False
+    shut: bool = False
 
 
 class Machines:
@@ -57,7 +60,7 @@ class Machines:
 
     def is_silent(self, name: str) -> bool:
         machine = self.by_name.get(name)
-        return machine is not None and machine.silent_since_ms is not None
+        return machine is not None and (machine.silent_since_ms is not None or machine.shut)
 
     def reach(self, name: str) -> None:
         """Raises Away when that fails."""
@@ -68,6 +71,8 @@ class Machines:
         for name, machine in self.by_name.items():
             if machine.silent_since_ms is not None:
                 continue
+            if self._rng.random() < rates.host_lies:
+                machine.lies = True
             if self._rng.random() < rates.host_dies:
                 self.switch_off(name)
             elif self._rng.random() < rates.host_silent * (BUSY if self.is_busy(name) else 1.0):
@@ -96,9 +101,11 @@ class Machines:
         """A new machine of that name, as it is added to the fleet."""
         machine = self.by_name[name]
         machine.dead, machine.silent_since_ms = False, None
+        machine.lies = machine.shut = False
         return machine.host
 
     def heal(self) -> None:
         for machine in self.by_name.values():
+            machine.lies = False
             if machine.silent_since_ms is not None:
                 self._return(machine, machine.silent_since_ms, restarts=False)

@@ -39,6 +39,7 @@ class Rates:
     stale_report: float = 0.05
     person_acts: float = 0.6
     host_silent: float = 0.15
+    host_lies: float = 0.03
     host_dies: float = 0.015
     host_restarts: float = 0.2
     wire_breaks: float = 0.05

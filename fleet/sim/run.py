@@ -45,6 +45,7 @@ class Outcome:
     landed: int
     tasks: int
     hosts_lost: int
+    hosts_distrusted: int
     zombies: int
     carried: int
 
@@ -234,6 +235,7 @@ class _Simulation:
             landed=sum(1 for t in tasks.values() if t.state == "landed"),
             tasks=len(tasks),
             hosts_lost=self.coordinator.lost,
+            hosts_distrusted=self.coordinator.distrusted,
             zombies=self.coordinator.zombies,
             carried=self.world.disks.carried,
         )

@@ -343,3 +343,47 @@ def test_work_that_is_being_verified_is_not_taken_away_by_a_drain() -> None:
     story.tell(events.WorkerLost, attempt="t1.1", detail="gone")
     assert story.drain("x", move=True) == []
     assert (story.task().state, story.tree().state) == ("checking", "ready")
+
+
+def test_the_workers_of_a_host_that_lies_go_on_elsewhere_at_once_and_it_is_said_what_it_did() -> None:
+    story = with_work_on("x", far("y"))
+    story.tell(events.Checkpointed, attempt="t1.1", ref="refs/fleet/t1/c")
+    assert started(story.tell(events.HostDistrusted, host="x", why="branch 'release'")) == ["t1.2"]
+    host, task, tree = story.fleet.hosts["x"], story.task(), story.tree()
+    assert (host.state, host.problem, host.takes_work) == (
+        "distrusted",
+        "not to be trusted: branch 'release'",
+        False,
+    )
+    assert (task.faults, task.host_faults) == (0, 0)
+    assert (tree.host, tree.preserved, tree.moves_from) == ("y", "refs/fleet/t1/c", None)
+    assert "fleet host verify x" in story.notes() and "branch 'release'" in story.notes()
+
+
+def test_a_host_that_lies_never_comes_back_by_itself_and_nothing_it_says_counts() -> None:
+    story = with_work_on("x")
+    story.tell(events.HostDistrusted, host="x", why="a lie")
+    before = story.fleet
+    story.seen("x")
+    story.silent("x", LOST_MS)
+    story.tell(events.HostDistrusted, host="x", why="another")
+    story.tell(events.Spooled, attempt="t1.1", start=0, end=9, facts=(WordTaken("w"),))
+    story.tell(events.WorkChecked, task="t1", attempt="t1.1", ok=True, commit="c1")
+    assert (story.fleet.hosts, story.fleet.tasks, story.fleet.attempts) == (
+        before.hosts,
+        before.tasks,
+        before.attempts,
+    )
+    story.tell(events.HostDrainSet, name="here", on=True)
+    assert "host x: not to be trusted: a lie" in story.why().summary
+    assert "fleet host verify x" in story.why().advice and story.why().stuck
+
+
+def test_a_host_that_a_person_trusts_again_is_tried_as_a_lost_one() -> None:
+    story = with_work_on("x")
+    story.tell(events.HostDistrusted, host="x", why="a lie")
+    assert started(story.tell(events.HostTrusted, name="x")) == []
+    tried = story.fleet.hosts["x"]
+    assert started(story.seen("x")) == ["t1.2"]
+    story.tell(events.HostTrusted, name="x")
+    assert (tried.state, story.fleet.hosts["x"].state) == ("lost", "ready")

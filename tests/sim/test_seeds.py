@@ -45,14 +45,15 @@ def test_a_seed_runs_the_same_way_in_every_process(hash_seed: str) -> None:
 
 
 def test_the_seeds_do_reach_what_they_are_for() -> None:
-    """Coordinators are killed, sessions move, tasks land, hosts are lost and come back with what was given up: a
-    simulator in which nothing happens proves nothing."""
+    """Coordinators are killed, sessions move, tasks land, hosts are lost, lie, and come back with what was given
+    up: a simulator in which nothing happens proves nothing."""
     outcomes = [simulate(seed) for seed in range(20)]
     assert sum(o.kills for o in outcomes) > 20
     assert sum(o.moves for o in outcomes) > 20
     assert sum(o.landed for o in outcomes) > 100
     assert sum(o.carried for o in outcomes) > 5
     assert sum(o.hosts_lost for o in outcomes) > 5
+    assert sum(o.hosts_distrusted for o in outcomes) > 1
     assert sum(o.zombies for o in outcomes) > 1
 
 

@@ -23,7 +23,7 @@ def no_host(fleet: Fleet, room: Room, task: Task, able: Sequence[Account]) -> Ex
     for_good = {host.name: why for host in hosts if (why := _for_good(room, host, task, able))}
     against = ((host.name, for_good.get(host.name) or room.host_refusal(host)) for host in hosts)
     summary = "; ".join(f"host {name}: {why}" for name, why in against)
-    if any(host.name not in for_good and not host.draining and host.state != "lost" for host in hosts):
+    if any(host.name not in for_good and not host.draining and not host.is_given_up for host in hosts):
         return Explanation(task.id, task.state, summary)
     return Explanation(
         task.id, task.state, summary, stuck=True, advice=_what_would_help(hosts, for_good, task)
@@ -43,11 +43,15 @@ def _for_good(room: Room, host: Host, task: Task, able: Sequence[Account]) -> st
 def _what_would_help(hosts: Sequence[Host], for_good: dict[str, str], task: Task) -> str:
     able = [host for host in hosts if host.name not in for_good]
     lost = [host.name for host in able if host.state == "lost"]
-    drained = [host.name for host in able if host.draining and host.state != "lost"]
+    distrusted = [host.name for host in able if host.state == "distrusted"]
+    drained = [host.name for host in able if host.draining and not host.is_given_up]
     if lost:
         which = " or ".join(lost)
         also = f", or let {' or '.join(drained)} take work again" if drained else ""
         return f"bring host {which} back, which was given up (fleet host verify {lost[0]} says what is wrong){also}"
+    if distrusted:
+        one = distrusted[0]
+        return f"find out what has happened to host {one}, then fleet host verify {one}; or add another host"
     if drained:
         return f"let a host take work again that is being drained: {' or '.join(drained)}"
     labels = "".join(f" --label {label}" for label in task.spec.labels)

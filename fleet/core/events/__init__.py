@@ -48,10 +48,12 @@ from fleet.core.events.facts import (
 )
 from fleet.core.events.hosts import (
     HostAdded,
+    HostDistrusted,
     HostDrainSet,
     HostRemoved,
     HostSeen,
     HostSilent,
+    HostTrusted,
 )
 from fleet.core.events.reports import (
     AccountRead,
@@ -96,10 +98,12 @@ __all__ = [
     "Garbled",
     "HeldSeen",
     "HostAdded",
+    "HostDistrusted",
     "HostDrainSet",
     "HostRemoved",
     "HostSeen",
     "HostSilent",
+    "HostTrusted",
     "LandingEnded",
     "LandingOutcome",
     "LimitAdded",
@@ -147,6 +151,7 @@ World = (
     | PerformFailed
     | PerformWentWell
     | AccountRead
+    | HostDistrusted
     | HostSeen
     | HostSilent
     | Checkpointed
@@ -177,5 +182,6 @@ Person = (
     | BreakerSet
     | HostAdded
     | HostRemoved
+    | HostTrusted
     | HostDrainSet
 )

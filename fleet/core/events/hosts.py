@@ -31,6 +31,21 @@ class HostDrainSet(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostTrusted(Event):
+    """A person has looked at a host that was not to be trusted, and lets it take work again."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostDistrusted(Event):
+    """The host sent what no far end of ours ever sends; `why` says what. It may be in other hands."""
+
+    host: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostSeen(Event):
     """The host was reached. `load` is its load average of the last minute; of what it has come back with, nothing that
     was given up is left running."""
