@@ -8,13 +8,12 @@ See docs/client-facts.md, "sessions".
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 from uuid import UUID
+
+from workers.histories import Histories, Parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +70,13 @@ def find_transcript(config_dir: Path, session_id: str) -> Path | None:
         ValueError: `session_id` is not a UUID.
     """
     name = f"{UUID(session_id)}.jsonl"
-    found = [path for path in (config_dir / "projects").glob(f"*/{name}") if path.is_file()]
+    found = [path for path in (config_dir / "projects").glob(f"*/{name}") if _is_own(path)]
     return max(found, key=lambda path: (path.stat().st_mtime_ns, str(path)), default=None)
+
+
+def _is_own(transcript: Path) -> bool:
+    """A client makes no links: one leads to what is no history of this account."""
+    return transcript.is_file() and not transcript.is_symlink() and not transcript.parent.is_symlink()
 
 
 def carry(session_id: str, from_dir: Path, to_dir: Path) -> Carried | Missing:
@@ -95,27 +99,27 @@ def carry(session_id: str, from_dir: Path, to_dir: Path) -> Carried | Missing:
     there = find_transcript(to_dir, session_id)
     if source == there or (target.exists() and target.samefile(source)):
         return Carried(source, "current")
-    if there is not None and there != target:
-        # It ran elsewhere under that account: one session has one history, and it is judged by content.
-        target = there
-    return _settle(source, whole, target)
+    # It may have run elsewhere under that account: one session has one history, and it is judged by content.
+    place = (source.parent if there is None else there.parent).name
+    return _settle(source, whole, Histories(to_dir / "projects"), (place, source.name))
 
 
-def _settle(source: Path, whole: bytes, target: Path) -> Carried:
-    here = whole_lines(target) if target.exists() else b""
+def _settle(source: Path, whole: bytes, into: Histories, place: Parts) -> Carried:
+    target = into.path(place)
+    here = only_whole_lines(into.read(place) or b"")
     if here.startswith(whole):
-        _copy_side(source, target)
+        _copy_side(source, into, place)
         return Carried(target, "current" if here == whole else "kept")
     set_aside = None
     if here and not whole.startswith(here):
         if _newer(target, here, source, whole):
-            set_aside = _write_aside(target, whole)
-            _copy_side(source, target)
+            set_aside = _write_aside(into, place, whole)
+            _copy_side(source, into, place)
             return Carried(target, "kept", set_aside)
-        set_aside = _write_aside(target, here)
-    _copy_side(source, target)
-    write_whole(target, whole)
-    shutil.copystat(source, target)
+        set_aside = _write_aside(into, place, here)
+    _copy_side(source, into, place)
+    into.write(place, whole)
+    into.stamp(place, source.stat().st_mtime_ns)
     return Carried(target, "copied", set_aside)
 
 
@@ -134,11 +138,14 @@ def whole_lines(path: Path) -> bytes:
     """The file up to its last line end: a client that was killed may have left half a line, which none could
     read.
     """
-    data = path.read_bytes()
+    return only_whole_lines(path.read_bytes())
+
+
+def only_whole_lines(data: bytes) -> bytes:
     return data[: data.rfind(b"\n") + 1]
 
 
-def _copy_side(source: Path, target: Path) -> None:
+def _copy_side(source: Path, into: Histories, place: Parts) -> None:
     """Copy the session's side directory, file by file. The files are named by unique ids, so what is there
     already stays.
     """
@@ -148,30 +155,16 @@ def _copy_side(source: Path, target: Path) -> None:
     for path in sorted(side.rglob("*")):
         if path.is_symlink() or not path.is_file():
             continue
-        copy = target.with_suffix("") / path.relative_to(side)
-        data = path.read_bytes()
-        if not copy.exists() or copy.stat().st_size < len(data):
-            write_whole(copy, data)
+        copy = (place[0], side.name, *path.relative_to(side).parts)
+        data, there = path.read_bytes(), into.read(copy)
+        if there is None or len(there) < len(data):
+            into.write(copy, data)
 
 
-def _write_aside(target: Path, data: bytes) -> Path:
+def _write_aside(into: Histories, place: Parts, data: bytes) -> Path:
     """Keep a history that lost, under a name that the client does not look for; the same one is kept once."""
-    aside = target.with_name(f"{target.stem}.{hashlib.sha256(data).hexdigest()[:12]}.aside")
-    if not aside.exists():
-        write_whole(aside, data)
-    return aside
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Make the file anew, with its directories; what was there before is replaced in one step. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".carry-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except OSError:
-        Path(name).unlink(missing_ok=True)
-        raise
+    stem = place[1].removesuffix(".jsonl")
+    aside = (place[0], f"{stem}.{hashlib.sha256(data).hexdigest()[:12]}.aside")
+    if not into.path(aside).exists():
+        into.write(aside, data)
+    return into.path(aside)

@@ -123,3 +123,6 @@ _MADE_OF_MORE: dict[str, Callable[[Mapping[str, Any]], Exception]] = {
     "OSError": _os_error,
     "ValueError": lambda crossed: ValueError(crossed["story"]),
 }
+
+CROSSING: tuple[type[Exception], ...] = (*_OF_A_STORY.values(), GitError, OSError, ValueError)
+"""All that `from_header` may make."""

@@ -26,10 +26,11 @@ def pack(header: dict[str, Any], blob: bytes = b"") -> bytes:
 
 
 class Unpacker:
-    """Cuts a stream of bytes into frames."""
+    """Cuts a stream of bytes into frames, none with a larger blob than that."""
 
-    def __init__(self) -> None:
+    def __init__(self, blob_bytes_max: int = BLOB_BYTES_MAX) -> None:
         self._buffer = bytearray()
+        self._blob_bytes_max = blob_bytes_max
 
     def feed(self, data: bytes) -> list[Frame]:
         """The frames that these bytes complete. Raises BadFrame."""
@@ -56,7 +57,7 @@ class Unpacker:
         if len(self._buffer) - position < _LENGTHS.size:
             return None
         header, blob = _LENGTHS.unpack_from(self._buffer, position)
-        if header > HEADER_BYTES_MAX or blob > BLOB_BYTES_MAX:
+        if header > HEADER_BYTES_MAX or blob > self._blob_bytes_max:
             raise BadFrame(f"a frame of {header} and {blob} bytes")
         end = position + _LENGTHS.size + header + blob
         return end if len(self._buffer) >= end else None
@@ -64,9 +65,14 @@ class Unpacker:
 
 def _parsed(text: bytearray) -> dict[str, Any]:
     try:
-        header = json.loads(text)
-    except ValueError as broken:
+        header = json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError) as broken:
         raise BadFrame("a header that is no JSON") from broken
     if not isinstance(header, dict):
         raise BadFrame("a header that is no object")
     return header
+
+
+def _no_number(name: str) -> None:
+    """Python's own JSON has NaN and Infinity, which no frame of ours has."""
+    raise ValueError(name)

@@ -17,6 +17,7 @@ TRAVELLING = (
     "workers/command.py",
     "workers/environment.py",
     "workers/git.py",
+    "workers/histories.py",
     "workers/host.py",
     "workers/orders.py",
     "workers/private.py",

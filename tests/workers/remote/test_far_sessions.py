@@ -17,7 +17,13 @@ SIDE = f"-work-t1/{SESSION}/tool-results/x.txt"
 
 def put(far: Far, *files: tuple[str, int, bytes]) -> None:
     parts = [{"path": path, "offset": offset, "length": len(data)} for path, offset, data in files]
-    far.call("session_write", b"".join(data for _, _, data in files), account="work", files=parts)
+    far.call(
+        "session_write",
+        b"".join(data for _, _, data in files),
+        account="work",
+        session_id=SESSION,
+        files=parts,
+    )
 
 
 def have(far: Far) -> dict[str, Any]:
@@ -75,7 +81,7 @@ def test_a_session_that_is_not_there_has_no_files(far: Far) -> None:
 
 @pytest.mark.parametrize("path", ["../../settings.json", "/etc/x/y", "settings.json"])
 def test_nothing_but_histories_is_written(far: Far, path: str) -> None:
-    with pytest.raises(ValueError, match="no file of a session's history"):
+    with pytest.raises(ValueError, match="no file of session"):
         put(far, (path, 0, b"x"))
     with pytest.raises(ValueError, match="badly formed"):
         far.call("session_have", account="work", session_id="../x")

@@ -154,7 +154,7 @@ def test_a_real_python_does_all_of_a_tasks_work_with_it(
         )
         session = "0b0e6d1c-7a33-4f0a-9a4e-5a2f0d3c1b2a"
         files = [{"path": f"-x/{session}.jsonl", "offset": 0, "length": 2}]
-        far.call("session_write", b"a\n", account="work", files=files)
+        far.call("session_write", b"a\n", account="work", session_id=session, files=files)
         assert far.call("session_have", account="work", session_id=session)["files"]
         assert far.hang_up() == 0
 

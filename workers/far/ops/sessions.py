@@ -1,8 +1,7 @@
 """The client's histories of sessions in this host's account directories, as `workers.client.session` has them at home.
 Travels.
 
-Paths are relative to `projects/` of the account's directory: `<where it ran>/<session id>.jsonl`, and what lies in the
-directory of that name beside it.
+Paths are relative to `projects/` of the account's directory, as `workers.histories` has them.
 """
 
 from __future__ import annotations
@@ -12,20 +11,21 @@ import os
 import time
 import uuid
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from workers.far.ops import Answer, Args, Here, Op
+from workers.histories import ForeignPath, Histories, Parts, check_extent, parts_of
 
 READ_BYTES_MAX = 32 * 1024 * 1024
 
 
 def session_have(here: Here, args: Args, _: bytes) -> Answer:
     """{account, session_id} → {files: {path: [size, sha256 of that, seconds since it was written]}}; of a
-    transcript only whole lines count."""
-    projects = _projects(here, args)
-    return Answer(
-        {"files": {name: _measured(projects / name) for name in _files(projects, args["session_id"])}}
-    )
+    transcript only whole lines count. Raises TooMuch."""
+    projects, session_id = _projects(here, args), args["session_id"]
+    found = {name: _measured(projects / name) for name in _files(projects, session_id)}
+    check_extent(session_id, (size for size, _, _ in found.values()))
+    return Answer({"files": found})
 
 
 def session_read(here: Here, args: Args, _: bytes) -> Answer:
@@ -44,13 +44,14 @@ def session_read(here: Here, args: Args, _: bytes) -> Answer:
 
 
 def session_write(here: Here, args: Args, blob: bytes) -> Answer:
-    """{account, files: [{path, offset, length}]} and their bytes, one after another → {}. From offset 0 a file is
-    written whole; from another one a file of that very size is extended. Raises ValueError for one that isn't."""
-    projects, position = _projects(here, args), 0
+    """{account, session_id, files: [{path, offset, length}]} and their bytes, one after another → {}. From offset 0 a
+    file is written whole; from another one a file of that very size is extended. Raises ValueError for one that
+    isn't, ForeignPath, OSError."""
+    histories, position = Histories(_projects(here, args)), 0
     for part in args["files"]:
         piece = blob[position : position + part["length"]]
         position += part["length"]
-        _write(_inside(projects, part["path"]), part["offset"], piece)
+        _write(histories, parts_of(args["session_id"], part["path"]), part["offset"], piece)
     return Answer({})
 
 
@@ -59,15 +60,22 @@ def _projects(here: Here, args: Args) -> Path:
 
 
 def _files(projects: Path, session_id: str) -> Iterator[str]:
-    """Side files first: a transcript must never be there without them."""
+    """Side files first: a transcript must never be there without them. What home would take for no file of the session
+    is left out."""
     name = str(uuid.UUID(session_id))
-    transcripts = sorted(path for path in projects.glob(f"*/{name}.jsonl") if path.is_file())
+    transcripts = sorted(path for path in projects.glob(f"*/{name}.jsonl") if _is_ours(projects, path, name))
     for transcript in transcripts:
         side = sorted(transcript.with_suffix("").rglob("*"))
-        yield from (
-            str(path.relative_to(projects)) for path in side if path.is_file() and not path.is_symlink()
-        )
+        yield from (str(path.relative_to(projects)) for path in side if _is_ours(projects, path, name))
     yield from (str(path.relative_to(projects)) for path in transcripts)
+
+
+def _is_ours(projects: Path, path: Path, session_id: str) -> bool:
+    try:
+        parts_of(session_id, str(path.relative_to(projects)))
+    except ForeignPath:
+        return False
+    return path.is_file() and not path.is_symlink()
 
 
 def _whole_size(path: Path) -> int:
@@ -107,31 +115,14 @@ def _read(path: Path, offset: int, most: int) -> bytes:
         return file.read(length) if length > 0 else b""
 
 
-def _inside(projects: Path, name: str) -> Path:
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or len(path.parts) < 2:
-        raise ValueError(f"{name!r} is no file of a session's history")
-    return projects / path
-
-
-def _write(path: Path, offset: int, piece: bytes) -> None:
+def _write(histories: Histories, parts: Parts, offset: int, piece: bytes) -> None:
     """As a whole file that takes the place of the one before."""
     before = b""
     if offset:
-        before = path.read_bytes() if path.exists() else b""
+        before = histories.read(parts) or b""
         if len(before) != offset:
-            raise ValueError(f"{path.name} has {len(before)} bytes here, not {offset}: send it whole")
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        draft.touch(0o600, exist_ok=False)
-        with draft.open("wb") as file:
-            file.write(before + piece)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+            raise ValueError(f"{parts[-1]} has {len(before)} bytes here, not {offset}: send it whole")
+    histories.write(parts, before + piece)
 
 
 OPS: dict[str, Op] = {
