@@ -152,6 +152,8 @@ def verify(args: argparse.Namespace) -> int:
         as_json({"name": args.name, "ok": looked.is_fit, "findings": _findings(looked.findings)})
     else:
         print_findings(looked.findings)
+    if looked.trusted_again:
+        say(f"{args.name} takes work again, as you have looked at it; it was {looked.trusted_again}")
     return int(not looked.is_fit)
 
 

@@ -31,7 +31,8 @@ def _in_a_row(problem: str) -> str:
 
 
 def state(host: dict[str, Any]) -> str:
-    """`ready`, `draining` until its last worker is gone, `drained`; `suspected` or `lost` with the time since when."""
+    """`ready`, `draining` until its last worker is gone, `drained`; `suspected`, `lost` or
+    `distrusted` with the time since when."""
     drained = ("draining" if host["workers"] else "drained") if host["draining"] else ""
     if host["state"] == "ready":
         return drained or "ready"

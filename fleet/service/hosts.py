@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from fleet.core.events import HostAdded, HostDrainSet, HostRemoved
+from fleet.core.events import HostAdded, HostDrainSet, HostRemoved, HostTrusted
 from fleet.core.model import HERE, Fleet, Host
 from fleet.home import Home
 from fleet.service.host_keys import Consent, trust
@@ -137,14 +137,19 @@ def _refuse_name(fleet: Fleet, name: str) -> None:
 def verify(
     home: Home, name: str, accepted: Sequence[str], consent: Consent, environ: Mapping[str, str]
 ) -> Looked:
-    """A key that is new, as that of a machine installed anew, can be accepted here, too. Raises NotDone, also when it
-    cannot be reached."""
+    """A key that is new, as that of a machine installed anew, can be accepted here, too. A host that was not to be
+    trusted, and has nothing wrong with it, takes work again: a person asks. Raises NotDone, also when it cannot be
+    reached."""
     host = _known(home, name)
     if host.is_here:
         raise NotDone(f"{name} is this machine: fleet doctor looks at it")
     reach = reach_of(host)
     trust(reach, home.known_hosts, accepted, consent)
-    return look(home, reach, environ)
+    looked = look(home, reach, environ)
+    if host.state == "distrusted" and looked.is_fit:
+        submit(home, HostTrusted(**stamp(), name=name))
+        return replace(looked, trusted_again=host.problem)
+    return looked
 
 
 def drain(home: Home, name: str, *, on: bool, move: bool = False) -> None:

@@ -34,6 +34,8 @@ class Looked:
 
     facts: Facts
     findings: tuple[Finding, ...]
+    trusted_again: str = ""
+    """What it had done that was not to be trusted, where it takes work again all the same."""
 
     @property
     def is_fit(self) -> bool:
@@ -76,6 +78,8 @@ def _wait(link: Link, name: str, patience_s: float) -> None:
 
 def told(name: str, why: str) -> str:
     """What keeps home from the host, beginning with its name, as most of these stories do."""
+    if why.startswith("it is not to be trusted"):
+        return f"host {name} {why.removeprefix('it ')}"
     return f"host {why}" if why.startswith(name) else f"host {name} cannot be reached: {why}"
 
 
@@ -98,6 +102,9 @@ def examine(home: Home, hosts: Sequence[Host], environ: Mapping[str, str]) -> li
 
 def _examine(home: Home, host: Host, environ: Mapping[str, str]) -> list[Finding]:
     what = f"host {host.name}"
+    if host.state == "distrusted":  # it is not for a look of ours to let it work again
+        advice = f"find out what has happened there, then fleet host verify {host.name}"
+        return [Finding(what, "error", host.problem, advice)]
     try:
         found = look(home, reach_of(host), environ, DOCTOR_S).findings
     except (Away, BadAddress) as failed:

@@ -285,7 +285,7 @@ class Coordinator:
         keeping: dict[str, anyio.CancelScope] = {}
         while True:
             new = self.hosts.sync(self.engine.fleet)
-            for gone in keeping.keys() - self.engine.fleet.hosts.keys():
+            for gone in keeping.keys() - self.hosts.names:
                 keeping.pop(gone).cancel()
             for ground in new:
                 keeper = Keeper(

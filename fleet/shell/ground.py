@@ -60,6 +60,9 @@ class Ground(Protocol):
     def config_dir(self, account: str) -> Path:
         """The account's CLAUDE_CONFIG_DIR there. Raises OSError where it cannot be had."""
 
+    def distrust(self, what: str) -> Exception:
+        """What comes from the host is against the rules: nothing of it counts any more. Returns what to raise."""
+
     def prepare(self, task: Task, attempt: Attempt, worktree: Worktree, preserved: str | None) -> Prepared:
         """The task's worktree, ready to work in, with the work kept under `preserved` (a ref at home) laid down if it
         had to be made. Raises GitError, SetupFailed, OSError."""

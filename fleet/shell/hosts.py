@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
 from fleet.core.model import Fleet, Host
 from fleet.shell.ground import Ground
@@ -26,12 +26,13 @@ class Hosts:
             return self.here
         ground = self._remote.get(host)
         if ground is None:
-            raise HostAway(host, "it is no host of this fleet (any more)")
+            raise HostAway(host, "it is no host of this fleet (any more), or is not to be trusted")
         return ground
 
     def sync(self, fleet: Fleet) -> list[RemoteGround]:
-        """Takes up the hosts that were added, and closes those that were removed; returns the new ones."""
-        wanted = {host.name: host for host in fleet.hosts.values() if host.address}
+        """Takes up the hosts that were added, or are trusted again, and closes those that were removed or are not to be
+        trusted; returns the new ones."""
+        wanted = {h.name: h for h in fleet.hosts.values() if h.address and h.state != "distrusted"}
         for gone in self._remote.keys() - wanted.keys():
             self._remote.pop(gone).close()
         new = [self._connect(wanted[name]) for name in sorted(wanted.keys() - self._remote.keys())]
@@ -39,11 +40,19 @@ class Hosts:
         return new
 
     def unsettled(self, fleet: Fleet) -> bool:
-        """Whether one that was given up before is being tried for the first time now, or has just come back."""
+        """Whether one that was given up before is being tried for the first time now, or has just come back; or whether
+        the fleet has still to be told of one that is not to be trusted."""
+        if any(self._remote[name].link.state().distrusted for name in self._remote):
+            return True
         return any(
             host.state == "lost" and (name not in self._remote or self._remote[name].link.state().is_hopeful)
             for name, host in fleet.hosts.items()
         )
+
+    @property
+    def names(self) -> Set[str]:
+        """Of those that are open, this machine not among them."""
+        return self._remote.keys()
 
     def ahead_ms(self, host: str) -> int:
         """By how much its clock is ahead of this machine's, as last seen; 0 where that is not known."""

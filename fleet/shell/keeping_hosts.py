@@ -19,10 +19,7 @@ from fleet.shell.lost_workers import LostWorkers
 from fleet.shell.reclaiming import Reclaimed, reclaim
 from fleet.shell.remote_ground import Observed, RemoteGround
 from fleet.shell.stamp import stamp
-from workers.far.errors import FarFailed
-from workers.git import GitError
-from workers.host import RunHeld
-from workers.processes import ProcessesRemain
+from workers.far.errors import CROSSING
 from workers.remote.away import HostAway
 from workers.remote.link import LinkState
 
@@ -34,7 +31,8 @@ GONE_S = 1.0
 ALL_AT_ONCE = 4
 """So many checkpoints of one host at a time: they share its connection with the workers' words."""
 
-_TROUBLE = (GitError, OSError, RunHeld, ProcessesRemain, FarFailed, ValueError)
+_TROUBLE = CROSSING
+"""Whatever a host tells of what failed there, also where that makes no sense, and what may fail here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +71,17 @@ class Keeper:
     async def _watch(self) -> None:
         while True:
             state = self._ground.link.state()
+            if state.distrusted:
+                await self._distrust(state.distrusted)
+                return
             # What fails because the host has just gone is told by the next look.
             with suppress(HostAway):
                 await (self._keep_well(state) if state.connected else self._silent(state))
             await anyio.sleep(LOOK_S)
+
+    async def _distrust(self, what: str) -> None:
+        """Whoever keeps the hosts then closes this one, and takes it up anew when a person trusts it again."""
+        await self._apply(events.HostDistrusted(**stamp(self._clock), host=self._ground.name, why=what))
 
     async def _keep_well(self, state: LinkState) -> None:
         """What goes wrong on the host (its directory was deleted, say), or with the copies here, must not end the

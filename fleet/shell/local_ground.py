@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,10 @@ class LocalGround:
         directory = self.home.config_dir(account)
         make_private(directory)
         return directory
+
+    def distrust(self, what: str) -> Exception:
+        """This machine is who asks: what is wrong here is tried again, and told."""
+        return OSError(errno.EBADMSG, f"on this machine there is {what}")
 
     def prepare(self, task: Task, attempt: Attempt, worktree: Worktree, preserved: str | None) -> Prepared:
         path, repo = self.worktree_path(task), Path(task.spec.repo)

@@ -20,7 +20,8 @@ from fleet.shell.local_ground import VERIFY_TIMEOUT_S
 from workers.client import session
 from workers.git import Git, GitError, identity
 from workers.remote import fitness, sessions
-from workers.remote.away import HostAway
+from workers.remote.answers import shown
+from workers.remote.away import HostAway, NotToBeTrusted
 from workers.remote.lfs import bring_large_files, send_large_files
 from workers.remote.link import Link
 from workers.remote.mirror import BranchInUse, Mirror, adopt_branch, base_ref, incoming_ref
@@ -28,7 +29,7 @@ from workers.remote.mirror_modules import bring_modules, send_modules
 from workers.remote.runs import RemoteRuns
 from workers.remote.seeds import pack_seeds
 from workers.verify import Verdict
-from workers.worktree.branch import claim
+from workers.worktree.branch import Claimed, claim, claimed
 from workers.worktree.make import SETUP_TIMEOUT_S, Made, SetupFailed, WorktreeRefused
 from workers.worktree.settings import worktree_settings
 
@@ -142,8 +143,8 @@ class RemoteGround:
         if base is None:
             raise WorktreeRefused(f"{task.spec.repo} has no commit {task.spec.target!r} to start from")
         # Whose the branch is, is settled at home, under the path that the worktree would have there.
-        claimed = claim(git, places.worktree_path(self._home, task), places.branch_name(task), base)
-        tip = self._tip(git, task, claimed.branch)
+        ours = claim(git, places.worktree_path(self._home, task), places.branch_name(task), base)
+        tip = self._tip(git, task, ours.branch)
         kept = git.commit_of(preserved) if preserved else None
         commits = {base_ref(task.spec.target): base, incoming_ref(task.id): tip}
         mirror.send(commits | ({preserved: kept} if preserved and kept else {}))
@@ -151,7 +152,7 @@ class RemoteGround:
             send_modules(mirror, commit)
             send_large_files(mirror, commit, self._fact("git_lfs"))
         ports = places.ports(worktree)
-        settings = worktree_settings(git, claimed.base_commit)
+        settings = worktree_settings(git, ours.base_commit)
         seeds = pack_seeds(settings, None if mirror.place.bare else mirror.place.root)
         path = self.worktree_path(task)
         said = self.link.call(
@@ -160,9 +161,9 @@ class RemoteGround:
                 "mirror": mirror.name,
                 "path": str(path),
                 "attempt": attempt.id,
-                "branch": claimed.branch,
+                "branch": ours.branch,
                 "tip": tip,
-                "base_commit": claimed.base_commit,
+                "base_commit": ours.base_commit,
                 "preserved": kept,
                 "ports": [ports.start, ports.stop] if ports else None,
                 "marker_env": {"FLEET_RUN": self.runs.marker(attempt.id), "FLEET_TASK": task.id},
@@ -173,8 +174,30 @@ class RemoteGround:
             timeout_s=SETUP_TIMEOUT_S * (1 + len(settings.setup)),
         ).values
         notes = "".join(f"{note}\n" for note in seeds.notes)
-        made = Made(said["branch"], said["base_commit"], notes + said["setup_output"])
-        return Prepared(made, path, json.loads(said["launched"]) if said["launched"] else None)
+        stands = self._claimed(git, task, ours, Claimed(said["branch"], said["base_commit"]))
+        made = Made(stands.branch, stands.base_commit, notes + said["setup_output"])
+        return Prepared(made, path, self._launched(said["launched"]))
+
+    def _claimed(self, git: Git, task: Task, ours: Claimed, said: Claimed) -> Claimed:
+        """What the worktree there stands on: a claim of home's for this very worktree, or the host lies. It may be an
+        earlier one, while somebody has that branch checked out here."""
+        if (
+            said != ours
+            and claimed(git, places.worktree_path(self._home, task)).get(said.branch) != said.base_commit
+        ):
+            raise self.link.distrust(
+                f"branch {shown(said.branch)} from {said.base_commit[:12]} for {task.id}, which home has not claimed"
+            )
+        return said
+
+    def _launched(self, spec: str | None) -> Mapping[str, Any] | None:
+        try:
+            launched = json.loads(spec) if spec is not None else None
+        except (ValueError, RecursionError):
+            launched = spec
+        if launched is not None and not isinstance(launched, dict):
+            raise self.link.distrust(f"{shown(spec)} as what it has launched")
+        return launched
 
     def _tip(self, git: Git, task: Task, branch: str) -> str:
         """The head of the branch, or what a host had made of it when somebody stood on the branch here."""
@@ -317,7 +340,19 @@ class RemoteGround:
     def standing(self) -> list[Standing]:
         """The worktrees that lie there. Raises HostAway."""
         found = self.link.call("worktrees").values["worktrees"]
+        for one in found:
+            self._expect_place(one["path"], one["task"])
         return [Standing(one["task"], one["path"], one["mirror"], one["branch"]) for one in found]
+
+    def _expect_place(self, path: str, task: str) -> None:
+        """Raises NotToBeTrusted for a worktree that does not lie where worktrees do."""
+        there = Path(path)
+        if there.name != task or there.parent.parent != self._directory / "worktrees":
+            raise self.link.distrust(f"a worktree of {shown(task)} at {shown(path)}")
+
+    def distrust(self, what: str) -> NotToBeTrusted:
+        """`Link.distrust`."""
+        return self.link.distrust(what)
 
     def reclaim(self, task: Task, standing: Standing) -> str | None:
         """Preserves at home what the worktree has that home does not, then removes it; the ref, if there was anything.

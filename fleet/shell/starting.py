@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,8 @@ class Starter:
         prepared, kept = self._worktree(ground, task, worktree, attempt)
         made, path = prepared.made, prepared.path
         if prepared.launched is not None:
-            return Started(made, path, *_as_launched(prepared.launched), kept)
+            session_id, resumed = self._as_launched(ground, attempt, prepared.launched)
+            return Started(made, path, session_id, resumed, kept)
         moved = self._bring_session(ground, task, worktree, attempt, path)
         resumed = moved is not None
         session_id = attempt.session_id if resumed else fresh_session_id(self.home_id, attempt.id)
@@ -91,6 +93,18 @@ class Starter:
         """Sees to it that its worker is never started; False when it was, by whomever. Raises HostAway, OSError: then
         that is not known."""
         return self.grounds.of(attempt.host).abandon(attempt.id)
+
+    def _as_launched(self, ground: Ground, attempt: Attempt, spec: Mapping[str, Any]) -> tuple[str, bool]:
+        """The session that an earlier performance of this start has given the client, and whether it was resumed: one
+        of the two that it can have been."""
+        argv = spec.get("argv")
+        for option, session_id in (
+            ("--resume", attempt.session_id),
+            ("--session-id", fresh_session_id(self.home_id, attempt.id)),
+        ):
+            if isinstance(argv, list) and (option, session_id) in pairwise(argv):
+                return session_id, option == "--resume"
+        raise ground.distrust(f"a client of {attempt.id} with a session that home has not given it")
 
     def _worktree(
         self, ground: Ground, task: Task, worktree: Worktree, attempt: Attempt
@@ -193,13 +207,6 @@ class Starter:
             ground.runs.launch(attempt.id, spec, secret)
         except LaunchFailed as failed:
             raise CannotStart("launch", str(failed)) from failed
-
-
-def _as_launched(spec: Mapping[str, Any]) -> tuple[str, bool]:
-    """The session that an earlier performance of this start has given the client, and whether it was resumed."""
-    argv: list[str] = spec["argv"]
-    resumed = "--resume" in argv
-    return argv[argv.index("--resume" if resumed else "--session-id") + 1], resumed
 
 
 def extra_environment(task: Task, account: Account, worktree: Worktree) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What is raised when a host cannot be reached."""
+"""What is raised when a host cannot be reached, or is not to be listened to."""
 
 from __future__ import annotations
 
@@ -12,3 +12,12 @@ class HostAway(Exception):
     def __init__(self, host: str, why: str) -> None:
         super().__init__(f"host {host} cannot be reached: {why}")
         self.host, self.why = host, why
+
+
+class NotToBeTrusted(HostAway):
+    """The host sent what no far end of ours ever sends. Nothing of it was used, and it is not asked again until a
+    person has looked. `why` says what it sent, in printable ASCII."""
+
+    def __init__(self, host: str, what: str) -> None:
+        super().__init__(host, what)
+        self.args = (f"host {host} is not to be trusted: {what}",)

@@ -9,6 +9,12 @@ from collections.abc import Collection
 from contextlib import ExitStack
 from pathlib import Path
 
+from workers.remote.answers import SPOOL_BYTES_MAX, Foreign
+from workers.remote.room import check_room
+
+LINE_BYTES_MAX = 64 * 1024 * 1024
+"""A line is read whole; the longest that a client writes has a few megabytes."""
+
 
 class OutOfStep(Exception):
     """What came does not follow what is here: the host must be asked anew."""
@@ -19,8 +25,10 @@ class Copy:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        self._fd = os.open(path, flags, 0o600)
         self.size = os.fstat(self._fd).st_size
+        self._line_bytes = 0
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
 
@@ -39,22 +47,32 @@ class Copy:
         return self.size
 
     def take(self, start: int, data: bytes) -> int:
-        """Append what is new of it; returns how many bytes of pushes are done with. Raises OutOfStep."""
+        """Append what is new of it; returns how many bytes of pushes are done with. Raises OutOfStep, and Foreign for
+        what no worker ever says."""
         position = self.position
         if start > position:
             raise OutOfStep(f"bytes from {start} on came, but those from {position} on are missing")
         new = data[position - start :]
         if not new:
             return len(data)
+        self._check(position + len(new), new)
         self._waiting.append(new)
         self._waiting_bytes += len(new)
         return len(data) - len(new) + self.write()
 
+    def _check(self, size: int, new: bytes) -> None:
+        newline = new.rfind(b"\n")
+        self._line_bytes = self._line_bytes + len(new) if newline < 0 else len(new) - newline - 1
+        if size > SPOOL_BYTES_MAX or self._line_bytes > LINE_BYTES_MAX:
+            raise Foreign(f"a spool of {size} bytes, and {self._line_bytes} of them without a line end")
+
     def write(self) -> int:
-        """Write what waits; returns how many bytes that were. What the disk refuses goes on waiting."""
+        """Write what waits; returns how many bytes that were. What the disk refuses, or what would leave this machine
+        without room for itself, goes on waiting."""
         written = 0
         with contextlib.suppress(OSError):
             while self._waiting:
+                check_room(self._fd, len(self._waiting[0]))
                 count = os.write(self._fd, self._waiting[0])
                 written += count
                 rest = self._waiting.popleft()[count:]

@@ -11,7 +11,9 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from workers.far.watching import PUSH_BYTES_MAX, UNTAKEN_BYTES_MAX
 from workers.remote.address import Reach
+from workers.remote.answers import Foreign, ReplacedPush, SpoolPush
 from workers.remote.copying import Copies, OutOfStep
 from workers.remote.refusals import CannotConnect
 from workers.remote.wire import Wire, open_wire
@@ -32,6 +34,8 @@ class Listener(Protocol):
     def connected(self, wire: Wire, facts: Mapping[str, Any]) -> None: ...
 
     def away(self, why: str, lasting: bool) -> None: ...
+
+    def distrusted(self, what: str) -> None: ...
 
     def tried(self, seconds: float) -> None: ...
 
@@ -58,7 +62,10 @@ class Keeping:
         self._running: asyncio.Task[None] | None = None
         self._wire: Wire | None = None
         self._copies = Copies(runs)
-        self._taken = 0
+        self._watching_again: set[str] = set()
+        self._taken = self._untaken = 0
+        self._stray = 0
+        """Bytes of spools that are no longer followed since the last was: those were on their way."""
         self._telling: asyncio.TimerHandle | None = None
         self._writing: asyncio.TimerHandle | None = None
 
@@ -74,9 +81,14 @@ class Keeping:
                 self._wire.lose("the link was closed here")
             self._copies.close()
 
-    async def close(self) -> None:
+    def end(self) -> None:
+        """For good."""
         if self._running is not None:
             self._running.cancel()
+
+    async def close(self) -> None:
+        self.end()
+        if self._running is not None:
             await asyncio.wait([self._running])
 
     async def _keep(self) -> None:
@@ -84,7 +96,12 @@ class Keeping:
         while True:
             try:
                 wire, facts = await open_wire(
-                    self._reach, self._known_hosts, self._directory, self._argv, self._on_push
+                    self._reach,
+                    self._known_hosts,
+                    self._directory,
+                    self._argv,
+                    self._on_push,
+                    self._listener.distrusted,
                 )
             except CannotConnect as failed:
                 self._listener.away(failed.story, failed.lasting)
@@ -101,7 +118,8 @@ class Keeping:
         if wire.ended.done():
             self._lost(wire.ended.result())
             return
-        self._wire, self._taken = wire, 0
+        self._wire = wire
+        self._taken = self._untaken = self._stray = 0
         self._watch(self._copies.begin_anew())
         self._listener.connected(wire, facts)
         await wire.watch_over()
@@ -128,27 +146,38 @@ class Keeping:
         new, unwanted = self._copies.follow(attempts)
         self._watch(new)
         if unwanted and self._wire is not None:
+            self._stray = 0
             self._wire.ask("forget", {"attempts": unwanted}, b"", None)
 
     def _watch(self, offsets: Mapping[str, int]) -> None:
         if offsets and self._wire is not None:
             self._wire.ask("watch", {"attempts": dict(offsets)}, b"", None)
 
-    def _on_push(self, header: Mapping[str, Any], blob: bytes) -> None:
+    def _on_push(self, push: SpoolPush | ReplacedPush, blob: bytes) -> None:
+        """Raises Foreign."""
         if self._wire is None:
             return
-        attempt = header["attempt"]
-        if header["push"] == "replaced":
-            asyncio.get_running_loop().call_later(WATCH_AGAIN_S, self._watch_again, attempt)
+        attempt = push.attempt
+        if isinstance(push, ReplacedPush):
+            if self._copies.position(attempt) is not None and attempt not in self._watching_again:
+                self._watching_again.add(attempt)
+                asyncio.get_running_loop().call_later(WATCH_AGAIN_S, self._watch_again, attempt)
             return
+        self._untaken += len(blob)
+        self._stray += 0 if self._copies.position(attempt) is not None else len(blob)
+        if self._stray > UNTAKEN_BYTES_MAX + PUSH_BYTES_MAX:
+            raise Foreign(f"{self._stray} bytes of spools that nobody follows")
+        if self._untaken > UNTAKEN_BYTES_MAX + PUSH_BYTES_MAX:
+            raise Foreign(f"{self._untaken} bytes of spools before the first of them were taken")
         try:
-            self._take(self._copies.take(attempt, header["start"], blob))
+            self._take(self._copies.take(attempt, push.start, blob))
         except OutOfStep as broken:
             self._wire.lose(f"its spools are out of step: {attempt}: {broken}")
         if self._copies.blocked and self._writing is None:
             self._writing = asyncio.get_running_loop().call_later(DISK_AGAIN_S, self._write_again)
 
     def _watch_again(self, attempt: str) -> None:
+        self._watching_again.discard(attempt)
         position = self._copies.position(attempt)
         if position is not None:
             self._watch({attempt: position})
@@ -172,5 +201,6 @@ class Keeping:
             self._telling.cancel()
             self._telling = None
         taken, self._taken = self._taken, 0
+        self._untaken -= taken
         if taken and self._wire is not None:
             self._wire.ask("took", {"bytes": taken}, b"", None)

@@ -15,13 +15,14 @@ from pathlib import Path
 
 from workers.git import Git, GitError, answer
 from workers.remote.mirror import Mirror
+from workers.remote.room import check_room
 
 PIECE_BYTES = 4 * 1024 * 1024
 _PIECE_S = 600.0
 _POINTER_BYTES_MAX = 1024
 _POINTER = re.compile(
     r"^[0-9a-f]+ blob \d+\nversion https://git-lfs\.github\.com/spec/v1\n(?:ext-[^\n]*\n)*"
-    r"oid sha256:([0-9a-f]{64})\nsize (\d+)$",
+    r"oid sha256:([0-9a-f]{64})\nsize (\d{1,15})$",
     re.MULTILINE,
 )
 SETTINGS = {
@@ -141,6 +142,7 @@ def _put(mirror: Mirror, oid: str, place: Path) -> None:
 
 def _get(mirror: Mirror, large: Large, place: Path) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
+    check_room(place.parent, large.size)
     handle, draft = tempfile.mkstemp(dir=place.parent, prefix=".fleet-")
     try:
         digest, offset = hashlib.sha256(), 0
@@ -160,7 +162,7 @@ def _get(mirror: Mirror, large: Large, place: Path) -> None:
 
 
 def _piece(mirror: Mirror, large: Large, offset: int) -> bytes:
-    asked = {"oid": large.oid, "offset": offset, "length": PIECE_BYTES}
+    asked = {"oid": large.oid, "offset": offset, "length": min(PIECE_BYTES, large.size - offset)}
     try:
         piece = mirror.ask("lfs_get", asked, timeout_s=_PIECE_S).blob
     except FileNotFoundError as gone:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from workers.far.ops import Answer
 from workers.remote import loop
 from workers.remote.address import Reach
-from workers.remote.away import HostAway
+from workers.remote.away import HostAway, NotToBeTrusted
 from workers.remote.refusals import SshMissing, need_asyncssh
 
 if TYPE_CHECKING:
@@ -34,13 +34,15 @@ CLOSE_S = 10.0
 class LinkState:
     """How a link is.
 
-    `why`: what keeps it from being connected, with its cure. `lasting`: only a person can mend that. `tried_s`: for
-    how long it has been tried in vain, counted only while this process ran. `connects`: how often it came up. `facts`:
-    what the far end last told of its host, in `environ` of the variables that were wanted. `skew_ms`: how much
-    later it is by the host's clock than by ours.
+    `distrusted`: what the host sent against the rules, after which it is not tried again. `why`: what keeps it from
+    being connected, with its cure. `lasting`: only a person can mend that. `tried_s`: for how long it has been
+    tried in vain, counted only while this process ran. `connects`: how often it came up. `facts`: what the far end
+    last told of its host, in `environ` of the variables that were wanted. `skew_ms`: how much later it is by the
+    host's clock than by ours.
     """
 
     connected: bool = False
+    distrusted: str = ""
     why: str = "it is not opened"
     lasting: bool = False
     tried_s: float = 0.0
@@ -128,8 +130,11 @@ class Link:
     def wait(self, timeout_s: float) -> bool:
         """Whether it is connected, at the latest after so many seconds; at once when it is closed."""
         with self._changed:
-            self._changed.wait_for(lambda: self._state.connected or self._keeping is None, timeout_s)
+            self._changed.wait_for(self._is_settled, timeout_s)
             return self._state.connected
+
+    def _is_settled(self) -> bool:
+        return self._state.connected or bool(self._state.distrusted) or self._keeping is None
 
     def state(self) -> LinkState:
         with self._changed:
@@ -147,6 +152,8 @@ class Link:
 
     def connected(self, wire: Wire, facts: Mapping[str, Any]) -> None:
         with self._changed:
+            if self._state.distrusted:
+                return
             self._wire = wire
             connects = self._state.connects + 1
             self._state = LinkState(connected=True, why="", connects=connects, facts=facts)
@@ -159,14 +166,31 @@ class Link:
                     self._state, skew_ms=self._wire.skew_ms, round_trip_s=self._wire.round_trip_s
                 )
             self._wire = None
+            if self._state.distrusted:
+                why, lasting = f"it is not to be trusted: {self._state.distrusted}", True
             self._state = replace(self._state, connected=False, why=why, lasting=lasting)
             self._changed.notify_all()
+
+    def distrusted(self, what: str) -> None:
+        self.distrust(what)
 
     def tried(self, seconds: float) -> None:
         with self._changed:
             self._state = replace(self._state, tried_s=self._state.tried_s + seconds)
 
     # --- what is asked of the host ---
+
+    def distrust(self, what: str) -> NotToBeTrusted:
+        """The host has broken the rules: it is hung up on, and neither heard nor asked any more. `what` it sent, in
+        printable ASCII; the first is what counts. Returns what to raise."""
+        with self._changed:
+            if not self._state.distrusted:
+                self._state = replace(self._state, distrusted=what)
+        self.away(f"it is not to be trusted: {what}", True)
+        keeping = self._keeping
+        if keeping is not None:
+            loop.get().call_soon_threadsafe(keeping.end)
+        return NotToBeTrusted(self.name, what)
 
     def call(
         self, op: str, args: Mapping[str, Any] | None = None, blob: bytes = b"", *, timeout_s: float = 60.0

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from workers.git import Git
 from workers.remote.mirror import Mirror
@@ -16,6 +15,7 @@ from workers.worktree.submodules import (
     Submodule,
     SubmoduleMissing,
     has,
+    is_inside,
     named_by,
 )
 
@@ -61,7 +61,7 @@ def _sources(mirror: Mirror) -> Sources:
 def _pairs(mirror: Mirror, git: Git, commit: str, sources: Sources, above: str) -> Iterator[_Pair]:
     """Each submodule before those inside it, which can be told only when its commit is here."""
     for submodule in named_by(git, commit):
-        if ".." in Path(submodule.name).parts:
+        if not is_inside(submodule.name):
             raise _missing(submodule, mirror)
         there = f"{above}/modules/{submodule.name}"
         yield _Pair(submodule, sources, there)

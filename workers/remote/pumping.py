@@ -16,12 +16,27 @@ from workers.remote.away import HostAway
 from workers.remote.starting import NotStarted, Threshold, channel_command
 from workers.remote.wire import WINDOW_BYTES, Wire
 
+STEP_S = 10.0
+SLOW_S = 600.0
+SLOW_BYTES_PER_S = 4_096
+"""After `SLOW_S` a channel has to have carried so much on average, or it is ended: bytes may trickle for ever."""
+
 
 class Pump:
     """One open channel and the socket that it is pumped to."""
 
     def __init__(self, near: _Near, channel: asyncssh.SSHClientChannel[bytes]) -> None:
         self._near, self._channel = near, channel
+
+    async def watch_over(self) -> None:
+        """Ends it when it is too slow. Until it has ended."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        while not self._near.transport.is_closing():
+            await asyncio.sleep(STEP_S)
+            lasted_s = loop.time() - began
+            if lasted_s > SLOW_S and self._near.carried < SLOW_BYTES_PER_S * lasted_s:
+                self.close()
 
     def close(self) -> None:
         """Ends the command there as well: its input and output are gone."""
@@ -34,8 +49,11 @@ class _Near(asyncio.Protocol):
 
     transport: asyncio.Transport
     channel: asyncssh.SSHClientChannel[bytes]
+    carried = 0
+    """Bytes so far, both ways."""
     opened = False
     """Whether there is a channel: it may be refused."""
+    watching: asyncio.Task[None]
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -43,6 +61,7 @@ class _Near(asyncio.Protocol):
         transport.pause_reading()
 
     def data_received(self, data: bytes) -> None:
+        self.carried += len(data)
         self.channel.write(data)
 
     def eof_received(self) -> bool:
@@ -74,6 +93,7 @@ class _Far(asyncssh.SSHClientSession[bytes]):
     def data_received(self, data: bytes, datatype: int | None) -> None:
         if datatype is not None:
             return  # for people; what matters to git stands in its protocol
+        self._near.carried += len(data)
         if self._threshold is None:
             self._near.transport.write(data)
             return
@@ -121,4 +141,6 @@ async def open_pump(wire: Wire, command: str, end: socket.socket) -> Pump:
             raise HostAway(wire.name, story) from refused
         unless_open.pop_all()
     near.transport.resume_reading()
-    return Pump(near, channel)
+    pump = Pump(near, channel)
+    near.watching = asyncio.create_task(pump.watch_over())
+    return pump

@@ -6,8 +6,8 @@ rules are those of `workers.client.session`.
 
 from __future__ import annotations
 
+import errno
 import hashlib
-import os
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,10 +15,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from workers.client.session import Carried, Missing, carry, find_transcript, slug, whole_lines, write_whole
+from workers.client.session import (
+    Carried,
+    Missing,
+    carry,
+    find_transcript,
+    only_whole_lines,
+    slug,
+    whole_lines,
+)
+from workers.far.ops.sessions import READ_BYTES_MAX
+from workers.histories import Histories, Parts, check_extent, parts_of
+from workers.remote.room import check_room
 from workers.remote.transport import Far
 
 PIECE_BYTES = 32 * 1024 * 1024
+PARTED_MAX = 20
+"""So often may a host's history of a session part from home's: each time one of the two is set aside."""
 _TIMEOUT_S = 600.0
 
 
@@ -52,9 +65,12 @@ def bring(there: There, config_dir: Path) -> Carried | Missing:
     """
     if there.transcript is None or not there.files[there.transcript].size:
         return Missing(f"host {there.host} has no history of session {there.session_id} for {there.account}")
-    target = find_transcript(config_dir, there.session_id) or config_dir / "projects" / there.transcript
-    _bring_side(there, target)
-    return _bring_transcript(there, there.files[there.transcript], target, config_dir)
+    histories = Histories(config_dir / "projects")
+    known = find_transcript(config_dir, there.session_id)
+    place = (known.parent.name, known.name) if known else parts_of(there.session_id, there.transcript)
+    config_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _bring_side(there, histories, place)
+    return _bring_transcript(there, there.files[there.transcript], histories, place)
 
 
 def push(far: Far, account: str, session_id: str, config_dir: Path, cwd: str) -> Laid | Missing:
@@ -116,7 +132,10 @@ class There:
         """The rest of each file from its offset, up to what was there when we looked."""
         got = dict.fromkeys(offsets, b"")
         missing = dict(offsets)
-        while missing:
+        left = sum(self.files[path].size - offset for path, offset in offsets.items())
+        for _ in range(left // READ_BYTES_MAX + 2):  # each answer but the last is full
+            if not missing:
+                break
             answer = self._far.call("session_read", {**self._asked, "files": missing}, timeout_s=_TIMEOUT_S)
             position = 0
             for part in answer.values["parts"]:
@@ -175,58 +194,61 @@ def _batches(files: Iterable[tuple[str, int, bytes]]) -> Iterator[list[tuple[str
         yield batch
 
 
-def _bring_side(there: There, target: Path) -> None:
-    """The session's other files, which only grow, and are named by unique ids."""
+def _bring_side(there: There, histories: Histories, place: Parts) -> None:
+    """The session's other files, which only grow, and are named by unique ids. Raises TooMuch when there are too many
+    with those that are here."""
     assert there.transcript is not None
+    session_id = there.session_id
     above = there.transcript.removesuffix(".jsonl") + "/"
     places = {
-        path: target.with_suffix("") / path.removeprefix(above)
+        path: (place[0], session_id, *parts_of(session_id, path)[2:])
         for path in there.files
         if path.startswith(above)
     }
-    here = {path: place.read_bytes() if place.exists() else b"" for path, place in places.items()}
+    here = {path: histories.read(parts) or b"" for path, parts in places.items()}
     grown = {path: len(data) for path, data in here.items() if len(data) < there.files[path].size}
+    new = [there.files[path].size - offset for path, offset in grown.items()]
+    check_extent(session_id, (*histories.sizes((place[0], session_id)), *new))
+    check_room(histories.projects.parent, sum(new))
     for path, end in there.read(grown).items():
         data = here[path] + end
         if _digest(data) != there.files[path].digest:
             data = there.read({path: 0})[path]
-        write_whole(places[path], data)
+        histories.write(places[path], data)
 
 
-def _bring_transcript(there: There, copy: _Copy, target: Path, config_dir: Path) -> Carried:
+def _bring_transcript(there: There, copy: _Copy, histories: Histories, place: Parts) -> Carried:
     assert there.transcript is not None
-    here = whole_lines(target) if target.exists() else b""
+    here, target = only_whole_lines(histories.read(place) or b""), histories.path(place)
+    check_room(histories.projects.parent, copy.size)
     if copy.is_prefix_of(here):
         return Carried(target, "current" if copy.size == len(here) else "kept")
     if copy.size > len(here):
         end = there.read({there.transcript: len(here)})[there.transcript]
         if _digest(here + end) == copy.digest:
-            _append(target, len(here), end)
+            if not here or not histories.extend(place, len(here), end):
+                histories.write(place, here + end)
             return Carried(target, "copied")
-    return _settle(there, copy, target, config_dir)
+    return _settle(there, copy, histories, place)
 
 
-def _append(target: Path, offset: int, end: bytes) -> None:
-    if not offset:
-        write_whole(target, end)
-        return
-    with target.open("r+b") as file:
-        file.seek(offset)
-        file.write(end)
-        file.truncate()
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _settle(there: There, copy: _Copy, target: Path, config_dir: Path) -> Carried:
+def _settle(there: There, copy: _Copy, histories: Histories, place: Parts) -> Carried:
     """The two histories have parted: judge as between two accounts here. By age: the host's clock may be wrong."""
     assert there.transcript is not None
+    asides = histories.path(place).parent.glob(f"{there.session_id}.*.aside")
+    if sum(1 for _ in asides) >= PARTED_MAX:
+        story = f"the history of session {there.session_id} has parted {PARTED_MAX} times from that on {there.host}"
+        raise OSError(errno.EDQUOT, story)
+    config_dir = histories.projects.parent
     with tempfile.TemporaryDirectory(prefix=".fleet-", dir=config_dir) as staged:
-        stage = Path(staged) / "projects" / there.transcript
-        write_whole(stage, there.read({there.transcript: 0})[there.transcript])
-        written_at = time.time() - copy.age_s
-        os.utime(stage, (written_at, written_at))
-        carried = carry(target.stem, Path(staged), config_dir)
+        stage, staged_place = (
+            Histories(Path(staged) / "projects"),
+            parts_of(there.session_id, there.transcript),
+        )
+        stage.write(staged_place, there.read({there.transcript: 0})[there.transcript])
+        written_at = min(max(time.time() - copy.age_s, 0.0), time.time())
+        stage.stamp(staged_place, int(written_at * 1e9))
+        carried = carry(there.session_id, Path(staged), config_dir)
     assert isinstance(carried, Carried)
     return carried
 

@@ -117,7 +117,7 @@ class Said:
         """Raises NotStarted when it is no JSON object."""
         try:
             facts = json.loads(self.text)
-        except ValueError:
+        except (ValueError, RecursionError):
             facts = None
         if not isinstance(facts, dict):
             raise NotStarted(f"its far end says what makes no sense: {self.text[:TALK_SHOWN]}", lasting=False)
@@ -130,16 +130,19 @@ class Threshold:
     def __init__(self, nonce: str) -> None:
         self._line = re.compile(rb"FLEET-([A-Z]+) %s ?([^\n]*)\n" % nonce.encode())
         self._heard = b""
+        self._looked = 0
 
     def feed(self, data: bytes) -> Said | None:
         """Raises NotStarted when it never ends."""
         self._heard += data
-        found = self._line.search(self._heard)
+        # Only lines that have come to their end since, and each once: a stranger may send a byte at a time.
+        found = self._line.search(self._heard, self._looked) if b"\n" in data else None
         if found is None:
+            self._looked = self._heard.rfind(b"\n") + 1
             if len(self._heard) > HEARD_BYTES_MAX:
                 raise NotStarted(f"its login prints without end: {self.talk()}", lasting=True)
             return None
-        after, self._heard = self._heard[found.end() :], b""
+        after, self._heard, self._looked = self._heard[found.end() :], b"", 0
         return Said(found[1].decode(), found[2].decode(errors="replace"), after)
 
     def talk(self) -> str:

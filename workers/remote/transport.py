@@ -18,7 +18,7 @@ from shlex import quote
 from typing import Any, Protocol
 
 from workers.git import LOCK_PATIENCE_S, Git, GitError, GitFailed, GitResult
-from workers.remote.away import HostAway
+from workers.remote.away import HostAway, NotToBeTrusted
 
 
 class Answer(Protocol):
@@ -40,6 +40,10 @@ class Far(Protocol):
     def call(self, op: str, args: Mapping[str, Any], blob: bytes = b"", *, timeout_s: float = 60.0) -> Answer:
         """Have the far end carry out `op`. Raises HostAway, and what the operation raises there."""
 
+    def distrust(self, what: str) -> NotToBeTrusted:
+        """The host has sent what no far end of ours sends: it is neither heard nor asked any more. Returns what to
+        raise."""
+
     def channel(self, command: str) -> AbstractContextManager[socket.socket]:
         """A duplex of bytes to `sh -c COMMAND` there, which ends as the block is left. Raises HostAway."""
 
@@ -48,10 +52,29 @@ class TransferFailed(GitError):
     """Git could not bring over what was asked of it, although the host was there. The cause is git's own word."""
 
 
+# What comes is checked as what a server is sent: no object that is broken, or whose paths or submodules lead elsewhere.
+# Old histories have some faults that harm nobody (git's own "fsck-msgids" names them): those are let through.
+_HARMLESS = (
+    *(
+        "badDate",
+        "badDateOverflow",
+        "badEmail",
+        "badName",
+        "badTimezone",
+        "missingEmail",
+        "missingNameBeforeEmail",
+    ),
+    *("missingSpaceBeforeDate", "missingSpaceBeforeEmail", "zeroPaddedDate", "zeroPaddedFilemode"),
+)
+_CHECKED = (
+    *("-c", "fetch.fsckObjects=true"),
+    *(word for fault in _HARMLESS for word in ("-c", f"fetch.fsck.{fault}=ignore")),
+)
 # Not GIT_PROTOCOL=version=2: it takes one round trip more to fetch commits whose ids are known.
 _OURS = (
     *("-c", "protocol.version=0", "-c", "protocol.fd.allow=always", "-c", "core.hooksPath=/dev/null"),
     *("-c", "submodule.recurse=false", "-c", "push.pushOption=", "-c", "gc.auto=0"),
+    *_CHECKED,
 )
 _PUSH = (
     *("push", "--quiet", "--atomic", "--no-verify", "--no-follow-tags", "--no-signed"),
@@ -59,10 +82,11 @@ _PUSH = (
 )
 _FETCH = (
     *("fetch", "--quiet", "--atomic", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules"),
-    *("--no-auto-maintenance", "--no-prune", "--update-shallow"),
+    *("--no-auto-maintenance", "--no-prune"),
 )
-# A clone that the user made shallow gives a mirror that is shallow at the same commits. What the host's own
-# configuration says of pushes (no deletions, say) is meant for its people's repositories, not for this one.
+# Not --update-shallow: a host could make the user's repository a shallow one. A clone that the user made shallow
+# gives a mirror that is shallow at the same commits, which needs none of it. What the host's own configuration says
+# of pushes (no deletions, say) is meant for its people's repositories, not for this one.
 _RECEIVE = (
     "git -c core.hooksPath=/dev/null -c receive.shallowUpdate=true -c receive.autogc=false"
     " -c receive.denyNonFastForwards=false -c receive.denyDeletes=false receive-pack"

@@ -11,17 +11,18 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import asyncssh
 
-from workers.far.errors import from_header
 from workers.far.frames import BadFrame, Frame, Unpacker, pack
 from workers.far.ops import Answer
-from workers.remote import starting
+from workers.remote import answers, starting
 from workers.remote.address import Reach
-from workers.remote.away import HostAway
+from workers.remote.answers import Foreign, ReplacedPush, SpoolPush
+from workers.remote.away import HostAway, NotToBeTrusted
 from workers.remote.bundle import bundle
 from workers.remote.connecting import connect
 from workers.remote.refusals import CannotConnect
@@ -30,10 +31,25 @@ from workers.remote.starting import NotStarted, Said, Threshold
 START_S = 30.0
 PING_S = 5.0
 SILENCE_S_MAX = 15.0
+PONG_S_MAX = 600.0
+"""So long may what comes before the answer to a ping take, also over a slow wire: an answer of 32 MB, say. A host that
+only lets bytes trickle is away."""
+GARBLED_S = 2.0
+"""A far end that ends in the middle of its words, or a shell that says goodbye after it, does so within this time."""
 ERRORS_KEPT = 4096
 WINDOW_BYTES = 16 * 1024 * 1024
 """So much may be under way to here: ssh's usual 2 MB are 20 MB/s at a round trip of 100 ms."""
-PUSH = Callable[[Mapping[str, Any], bytes], None]
+PUSH = Callable[[SpoolPush | ReplacedPush, bytes], None]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A request that waits for its answer."""
+
+    op: str
+    args: Mapping[str, Any]
+    answer: Future[Answer]
+    at: float
 
 
 class Wire(asyncssh.SSHClientSession[bytes]):
@@ -48,11 +64,14 @@ class Wire(asyncssh.SSHClientSession[bytes]):
         self.round_trip_s: float | None = None
         self.skew_ms: int | None = None
         self.on_lost: Callable[[str], None] = lambda why: None
+        self.on_distrusted: Callable[[str], None] = lambda what: None
         self._on_push = on_push
         self._threshold: Threshold | None = Threshold(self.nonce)
-        self._unpacker = Unpacker()
+        self._unpacker = Unpacker(answers.BLOB_BYTES_MAX)
+        self._was_sent = False
+        self._garbled: str | None = None
         self._errors = b""
-        self._pending: dict[int, Future[Answer]] = {}
+        self._pending: dict[int, _Asked] = {}
         self._last_id = 0
         self._heard_at = loop.time()
         self._unsent = 0
@@ -70,6 +89,8 @@ class Wire(asyncssh.SSHClientSession[bytes]):
         if datatype is not None:
             self._errors = (self._errors + data)[-ERRORS_KEPT:]
             return
+        if self.ended.done() or self._garbled is not None:
+            return
         try:
             if self._threshold is not None:
                 data = self._greet(data)
@@ -78,7 +99,10 @@ class Wire(asyncssh.SSHClientSession[bytes]):
         except NotStarted as why:
             self._fail(why)
         except BadFrame as broken:
-            self.lose(f"what came from it makes no sense ({broken}); {starting.shown(self._errors)}")
+            self._garbled = f"what came from it makes no sense ({broken})"
+            asyncio.get_running_loop().call_later(GARBLED_S, self.distrust, str(broken))
+        except Foreign as foreign:
+            self.distrust(str(foreign))
 
     def exit_status_received(self, status: int) -> None:
         self._status = status
@@ -90,6 +114,8 @@ class Wire(asyncssh.SSHClientSession[bytes]):
         if not self.facts.done() and exc is None:
             talk = self._threshold.talk() if self._threshold else ""
             self._fail(starting.ended(self._status, talk, starting.shown(self._errors)))
+        elif self._garbled is not None:
+            self.lose(f"{self._garbled}; {starting.shown(self._errors)}")
         elif exc is None:
             said = starting.shown(self._errors) or "it said nothing"
             self.lose(f"its far end ended with status {self._status}: {said}")
@@ -105,6 +131,9 @@ class Wire(asyncssh.SSHClientSession[bytes]):
         if said is None:
             return b""
         if said.word == "WANT":
+            if self._was_sent:
+                raise Foreign("a second request for its file")
+            self._was_sent = True
             self._channel.write(bundle().content)
             return self._greet(said.after)
         if said.word == "FAR":
@@ -114,7 +143,7 @@ class Wire(asyncssh.SSHClientSession[bytes]):
         raise starting.no_python(said) if said.word == "PYTHON" else starting.no_directory(said.facts())
 
     def _welcome(self, said: Said) -> None:
-        facts = said.facts()
+        facts = answers.read_greeting(said.facts())
         if "refused" in facts:
             raise NotStarted(str(facts["refused"]), lasting=True)
         if not self.facts.done():
@@ -138,25 +167,40 @@ class Wire(asyncssh.SSHClientSession[bytes]):
         if answer is not None:
             self._last_id += 1
             request = self._last_id
-            self._pending[request] = answer
+            now = asyncio.get_running_loop().time()
+            self._pending[request] = _Asked(op, dict(args), answer, now)
         self._channel.write(pack({"id": request, "op": op, "args": dict(args)}, blob))
         return request
 
-    def forget(self, request: int) -> None:
-        self._pending.pop(request, None)
-
     def _take(self, frame: Frame) -> None:
+        """Raises Foreign."""
         header = frame.header
         if "push" in header:
-            self._on_push(header, frame.blob)
+            self._on_push(answers.read_push(header, frame.blob), frame.blob)
             return
-        answer = self._pending.pop(header.get("id", 0), None)
-        if answer is None or not answer.set_running_or_notify_cancel():
+        request = header.get("id")
+        asked = self._pending.pop(request, None) if type(request) is int else None
+        if asked is None:
+            raise Foreign(f"an answer to {answers.shown(request)}, which nobody waits for")
+        try:
+            said = self._said(asked, header, frame.blob)
+        except Foreign as foreign:
+            if asked.answer.set_running_or_notify_cancel():
+                asked.answer.set_exception(NotToBeTrusted(self.name, str(foreign)))
+            raise
+        if not asked.answer.set_running_or_notify_cancel():
             return
-        if "error" in header:
-            answer.set_exception(from_header(header["error"]))
+        if isinstance(said, Answer):
+            asked.answer.set_result(said)
         else:
-            answer.set_result(Answer(header["ok"], frame.blob))
+            asked.answer.set_exception(said)
+
+    def _said(self, asked: _Asked, header: Mapping[str, Any], blob: bytes) -> Answer | Exception:
+        if set(header) == {"id", "error"}:
+            return answers.read_error(asked.op, header["error"], blob)
+        if set(header) == {"id", "ok"}:
+            return answers.read(asked.op, asked.args, header["ok"], blob)
+        raise Foreign(f"neither an answer to {asked.op!r} nor a failure: {answers.shown(sorted(header))}")
 
     def _refuse(self, answer: Future[Answer], why: str) -> None:
         if answer.set_running_or_notify_cancel():
@@ -173,10 +217,16 @@ class Wire(asyncssh.SSHClientSession[bytes]):
             self.facts.set_exception(NotStarted(why, lasting=False))
         self.on_lost(why)  # first, so that whoever is told finds the host away
         pending, self._pending = self._pending, {}
-        for answer in pending.values():
-            self._refuse(answer, f"{why} (before it had answered)")
+        for asked in pending.values():
+            self._refuse(asked.answer, f"{why} (before it had answered)")
         if self._connection is not None:
             self._connection.abort()
+
+    def distrust(self, what: str) -> None:
+        """It has broken the rules: nothing more that comes is looked at."""
+        if not self.ended.done():
+            self.on_distrusted(what)
+            self.lose(f"it is not to be trusted: {what}")
 
     def give_up(self) -> None:
         self.facts.cancel()
@@ -195,6 +245,9 @@ class Wire(asyncssh.SSHClientSession[bytes]):
             self._unsent = unsent
             if loop.time() - self._heard_at > SILENCE_S_MAX:
                 self.lose(f"it has not answered for {SILENCE_S_MAX:.0f} s")
+            pings = (asked.at for asked in self._pending.values() if asked.op == "ping")
+            if loop.time() - min(pings, default=loop.time()) > PONG_S_MAX:
+                self.lose(f"it sends much, but has not answered for {PONG_S_MAX:.0f} s")
 
     def _ping(self) -> None:
         began, began_ns = time.monotonic(), time.time_ns()
@@ -239,13 +292,19 @@ class Wire(asyncssh.SSHClientSession[bytes]):
 
 
 async def open_wire(
-    reach: Reach, known_hosts: Path, directory: str, argv: Sequence[str], on_push: PUSH
+    reach: Reach,
+    known_hosts: Path,
+    directory: str,
+    argv: Sequence[str],
+    on_push: PUSH,
+    on_distrusted: Callable[[str], None],
 ) -> tuple[Wire, dict[str, Any]]:
     """A wire whose far end is there, and its facts. Raises CannotConnect."""
     with ExitStack() as unless_started:
         connection = await connect(reach, known_hosts)
         unless_started.callback(connection.abort)
         wire = Wire(reach, on_push)
+        wire.on_distrusted = on_distrusted
         unless_started.callback(wire.give_up)
         said = starting.command(bundle(), wire.nonce, directory, argv)
         try:

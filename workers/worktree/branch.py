@@ -66,6 +66,13 @@ def claim(git: Git, worktree_path: Path, branch: str, base_commit: str) -> Claim
     )
 
 
+def claimed(git: Git, worktree_path: Path) -> dict[str, str]:
+    """The branches that were ever claimed for that worktree, and the commits that work on them is based on."""
+    claims = f"{_CLAIMS}/{key_of(worktree_path)}/"
+    listed = git.run("for-each-ref", "--format=%(objectname) %(refname)", claims).lines
+    return {name.removeprefix(claims): commit for commit, _, name in (line.partition(" ") for line in listed)}
+
+
 def _names(git: Git, branch: str) -> Iterator[str]:
     parent = branch.rpartition("/")[0]
     # A branch `fleet` makes every `fleet/…` impossible: references are files and directories.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from workers.git import Git, GitError, GitFailed, answer
 
@@ -31,6 +31,12 @@ class Submodule:
     commit: str
 
 
+def is_inside(name: str) -> bool:
+    """Whether a submodule's name or path stays where it is put: a commit may be of a stranger, who names any."""
+    path = PurePosixPath(name)
+    return bool(path.parts) and not path.is_absolute() and not {"..", ".git"} & set(path.parts)
+
+
 @dataclass(frozen=True)
 class Sources:
     """Where clones may be taken from: `modules` of a git directory, and the user's checkout (None for a bare one)."""
@@ -44,8 +50,10 @@ class Sources:
 
     def copies(self, submodule: Submodule) -> list[Path]:
         """The local repositories of the submodule that there are."""
-        places = [] if ".." in Path(submodule.name).parts else [self.modules / submodule.name]
-        places += [self.checkout / submodule.path / ".git"] if self.checkout else []
+        places = [self.modules / submodule.name] if is_inside(submodule.name) else []
+        places += (
+            [self.checkout / submodule.path / ".git"] if self.checkout and is_inside(submodule.path) else []
+        )
         return [place for place in places if (place / "HEAD").is_file()]
 
     def inside(self, submodule: Submodule) -> Sources:
@@ -74,7 +82,7 @@ def share(worktree: Path, sources: Sources) -> None:
             continue
         share(inside, sources.inside(submodule))
         home = sources.modules / submodule.name
-        if (home / "HEAD").is_file() and not has(home, submodule.commit):
+        if is_inside(submodule.name) and (home / "HEAD").is_file() and not has(home, submodule.commit):
             words = ("fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-auto-maintenance")
             wanted = f"{submodule.commit}:{WORK_REFS}/{submodule.commit}"
             Git(home).run(
