@@ -169,11 +169,20 @@ def test_a_server_that_opens_no_session_is_named(serve: Serve, connect: Connect)
     assert "MaxSessions" in state.why and "box" in state.why
 
 
-def test_bytes_that_are_no_frames_end_the_connection(serve: Serve, connect: Connect) -> None:
-    greeting = 'echo "FLEET-FAR ${SSH_ORIGINAL_COMMAND##* } {}"'
-    server = serve(script=f"{greeting}; head -c 100 /dev/zero | tr '\\0' '\\377'; cat >/dev/null")
+def test_a_far_end_that_greets_without_its_facts_is_not_to_be_trusted(serve: Serve, connect: Connect) -> None:
+    link = connect(serve(script='echo "FLEET-FAR ${SSH_ORIGINAL_COMMAND##* } {}"; cat >/dev/null').reach())
+    until("it is caught", lambda: bool(link.state().distrusted))
+    assert "not to be trusted: a greeting that is none" in link.state().why and link.state().lasting
+
+
+def test_a_shell_that_says_goodbye_after_the_far_end_is_only_away(serve: Serve, connect: Connect) -> None:
+    """What it prints is no frame; no host is drained for that."""
+    server = serve(script='/bin/sh -c "$SSH_ORIGINAL_COMMAND"; echo "Goodbye, see you soon."')
     link = connect(server.reach())
-    until("the connection is given up", lambda: "no sense" in link.state().why)
+    connected(link)
+    os.kill(min(pid for pid in server.sessions() if is_far_end(pid)), signal.SIGKILL)
+    again(link)
+    assert not link.state().distrusted
 
 
 def test_a_far_end_that_dies_is_started_again(serve: Serve, connect: Connect) -> None:

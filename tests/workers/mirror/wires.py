@@ -12,6 +12,8 @@ from typing import Any
 
 from tests.workers.remote.far_process import Far
 from workers.far.ops import Answer
+from workers.remote import answers
+from workers.remote.away import NotToBeTrusted
 
 
 class Wires:
@@ -37,7 +39,10 @@ class Wires:
             self.asked.append(op)
             frame = self._far.answer(self._far.ask(op, blob, **args))
         self.answered += len(frame.blob)
-        return Answer(frame.header["ok"], frame.blob)
+        return answers.read(op, args, frame.header["ok"], frame.blob)
+
+    def distrust(self, what: str) -> NotToBeTrusted:
+        return NotToBeTrusted(self.name, what)
 
     @contextmanager
     def channel(self, command: str) -> Iterator[socket.socket]:
