@@ -4,24 +4,64 @@ Foreign code prints: a solver its banner, by the C library's `printf`; a library
 keeps duplicates of descriptors 1 and 2 for itself and points 1 and 2 at nothing, from its beginning to its end.
 Descriptors that are moved away only around a foreign call would lose the lines of our other threads meanwhile, and
 would let out what the C library had buffered and writes at exit, or what a library's own thread prints later.
+This is also the one edge at which text of others becomes printable (`workers/printable.py`): whatever is written here,
+a log line, a table, a traceback, has no character that a terminal obeys, but for our own colours.
 So our code prints by `out()` and `err()`, never by `print`, `sys.stdout` or `sys.stderr` (ruff holds it to that).
 """
 
 from __future__ import annotations
 
 import fcntl
+import io
 import os
 import sys
 from contextlib import suppress
 from pathlib import Path
 
+from workers.printable import printable
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
-    from typing import TextIO
+    from typing import TextIO, cast
+else:
+
+    def cast(_: str, value: object) -> object:
+        """Importing typing takes longer than `fleet status` has."""
+        return value
+
 
 _OUT, _ERR = 1, 2
-_ours: dict[int, TextIO] = {}
+_ours: dict[int, Edge] = {}
+
+
+class Edge(io.TextIOBase):
+    """What is written to it reaches `stream` printable. Whose `stream` is, closes it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        self._stream.write(printable(text))
+        return len(text)
+
+    def writable(self) -> bool:
+        return True
+
+    def flush(self) -> None:
+        if not self._stream.closed:
+            self._stream.flush()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+
+class _Ours(Edge):
+    def close(self) -> None:
+        self._stream.close()
 
 
 def claim() -> None:
@@ -29,7 +69,7 @@ def claim() -> None:
     one that is closed goes nowhere."""
     if _ours:
         return
-    ours = {_OUT: _private(sys.stdout, _OUT), _ERR: _private(sys.stderr, _ERR)}
+    ours = {_OUT: _Ours(_private(sys.stdout, _OUT)), _ERR: _Ours(_private(sys.stderr, _ERR))}
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in ours:
         os.dup2(nothing, descriptor)
@@ -52,12 +92,16 @@ def release() -> None:
 
 def out() -> TextIO:
     """Where results go."""
-    return _ours.get(_OUT) or sys.stdout
+    return _edge(_OUT, sys.stdout)
 
 
 def err() -> TextIO:
     """Where remarks and logs go."""
-    return _ours.get(_ERR) or sys.stderr
+    return _edge(_ERR, sys.stderr)
+
+
+def _edge(descriptor: int, unclaimed: TextIO) -> TextIO:
+    return cast("TextIO", _ours.get(descriptor) or (unclaimed and Edge(unclaimed)))
 
 
 def lent() -> tuple[int, int]:

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
+from typing import NoReturn
 
+from fleet import streams
 from fleet.cli import history_words, host_options
 from fleet.cli.numbers import positive
 
 Parser = argparse.ArgumentParser
 Build = Callable[[Parser], None]
+
+
+class _AtTheEdge(Parser):
+    """Its errors repeat the words that they were given: they leave by the same edge as all else."""
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        if message:
+            streams.err().write(message)
+        sys.exit(status)
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -18,7 +30,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 
 def build() -> Parser:
-    parser = Parser(
+    parser: Parser = _AtTheEdge(
         prog="fleet",
         description="Runs Claude Code workers in git worktrees on several accounts, so that no limit stops the work.",
         epilog="FLEET_HOME names the directory of all state. Start with: fleet up --demo",

@@ -46,7 +46,8 @@ def _ran(args: Words) -> int:
         told = _told(failed)
         if told is None:
             raise
-    say(f"fleet: {told}")
+    # What follows a line end may be of others: no line of theirs begins where ours do.
+    say("fleet: " + (told or "").replace("\n", "\n  "))
     if getattr(args, "json", False):
         as_json({"error": told})
     return 1
@@ -64,6 +65,10 @@ def _told(failed: Exception) -> str | None:
 
     if isinstance(failed, NotDone | NotFound | HomeHeld | StoreFailed | StoreUnreadable | InvalidProfile):
         return str(failed)
+    if isinstance(failed, UnicodeEncodeError) and any(
+        "\ud800" <= letter <= "\udfff" for letter in failed.object
+    ):
+        return f"“{failed.object}” is not UTF-8, as names and words have to be"
     return _of_the_disk(failed) if isinstance(failed, OSError) else None
 
 

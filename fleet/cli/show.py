@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from fleet.streams import err, out
+from workers.printable import one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,17 +14,24 @@ if TYPE_CHECKING:
 
 
 def put(text: str = "", *, flush: bool = False) -> None:
-    """A line of the command's result."""
+    """A line of the command's result, in one line whatever stands in it: a title with a line end makes none of its
+    own."""
+    put_lines(one_line(text), flush=flush)
+
+
+def put_lines(text: str, *, flush: bool = False) -> None:
+    """The same for what has several lines of its own."""
     print(text, file=out(), flush=flush)
 
 
 def as_json(document: Any) -> int:
-    put(json.dumps(document, indent=2, ensure_ascii=False))
+    put_lines(json.dumps(document, indent=2, ensure_ascii=False))
     return 0
 
 
 def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """Columns as wide as their widest cell."""
+    rows = [tuple(one_line(cell) for cell in row) for row in rows]
     widths = [max(len(cell) for cell in column) for column in zip(head, *rows, strict=True)]
     for row in (head, *rows):
         put("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from fleet.cli.run import Failed
-from fleet.cli.show import as_json, clock, put, say, table
+from fleet.cli.show import as_json, clock, put, put_lines, say, table
 from fleet.home import find_home
 from fleet.service import reading
 from fleet.streams import out
@@ -127,7 +127,8 @@ def logs(args: argparse.Namespace) -> int:
 
     colour = out().isatty()
     for line in talk.logs(find_home(os.environ), args.id, follow=args.follow, colour=colour):
-        put(line, flush=args.follow)
+        # Further lines stand below their first: what a worker says makes no heading or step of its own.
+        put_lines(line.replace("\n", "\n  "), flush=args.follow)
     return 0
 
 
@@ -138,5 +139,5 @@ def why(args: argparse.Namespace) -> int:
     found = explain(find_home(os.environ), args.id)
     if args.json:
         return as_json(as_data(found))
-    put(as_words(found))
+    put_lines(as_words(found))
     return 0

@@ -8,7 +8,7 @@ import shutil
 import sys
 
 from fleet.cli.run import Failed
-from fleet.cli.show import put, say
+from fleet.cli.show import put_lines, say
 from fleet.home import find_home
 from fleet.service.outcome import ended_well, summary
 from fleet.service.requests import stop
@@ -43,7 +43,7 @@ def up(args: argparse.Namespace) -> int:
     outcome = run_up(find_home(os.environ), options, os.environ)
     if not args.until_idle:
         return 0
-    put(summary(outcome))
+    put_lines(summary(outcome))
     return 0 if ended_well(outcome) else 1
 
 
@@ -62,14 +62,14 @@ def _demo(name: str, options: UpOptions) -> int:
     from fleet.service.demo_report import report
 
     if name == "list":
-        put("\n".join(f"fleet up --demo {one.name:<9} {one.about}" for one in demo.stories().values()))
+        put_lines("\n".join(f"fleet up --demo {one.name:<9} {one.about}" for one in demo.stories().values()))
         return 0
     laid_out = demo.lay_out(name)
     about = laid_out.story.about
-    put(f"{about[:1].upper()}{about[1:]}.\nIt happens in {laid_out.place}\n", flush=True)
+    put_lines(f"{about[:1].upper()}{about[1:]}.\nIt happens in {laid_out.place}\n", flush=True)
     outcome = demo.run(laid_out, options, os.environ)
     command = "fleet" if shutil.which("fleet") else sys.argv[0]
-    put(f"\n{report(laid_out, outcome, command)}")
+    put_lines(f"\n{report(laid_out, outcome, command)}")
     return 0 if ended_well(outcome) else 1
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
@@ -29,6 +30,10 @@ CIRCLE_SHOWN = 20
 """So many tasks of a circle are named, half of them at each end."""
 
 
+_UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Categories of Unicode: controls, what steers the direction or is not seen, halves of a character, line ends."""
+
+
 class Refused(Exception):
     """The request cannot be done; the message says why and what to do instead."""
 
@@ -43,6 +48,8 @@ def tasks_added(draft: Draft, event: TasksAdded) -> None:
         task_id: tuple(_dependency(draft, ids, spec, name) for name in spec.after)
         for task_id, spec in zip(ids.values(), event.specs, strict=True)
     }
+    for spec in event.specs:
+        _refuse_unprintable(spec.title)
     _refuse_cycle(after, {task_id: key for key, task_id in ids.items() if not key.startswith("\0")})
     for number, (task_id, spec) in enumerate(zip(ids.values(), event.specs, strict=True), start=first):
         landed = all(t in draft.tasks and draft.tasks[t].state == "landed" for t in after[task_id])
@@ -59,6 +66,17 @@ def tasks_added(draft: Draft, event: TasksAdded) -> None:
     draft.set("tasks_made", first - 1 + len(event.specs))
     demand.arrived(draft, event.specs)
     draft.settle = True
+
+
+def _refuse_unprintable(title: str) -> None:
+    """A title is one line that reads as what it is. Joiners are left: emoji and some scripts need them."""
+    for at, letter in enumerate(title):
+        if letter not in "\u200c\u200d" and unicodedata.category(letter) in _UNPRINTABLE:
+            before = f", after “{title[:at][-20:]}”" if at else ""
+            raise Refused(
+                f"the title has {letter!a} as its character {at + 1}{before}: leave it out, a title is one line "
+                "of visible characters"
+            )
 
 
 def _dependency(draft: Draft, ids: dict[str, str], spec: TaskSpec, name: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fleet.core.idle import stuck
 from fleet.core.lifecycles import TASK_ENDS
 from fleet.core.model import Fleet, Task
+from workers.printable import one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,4 +47,4 @@ def summary(outcome: Outcome) -> str:
     open_ones = sum(1 for t in tasks if t.state not in TASK_ENDS)
     if open_ones and not lines[1:]:
         lines.append(f"  {open_ones} are still open: fleet up goes on with them")
-    return "\n".join(lines)
+    return "\n".join(one_line(line) for line in lines)

@@ -25,6 +25,7 @@ from fleet.service.snapshot import snapshot
 from fleet.service.when import UnknownTime, parse_when
 from workers.client.command import BadLaunch, check_rule
 from workers.git import GitError
+from workers.printable import one_line
 
 TITLE_CHARS = 60
 
@@ -255,7 +256,7 @@ def _warnings(request: TaskRequest, repository: Repository, target: str) -> list
 def _title(request: TaskRequest) -> str:
     if request.title:
         return request.title
-    first = request.prompt.strip().splitlines()[0].strip()
+    first = one_line(request.prompt.strip().splitlines()[0].strip())
     return first if len(first) <= TITLE_CHARS else first[: TITLE_CHARS - 1].rstrip() + "…"
 
 

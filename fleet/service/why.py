@@ -16,6 +16,7 @@ from fleet.service.running import coordinator
 from fleet.service.snapshot import snapshot
 from fleet.service.when import local_time
 from fleet.service.would_change import would_change
+from workers.printable import one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +136,9 @@ def as_words(found: Reasons) -> str:
     if explained.advice:
         lines.append(f"  to do: {explained.advice}")
     if explained.quotes:
-        lines += [READ_THIS, *_arithmetic(explained)]
-    return "\n".join([*lines, *(f"  {told}" for told in found.would_change)])
+        lines += [*READ_THIS.splitlines(), *_arithmetic(explained)]
+    lines += [f"  {told}" for told in found.would_change]
+    return "\n".join(one_line(line) for line in lines)
 
 
 def _closed(explained: Explanation) -> list[str]:

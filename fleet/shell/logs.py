@@ -10,11 +10,13 @@ from typing import Any, Literal, TextIO, cast
 import structlog
 
 from fleet.shell.veil import Veil
+from workers.printable import sgr
 
 Format = Literal["console", "json"]
 Level = Literal["debug", "info", "warning", "error"]
 
 MARKS = {"warning": "!", "error": "✗"}
+TEXT_COLUMN = 30
 
 
 class Unfailing:
@@ -61,28 +63,35 @@ def _for_programs() -> list[Any]:
 
 def _for_people(colours: bool) -> list[Any]:
     """Columns: when, who (attempt or task, and account), what; further keys behind."""
-    style = structlog.dev.ConsoleRenderer.get_default_column_styles(colors=colours, force_colors=colours)
 
-    def column(key: str, colour: str, width: int = 0) -> structlog.dev.Column:
+    def styled(style: str) -> str:
+        return sgr(style) if colours else ""
+
+    def column(key: str, style: str, width: int = 0) -> structlog.dev.Column:
         shown = structlog.dev.KeyValueColumnFormatter(
-            key_style=None, value_style=colour, reset_style=style.reset, value_repr=str, width=width
+            key_style=None,
+            value_style=styled(style),
+            reset_style=styled("0"),
+            value_repr=str,
+            width=width,
         )
         return structlog.dev.Column(key, shown)
 
     rest = structlog.dev.KeyValueColumnFormatter(
-        key_style=style.kv_key, value_style=style.kv_value, reset_style=style.reset, value_repr=str
+        key_style=styled("36"), value_style=styled("35"), reset_style=styled("0"), value_repr=str
     )
     columns = [
-        column("timestamp", style.timestamp),
-        column("mark", style.level_warn),
-        column("who", style.kv_value, width=7),
-        column("account", style.kv_key, width=10),
-        column("event", style.bright if colours else ""),
+        column("timestamp", "2"),
+        column("mark", "33"),
+        column("who", "35", width=7),
+        column("account", "36", width=10),
+        column("event", "1"),
         structlog.dev.Column("", rest),
     ]
     return [
         structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
         _who,
+        _indented,
         structlog.dev.ConsoleRenderer(columns=columns),
     ]
 
@@ -97,3 +106,9 @@ def _who(logger: object, name: str, event: MutableMapping[str, Any]) -> MutableM
     if event.get("host") == "local":
         del event["host"]
     return event
+
+
+def _indented(logger: object, name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """The further lines of a text stand below its first: what others say begins no line of the log."""
+    further = "\n" + " " * TEXT_COLUMN
+    return {key: str(value).replace("\n", further) for key, value in event.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from typing import Any
+from typing import Any, TextIO, cast
 
 import pytest
 import structlog
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from fleet.shell.logs import Format, open_log
 from fleet.shell.veil import Veil
+from fleet.streams import Edge
 
 KNOWN = "a-token-of-no-known-shape-42"
 PLANTED = [
@@ -115,7 +116,7 @@ class Terminal(io.StringIO):
 
 def test_the_form_follows_the_terminal_unless_it_is_named() -> None:
     def first(out: io.StringIO, form: Format | None) -> str:
-        open_log(form, Veil(), out).info("here")
+        open_log(form, Veil(), cast(TextIO, Edge(out))).info("here")
         return out.getvalue()
 
     assert json.loads(first(io.StringIO(), None))

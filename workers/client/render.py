@@ -20,12 +20,12 @@ from workers.client.lines import (
 )
 from workers.client.stream import read
 from workers.client.windows import Windows
+from workers.printable import paint, printable
 
 _WIDTH = 160
 """Characters of a tool's input or error that are shown."""
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.?)", re.DOTALL)
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 _TELLING = (
     "command",
@@ -45,8 +45,8 @@ _TELLING = (
 def render(payload: bytes, colour: bool = False) -> str | None:
     """What to print for a line of the client's standard output; None for lines that tell a person nothing.
 
-    What the worker or a tool said can hold terminal escapes: they are taken out, so that a log cannot steer
-    the terminal.
+    What the worker or a tool said can hold terminal escapes: whole ones are taken out, whatever else a terminal would
+    obey is shown as its escape. Colours become escape sequences only where they are printed (`workers/printable.py`).
     """
     return render_line(read(payload), colour)
 
@@ -151,8 +151,8 @@ def _clip(text: str) -> str:
 
 
 def _clean(text: str) -> str:
-    return _CONTROLS.sub("", _ESCAPES.sub("", text.replace("\r\n", "\n")))
+    return printable(_ESCAPES.sub("", text.replace("\r\n", "\n")))
 
 
 def _paint(text: str, style: str, colour: bool) -> str:
-    return f"\x1b[{style}m{text}\x1b[0m" if colour and style else text
+    return paint(text, style) if colour else text
