@@ -180,6 +180,7 @@ def test_subagents_are_asked_of_their_own_tier(household: MakeHousehold) -> None
     assert models_of(turns, "errand") == ["haiku"]
 
 
+@pytest.mark.sensitive
 def test_reserved_capacity_is_kept_until_the_reservation_is_taken_back(household: MakeHousehold) -> None:
     """What may not fit beside it is not begun, `why` says so, and it begins as soon as the capacity is free."""
     house = household(Script((subscription("first", Window("five_hour", utilization=0.3)),), SIMPLE))
@@ -208,6 +209,7 @@ def test_reserved_capacity_is_kept_until_the_reservation_is_taken_back(household
     ]
 
 
+@pytest.mark.sensitive
 def test_reserved_capacity_returns_as_its_hours_pass_unused(household: MakeHousehold) -> None:
     """Of two hours that nobody comes for, a part is released each second: the task begins when it fits, not before."""
     now = datetime.now()

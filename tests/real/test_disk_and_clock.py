@@ -161,6 +161,7 @@ def test_a_worktree_whose_work_cannot_be_preserved_stays(tmp_path: Path) -> None
 DAY_MS = 86_400_000
 
 
+@pytest.mark.sensitive
 @pytest.mark.parametrize("days", [400, -400])
 def test_a_clock_that_jumps_and_comes_back_freezes_nothing(tmp_path: Path, days: int) -> None:
     """While it is off a worker fails, a limit is hit and a server is overloaded: none of it holds for a year."""

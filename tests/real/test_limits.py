@@ -14,6 +14,7 @@ from tests.real.scripting import accounts_of, job, played, prompt, runs, says, s
 pytestmark = pytest.mark.client
 
 
+@pytest.mark.sensitive
 def test_a_task_waits_for_the_earliest_reset_and_goes_on_by_itself(household: MakeHousehold) -> None:
     """With every account limited `why` names the earliest reset; after it the session goes on, with what was said."""
     script = Script(
