@@ -15,8 +15,8 @@ from tests.real.farm import farm
 from tests.real.gates import Gates, waits
 from tests.real.scripting import HOUR_S, job, prompt, says, subscription, writes
 from tests.real.staging import answered
-from tests.real.test_disk_and_clock import fill, small_disk
 from tests.real_client import CLIENT
+from tests.small_disks import fill, mounted
 from tests.workers.sshd import Sshd, needs
 
 pytestmark = pytest.mark.client
@@ -142,7 +142,7 @@ def test_a_hosts_full_disk_holds_work_back_and_loses_none(household: MakeHouseho
     house.make_repo()
     gates = Gates(house)
     house.add_account("first", "--concurrency", "4", *gates.for_account)
-    with farm(house, "one") as hosts, small_disk(hosts.directory("one"), 300):
+    with farm(house, "one") as hosts, mounted(hosts.directory("one"), 300 * 1024):
         disk = hosts.directory("one")
         remount(disk, "ro")
         refused = house.run(*hosts.adding("one"))

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import until
 from tests.workers import evil_end
 from tests.workers.link.conftest import Connect, Serve
 from tests.workers.link.waiting import connected
-from tests.workers.supervision.yard import until
 from workers.remote import sessions
 from workers.remote.away import HostAway, NotToBeTrusted
 from workers.remote.link import Link

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.workers.supervision.yard import Yard, until
+from tests.patience import until
+from tests.workers.supervision.yard import Yard
 from workers import supervisor
 from workers.host import LaunchFailed, LocalHost
 from workers.orders import RunSpec, Stop
