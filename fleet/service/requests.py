@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from fleet.home import Home
 from fleet.ports import StoreFailed
 from fleet.service.credentials import ADVICE, holds_credential
 from fleet.shell import control, homelock, wire
+from fleet.shell.asker import Asker, Doorkeeper
 from fleet.shell.long_request import CannotBeSent
 from fleet.store.sqlite import SqliteStore
 
@@ -82,6 +84,9 @@ def _alone(home: Home, event: events.Person) -> Done:
         try:
             engine = Engine(store)
             before = engine.fleet
+            refused = Doorkeeper(before.home_id, home.runs).refusal(Asker(os.getpid()))
+            if refused:
+                raise NotDone(refused)
             engine.apply((*_nobody_runs(), event))
             added = range(before.tasks_made + 1, engine.fleet.tasks_made + 1)
             return Done(tuple(f"t{n}" for n in added), made(before, engine.fleet))

@@ -15,11 +15,12 @@ from typing import Any
 
 import anyio
 from anyio import to_thread
-from anyio.abc import SocketStream
+from anyio.abc import SocketAttribute, SocketStream
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from fleet.home import Home
 from fleet.shell import long_request
+from fleet.shell.asker import Doorkeeper
 
 LINE_BYTES_MAX = 500_000
 """Of a request; an answer may be longer."""
@@ -82,22 +83,26 @@ class _Waiting:
         return None
 
 
-async def serve(path: Path, answer: Answer) -> None:
-    """Answers requests until cancelled. Only the user may connect."""
+async def serve(path: Path, answer: Answer, doorkeeper: Doorkeeper) -> None:
+    """Answers requests until cancelled. Only the user may connect, and nothing that the fleet runs is obeyed."""
     await anyio.Path(path).unlink(missing_ok=True)
     await to_thread.run_sync(long_request.clear, path)
     listener = await anyio.create_unix_listener(path, mode=0o600)
     waiting = _Waiting()
     async with listener:
-        await listener.serve(lambda stream: _converse(stream, path, answer, waiting))
+        await listener.serve(lambda stream: _converse(stream, path, answer, waiting, doorkeeper))
 
 
-async def _converse(stream: SocketStream, path: Path, answer: Answer, waiting: _Waiting) -> None:
+async def _converse(
+    stream: SocketStream, path: Path, answer: Answer, waiting: _Waiting, doorkeeper: Doorkeeper
+) -> None:
     async with stream:
+        asker = doorkeeper.see(stream.extra(SocketAttribute.raw_socket))
         line = await waiting.line_of(stream)
         if line is None:
             return
-        reply = await _reply(line, path, answer)
+        refused = await to_thread.run_sync(doorkeeper.refusal, asker)
+        reply = {"ok": False, "error": refused} if refused else await _reply(line, path, answer)
         try:
             # Who asked the coordinator to stop hears of it, too: that very request cancels us here.
             with anyio.move_on_after(SEND_S_MAX, shield=True):

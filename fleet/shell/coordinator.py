@@ -22,6 +22,7 @@ from fleet.core.people import Refused
 from fleet.engine import Applied, Engine, made
 from fleet.ports import Clock, Foreseer, LoginReader, NoForesight, NoPlan, NoReading, Planner, StoreFailed
 from fleet.shell import control, wire
+from fleet.shell.asker import Doorkeeper
 from fleet.shell.chatter import Chatter
 from fleet.shell.following import Following
 from fleet.shell.foreseeing import Foreseeing
@@ -100,7 +101,8 @@ class Coordinator:
             async with anyio.create_task_group() as group:
                 self._group: TaskGroup = group
                 group.start_soon(self._obey_signals)
-                group.start_soon(control.serve, self.socket, self._answer)
+                doorkeeper = Doorkeeper(self.engine.fleet.home_id, self.runs, os.getpid())
+                group.start_soon(control.serve, self.socket, self._answer, doorkeeper)
                 await self._adopt()
                 group.start_soon(self._follow)
                 group.start_soon(self._beat)

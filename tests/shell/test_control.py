@@ -19,6 +19,7 @@ from anyio import to_thread
 
 from fleet.home import Home
 from fleet.shell import control, long_request
+from fleet.shell.asker import Doorkeeper
 from tests.patience import PATIENCE_S, until
 
 
@@ -35,7 +36,8 @@ def served(path: Path, use: Callable[[], None], answer: control.Answer = echo) -
 
     async def run() -> None:
         async with anyio.create_task_group() as group:
-            group.start_soon(control.serve, path, answer)
+            doorkeeper = Doorkeeper("home", path.parent / "runs", os.getpid())
+            group.start_soon(control.serve, path, answer, doorkeeper)
             await to_thread.run_sync(once_there)
             group.cancel_scope.cancel()
 
