@@ -47,6 +47,11 @@ class Home:
         return self.root / "agreed"
 
     @property
+    def client_proofs(self) -> Path:
+        """Which clients were tried, and took no order from a repository (`workers.pinned.proof`)."""
+        return self.root / "client-proofs"
+
+    @property
     def known_hosts(self) -> Path:
         """The keys of hosts that were accepted here, beside those of the user's own file."""
         return self.root / "known_hosts"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,9 @@ _FOR_A_BROWSER = (
     "BROWSER",
 )
 STATUS_SECONDS_MAX = 30.0
+
+Pin = Callable[[Mapping[str, str]], Sequence[str]]
+"""Makes the arguments that keep a client of this environment from the orders of files in the account's directory."""
 
 
 class LoginUnknown(RuntimeError):
@@ -51,7 +54,7 @@ class LoginState:
 
 
 def login_command(
-    client: Path, profile: Profile, config_dir: Path, parent: Mapping[str, str]
+    client: Path, profile: Profile, config_dir: Path, parent: Mapping[str, str], pin: Pin
 ) -> ClientCommand:
     """The client's own `auth login` in the account's own directory, for its kind of account.
 
@@ -61,9 +64,8 @@ def login_command(
     if profile.kind == "local":
         raise InvalidProfile(f"account {profile.name} is a local server: there is nothing to log in to")
     kind = "--claudeai" if profile.kind == "subscription" else "--console"
-    return ClientCommand(
-        (str(client), "auth", "login", kind), _environment(profile, config_dir, parent, browser=True)
-    )
+    env = _environment(profile, config_dir, parent, browser=True)
+    return ClientCommand((str(client), *pin(env), "auth", "login", kind), env)
 
 
 def person_command(client: Path, words: Sequence[str], parent: Mapping[str, str]) -> ClientCommand:
@@ -74,7 +76,9 @@ def person_command(client: Path, words: Sequence[str], parent: Mapping[str, str]
     )
 
 
-def login_state(client: Path, profile: Profile, config_dir: Path, parent: Mapping[str, str]) -> LoginState:
+def login_state(
+    client: Path, profile: Profile, config_dir: Path, parent: Mapping[str, str], pin: Pin
+) -> LoginState:
     """Asks the client (about 0.4 s, offline) whether a login is kept in `config_dir`.
 
     Only that: whether it still works shows at the first request.
@@ -84,7 +88,7 @@ def login_state(client: Path, profile: Profile, config_dir: Path, parent: Mappin
     env = _environment(profile, config_dir, parent, browser=False)
     try:
         asked = subprocess.run(
-            [str(client), "auth", "status", "--json"],
+            [str(client), *pin(env), "auth", "status", "--json"],
             env=env,
             cwd=config_dir,
             stdin=subprocess.DEVNULL,

@@ -22,7 +22,7 @@ from fleet.core.events import (
 )
 from fleet.core.model import Account
 from fleet.home import Home
-from fleet.service.clients import find_client
+from fleet.service.clients import pins_of, proved_client
 from fleet.service.requests import NotDone, NotKnown, stamp, submit
 from fleet.service.shapes import iso
 from fleet.service.snapshot import home_id, snapshot
@@ -34,6 +34,8 @@ from profiles.profile import InvalidProfile, Profile
 from profiles.secrets import NoUsableKeyring, Secrets, open_secrets
 from profiles.token import InvalidToken, read_token
 from workers.client import lines, stream, verdict
+from workers.pinned.files import named
+from workers.pinned.pins import PinsContradicted, pinned
 from workers.spool import Record
 
 VERIFY_TIMEOUT_S = 120.0
@@ -131,13 +133,14 @@ def _account(profile: Profile, *, secret: bool) -> Account:
 def _log_in(home: Home, profile: Profile) -> None:
     """The client's own login, at this terminal, in the account's own directory. Its credential never passes through
     our hands."""
-    client = find_client(os.environ)
+    client = proved_client(home, os.environ)
     config_dir = home.config_dir(profile.name)
-    command = login_command(client.path, profile, config_dir, os.environ)
+    pins = pins_of(config_dir)
+    command = login_command(client.path, profile, config_dir, os.environ, pins)
     out, err = streams.lent()
     ended = subprocess.run(command.argv, env=dict(command.env), stdout=out, stderr=err, check=False)
     try:
-        state = login_state(client.path, profile, config_dir, os.environ)
+        state = login_state(client.path, profile, config_dir, os.environ, pins)
     except LoginUnknown as failed:
         raise NotDone(str(failed)) from failed
     if ended.returncode != 0 or not state.logged_in:
@@ -175,7 +178,7 @@ def verify(home: Home, name: str) -> Verified:
 
 
 def _ask(home: Home, account: Account) -> Verified:
-    client = find_client(os.environ)
+    client = proved_client(home, os.environ)
     profile = profile_of(account)
     try:
         isolation = worker_environment(
@@ -198,7 +201,12 @@ def _ask(home: Home, account: Account) -> Verified:
     argv += ["--max-turns", "1", "--no-session-persistence"]
     with TemporaryDirectory(prefix="fleet-verify-") as empty:
         env = {**isolation.env, "CLAUDE_CODE_MAX_RETRIES": "2"}
-        verified, said = _judge(argv, env, isolation.secret_fd, secret, Path(empty))
+        try:
+            set_there = named(Path(empty), home.config_dir(account.name))
+            kept = pinned(env, set_there, own_login=isolation.secret_fd is None)
+        except (PinsContradicted, OSError) as failed:
+            raise NotDone(str(failed)) from failed
+        verified, said = _judge([*argv, *kept.arguments], kept.env, isolation.secret_fd, secret, Path(empty))
     return replace(verified, readings=_readings(account, said))
 
 

@@ -1,4 +1,4 @@
-"""The Claude Code client of this machine, found and looked at."""
+"""The Claude Code client of this machine: found, looked at, and proved to take no order from a repository."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from pathlib import Path
 
 from platformdirs import user_data_dir
 
+from fleet.home import Home
 from fleet.service.requests import NotDone
 from fleet.shell.ground import Client
-from profiles.login import ClientCommand, person_command
+from profiles.login import ClientCommand, Pin, person_command
 from workers.client import locate
+from workers.pinned.files import named
+from workers.pinned.pins import PinsContradicted, pin
+from workers.pinned.proof import ClientRefused, prove
 
 
 def clients_root() -> Path:
@@ -22,8 +26,8 @@ def clients_root() -> Path:
 def locate_client(environ: Mapping[str, str]) -> locate.ClientBinary:
     """`FLEET_CLIENT`, else `claude` on the PATH, else the one of `fleet client install`, else the one that
     claude-agent-sdk brings. Raises NotDone."""
-    named = environ.get("FLEET_CLIENT")
-    explicit = Path(os.path.expanduser(named)) if named else None  # noqa: PTH111 (leaves an unknown ~user as it is)
+    name = environ.get("FLEET_CLIENT")
+    explicit = Path(os.path.expanduser(name)) if name else None  # noqa: PTH111 (leaves an unknown ~user as it is)
     try:
         return locate.locate(explicit, environ.get("PATH", ""), clients_root())
     except locate.ClientError as failed:
@@ -44,3 +48,26 @@ def find_client(environ: Mapping[str, str]) -> Client:
         return Client(binary.path, str(version), locate.flags(binary))
     except locate.ClientError as failed:
         raise NotDone(str(failed)) from failed
+
+
+def proved_client(home: Home, environ: Mapping[str, str]) -> Client:
+    """As `find_client`, for whatever hands it a credential: it was tried, which takes a few seconds for one that this
+    home has not seen. Raises NotDone."""
+    client = find_client(environ)
+    try:
+        prove(client.path, client.version, home.client_proofs)
+    except (ClientRefused, OSError) as failed:
+        raise NotDone(str(failed)) from failed
+    return client
+
+
+def pins_of(config_dir: Path) -> Pin:
+    """For a client that is asked about the account's own directory, and works there."""
+
+    def pins(env: Mapping[str, str]) -> Sequence[str]:
+        try:
+            return pin(env, named(config_dir, config_dir))
+        except (PinsContradicted, OSError) as failed:
+            raise NotDone(str(failed)) from failed
+
+    return pins

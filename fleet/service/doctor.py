@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from fleet.core.model import Account, Fleet
 from fleet.home import Home
-from fleet.service.clients import find_client
+from fleet.service.clients import find_client, pins_of, proved_client
 from fleet.service.probing import examine as examine_hosts
 from fleet.service.requests import NotDone
 from fleet.service.snapshot import snapshot
@@ -37,7 +37,7 @@ def examine(home: Home, environ: Mapping[str, str]) -> list[Finding]:
     """Every check on its own: one that cannot be made is a finding too."""
     looks: dict[str, Callable[[], list[Finding]]] = {
         "git": lambda: [_git()],
-        "client": lambda: [_client(environ)],
+        "client": lambda: [_client(home, environ)],
         "home": lambda: [_home(home)],
         "disk": lambda: [_space(home)],
         "memory": lambda: [_memory(home)],
@@ -62,12 +62,14 @@ def _git() -> Finding:
     return Finding("git", "ok", f"{said} ({path})")
 
 
-def _client(environ: Mapping[str, str]) -> Finding:
+def _client(home: Home, environ: Mapping[str, str]) -> Finding:
     try:
-        client = find_client(environ)
+        client = proved_client(home, environ)
     except NotDone as failed:
         return Finding("client", "error", str(failed))
-    return Finding("client", "ok", f"Claude Code {client.version} ({client.path})")
+    return Finding(
+        "client", "ok", f"Claude Code {client.version} ({client.path}), takes no order from a repository"
+    )
 
 
 def _home(home: Home) -> Finding:
@@ -140,7 +142,8 @@ def _account(home: Home, fleet: Fleet, name: str, environ: Mapping[str, str]) ->
     if not account.login:
         return _with_token(home, fleet, what, account)
     try:
-        state = login_state(find_client(environ).path, profile_of(account), home.config_dir(name), os.environ)
+        client, config_dir = find_client(environ).path, home.config_dir(name)
+        state = login_state(client, profile_of(account), config_dir, os.environ, pins_of(config_dir))
     except (LoginUnknown, NotDone) as failed:
         return Finding(what, "warning", str(failed))
     if not state.logged_in:

@@ -13,7 +13,10 @@ from fleet.service.clients import find_client
 from fleet.service.requests import NotDone
 from fleet.service.snapshot import home_id
 from fleet.shell.connecting import Connecting, reach_of
+from fleet.shell.remote_ground import PROOF_S
+from workers.far.errors import FarFailed
 from workers.remote.address import BadAddress, Reach
+from workers.remote.away import HostAway
 from workers.remote.fitness import Facts, Finding, findings
 from workers.remote.link import CONNECTING, Link
 
@@ -48,18 +51,36 @@ def look(
     environ: Mapping[str, str],
     patience_s: float = PATIENCE_S,
     names_taken: Sequence[str] = (),
+    *,
+    with_proof: bool = False,
 ) -> Looked:
-    """Connects, asks, and hangs up; `names_taken`: see Link. Raises Away."""
+    """Connects, asks, and hangs up; `names_taken`: see Link. `with_proof`: its client is tried, too, where that was not
+    done there before; else the first worker waits for it. Raises Away."""
     link = Connecting(home, home_id(home)).link(reach, names_taken)
     link.open()
     try:
         _wait(link, reach.name, patience_s)
         state = link.state()
+        facts = state.facts or {}
+        proved = _proved(link, facts) if with_proof else ()
     finally:
         link.close()
-    facts = state.facts or {}
     ahead_s = None if state.skew_ms is None else state.skew_ms / 1000
-    return Looked(facts, findings(facts, home_client=_client_here(environ), clock_ahead_s=ahead_s))
+    return Looked(
+        facts, (*findings(facts, home_client=_client_here(environ), clock_ahead_s=ahead_s), *proved)
+    )
+
+
+def _proved(link: Link, facts: Facts) -> tuple[Finding, ...]:
+    """Whether its client was tried, and takes no order from a repository."""
+    if not facts.get("client"):
+        return ()
+    told = {"path": facts["client"]["path"], "version": facts["client"]["version"]}
+    try:
+        refused = link.call("prove_client", told, timeout_s=PROOF_S).values["refused"]
+    except (HostAway, FarFailed, OSError) as failed:
+        return (Finding("client", "warning", f"its client could not be tried: {failed}"),)
+    return (Finding("client", "error", str(refused)),) if refused else ()
 
 
 def _wait(link: Link, name: str, patience_s: float) -> None:
@@ -106,7 +127,7 @@ def _examine(home: Home, host: Host, environ: Mapping[str, str]) -> list[Finding
         advice = f"find out what has happened there, then fleet host verify {host.name}"
         return [Finding(what, "error", host.problem, advice)]
     try:
-        found = look(home, reach_of(host), environ, DOCTOR_S).findings
+        found = look(home, reach_of(host), environ, DOCTOR_S, with_proof=True).findings
     except (Away, BadAddress) as failed:
         return [Finding(what, "warning", str(failed).removeprefix(f"{what} "))]
     amiss = [Finding(what, one.grade, one.story, one.advice) for one in found if one.grade != "ok"]

@@ -16,11 +16,12 @@ from fleet.core.model import Fleet
 from fleet.engine import Engine
 from fleet.home import Home
 from fleet.planning import plan
-from fleet.service.clients import find_client
+from fleet.service.clients import proved_client
 from fleet.service.foresight.foreseer import HomeForeseer
 from fleet.service.outcome import Outcome
 from fleet.service.requests import NotDone
 from fleet.shell import control, homelock, strays
+from fleet.shell.asker import Asker, Doorkeeper
 from fleet.shell.connecting import Connecting
 from fleet.shell.coordinator import Coordinator
 from fleet.shell.finishing import Finisher
@@ -63,7 +64,7 @@ def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secr
 
     Raises NotDone when it cannot be started: the home is held, there is no client, the database cannot be used.
     """
-    client = find_client(environ)
+    client = proved_client(home, environ)
     if shutil.which("git", path=environ.get("PATH")) is None:
         raise NotDone("there is no git on the PATH: install git 2.34 or newer, e.g. apt install git")
     try:
@@ -71,6 +72,9 @@ def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secr
         with held, _store(home) as store:
             engine = Engine(store)
             found = engine.fleet
+            refused = Doorkeeper(found.home_id, home.runs).refusal(Asker(os.getpid()))
+            if refused:
+                raise NotDone(refused)
             veil = Veil(home.veil)
             opened = secrets or open_secrets(engine.fleet.home_id, home.root, environ)
             veiled = VeiledSecrets(opened, veil)

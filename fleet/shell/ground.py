@@ -25,11 +25,13 @@ class Client:
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A worktree in which work can begin, and where; `launched` is the spec of the attempt's run (`RunSpec.to_json`) if
-    that was started there already, by whomever."""
+    that was started there already, by whomever. `named` are the variables that settings files of the client set there.
+    """
 
     made: Made
     path: Path
     launched: Mapping[str, Any] | None
+    named: frozenset[str] = frozenset()
 
 
 class Ground(Protocol):
@@ -65,7 +67,8 @@ class Ground(Protocol):
 
     def prepare(self, task: Task, attempt: Attempt, worktree: Worktree, preserved: str | None) -> Prepared:
         """The task's worktree, ready to work in, with the work kept under `preserved` (a ref at home) laid down if it
-        had to be made. Raises GitError, SetupFailed, OSError."""
+        had to be made, for a client that was proved to obey its pins. Raises ClientRefused, GitError, SetupFailed,
+        OSError."""
 
     def abandon(self, attempt: str) -> bool:
         """Sees to it that the attempt is never begun here, by whatever was asked to begin it before. False when it was

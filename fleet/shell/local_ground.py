@@ -18,6 +18,8 @@ from workers import processes
 from workers.client import session
 from workers.git import Git, GitError
 from workers.host import LocalHost
+from workers.pinned.files import named
+from workers.pinned.proof import prove
 from workers.verify import Verdict, verify
 from workers.worktree.commit import commit_work
 from workers.worktree.make import make_ready
@@ -68,7 +70,10 @@ class LocalGround:
         if not was_there:
             agreed.after_setup(repo)
         started = self.runs.alive(attempt.id) or self.runs.has_started(attempt.id)
-        return Prepared(made, path, self.runs.spec(attempt.id) if started else None)
+        if started:
+            return Prepared(made, path, self.runs.spec(attempt.id))
+        prove(self.client.path, self.client.version, self.home.client_proofs)
+        return Prepared(made, path, None, named(path, self.config_dir(attempt.account)))
 
     def abandon(self, attempt: str) -> bool:
         return self.runs.abandon(attempt)

@@ -15,6 +15,7 @@ from profiles.isolation import worker_environment
 from profiles.windows import scope_of
 from workers.client.idle import ask_usage
 from workers.client.usage import NoUsage
+from workers.pinned.proof import ClientRefused, prove
 from workers.processes import ProcessesRemain
 
 
@@ -36,8 +37,9 @@ class ClientReader:
                 self.environ,
                 run_marker=f"usage-{account.name}@{self.home_id}",
             )
+            prove(self.client.path, self.client.version, self.home.client_proofs)
             windows = ask_usage(self.client.path, self.client.flags, isolation.env, config_dir)
-        except (NoUsage, ProcessesRemain, OSError) as failed:
+        except (ClientRefused, NoUsage, ProcessesRemain, OSError) as failed:
             raise NoReading(str(failed)) from failed
         tiers = dict(account.tiers)
         return tuple(

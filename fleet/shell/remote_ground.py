@@ -35,6 +35,8 @@ from workers.worktree.settings import worktree_settings
 
 TREE_S = 600.0
 """A large worktree on a slow disk takes its time."""
+PROOF_S = 300.0
+"""Longer than a client may take that is tried (`workers.pinned.proof`)."""
 CONNECT_PATIENCE_S = 15.0
 """So long an errand waits for a connection that is just being made, before it says that the host is away."""
 
@@ -79,6 +81,7 @@ class RemoteGround:
         self._mirrors_of = 0
         self._turn_lock = Lock()
         self._turn_of = 0
+        self._proved_of = 0
         self._checkpoints: dict[str, tuple[str, str | None]] = {}
         # One at a time moves a task's branch at home: a checkpoint that is slow must not move it back.
         self._bringing: defaultdict[str, Lock] = defaultdict(Lock)
@@ -94,6 +97,9 @@ class RemoteGround:
         if client is None:
             raise HostAway(self.name, "no Claude Code client was found on it: install it there")
         return Client(Path(client["path"]), client["version"], frozenset(client["flags"]))
+
+    def _client_told(self) -> dict[str, str]:
+        return {"path": str(self.client.path), "version": self.client.version}
 
     @property
     def environ(self) -> Mapping[str, str]:
@@ -121,7 +127,21 @@ class RemoteGround:
     def observe(self) -> Observed:
         """Asks it anew. Raises HostAway."""
         facts = self.link.call("probe").values
-        return Observed(facts["memory_free_bytes"], facts["cores"], facts["load1"], fitness.problem(facts))
+        problem = fitness.problem(facts) or self._client_refused()
+        return Observed(facts["memory_free_bytes"], facts["cores"], facts["load1"], problem)
+
+    def _client_refused(self) -> str:
+        """Why its client may not be given a repository; empty when it was proved there. Asked until it was, once for
+        each connection: each start looks again whether the client is still that one."""
+        connects = self.link.state().connects
+        if self._proved_of == connects:
+            return ""
+        refused: str | None = self.link.call("prove_client", self._client_told(), timeout_s=PROOF_S).values[
+            "refused"
+        ]
+        if refused is None:
+            self._proved_of = connects
+        return refused or ""
 
     # --- work goes there ---
 
@@ -161,6 +181,8 @@ class RemoteGround:
                 "mirror": mirror.name,
                 "path": str(path),
                 "attempt": attempt.id,
+                "account": attempt.account,
+                "client": self._client_told(),
                 "branch": ours.branch,
                 "tip": tip,
                 "base_commit": ours.base_commit,
@@ -176,7 +198,7 @@ class RemoteGround:
         notes = "".join(f"{note}\n" for note in seeds.notes)
         stands = self._claimed(git, task, ours, Claimed(said["branch"], said["base_commit"]))
         made = Made(stands.branch, stands.base_commit, notes + said["setup_output"])
-        return Prepared(made, path, self._launched(said["launched"]))
+        return Prepared(made, path, self._launched(said["launched"]), frozenset(said["named"]))
 
     def _claimed(self, git: Git, task: Task, ours: Claimed, said: Claimed) -> Claimed:
         """What the worktree there stands on: a claim of home's for this very worktree, or the host lies. It may be an

@@ -21,6 +21,8 @@ from workers.client.say import user_message
 from workers.git import Git, GitError, meaning_of
 from workers.host import LaunchFailed
 from workers.orders import RunSpec
+from workers.pinned.pins import PinsContradicted, pinned
+from workers.pinned.proof import ClientRefused
 from workers.trouble import Meaning
 from workers.worktree.make import Made, SetupFailed
 from workers.worktree.shared import SharedChanged
@@ -86,7 +88,7 @@ class Starter:
         secret = self._secret(account, isolation)
         launch = _launch(task, attempt, path, session_id, resumed=resumed, moved=bool(moved))
         opening = opening_text(task, attempt, resumed=resumed)
-        self._run(ground, attempt, launch, isolation, opening, secret)
+        self._run(ground, attempt, launch, isolation, opening, secret, prepared.named)
         return Started(made, path, session_id, resumed, kept)
 
     def abandon(self, attempt: Attempt) -> bool:
@@ -117,6 +119,8 @@ class Starter:
             elif worktree.state == "ready" and worktree.checkpoint_ms is not None:
                 preserved = worktree.checkpoint  # it is made anew only where it has vanished from its host
             return ground.prepare(task, attempt, worktree, preserved), preserved
+        except ClientRefused as failed:
+            raise CannotStart("launch", str(failed)) from failed
         except SetupFailed as failed:
             raise CannotStart("setup", str(failed)) from failed
         except SharedChanged:
@@ -192,11 +196,16 @@ class Starter:
         isolation: Isolation,
         opening: str,
         secret: bytes | None,
+        named: frozenset[str],
     ) -> None:
+        try:
+            kept = pinned(isolation.env, named, own_login=isolation.secret_fd is None)
+        except PinsContradicted as failed:
+            raise CannotStart("setup", str(failed)) from failed
         spec = RunSpec(
-            argv=tuple(command(ground.client.path, launch, ground.client.flags)),
+            argv=tuple(command(ground.client.path, launch, ground.client.flags, kept.arguments)),
             cwd=str(launch.cwd),
-            env=isolation.env,
+            env=kept.env,
             secret_fd=isolation.secret_fd,
             first_lines=(user_message(opening, opening_id(attempt.id)).decode(),),
             start_s=self.limits.start_s,

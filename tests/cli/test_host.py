@@ -16,6 +16,7 @@ import pytest
 
 from tests.cli.commands import Shell
 from tests.patience import PATIENCE_S
+from tests.proofs import AS_PROVED
 from tests.workers.proxy import proxy_to
 from tests.workers.sshd import Person, Sshd, make_key, needs, running
 from workers.client.locate import OLDEST
@@ -25,7 +26,7 @@ case "$1" in
     --version) echo '{OLDEST} (Claude Code)' ;;
     --help) echo '  --input-format <format>  --resume [id]' ;;
 esac
-"""
+{AS_PROVED}"""
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from profiles.login import LoginUnknown, login_command, login_state
 from profiles.profile import Profile, make_profile
 from tests.patience import PATIENCE_S
 from tests.profiles.loopback import Loopback, loopback
+from workers.pinned.pins import pin
 
 pytestmark = pytest.mark.client
 
@@ -130,30 +131,31 @@ def test_the_client_says_whether_a_login_is_kept_in_the_accounts_directory(tmp_p
     profile = make_profile(name="work", kind="subscription", login=True, base_url="http://127.0.0.1:9")
     parent = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
     config = tmp_path / "config"
-    assert login_state(CLIENT, profile, config, parent).logged_in is False
+    assert login_state(CLIENT, profile, config, parent, pin).logged_in is False
     kept = {"accessToken": TOKEN, "refreshToken": "sk-ant-ort01-PLANTED", "expiresAt": 4102444800000}
     kept |= {"scopes": ["user:inference", "user:profile"], "subscriptionType": "max"}
     (config / ".credentials.json").write_text(json.dumps({"claudeAiOauth": kept}))
-    state = login_state(CLIENT, profile, config, parent)
+    state = login_state(CLIENT, profile, config, parent, pin)
     assert (state.logged_in, state.method, state.plan) == (True, "claude.ai", "max")
 
 
 def test_a_client_that_cannot_be_asked_is_named(tmp_path: Path) -> None:
     profile = make_profile(name="work", kind="subscription", login=True)
     with pytest.raises(LoginUnknown, match="/no/such/claude"):
-        login_state(Path("/no/such/claude"), profile, tmp_path / "config", {})
+        login_state(Path("/no/such/claude"), profile, tmp_path / "config", {}, pin)
     with pytest.raises(LoginUnknown, match="too old"):
-        login_state(Path("/bin/echo"), profile, tmp_path / "config", {})
+        login_state(Path("/bin/echo"), profile, tmp_path / "config", {}, pin)
 
 
 def test_the_login_is_the_clients_own_in_the_accounts_own_directory(tmp_path: Path) -> None:
     """With what opens a browser, as a person sits there, and without any credential of another account."""
     profile = make_profile(name="work", kind="subscription", login=True)
     parent = {"PATH": "/bin", "DISPLAY": ":0", "ANTHROPIC_API_KEY": "planted"}
-    command = login_command(CLIENT, profile, tmp_path / "config", parent)
-    assert command.argv == (str(CLIENT), "auth", "login", "--claudeai")
+    command = login_command(CLIENT, profile, tmp_path / "config", parent, pin)
+    assert (command.argv[0], *command.argv[-3:]) == (str(CLIENT), "auth", "login", "--claudeai")
     assert (command.env["CLAUDE_CONFIG_DIR"], command.env["DISPLAY"]) == (str(tmp_path / "config"), ":0")
     assert "planted" not in command.env.values()
     assert (
-        login_command(CLIENT, make_profile(name="ci", kind="api-key"), tmp_path, {}).argv[-1] == "--console"
+        login_command(CLIENT, make_profile(name="ci", kind="api-key"), tmp_path, {}, pin).argv[-1]
+        == "--console"
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fleet.service import reading
+from tests.proofs import lend
 from tests.real.household import Household
 from tests.real_client import CLIENT
 from tests.workers.sshd import Person, Sshd, keygen, running
@@ -72,4 +73,5 @@ def farm(house: Household, *names: str, settings: Sequence[str] = ()) -> Iterato
             directory = house.root / "servers" / name
             directory.mkdir(parents=True)
             made.servers[name] = servers.enter_context(running(directory, made.person.public_key, settings))
+            lend(made.directory(name))
         yield made

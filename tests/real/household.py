@@ -16,6 +16,7 @@ from typing import Any
 from fleet.double import Double
 from fleet.service import reading
 from tests.patience import PATIENCE_S, until
+from tests.proofs import lend
 from tests.real_client import CLIENT
 
 OFF = """
@@ -38,6 +39,9 @@ class Household:
     root: Path
     double: Double
     extra_env: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        lend(self.home)
 
     @property
     def home(self) -> Path:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.proofs import AS_PROVED
 from tests.real.household import Household
 from tests.real.staging import answered, journal, living, prompt, writes
 from tests.real_client import CLIENT
@@ -13,7 +14,7 @@ from tests.real_client import CLIENT
 pytestmark = pytest.mark.client
 
 GREET = writes("greet", "hello.txt")
-ANSWERS_AS_A_CLIENT = f'case "$1" in --version|--help) exec {CLIENT} "$1";; esac\n'
+ANSWERS_AS_A_CLIENT = f'case "$1" in --version|--help) exec {CLIENT} "$1";; esac\n{AS_PROVED}'
 
 
 def install(house: Household, script: str) -> Path:

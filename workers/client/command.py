@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -59,8 +59,9 @@ class Launch:
             raise BadLaunch(f"max_budget_usd is {self.max_budget_usd}; it must be above 0.")
 
 
-def command(client: Path, launch: Launch, known_flags: Set[str]) -> list[str]:
-    """The argument list. `known_flags` (`locate.flags`) decides over flags that older clients do not have."""
+def command(client: Path, launch: Launch, known_flags: Set[str], pins: Sequence[str]) -> list[str]:
+    """The argument list. `known_flags` (`locate.flags`) decides over flags that older clients do not have; `pins`
+    (`workers.pinned`) keep it from the orders of a repository."""
     argv = [str(client), "-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose"]
     argv += ["--resume" if launch.resume else "--session-id", launch.session_id]
     argv += ["--model", launch.model, "--permission-mode", launch.permission_mode]
@@ -74,6 +75,7 @@ def command(client: Path, launch: Launch, known_flags: Set[str]) -> list[str]:
         argv += ["--max-turns", str(launch.max_turns)]
     if launch.max_budget_usd is not None:
         argv += ["--max-budget-usd", f"{launch.max_budget_usd:.6f}".rstrip("0").rstrip(".")]
+    argv += pins
     # One `=` argument for each rule: a list flag would swallow whatever came after it.
     return argv + [f"--allowedTools={rule}" for rule in launch.allow_tools]
 

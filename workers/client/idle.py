@@ -17,6 +17,8 @@ from workers.client.say import get_usage
 from workers.client.stream import read
 from workers.client.usage import NoUsage, read_usage
 from workers.client.windows import WindowReading
+from workers.pinned.files import named
+from workers.pinned.pins import PinsContradicted, pinned
 from workers.supervisor import MARKER
 
 ANSWER_S_MAX = 20.0
@@ -45,10 +47,15 @@ def ask_usage(
     argv = [str(client), "-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose"]
     argv += [flag for flag in _CALM if flag in known_flags]
     try:
+        talkative = {name: value for name, value in env.items() if name != _SILENCED}
+        kept = pinned(talkative, named(cwd, Path(env["CLAUDE_CONFIG_DIR"])), own_login=True)
+    except (PinsContradicted, OSError) as failed:
+        raise NoUsage(str(failed)) from failed
+    try:
         process = subprocess.Popen(
-            argv,
+            [*argv, *kept.arguments],
             cwd=cwd,
-            env={name: value for name, value in env.items() if name != _SILENCED},
+            env=kept.env,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

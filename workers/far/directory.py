@@ -45,6 +45,10 @@ class Directory:
     def account(self, name: str) -> Path:
         return self.root / "accounts" / _name(name)
 
+    @property
+    def client_proofs(self) -> Path:
+        return self.root / "client-proofs"
+
     def check_log(self, name: str) -> Path:
         return self.root / "checks" / _name(name)
 

@@ -13,6 +13,7 @@ from typing import Any
 from workers.far.turn import NotItsTurn
 from workers.git import GitError, GitFailed, GitMissing, GitNotRun
 from workers.host import LaunchFailed, RunHeld
+from workers.pinned.proof import ClientRefused
 from workers.processes import ProcessesRemain
 from workers.worktree.branch import BranchTaken
 from workers.worktree.commit import HookRefused, WorkUnfinished
@@ -36,6 +37,7 @@ _OF_A_STORY: dict[str, type[Exception]] = {
     kind.__name__: kind
     for kind in (
         BranchTaken,
+        ClientRefused,
         FarFailed,
         GitError,
         GitNotRun,

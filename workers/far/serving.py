@@ -42,7 +42,9 @@ _QUICK_AT_ONCE = 16
 _LONG_AT_ONCE = 64
 _READ_BYTES = 1 << 20
 OPS: dict[str, Op] = {**runs.OPS, **trees.OPS, **mirrors.OPS, **sessions.OPS}
-LONG = frozenset({"prepare", "verify", "commit", "snapshot", "remove", "sweep", "sweep_marker"})
+LONG = frozenset(
+    {"prepare", "verify", "commit", "snapshot", "remove", "sweep", "sweep_marker", "prove_client"}
+)
 """May take minutes or hours: they have threads of their own, so that the others never wait for one of these."""
 _ORDERLY = frozenset({"ping", "watch", "forget", "took"})
 

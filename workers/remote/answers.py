@@ -181,6 +181,11 @@ class Ready(_Said):
 
 class Prepared(Made):
     launched: Story | None
+    named: Annotated[list[Word], Field(max_length=NAMES_MAX)]
+
+
+class Proved(_Said):
+    refused: Story | None
 
 
 class Committed(_Said):
@@ -337,6 +342,7 @@ SHAPES: dict[str, Shape] = {
     "order": Shape(Found),
     "alive": Shape(Alive, _of_those_asked),
     "started": Shape(Started),
+    "prove_client": Shape(Proved),
     "spec": Shape(Spec),
     "sweep": Shape(Pids),
     "sweep_marker": Shape(Pids),

@@ -38,7 +38,7 @@ class Duplex:
         assert client is not None
         config_dir.mkdir(parents=True, exist_ok=True)
         self._process = subprocess.Popen(
-            command(client, launch, FLAGS),
+            command(client, launch, FLAGS, ()),
             cwd=launch.cwd,
             env={
                 "PATH": os.environ["PATH"],

@@ -17,30 +17,30 @@ def launch(**changes: Any) -> Launch:
 
 def test_a_new_session_and_a_resumed_one_are_asked_for_by_the_same_id() -> None:
     """A session keeps its id over its attempts."""
-    fresh = command(Path("/c"), launch(), ALL)
-    again = command(Path("/c"), launch(resume=True), ALL)
+    fresh = command(Path("/c"), launch(), ALL, ())
+    again = command(Path("/c"), launch(resume=True), ALL, ())
     assert fresh[fresh.index("--session-id") + 1] == again[again.index("--resume") + 1] == SESSION
 
 
 def test_flags_that_a_client_does_not_have_are_left_out() -> None:
     """An older client is not started with a flag it would refuse."""
-    argv = command(Path("/c"), launch(), frozenset())
+    argv = command(Path("/c"), launch(), frozenset(), ())
     assert not ALL & set(argv)
-    assert set(command(Path("/c"), launch(), ALL)) > ALL
+    assert set(command(Path("/c"), launch(), ALL, ())) > ALL
 
 
 def test_the_prompt_of_a_session_that_moved_is_made_anew() -> None:
     """A recorded system prompt names places that are not there; an older client records none."""
     known = ALL | {"--system-prompt-snapshot"}
-    argv = command(Path("/c"), launch(resume=True, moved=True), known)
+    argv = command(Path("/c"), launch(resume=True, moved=True), known, ())
     assert argv[argv.index("--system-prompt-snapshot") + 1] == "off"
-    assert "--system-prompt-snapshot" not in command(Path("/c"), launch(resume=True), known)
-    assert "--system-prompt-snapshot" not in command(Path("/c"), launch(resume=True, moved=True), ALL)
+    assert "--system-prompt-snapshot" not in command(Path("/c"), launch(resume=True), known, ())
+    assert "--system-prompt-snapshot" not in command(Path("/c"), launch(resume=True, moved=True), ALL, ())
 
 
 def test_limits_are_passed_as_the_client_reads_them() -> None:
     """Turns are whole, and a small budget is not written as 1e-05."""
-    argv = command(Path("/c"), launch(max_turns=3, max_budget_usd=0.00001), ALL)
+    argv = command(Path("/c"), launch(max_turns=3, max_budget_usd=0.00001), ALL, ())
     assert argv[argv.index("--max-turns") + 1] == "3"
     assert argv[argv.index("--max-budget-usd") + 1] == "0.00001"
 
@@ -58,7 +58,7 @@ def test_limits_are_passed_as_the_client_reads_them() -> None:
 )
 def test_each_tool_rule_is_an_argument_of_its_own(rule: str) -> None:
     """A rule with spaces, commas or parentheses reaches the client in one piece."""
-    assert f"--allowedTools={rule}" in command(Path("/c"), launch(allow_tools=(rule,)), ALL)
+    assert f"--allowedTools={rule}" in command(Path("/c"), launch(allow_tools=(rule,)), ALL, ())
 
 
 @pytest.mark.parametrize(

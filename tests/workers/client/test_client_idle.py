@@ -27,7 +27,7 @@ def ask(tmp_path: Path, body: str, timeout_s: float = 20.0) -> tuple[WindowReadi
     client.write_text(f"#!{sys.executable}\n{body}\n")
     client.chmod(0o755)
     env = {"PATH": os.environ["PATH"], "FLEET_RUN": f"{MARKER}{os.getpid()}"}
-    env["CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"] = "1"
+    env |= {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "CLAUDE_CONFIG_DIR": str(tmp_path / "account")}
     try:
         return ask_usage(client, frozenset({"--safe-mode"}), env, tmp_path, timeout_s)
     finally:
@@ -71,4 +71,5 @@ def test_a_client_that_does_not_end_is_ended_with_its_children(tmp_path: Path) -
 
 def test_a_client_that_cannot_be_started_is_named(tmp_path: Path) -> None:
     with pytest.raises(NoUsage, match="/no/such/claude"):
-        ask_usage(Path("/no/such/claude"), frozenset(), {"FLEET_RUN": MARKER}, tmp_path)
+        env = {"FLEET_RUN": MARKER, "CLAUDE_CONFIG_DIR": str(tmp_path)}
+        ask_usage(Path("/no/such/claude"), frozenset(), env, tmp_path)

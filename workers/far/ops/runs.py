@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 from workers import processes
 from workers.far.ops import Answer, Args, Here, Op
 from workers.host import NAME
+from workers.pinned.proof import ClientRefused, prove
 
 
 def launch(here: Here, args: Args, blob: bytes) -> Answer:
@@ -94,7 +96,17 @@ def living(here: Here, _: Args, __: bytes) -> Answer:
     return Answer({"attempts": sorted(here.host.living())})
 
 
+def prove_client(here: Here, args: Args, _: bytes) -> Answer:
+    """{path, version} → {refused: what it did that it must not, with what to do, or null}"""
+    try:
+        prove(Path(args["path"]), args["version"], here.directory.client_proofs)
+    except ClientRefused as failed:
+        return Answer({"refused": str(failed)})
+    return Answer({"refused": None})
+
+
 OPS: dict[str, Op] = {
+    "prove_client": prove_client,
     "take_turn": take_turn,
     "launch": launch,
     "abandon": abandon,

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from workers.far.ops import Answer, Args, Here, Op
 from workers.git import Git, head_branch
+from workers.pinned.files import named
+from workers.pinned.proof import prove
 from workers.verify import verify as run_verification
 from workers.worktree.commit import commit_work
 from workers.worktree.entry import admin_dir, git_dir
@@ -54,8 +56,10 @@ def ready(here: Here, args: Args, _: bytes) -> Answer:
 
 def prepare(here: Here, args: Args, blob: bytes) -> Answer:
     """{mirror, path, branch, tip, base_commit, preserved: commit, ref or null, ports: [first, end] or null, marker_env,
-    setup, setup_timeout_s, attempt: optional} and a tar of files, or nothing → {branch, base_commit, setup_output,
-    launched: the text of the attempt's spec.json when that has ever started, or null}. Raises NotItsTurn."""
+    setup, setup_timeout_s, attempt: optional, and with it account, client: {path, version}} and a tar of files, or
+    nothing → {branch, base_commit, setup_output, launched: the text of the attempt's spec.json when that has ever
+    started, or null, named: [the variables that settings files of the account's client set there]}. Raises NotItsTurn,
+    ClientRefused."""
     with here.turn.held():
         pass  # what takes minutes does not keep another from its turn; the worktree has a lock of its own
     asked = Asked(
@@ -74,7 +78,16 @@ def prepare(here: Here, args: Args, blob: bytes) -> Answer:
     if attempt is not None and is_held(path) and not here.host.alive(attempt):
         # By the setup of an earlier connection, which stalls: nobody waits for it any more.
         here.host.sweep(attempt)
-    return Answer({**asdict(make_from_mirror(mirror, path, asked)), "launched": _launched(here, attempt)})
+    made = asdict(make_from_mirror(mirror, path, asked))
+    launched = _launched(here, attempt)
+    set_there = _named(here, args, path) if attempt is not None and launched is None else []
+    return Answer({**made, "launched": launched, "named": set_there})
+
+
+def _named(here: Here, args: Args, worktree: Path) -> list[str]:
+    """What settings files set for the client that will be started. Raises ClientRefused."""
+    prove(Path(args["client"]["path"]), args["client"]["version"], here.directory.client_proofs)
+    return sorted(named(worktree, here.directory.account(args["account"])))
 
 
 def _launched(here: Here, attempt: str | None) -> str | None:
