@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,8 +13,9 @@ from fleet.core.policy import Project
 from fleet.home import Home
 from fleet.service.profile import profile
 from fleet.service.requests import NotDone, stamp, submit
-from fleet.service.snapshot import snapshot
+from fleet.service.snapshot import home_id, snapshot
 from fleet.shell.agreed import Agreed
+from fleet.shell.asker import Asker, Doorkeeper
 from workers.git import GitError
 from workers.worktree.repository import locate
 
@@ -62,6 +64,9 @@ def allow(home: Home, said: str) -> list[str]:
     """A person agrees to what the repository shares between worktrees, as it is now; gives what had changed since
     workers began there, in words. Raises NotDone."""
     home.make()
+    refused = Doorkeeper(home_id(home), home.runs).refusal(Asker(os.getpid()))
+    if refused:
+        raise NotDone(refused)
     try:
         return Agreed(home.agreed).allow(locate(expanded(said)).root)
     except GitError as failed:

@@ -50,6 +50,7 @@ def test_a_worker_may_look_but_its_commands_are_refused(tmp_path: Path) -> None:
         asks(tmp_path, "list", f"{FLEET} task list"),
         asks(tmp_path, "status", f"{FLEET} status"),
         asks(tmp_path, "down", f"{FLEET} down --stop-workers"),
+        asks(tmp_path, "allow", f"{FLEET} project allow {tmp_path}/repo"),
         f"setsid sh -c '{late}' >/dev/null 2>&1 & disown; until test -e {tmp_path}/orphan; do sleep 0.05; done",
     )
     task = type(task)("greet", does(*commands))
@@ -58,7 +59,7 @@ def test_a_worker_may_look_but_its_commands_are_refused(tmp_path: Path) -> None:
         house.add_account("work")
         added = house.add_task(prompt("greet"), "--allow-tool", "Bash")
         house.up_until_idle()
-        for refused in ("add", "down", "orphan"):
+        for refused in ("add", "down", "allow", "orphan"):
             assert TOLD in told(house, refused) and "code 1" in told(house, refused), told(house, refused)
         assert f"part of {added}.1" in told(house, "add")
         assert added in told(house, "list") and "code 0" in told(house, "list")

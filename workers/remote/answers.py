@@ -142,6 +142,10 @@ class Started(_Said):
     started: bool
 
 
+class Abandoned(_Said):
+    abandoned: bool
+
+
 class Spec(_Said):
     spec: Story | None
 
@@ -338,6 +342,7 @@ SHAPES: dict[str, Shape] = {
     "took": Shape(Nothing),
     "take_turn": Shape(Turn),
     "launch": Shape(Nothing),
+    "abandon": Shape(Abandoned),
     "drop_runs": Shape(Dropped, _of_that_task),
     "order": Shape(Found),
     "alive": Shape(Alive, _of_those_asked),

@@ -100,6 +100,7 @@ HONEST: dict[str, tuple[dict[str, Any], dict[str, Any], bytes]] = {
     "took": ({"bytes": 1}, {}, b""),
     "take_turn": ({}, {"turn": 1}, b""),
     "launch": ({"attempt": "t1.1"}, {}, b""),
+    "abandon": ({"attempt": "t1.1"}, {"abandoned": True}, b""),
     "drop_runs": ({"task": "t1"}, {"dropped": ["t1.1"]}, b""),
     "order": ({"attempt": "t1.1"}, {"found": True}, b""),
     "alive": ({"attempts": ["t1.1", "t2.1"]}, {"alive": ["t1.1"], "sizes": {"t2.1": 7}}, b""),
