@@ -154,10 +154,6 @@ class Pids(_Said):
     pids: Annotated[list[Pid], Field(max_length=100_000)]
 
 
-class Abandoned(_Said):
-    abandoned: bool
-
-
 class Dropped(_Said):
     dropped: Attempts
 
