@@ -28,6 +28,11 @@ def lend(directory: Path) -> None:
     shutil.copytree(shared, directory / "client-proofs", dirs_exist_ok=True)
 
 
+def told() -> dict[str, str]:
+    """The real client, as home tells a host which one it means."""
+    return {"path": str(CLIENT), "version": _version()}
+
+
 @cache
 def _version() -> str:
     return str(version(ClientBinary(CLIENT, "setting")))

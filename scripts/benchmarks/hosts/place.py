@@ -1,6 +1,7 @@
 """One host for a benchmark: a real sshd on loopback, and a home that knows its key, also behind proxies.
 
-The client on it says a version and then only listens, so that what is measured is Fleet's.
+The client on it says a version and then only listens, so that what is measured is Fleet's; only where it is tried
+before its first use the real one answers for it.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from pathlib import Path
 from benchmarks.figure import ROOT
 from fleet.core.model import Host
 from fleet.home import Home
+from tests.proofs import AS_PROVED
 from tests.workers.sshd import Person, Sshd, running
 
 DELAY_S = 0.025
 """Each way: 50 ms for a round trip."""
-_CLIENT = """#!/bin/sh
-case "$1" in
+_CLIENT = f"""#!/bin/sh
+{AS_PROVED}case "$1" in
 --version) echo "2.1.330 (Claude Code)" ;;
 --help) echo "  --replay-user-messages" ;;
 *) exec cat >/dev/null ;;

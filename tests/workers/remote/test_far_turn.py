@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.patience import PATIENCE_S, until
+from tests.proofs import lend, told
 from tests.workers.remote.far_process import Far, command, reached
 from tests.workers.remote.test_far_trees import BRANCH, Tree
 from tests.workers.supervision.yard import Yard
@@ -86,17 +88,23 @@ def test_a_setup_of_a_connection_that_stalls_is_ended_by_the_next(
     tree = Tree(far, repository(tmp_path / "repo"), root)
     tree.send()
     begun = tmp_path / "begun"
-    setup = [f"test -e {begun} || {{ touch {begun}; sleep 600; }}"]
+    lend(root)
+    asked: dict[str, Any] = {
+        "attempt": "t1.1",
+        "account": "a",
+        "client": told(),
+        "setup": [f"test -e {begun} || {{ touch {begun}; sleep 600; }}"],
+    }
 
     def set_up_in_vain() -> None:
         with pytest.raises(SetupFailed):
-            tree.prepare(attempt="t1.1", setup=setup)
+            tree.prepare(**asked)
 
     stalled = threading.Thread(target=set_up_in_vain)
     stalled.start()
     until("it is being set up", begun.exists)
     with reached(command(archive, root)) as later:
         later.call("take_turn")
-        assert Tree(later, tree.repo, root).prepare(attempt="t1.1", setup=setup)["branch"] == BRANCH
+        assert Tree(later, tree.repo, root).prepare(**asked)["branch"] == BRANCH
     stalled.join(PATIENCE_S)
     assert not stalled.is_alive()
