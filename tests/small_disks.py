@@ -13,8 +13,9 @@ import pytest
 
 @contextmanager
 def mounted(path: Path, size_kb: int = 2048) -> Iterator[Path]:
+    """Its owner's alone, as a home of the fleet has to be."""
     path.mkdir(parents=True, exist_ok=True)
-    words = ["mount", "-t", "tmpfs", "-o", f"size={size_kb}k", "tmpfs", str(path)]
+    words = ["mount", "-t", "tmpfs", "-o", f"size={size_kb}k,mode=0700", "tmpfs", str(path)]
     if subprocess.run(words, capture_output=True, check=False).returncode:
         message = "a small file system can only be mounted by root"
         if os.environ.get("CI"):
