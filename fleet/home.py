@@ -10,6 +10,9 @@ from pathlib import Path
 
 from fleet.homepath import home_path
 
+_FIRST = frozenset({"accounts", "client-proofs", "coordinator.lock", "lost+found", "runs"})
+"""What may lie in a home that has no database yet: ours, and what a new file system has."""
+
 
 @dataclass(frozen=True, slots=True)
 class Home:
@@ -75,7 +78,7 @@ class Home:
             )
         if not found.st_mode & 0o077:
             return
-        if not self.database.exists() and any(self.root.iterdir()):
+        if not self.database.exists() and not {entry.name for entry in self.root.iterdir()} <= _FIRST:
             raise PermissionError(
                 f"{self.root} can be read by others and holds other things: name an empty directory as FLEET_HOME, or "
                 f"close this one: chmod 700 {shlex.quote(str(self.root))}"

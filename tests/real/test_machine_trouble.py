@@ -161,7 +161,8 @@ def test_up_ends_workers_that_are_nobodys(tmp_path: Path) -> None:
         runs.launch(
             "t7.3", RunSpec(("/bin/sh", "-c", "sleep 600 & read x"), str(tmp_path), dict(os.environ)), None
         )
-        assert runs.living() == {"t7.3"} and house.leftovers()
+        house.wait_for(house.leftovers, "its client was not started")
+        assert runs.living() == {"t7.3"}
         log = house.up_until_idle()
         assert any("t7.3 was still running" in json.dumps(line) for line in log)
         assert runs.living() == set() and house.leftovers() == []

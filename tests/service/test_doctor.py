@@ -56,6 +56,13 @@ def test_a_directory_made_beforehand_becomes_a_private_home(tmp_path: Path) -> N
     assert (tmp_path / "home").stat().st_mode & 0o777 == 0o700
 
 
+def test_a_new_file_system_of_its_own_becomes_a_private_home(tmp_path: Path) -> None:
+    (tmp_path / "home" / "lost+found").mkdir(parents=True)
+    (tmp_path / "home").chmod(0o755)
+    Home(tmp_path / "home").make()
+    assert (tmp_path / "home").stat().st_mode & 0o777 == 0o700
+
+
 def test_a_directory_with_other_things_that_others_can_read_is_no_home_and_stays_as_it_is(
     tmp_path: Path,
 ) -> None:
