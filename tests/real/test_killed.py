@@ -48,7 +48,10 @@ def kill_coordinator_when(house: Household, holds: Callable[[], object], pause_s
 def flagging_repo(house: Household) -> None:
     """A repository whose setup and verification say where they are, and take their time."""
     house.make_repo(
-        {"README.md": "A sample.\n", ".fleet.toml": '[worktree]\nsetup = ["touch $FLAGS/setup; sleep 0.7"]\n'}
+        {
+            "README.md": "A sample.\n",
+            ".fleet.toml": f'[worktree]\nsetup = ["touch {house.root}/setup; sleep 0.7"]\n',
+        }
     )
 
 
@@ -64,7 +67,6 @@ def test_a_coordinator_killed_at_any_stage_of_a_task_is_taken_up_where_it_was(
     tmp_path: Path, instant: str
 ) -> None:
     with living(tmp_path, THREE_STEPS) as house:
-        house.extra_env["FLAGS"] = str(tmp_path)
         flagging_repo(house)
         house.add_account("work")
         task = house.add_task(

@@ -14,14 +14,18 @@ from tests.real.staging import living, prompt, writes
 pytestmark = pytest.mark.client
 
 MERGE = ("--land", "merge", "--target", "main")
-SETUP = "test -e $FLAGS/quick || { touch $FLAGS/setting-up; sleep 300; }"
+
+
+def setup(flags: Path) -> dict[str, str]:
+    """Commands that take their time, unless `flags` says that they are quick."""
+    command = f"test -e {flags}/quick || {{ touch {flags}/setting-up; sleep 300; }}"
+    return {".fleet.toml": f"[worktree]\nsetup = ['{command}']\n"}
 
 
 def test_a_stop_does_not_wait_for_a_setup_command(tmp_path: Path) -> None:
     """Its worktree is made ready by the next coordinator."""
     with living(tmp_path, writes("greet", "hello.txt")) as house:
-        house.extra_env["FLAGS"] = str(tmp_path)
-        house.make_repo({".fleet.toml": f"[worktree]\nsetup = ['{SETUP}']\n"})
+        house.make_repo(setup(tmp_path))
         house.add_account("work")
         task = house.add_task(prompt("greet"), *MERGE)
         with (tmp_path / "up.log").open("ab") as log:
@@ -42,8 +46,7 @@ def test_a_stop_does_not_wait_for_a_setup_command(tmp_path: Path) -> None:
 
 def test_a_task_that_is_cancelled_during_a_setup_command_ends_at_once(tmp_path: Path) -> None:
     with living(tmp_path, writes("greet", "hello.txt")) as house:
-        house.extra_env["FLAGS"] = str(tmp_path)
-        house.make_repo({".fleet.toml": f"[worktree]\nsetup = ['{SETUP}']\n"})
+        house.make_repo(setup(tmp_path))
         house.add_account("work")
         task = house.add_task(prompt("greet"), *MERGE)
         with house.coordinator():
