@@ -107,7 +107,10 @@ def raise_if_machines(said: str, cwd: Path) -> None:
 
 
 def _is_full(place: Path) -> bool:
-    stat = os.statvfs(place)
+    try:
+        stat = os.statvfs(place)
+    except (FileNotFoundError, NotADirectoryError):
+        return False  # a directory that is gone is no trouble of the disk
     return stat.f_bavail * stat.f_frsize < FULL_BYTES or (stat.f_files > 0 and stat.f_favail == 0)
 
 

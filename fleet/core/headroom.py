@@ -38,6 +38,9 @@ LENGTHS_MS = (
 )
 """Length of a window by what its name says; the first that is found in it counts."""
 
+LONGEST_MS = max(length for _, length in LENGTHS_MS)
+"""Of a window whose name says nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
@@ -69,21 +72,21 @@ def length_of(bucket: Bucket) -> int | None:
     return next((length for word, length in LENGTHS_MS if word in bucket.name), None)
 
 
-def _possible(bucket: Bucket, until_ms: int | None) -> int | None:
-    """A reset as it can be of a window of that length that was observed then; None for one that is later. Readings and
-    refusals come through a worker's spool, which a worker can write to: none closes an account for longer than that."""
-    longest = max(length for _, length in LENGTHS_MS)
-    if until_ms is None or until_ms > bucket.observed_ms + (length_of(bucket) or longest) + CLOCK_SLACK_MS:
+def _possible(bucket: Bucket, until_ms: int | None, now_ms: int) -> int | None:
+    """A reset that was said now, but no later than a window of that length can have it. Readings and refusals come
+    through a worker's spool, which a worker can write to: none closes an account for longer than that."""
+    if until_ms is None:
         return None
-    return until_ms
+    return min(until_ms, now_ms + (length_of(bucket) or LONGEST_MS) + CLOCK_SLACK_MS)
 
 
 def blocked_until(bucket: Bucket, now_ms: int, settings: Settings) -> Blocked | None:
     """Whether the bucket gives nothing now: refused and not yet reset, or read as full."""
     if is_void(bucket, now_ms):
         return None
-    refused_until_ms = _possible(bucket, bucket.refused_until_ms)
-    if refused_until_ms is not None and now_ms < refused_until_ms:
+    refused_until_ms = bucket.refused_until_ms
+    # One that is further away was believed by a release that believed everything.
+    if refused_until_ms is not None and now_ms < refused_until_ms <= now_ms + 2 * LONGEST_MS:
         return Blocked(bucket.name, refused_until_ms, "was refused")
     utilization = utilization_now(bucket, now_ms, settings)
     if utilization is not None and utilization >= 1.0:
@@ -143,7 +146,7 @@ def merged(
         before = changed.get(key) or buckets.get(key)
         known = None if before is None or is_void(before, now_ms) else before
         after = _read(known, pool, reading, min(at_ms, now_ms), source)
-        after = replace(after, resets_ms=_possible(after, after.resets_ms))
+        after = replace(after, resets_ms=_possible(after, after.resets_ms, now_ms))
         if reading.refused:
             after = _refused(after, reading, at_ms, now_ms, settings)
         if after != before:
@@ -201,7 +204,7 @@ def _refused(bucket: Bucket, reading: WindowReading, at_ms: int, now_ms: int, se
     circle. One that is only read after its reset closes nothing any more."""
     again = bucket.refused_until_ms is not None and now_ms < bucket.refused_until_ms
     refusals = bucket.refusals if again else bucket.refusals + 1
-    until = _possible(bucket, reading.resets_ms)
+    until = _possible(bucket, reading.resets_ms, now_ms)
     if until is None or until <= min(at_ms, now_ms):
         until = now_ms + min(settings.refusal_guess_ms << min(refusals - 1, 4), 3_600_000)
     until = max(until, bucket.refused_until_ms or 0) if again else until

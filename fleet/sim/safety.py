@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from fleet.core import events
 from fleet.core.check import broken
 from fleet.core.decisions import Effect, StartWorker, StopWorker
+from fleet.core.headroom import LENGTHS_MS, LONGEST_MS
 from fleet.core.model import Account, Attempt, Fleet
 
 CLOCK_SLACK_MS = 10 * 60_000
@@ -142,7 +143,10 @@ class Watch:
             self.ramp[account.name] = 1
             if reading.resets_ms is not None and reading.resets_ms > at_ms:
                 key = (account.pool, reading.name, reading.scope)
-                self.refused_until[key] = max(self.refused_until.get(key, 0), reading.resets_ms)
+                # No refusal is believed for longer than its window lasts.
+                length_ms = next((ms for word, ms in LENGTHS_MS if word in reading.name), LONGEST_MS)
+                until_ms = min(reading.resets_ms, at_ms + length_ms)
+                self.refused_until[key] = max(self.refused_until.get(key, 0), until_ms)
 
     def _placed(self, attempt: Attempt, after: Fleet, ramp_before: dict[str, int]) -> None:
         account = after.accounts[attempt.account]

@@ -16,6 +16,7 @@ from fleet.ports import LoginReader, NoReading
 from fleet.shell.ground import Client
 from fleet.shell.login_reader import ClientReader
 from tests.core.story import account
+from tests.real_client import CLIENT
 from tests.shell.logins import ScriptedReader
 from workers import processes
 
@@ -42,7 +43,10 @@ def with_a_client(root: Path, answers: bool) -> LoginReader:
     told = json.dumps({"rate_limits_available": True, "rate_limits": TOLD if answers else None})
     client = root / "claude"
     client.write_text(
-        f"#!{sys.executable}\nimport json, sys\nasked = json.loads(sys.stdin.readline())['request_id']\n"
+        f"#!{sys.executable}\nimport json, os, sys\n"
+        f"proving, real = os.environ['FLEET_RUN'].startswith('canary-'), {str(CLIENT)!r}\n"
+        "proving and os.execv(real, [real, *sys.argv[1:]])\n"
+        f"asked = json.loads(sys.stdin.readline())['request_id']\n"
         f"said = dict(subtype='success', request_id=asked, response=json.loads({told!r}))\n"
         "print(json.dumps(dict(type='control_response', response=said)), flush=True)\nsys.stdin.read()\n"
     )
