@@ -72,7 +72,7 @@ def test_each_kind_of_work_gets_its_tier_and_what_came_of_it_is_learned(househol
     auto = ("--tier", "auto", "--project", "garden", "--verify", "true")
     easy = house.add_task(prompt("easy"), *auto, "--kind", "execution")
     hard = house.add_task(prompt("hard"), *auto, "--kind", "reasoning")
-    log = house.up_until_idle()
+    log = house.up_until_idle("--log-level", "debug")
 
     assert models_of(house.double.turns, "easy") == ["haiku"]
     assert models_of(house.double.turns, "hard") == ["opus"]
