@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import random
 import re
+import selectors
 import shlex
 import subprocess
 import time
@@ -30,6 +31,7 @@ LOCK_PATIENCE_S = 10.0
 _FIRST_PAUSE_S = 0.01
 _LONGEST_PAUSE_S = 0.5
 _STDERR_SHOWN = 2000
+_READ_BYTES = 1 << 16
 
 # GIT_* variables of the caller that say where its settings and certificates are; all others choose a repository, a
 # behaviour, or a key of the person's.
@@ -97,6 +99,13 @@ class GitFailed(GitError):
     @property
     def meaning(self) -> Meaning | None:
         return trouble.of_ending(self.code, self.stderr)
+
+
+class SaidTooMuch(GitError):
+    """A git command was ended because it said more than anything sensible has to say."""
+
+    def __init__(self, command: Sequence[str], directory: Path, bytes_max: int) -> None:
+        super().__init__(f"`git {command[0]}` in {directory} was ended: it said more than {bytes_max} bytes")
 
 
 @dataclass(frozen=True)
@@ -192,14 +201,41 @@ class Git:
     def once(self, *args: str, stdin: bytes | None = None, env: Mapping[str, str] | None = None) -> GitResult:
         """One try, whatever comes of it: for a caller with a meaning of its own for what git says. Raises GitMissing
         and GitNotRun."""
+        with self._started(args, env, subprocess.DEVNULL if stdin is None else subprocess.PIPE) as git:
+            out, err = git.communicate(stdin)
+        return GitResult(git.returncode, _text(out), _text(err))
+
+    def bounded(self, bytes_max: int, *args: str, env: Mapping[str, str] | None = None) -> GitResult:
+        """Like `once`, for what a stranger may make long: git is ended, and SaidTooMuch raised, when it has said more
+        than that."""
+        with self._started(args, env, subprocess.DEVNULL) as git, selectors.DefaultSelector() as both:
+            assert git.stdout is not None and git.stderr is not None
+            said = {git.stdout.fileno(): bytearray(), git.stderr.fileno(): bytearray()}
+            for fd in said:
+                both.register(fd, selectors.EVENT_READ)
+            while both.get_map():
+                for key, _ in both.select():
+                    data = os.read(key.fd, _READ_BYTES)
+                    said[key.fd] += data
+                    if not data:
+                        both.unregister(key.fd)
+                if sum(map(len, said.values())) > bytes_max:
+                    git.kill()
+                    raise SaidTooMuch(args, self.directory, bytes_max)
+            git.wait()
+        out, err = said.values()
+        return GitResult(git.returncode, _text(out), _text(err))
+
+    def _started(
+        self, args: Sequence[str], env: Mapping[str, str] | None, stdin: int
+    ) -> subprocess.Popen[bytes]:
         try:
-            ended = subprocess.run(
+            return subprocess.Popen(
                 # Not by `cwd`: so it is git that tells of a directory that is missing.
                 ["git", "-C", str(self.directory), *args],
-                input=stdin,
-                stdin=subprocess.DEVNULL if stdin is None else None,
-                capture_output=True,
-                check=False,
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
                 env={**self._inherited(os.environ), **_FIXED, **(env or {})},
                 pass_fds=self._held_fds,
                 umask=umask_of_work(),
@@ -208,7 +244,6 @@ class Git:
             raise GitMissing from error
         except OSError as error:
             raise GitNotRun(f"git could not be started: {error}") from error
-        return GitResult(ended.returncode, _text(ended.stdout), _text(ended.stderr))
 
     def _told_of_locks(self, said: str) -> str:
         """For each lock that was in the way: since when, and what a person can do."""
@@ -294,6 +329,10 @@ _FIXED = {
     "GIT_PAGER": "cat",
     "LANGUAGE": "C",
     "LC_ALL": "C",
+    # A commit is what its id says. A worker may have put another in its place, for every git that allows it, and then
+    # something else would be looked at than what lands.
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_GRAFT_FILE": "/dev/null/none",
 }
 
 
@@ -302,5 +341,5 @@ def _for_work(environ: Mapping[str, str]) -> dict[str, str]:
     return allowed(environ, [name for name in environ if _KEPT.fullmatch(name)])
 
 
-def _text(said: bytes) -> str:
+def _text(said: bytes | bytearray) -> str:
     return said.decode("utf-8", "surrogateescape").removesuffix("\n")

@@ -20,6 +20,7 @@ from workers.remote.refusals import SshMissing, need_asyncssh
 
 if TYPE_CHECKING:
     from workers.remote.keeping import Keeping
+    from workers.remote.room import Intake
     from workers.remote.wire import Wire
 
 CONNECTING = "it is being connected"
@@ -217,8 +218,9 @@ class Link:
             return self._wire
 
     @contextmanager
-    def channel(self, command: str) -> Iterator[socket.socket]:
-        """A duplex of bytes to `sh -c COMMAND` there, which ends as the block is left. Raises HostAway.
+    def channel(self, command: str, intake: Intake) -> Iterator[socket.socket]:
+        """A duplex of bytes to `sh -c COMMAND` there, which ends as the block is left, and is cut where more comes than
+        `intake` allows. Raises HostAway.
 
         At most four at once on a link, as a host's sshd allows no more than ten sessions by default; more wait.
         """
@@ -229,7 +231,7 @@ class Link:
             ours, theirs = socket.socketpair()
             with ours:
                 try:
-                    pump = loop.run(open_pump(wire, command, theirs), CHANNEL_S)
+                    pump = loop.run(open_pump(wire, command, theirs, intake), CHANNEL_S)
                 except concurrent.futures.TimeoutError:
                     raise HostAway(self.name, f"it opened no channel within {CHANNEL_S:.0f} s") from None
                 try:

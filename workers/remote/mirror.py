@@ -96,13 +96,12 @@ class Mirror:
         return True
 
     def bring(self, commits: Mapping[str, str]) -> None:
-        """Bring commits home, `{reference here: commit}`, whatever these references held. Raises TransferFailed,
-        HostAway."""
+        """Bring commits home, `{reference here: commit}`, whatever these references held. Raises as
+        `transport.fetch` does."""
         path = self.path
         missing = {ref: commit for ref, commit in commits.items() if self.git.commit_of(ref) != commit}
         if missing:
-            fetch(self.git, self.far, path, [f"{commit}:{ref}" for ref, commit in missing.items()])
-            self._expect_commits(missing)
+            fetch(self.git, self.far, path, missing)
         self._there.update(commits.values())
 
     def ask(self, op: str, args: Mapping[str, Any], blob: bytes = b"", *, timeout_s: float = 60.0) -> Answer:
@@ -137,13 +136,6 @@ class Mirror:
         """Who the user is to git here, so that workers there commit in the same name."""
         said = {key: answer(self.git, "config", key) for key in ("user.name", "user.email")}
         return {key: value.out for key, value in said.items() if value.ok and value.out}
-
-    def _expect_commits(self, brought: Mapping[str, str]) -> None:
-        """Raises NotToBeTrusted for what is none: far ends name nothing else."""
-        for ref, commit in brought.items():
-            if self.git.commit_of(ref) != commit:
-                self.git.run("update-ref", "-d", ref)
-                raise self.far.distrust(f"object {commit[:12]} as a commit, which it is not")
 
     def _expect(self, commit: str) -> None:
         if self.git.commit_of(commit) is None:

@@ -29,8 +29,9 @@ class _Pair:
     there: str
 
     @property
-    def refspec(self) -> str:
-        return f"{self.submodule.commit}:{WORK_REFS}/{self.submodule.commit}"
+    def ref(self) -> str:
+        """Of its commit, here and there."""
+        return f"{WORK_REFS}/{self.submodule.commit}"
 
 
 def send_modules(mirror: Mirror, commit: str) -> None:
@@ -42,7 +43,7 @@ def send_modules(mirror: Mirror, commit: str) -> None:
             raise _missing(pair.submodule, mirror)
         with mirror.once((pair.there, pair.submodule.commit)) as first:
             if first:
-                push(Git(copy), mirror.far, pair.there, [pair.refspec], make=True)
+                push(Git(copy), mirror.far, pair.there, [f"{pair.submodule.commit}:{pair.ref}"], make=True)
 
 
 def bring_modules(mirror: Mirror, commit: str) -> None:
@@ -51,7 +52,7 @@ def bring_modules(mirror: Mirror, commit: str) -> None:
     for pair in _pairs(mirror, mirror.git, commit, _sources(mirror), mirror.path):
         copies = pair.sources.copies(pair.submodule)
         if copies and not any(has(copy, pair.submodule.commit) for copy in copies):
-            fetch(Git(copies[0]), mirror.far, pair.there, [pair.refspec])
+            fetch(Git(copies[0]), mirror.far, pair.there, {pair.ref: pair.submodule.commit})
 
 
 def _sources(mirror: Mirror) -> Sources:

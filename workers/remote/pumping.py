@@ -13,6 +13,7 @@ from contextlib import ExitStack
 import asyncssh
 
 from workers.remote.away import HostAway
+from workers.remote.room import Intake
 from workers.remote.starting import NotStarted, Threshold, channel_command
 from workers.remote.wire import WINDOW_BYTES, Wire
 
@@ -55,6 +56,9 @@ class _Near(asyncio.Protocol):
     """Whether there is a channel: it may be refused."""
     watching: asyncio.Task[None]
 
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
@@ -62,6 +66,7 @@ class _Near(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.carried += len(data)
+        self._intake.answered()
         self.channel.write(data)
 
     def eof_received(self) -> bool:
@@ -83,14 +88,17 @@ class _Near(asyncio.Protocol):
 class _Far(asyncssh.SSHClientSession[bytes]):
     """The channel's side: what comes from it after our mark goes to the socket. Logins may print before it."""
 
-    def __init__(self, near: _Near, nonce: str) -> None:
-        self._near = near
+    def __init__(self, near: _Near, nonce: str, intake: Intake) -> None:
+        self._near, self._intake = near, intake
         self._threshold: Threshold | None = Threshold(nonce)
 
     def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
         self._near.channel, self._near.opened = chan, True
 
     def data_received(self, data: bytes, datatype: int | None) -> None:
+        if not self._intake.allows(len(data)):
+            self._near.transport.abort()
+            return
         if datatype is not None:
             return  # for people; what matters to git stands in its protocol
         self._near.carried += len(data)
@@ -121,15 +129,16 @@ class _Far(asyncssh.SSHClientSession[bytes]):
         self._near.transport.close()
 
 
-async def open_pump(wire: Wire, command: str, end: socket.socket) -> Pump:
-    """Run `sh -c COMMAND` there, its input and output on `end`, which is closed with it. Raises HostAway."""
-    near, nonce = _Near(), secrets.token_hex(8)
+async def open_pump(wire: Wire, command: str, end: socket.socket, intake: Intake) -> Pump:
+    """Run `sh -c COMMAND` there, its input and output on `end`, which is closed with it, also as soon as more comes
+    than `intake` allows. Raises HostAway."""
+    near, nonce = _Near(intake), secrets.token_hex(8)
     await asyncio.get_running_loop().create_connection(lambda: near, sock=end)
     with ExitStack() as unless_open:
         unless_open.callback(near.transport.abort)
         try:
             channel, _ = await wire.connection.create_session(
-                lambda: _Far(near, nonce),
+                lambda: _Far(near, nonce, intake),
                 channel_command(nonce, command),
                 encoding=None,
                 env=None,

@@ -2,7 +2,8 @@
 
 `git push` and `git fetch` talk to an open descriptor (git-remote-fd) whose other end is `git receive-pack` or
 `git upload-pack` there. So neither ssh nor a login is git's business, and of the user's repository nothing is touched
-but the references that are named: no remote, no hook, no tag, no configuration, no FETCH_HEAD, no maintenance.
+but the references that are named: no remote, no hook, no tag, no configuration, no FETCH_HEAD, no maintenance. What
+comes from a host is looked at before the repository has it, and there is a bound to it (`quarantine`).
 """
 
 from __future__ import annotations
@@ -13,12 +14,24 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 from typing import Any, Protocol
 
-from workers.git import LOCK_PATIENCE_S, Git, GitError, GitFailed, GitResult
+from workers.git import LOCK_PATIENCE_S, Git, GitError, GitFailed, GitResult, SaidTooMuch
 from workers.remote.away import HostAway, NotToBeTrusted
+from workers.remote.quarantine import Quarantine, Unfit, quarantine
+from workers.remote.room import Intake
+
+PACK_BYTES_MAX = 4 * 1024**3
+"""So much may come with one transfer. Larger files are git-lfs's, which come by themselves."""
+TALK_BYTES_MAX = 32_000_000
+"""A greeting names references, an answer says how a push went."""
+WORDS_BYTES_MAX = 1_000_000
+"""What git says of a transfer, which may be the host's words."""
+OURS = "refs/fleet/"
+"""Where the references are that home moves to what a host sent; a task's branch follows by `mirror.adopt_branch`."""
 
 
 class Answer(Protocol):
@@ -44,8 +57,9 @@ class Far(Protocol):
         """The host has sent what no far end of ours sends: it is neither heard nor asked any more. Returns what to
         raise."""
 
-    def channel(self, command: str) -> AbstractContextManager[socket.socket]:
-        """A duplex of bytes to `sh -c COMMAND` there, which ends as the block is left. Raises HostAway."""
+    def channel(self, command: str, intake: Intake) -> AbstractContextManager[socket.socket]:
+        """A duplex of bytes to `sh -c COMMAND` there, which ends as the block is left, and is cut where more comes than
+        `intake` allows. Raises HostAway."""
 
 
 class TransferFailed(GitError):
@@ -71,7 +85,7 @@ _CHECKED = (
     *(word for fault in _HARMLESS for word in ("-c", f"fetch.fsck.{fault}=ignore")),
 )
 # Not GIT_PROTOCOL=version=2: it takes one round trip more to fetch commits whose ids are known.
-_OURS = (
+_SETTINGS = (
     *("-c", "protocol.version=0", "-c", "protocol.fd.allow=always", "-c", "core.hooksPath=/dev/null"),
     *("-c", "submodule.recurse=false", "-c", "push.pushOption=", "-c", "gc.auto=0"),
     *_CHECKED,
@@ -81,7 +95,7 @@ _PUSH = (
     "--recurse-submodules=no",
 )
 _FETCH = (
-    *("fetch", "--quiet", "--atomic", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules"),
+    *("fetch", "--quiet", "--dry-run", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules"),
     *("--no-auto-maintenance", "--no-prune"),
 )
 # Not --update-shallow: a host could make the user's repository a shallow one. A clone that the user made shallow
@@ -115,36 +129,80 @@ def push(git: Git, far: Far, mirror: str, refspecs: Sequence[str], *, make: bool
     there whatever it held. With `make`, a repository that is not there is made.
 
     All references are moved or none. Raises HostAway when the wire breaks in the middle (then it may or may not have
-    been done), TransferFailed.
+    been done), NotToBeTrusted, TransferFailed.
     """
-    _transfer(git, far, _command(_RECEIVE, mirror, _MAKE if make else ""), _PUSH, refspecs)
+    command = _command(_RECEIVE, mirror, _MAKE if make else "")
+    _transfer(git, far, _Errand(command, _PUSH, refspecs, TALK_BYTES_MAX))
 
 
-def fetch(git: Git, far: Far, mirror: str, refspecs: Sequence[str]) -> None:
-    """Bring commits of the repository at `mirror` on the host here: `<commit>:<reference here>`.
+def fetch(git: Git, far: Far, mirror: str, wanted: Mapping[str, str]) -> None:
+    """Bring commits of the repository at `mirror` on the host here, `{reference here: commit}`, whatever the references
+    held; they are Fleet's own.
 
-    All references are moved or none. Raises as `push` does.
+    All references are moved or none, and no other. Raises as `push` does.
     """
-    _transfer(git, far, _command(_UPLOAD, mirror), _FETCH, refspecs)
+    if not all(ref.startswith(OURS) for ref in wanted):
+        raise ValueError(f"what comes from a host lies below {OURS}, not at {sorted(wanted)}")
+    specs = [f"{commit}:{ref}" for ref, commit in wanted.items()]
+    moves = "".join(f"update {ref} {commit}\n" for ref, commit in wanted.items())
+    try:
+        with quarantine(git) as lobby:
+            _transfer(git, far, _Errand(_command(_UPLOAD, mirror), _FETCH, specs, PACK_BYTES_MAX, lobby))
+            lobby.look_at(wanted.values())
+            lobby.let_in()
+        words = ("update-ref", "-m", "fleet: from a host", "--stdin")
+        git.run("-c", "core.hooksPath=/dev/null", *words, stdin=moves.encode())
+    except Unfit as unfit:
+        raise far.distrust(str(unfit)) from None
+    except (GitFailed, OSError) as failed:
+        story = f"commits could not be brought from host {far.name}: {failed}"
+        raise TransferFailed(story) from failed
 
 
-def _transfer(git: Git, far: Far, command: str, words: Sequence[str], refspecs: Sequence[str]) -> None:
+@dataclass(frozen=True)
+class _Errand:
+    """`flags` begin with the verb. `bytes_max` may come from the host for it, into `lobby` if anywhere."""
+
+    command: str
+    flags: Sequence[str]
+    refspecs: Sequence[str]
+    bytes_max: int
+    lobby: Quarantine | None = None
+
+    @property
+    def verb(self) -> str:
+        return self.flags[0]
+
+
+def _transfer(git: Git, far: Far, errand: _Errand) -> None:
     give_up_at = time.monotonic() + LOCK_PATIENCE_S
     while True:
-        result = _once(git, far, command, words, refspecs)
+        intake = Intake(errand.bytes_max, TALK_BYTES_MAX, errand.lobby.place if errand.lobby else None)
+        result = _once(git, far, errand, intake)
         if not result.contended or time.monotonic() > give_up_at:
             break
         time.sleep(_PAUSE_S)
+    if intake.too_much:
+        raise far.distrust(f"{intake.too_much} for a {errand.verb} of commits")
+    if intake.no_room is not None:
+        raise intake.no_room
     if not result.ok:
-        raise _explained(far.name, git.directory, words[0], refspecs, result)
+        raise _explained(far.name, git.directory, errand, result)
 
 
-def _once(git: Git, far: Far, command: str, words: Sequence[str], refspecs: Sequence[str]) -> GitResult:
+def _once(git: Git, far: Far, errand: _Errand, intake: Intake) -> GitResult:
     """A channel carries one conversation, so git must not begin another one on it by itself."""
-    with far.channel(command) as wire:
-        ours = Git(git.directory, held_fds=(wire.fileno(),), patience_s=0)
-        said = (*_OURS, *words, f"fd::{wire.fileno()}", *(f"+{spec}" for spec in refspecs))
-        return ours.once(*said, env=_allowed())
+    lobby = errand.lobby
+    with far.channel(errand.command, intake) as wire:
+        held = (wire.fileno(), lobby.fd) if lobby else (wire.fileno(),)
+        said = (*_SETTINGS, *errand.flags, f"fd::{wire.fileno()}", *(f"+{spec}" for spec in errand.refspecs))
+        env = {**_allowed(), **(lobby.env if lobby else {})}
+        try:
+            return Git(git.directory, held_fds=held).bounded(WORDS_BYTES_MAX, *said, env=env)
+        except SaidTooMuch:
+            raise far.distrust(
+                f"words of more than {WORDS_BYTES_MAX} bytes to a {errand.verb} of commits"
+            ) from None
 
 
 def _command(service: str, mirror: str, make: str = "") -> str:
@@ -172,13 +230,11 @@ def _allowed() -> dict[str, str]:
     return {"GIT_ALLOW_PROTOCOL": f"{listed}:fd"} if listed else {}
 
 
-def _explained(
-    host: str, directory: Path, verb: str, refspecs: Sequence[str], result: GitResult
-) -> HostAway | TransferFailed:
+def _explained(host: str, directory: Path, errand: _Errand, result: GitResult) -> HostAway | TransferFailed:
     rest = "\n".join(line for line in result.err.splitlines() if not _CUT.search(line))
     if not rest:
         return HostAway(host, "the transfer of commits was cut off")
-    failed = GitFailed((verb, *refspecs), directory, result.code, rest)
-    story = TransferFailed(f"commits could not be brought {_WAY[verb]} host {host}: {failed}")
+    failed = GitFailed((errand.verb, *errand.refspecs), directory, result.code, rest)
+    story = TransferFailed(f"commits could not be brought {_WAY[errand.verb]} host {host}: {failed}")
     story.__cause__ = failed
     return story

@@ -15,7 +15,7 @@ import pytest
 
 from tests.patience import PATIENCE_S, until
 from tests.workers.link.conftest import Connect, Serve
-from tests.workers.link.waiting import again, connected
+from tests.workers.link.waiting import again, anything, connected
 from tests.workers.proxy import Proxy, proxy_to
 from tests.workers.sshd import Person, Sshd
 from workers.remote import wire
@@ -188,7 +188,7 @@ def test_a_channel_ends_with_its_connection(serve: Serve, connect: Connect) -> N
     server = serve()
     link = connect(server.reach())
     connected(link)
-    with link.channel("cat") as duplex:
+    with link.channel("cat", anything()) as duplex:
         duplex.sendall(b"x")
         assert duplex.recv(1) == b"x"
         server.cut()
@@ -208,7 +208,7 @@ def test_channels_carry_much_both_ways_and_no_more_than_four_at_once(serve: Serv
     data = bytes(range(256)) * 20_000
 
     def there_and_back(_: int) -> bool:
-        with link.channel("cat") as duplex, ThreadPoolExecutor(1) as pool:
+        with link.channel("cat", anything()) as duplex, ThreadPoolExecutor(1) as pool:
             pool.submit(send_all, duplex, data)
             got = bytearray()
             while part := duplex.recv(1 << 16):
@@ -222,7 +222,7 @@ def test_channels_carry_much_both_ways_and_no_more_than_four_at_once(serve: Serv
 def test_a_host_that_opens_no_more_sessions_has_no_channel(serve: Serve, connect: Connect) -> None:
     link = connect(serve(settings=["MaxSessions 1"]).reach())
     connected(link)
-    with pytest.raises(HostAway, match="no channel"), link.channel("true"):
+    with pytest.raises(HostAway, match="no channel"), link.channel("true", anything()):
         pass
 
 

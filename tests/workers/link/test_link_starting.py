@@ -14,7 +14,7 @@ import pytest
 
 from tests.patience import PATIENCE_S, until
 from tests.workers.link.conftest import Connect, Serve
-from tests.workers.link.waiting import again, connected, trouble
+from tests.workers.link.waiting import again, anything, connected, trouble
 from tests.workers.proxy import proxy_to
 from tests.workers.sshd import Person, needs
 from workers.remote.address import Reach
@@ -37,7 +37,7 @@ def test_a_login_that_prints_does_no_harm(serve: Serve, connect: Connect) -> Non
     link = connect(server.reach())
     connected(link)
     assert link.call("living").values == {"attempts": []}
-    with link.channel("cat") as duplex:
+    with link.channel("cat", anything()) as duplex:
         duplex.sendall(b"there and back")
         duplex.shutdown(socket.SHUT_WR)
         assert duplex.recv(100) == b"there and back"
@@ -49,7 +49,7 @@ def test_a_login_shell_may_be_another(serve: Serve, connect: Connect, shell: str
     server = serve(script=f'exec {shell} -c "$SSH_ORIGINAL_COMMAND"')
     link = connect(server.reach())
     connected(link)
-    with link.channel('printf %s "it\'s $((1 + 1))"') as duplex:
+    with link.channel('printf %s "it\'s $((1 + 1))"', anything()) as duplex:
         assert duplex.recv(100) == b"it's 2"
 
 

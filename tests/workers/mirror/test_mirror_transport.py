@@ -62,7 +62,7 @@ def test_commits_go_there_and_come_back(repo: Path, wires: Wires, mirror: Path) 
     send(repo, wires, mirror, first)
     assert git(mirror, "rev-parse", INCOMING) == first
     made = work_there(mirror, first)
-    fetch(Git(repo), wires, str(mirror), [f"{made}:{HOME_REF}"])
+    fetch(Git(repo), wires, str(mirror), {HOME_REF: made})
     assert git(repo, "rev-parse", HOME_REF) == made
     git(repo, "fsck", "--strict")
 
@@ -93,7 +93,7 @@ def test_nothing_else_of_the_users_repository_is_touched(repo: Path, wires: Wire
     send(repo, wires, mirror, first)
     made = work_there(mirror, first)
     git(mirror, "tag", "-a", "-m", "there", "there", made)
-    fetch(Git(repo), wires, str(mirror), [f"{made}:{HOME_REF}"])
+    fetch(Git(repo), wires, str(mirror), {HOME_REF: made})
     assert state(repo) == before
     assert git(mirror, "for-each-ref", "--format=%(refname)", "refs/tags", "refs/fleet").split() == [
         INCOMING,
@@ -137,7 +137,7 @@ def test_a_wire_that_breaks_anywhere_is_a_host_that_is_away(
         if verb == "push":
             send(repo, wires, mirror, made)
         else:
-            fetch(Git(repo), wires, str(mirror), [f"{made}:{HOME_REF}"])
+            fetch(Git(repo), wires, str(mirror), {HOME_REF: made})
 
     done = 0
     for bytes_left in (
@@ -182,7 +182,7 @@ def test_a_mirror_that_is_gone_is_told_apart_from_a_broken_wire(
     with pytest.raises(TransferFailed, match=f"host there.*no repository at {gone}"):
         send(repo, wires, gone, "HEAD")
     with pytest.raises(TransferFailed, match=f"host there.*no repository at {gone}"):
-        fetch(Git(repo), wires, str(gone), [f"{'1' * 40}:{HOME_REF}"])
+        fetch(Git(repo), wires, str(gone), {HOME_REF: "1" * 40})
 
 
 def test_no_git_there_is_said(
@@ -191,7 +191,9 @@ def test_no_git_there_is_said(
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "sh").symlink_to("/bin/sh")
     plain = wires.channel
-    monkeypatch.setattr(wires, "channel", lambda command: plain(f"PATH={tmp_path}/bin; {command}"))
+    monkeypatch.setattr(
+        wires, "channel", lambda command, intake: plain(f"PATH={tmp_path}/bin; {command}", intake)
+    )
     with pytest.raises(TransferFailed, match="no git on the PATH there"):
         send(repo, wires, mirror, "HEAD")
 
@@ -201,7 +203,7 @@ def test_a_commit_that_the_host_does_not_have_is_no_broken_wire(
 ) -> None:
     send(repo, wires, mirror, "HEAD")
     with pytest.raises(TransferFailed, match=f"(not our ref|no such remote ref) {'1' * 40}"):
-        fetch(Git(repo), wires, str(mirror), [f"{'1' * 40}:{HOME_REF}"])
+        fetch(Git(repo), wires, str(mirror), {HOME_REF: "1" * 40})
 
 
 def test_a_shallow_clone_has_a_shallow_mirror(repo: Path, wires: Wires, mirror: Path, tmp_path: Path) -> None:
@@ -213,7 +215,7 @@ def test_a_shallow_clone_has_a_shallow_mirror(repo: Path, wires: Wires, mirror: 
     send(shallow, wires, mirror, tip)
     assert git(mirror, "rev-list", "--count", INCOMING) == "1"
     made = work_there(mirror, tip)
-    fetch(Git(shallow), wires, str(mirror), [f"{made}:{HOME_REF}"])
+    fetch(Git(shallow), wires, str(mirror), {HOME_REF: made})
     assert git(shallow, "rev-list", "--count", HOME_REF) == "2"
 
 
@@ -228,7 +230,7 @@ def test_a_clone_that_is_no_longer_shallow_gets_work_from_a_mirror_that_is(
     send(shallow, wires, mirror, tip)
     made = work_there(mirror, tip)
     git(shallow, "fetch", "--quiet", "--unshallow")
-    fetch(Git(shallow), wires, str(mirror), [f"{made}:{HOME_REF}"])
+    fetch(Git(shallow), wires, str(mirror), {HOME_REF: made})
     assert git(shallow, "rev-list", "--count", HOME_REF) == "5"
     send(shallow, wires, mirror, commit(shallow, {"a.txt": "more\n"}))
 
@@ -244,7 +246,7 @@ def test_a_partial_clone_brings_what_it_lacks_from_where_it_promised(
     send(partial, wires, mirror, git(partial, "rev-parse", "HEAD"))
     git(mirror, "fsck", "--strict")
     made = work_there(mirror, INCOMING)
-    fetch(Git(partial), wires, str(mirror), [f"{made}:{HOME_REF}"])
+    fetch(Git(partial), wires, str(mirror), {HOME_REF: made})
     assert git(partial, "show", f"{HOME_REF}:b.txt") == "there"
 
 
@@ -275,8 +277,8 @@ def test_another_gits_lock_is_waited_for(repo: Path, wires: Wires, mirror: Path)
     lock.parent.mkdir(parents=True)
     lock.touch()
     with ThreadPoolExecutor(1) as pool:
-        fetched = pool.submit(fetch, Git(repo), wires, str(mirror), [f"{tip}:{HOME_REF}"])
-        while wires.opened < 3:
+        fetched = pool.submit(fetch, Git(repo), wires, str(mirror), {HOME_REF: tip})
+        while not wires.opened or list(repo.glob(".git/objects/tmp_objdir-*")):
             assert not fetched.done()
             time.sleep(0.01)
         lock.unlink()
@@ -324,8 +326,10 @@ def test_a_full_disk_here_is_no_broken_wire(
     send(repo, wires, mirror, big)
     with small_disk(tmp_path / "disk") as disk:
         other = repository(disk / "repo")
-        with pytest.raises(TransferFailed, match=r"(?s)from host there: .*No space left") as failed:
-            fetch(Git(other), wires, str(mirror), [f"{big}:{HOME_REF}"])
+        with pytest.raises(
+            TransferFailed, match=r"(?s)from host there: .*(no room for|No space left)"
+        ) as failed:
+            fetch(Git(other), wires, str(mirror), {HOME_REF: big})
         assert failed.value.of_the_host and git(other, "for-each-ref", "refs/fleet") == ""
 
 

@@ -14,6 +14,7 @@ from tests.workers.remote.far_process import Far
 from workers.far.ops import Answer
 from workers.remote import answers
 from workers.remote.away import NotToBeTrusted
+from workers.remote.room import Intake
 
 
 class Wires:
@@ -45,7 +46,7 @@ class Wires:
         return NotToBeTrusted(self.name, what)
 
     @contextmanager
-    def channel(self, command: str) -> Iterator[socket.socket]:
+    def channel(self, command: str, intake: Intake) -> Iterator[socket.socket]:
         self.opened += 1
         ours, inner = socket.socketpair()
         outer, theirs = socket.socketpair()
@@ -53,8 +54,8 @@ class Wires:
             ["sh", "-c", command], stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=subprocess.DEVNULL
         )
         theirs.close()
-        to = Thread(target=self._pump, args=(inner, outer, "sent"))
-        fro = Thread(target=self._pump, args=(outer, inner, "received"))
+        to = Thread(target=self._pump, args=(inner, outer, "sent", intake))
+        fro = Thread(target=self._pump, args=(outer, inner, "received", intake))
         to.start()
         fro.start()
         try:
@@ -67,10 +68,15 @@ class Wires:
             inner.close()
             outer.close()
 
-    def _pump(self, source: socket.socket, sink: socket.socket, counter: str) -> None:
+    def _pump(self, source: socket.socket, sink: socket.socket, counter: str, intake: Intake) -> None:
         left = self.cut_after
         try:
             while data := source.recv(65536 if left is None else min(65536, max(left, 1))):
+                if counter == "sent":
+                    intake.answered()
+                elif not intake.allows(len(data)):
+                    _break(source, sink)
+                    return
                 if left is not None:
                     left -= len(data)
                     if left < 0:
