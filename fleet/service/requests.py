@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from dataclasses import dataclass
@@ -48,7 +47,7 @@ def stamp() -> dict[str, Any]:
 def submit(home: Home, event: events.Person) -> Done:
     """Carries out the request, at once if a coordinator runs. Raises NotDone, NotKnown."""
     request = wire.encode(event)
-    if holds_credential(json.dumps(request)):
+    if holds_credential(wire.words(request)):
         raise NotDone(ADVICE)
     until = time.monotonic() + homelock.SHORT_COMMAND_S
     while True:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
@@ -413,7 +412,7 @@ class Coordinator:
     async def _answer_when_it_can(self, request: dict[str, Any]) -> control.Reply:
         if request.get("kind") == "stop":
             return await self._asked_to_stop(stop_workers=request.get("stop_workers") is True)
-        if self.veil.knows(json.dumps(request)):
+        if self.veil.knows(wire.words(request)):
             return {"ok": False, "error": "it holds the credential of an account: say it without that"}
         try:
             event = wire.decode(request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, get_args
 
 from pydantic import TypeAdapter
@@ -27,3 +28,20 @@ def decode(request: dict[str, Any]) -> events.Event:
         )
     event: events.Event = adapter.validate_python(request.get("event"))
     return event
+
+
+def words(request: dict[str, Any]) -> str:
+    """All that a request says, as it was said, each on lines of its own: to look for credentials. In JSON the line
+    break, quotation mark or letter before one is written so that it ends in another letter."""
+    return "\n".join(_strings(request))
+
+
+def _strings(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for pair in value.items():
+            yield from _strings(pair)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _strings(one)

@@ -6,12 +6,13 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from fleet.core.events import CancelAsked
-from fleet.core.model import Fleet
+from fleet.core.events import CancelAsked, PersonSaid, TasksAdded
+from fleet.core.model import Fleet, TaskSpec
 from fleet.home import Home
 from fleet.service import reading
 from fleet.service.requests import NotDone, NotKnown, stamp, stop, submit
@@ -79,6 +80,28 @@ def test_a_request_whose_answer_was_lost_is_not_sent_again(tmp_path: Path) -> No
     ):
         submit(home, cancel())
     assert asked.taken == 1
+
+
+def test_a_request_that_holds_a_credential_is_refused_before_anybody_is_asked_or_anything_is_written(
+    tmp_path: Path,
+) -> None:
+    """In a prompt, on a line of its own, between quotation marks, in the command of a verification."""
+    home, token = Home(tmp_path), "sk-ant-oat01-abcdefghijkl"
+    home.make()
+    spec = TaskSpec(prompt="p", repo="/srv", title="t", tiers=("sonnet",), target="main")
+    requests = (
+        TasksAdded(**stamp(), specs=(spec, replace(spec, prompt=f"Use {token}."))),
+        TasksAdded(**stamp(), specs=(replace(spec, prompt=f"Use this:\n{token}\n"),)),
+        TasksAdded(**stamp(), specs=(replace(spec, verify=(f"KEY={token} make test",)),)),
+        PersonSaid(**stamp(), task="t1", word="w", text=f"Use “{token}”"),
+    )
+    for request in requests:
+        with pytest.raises(NotDone, match="it holds a credential") as alone:
+            submit(home, request)
+        assert token not in str(alone.value)
+        assert not home.database.exists()
+        with homelock.hold(home, str(home.root / "s")), pytest.raises(NotDone, match="it holds a credential"):
+            submit(home, request)
 
 
 def test_stopping_a_coordinator_that_leaves_before_it_answered_is_well(tmp_path: Path) -> None:

@@ -115,6 +115,7 @@ class House:
         self.reader = ScriptedReader()
         self.store = FullDisk(SqliteStore(self.home.database))
         self.engine = Engine(self.store)
+        self.veil = Veil()
         self._log = io.StringIO()
 
     def crash(self) -> None:
@@ -132,7 +133,8 @@ class House:
             runs=self.home.runs,
             socket=self.home.root / "s",
             clock=WallClock(),
-            log=open_log("json", Veil(), self._log),
+            log=open_log("json", self.veil, self._log),
+            veil=self.veil,
             workers_max=8,
             until_idle=until_idle,
             login_reader=self.reader,
@@ -176,6 +178,18 @@ async def has_spoken(made: Coordinator, attempt_id: str = "t1.1") -> None:
     """Until something of its spool has been applied."""
     engine = made.engine
     await until(lambda: attempt_id in engine.fleet.attempts and engine.fleet.attempts[attempt_id].offset > 0)
+
+
+async def ask(house: House, *requests: dict[str, Any]) -> list[control.Reply]:
+    """One after the other, as commands do, from the moment on that the coordinator listens."""
+    replies: list[control.Reply] = []
+    while len(replies) < len(requests):
+        asking = partial(control.ask, str(house.home.root / "s"), requests[len(replies)])
+        try:
+            replies.append(await to_thread.run_sync(asking))
+        except control.NobodyAnswers:
+            await anyio.sleep(0.005)
+    return replies
 
 
 def test_it_ends_when_everything_has_landed(house: House) -> None:
@@ -390,6 +404,29 @@ def test_a_task_cancelled_while_its_worker_is_being_started_ends_once_that_is_th
     assert house.engine.fleet.attempts == {}
 
 
+def test_a_running_coordinator_refuses_words_that_hold_a_credential_of_its_accounts(house: House) -> None:
+    """Whatever it looks like: only the coordinator knows it. It is in no task, no word and not in the answer."""
+    secret = 'a-token-"of-no-known-shape"-ü-0123456789'
+    house.veil.learn(secret)
+    house.engine.apply((account(), tasks("one")))
+    house.workers.plays = "killed"
+    asked: tuple[events.Person, ...] = (
+        tasks(f"Use {secret}"),
+        events.PersonSaid(**stamp(), task="t1", word=str(uuid4()), text=f"Use\n{secret}"),
+        tasks("Use the one I gave you"),
+    )
+    replies: list[control.Reply] = []
+
+    async def say(made: Coordinator) -> None:
+        replies.extend(await ask(house, *map(wire.encode, asked)))
+
+    fleet = house.run(say, until_idle=False)
+    refused = "it holds the credential of an account: say it without that"
+    assert replies[:2] == [{"ok": False, "error": refused}] * 2
+    assert replies[2]["tasks"] == ["t2"]
+    assert secret not in repr(fleet)
+
+
 @pytest.mark.parametrize("asked", ["cancel", "stop workers"])
 def test_nobody_waits_for_the_setup_of_a_worker_that_is_to_be_stopped(house: House, asked: str) -> None:
     """Its commands are ended, so that its start fails; a task that was only paused keeps its place unblamed."""
@@ -433,8 +470,7 @@ def test_who_stops_it_is_told_of_the_workers_that_live_on_and_not_of_those_being
     async def stop(made: Coordinator) -> None:
         await until(begun.is_set)
         await has_spoken(made, "t2.1")
-        ask = partial(control.ask, str(house.home.root / "s"), {"kind": "stop", "stop_workers": False})
-        replies.append(await to_thread.run_sync(ask))
+        replies.extend(await ask(house, {"kind": "stop", "stop_workers": False}))
         asked.set()
 
     house.run(stop, until_idle=False)
@@ -447,9 +483,7 @@ def test_what_a_person_lays_down_is_named_in_the_answer(house: House) -> None:
     replies: list[control.Reply] = []
 
     async def lay(made: Coordinator) -> None:
-        ask = partial(control.ask, str(house.home.root / "s"), asked)
-        await until((house.home.root / "s").exists)
-        replies.append(await to_thread.run_sync(ask))
+        replies.extend(await ask(house, asked))
 
     assert house.run(lay, until_idle=False).floors["f1"].share == 0.1
     assert replies == [{"ok": True, "tasks": [], "made": ["f1"]}]
@@ -462,13 +496,10 @@ def test_a_request_with_more_tasks_than_a_line_holds_is_done_as_a_whole_or_not_a
     sound = events.TasksAdded(**stamp(), specs=(*chain, specs[-1]))
     replies: list[control.Reply] = []
 
-    async def ask(made: Coordinator) -> None:
-        await until((house.home.root / "s").exists)
-        for event in (circle, sound):
-            asking = partial(control.ask, str(house.home.root / "s"), wire.encode(event))
-            replies.append(await to_thread.run_sync(asking))
+    async def add(made: Coordinator) -> None:
+        replies.extend(await ask(house, wire.encode(circle), wire.encode(sound)))
 
-    fleet = house.run(ask, until_idle=False)
+    fleet = house.run(add, until_idle=False)
     assert "in a circle: " in replies[0]["error"]
     assert replies[1]["tasks"] == [f"t{n}" for n in range(1, 201)] == list(fleet.tasks)
 
