@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from fleet.core import events
-from fleet.core.events import StartFault, TurnEnded, Used
+from fleet.core.decisions import Decision, StopWorker
+from fleet.core.events import StartFault, TurnEnded, Used, WindowsRead
 from fleet.core.model import Settings
+from fleet.core.policy import Floor
 from fleet.core.tokens import Tokens
-from tests.core.story import Story, account, kinds, started
+from tests.core.story import Story, account, kinds, reading, started
 
 SETTINGS = Settings()
 
@@ -29,6 +32,51 @@ def test_a_refused_credential_quarantines_the_account_and_the_task_keeps_its_pla
     assert story.fleet.accounts["a"].state == "quarantined"
     assert (story.attempt("t1.2").account, story.task().faults) == ("b", 0)
     assert "fleet account verify a" in story.notes()
+
+
+def how(decided: list[Decision]) -> list[str]:
+    return [d.how for d in decided if isinstance(d, StopWorker)]
+
+
+@pytest.mark.parametrize(
+    "outcome", ["limited", "busy", "login", "no_model", "cut", "turns", "no_session", "context", "refused"]
+)
+def test_a_worker_whose_turn_is_over_is_ended_at_once(outcome: events.Outcome) -> None:
+    """Its session could go on elsewhere, and nothing of it can be lost any more: nobody waits for an interrupt."""
+    assert how(story_with_worker().end_turn(outcome)) == ["quick"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "what"),
+    [
+        (events.CancelAsked, {"task": "t1"}),
+        (events.AccountRemoved, {"name": "a"}),
+        (events.DrainAsked, {"on": True, "stop_workers": True}),
+    ],
+)
+def test_a_worker_that_is_stopped_in_the_middle_of_its_turn_is_interrupted_first(
+    asked: type[events.Event], what: dict[str, Any]
+) -> None:
+    """So that its session has on disk what it has done, and can be gone on with."""
+    assert how(story_with_worker().tell(asked, **what)) == ["ladder"]
+
+
+def test_a_worker_that_is_in_the_way_of_what_is_kept_is_interrupted_first() -> None:
+    story = story_with_worker()
+    story.tell(events.FloorAdded, floor=Floor("", 0.5, "a"))
+    assert how(story.says("t1.1", WindowsRead((reading(used=0.6),), story.now_ms))) == ["ladder"]
+
+
+@pytest.mark.parametrize("verified", [True, False])
+def test_a_worker_that_has_done_its_part_is_left_to_end_by_itself(verified: bool) -> None:
+    """Verified, or given up after its repairs: either way it is at rest, and closes its session in order."""
+    story = story_with_worker()
+    while story.task().state == "running":
+        for word in story.attempt("t1.1").told:
+            story.says("t1.1", events.WordTaken(word))
+        story.finish()
+        decided = story.check(ok=verified)
+    assert how(decided) == ["close"]
 
 
 def test_a_quarantined_account_takes_work_again_once_it_is_verified_or_renewed() -> None:

@@ -44,6 +44,7 @@ from tests.shell.logins import ScriptedReader
 from tests.shell.spools import TIERS
 from tests.shell.stand_ins import Finishing, Workers
 from workers.git import GitError
+from workers.orders import Stop
 
 
 class WallClock:
@@ -402,6 +403,26 @@ def test_a_task_cancelled_while_its_worker_is_being_started_ends_once_that_is_th
     assert [type(order).__name__ for _, order in house.workers.orders] == ["Stop"]
     assert house.finishing.removed == {"t1": 1}
     assert house.engine.fleet.attempts == {}
+
+
+@pytest.mark.parametrize("why", ["limit", "cancel"])
+def test_a_worker_whose_turn_is_over_is_stopped_at_once_and_one_at_work_is_interrupted_first(
+    house: House, why: str
+) -> None:
+    """After a limit its session waits for the next account, and nothing of it can be lost any more."""
+    house.workers.plays = "limited_five_hour" if why == "limit" else "killed"
+    house.engine.apply((account(), tasks("one")))
+
+    async def stop(made: Coordinator) -> None:
+        await has_spoken(made)
+        if why == "cancel":
+            await made.apply(events.CancelAsked(**stamp(), task="t1"))
+        await until(lambda: not made.engine.fleet.attempts)
+
+    house.run(stop, until_idle=False)
+    (order,) = [order for _, order in house.workers.orders]
+    assert isinstance(order, Stop)
+    assert order.quick is (why == "limit")
 
 
 def test_a_running_coordinator_refuses_words_that_hold_a_credential_of_its_accounts(house: House) -> None:
