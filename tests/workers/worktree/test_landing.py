@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -117,6 +119,54 @@ def test_a_target_that_moves_while_verifying_is_not_overwritten(repo: Path, tree
     assert git(repo, "show", "main:c.txt") == "c"
     assert isinstance(go(repo, trees), Landed)
     assert is_landed(repo, tip, "main") and git(repo, "show", "main:c.txt") == "c"
+
+
+@pytest.fixture
+def overtaken(repo: Path, tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A commit that somebody puts on main, once, when git has been started to move main and has not looked yet."""
+    git(repo, "checkout", "--quiet", "--detach", "main")
+    theirs = commit(repo, {"c.txt": "c\n"})
+    git(repo, "checkout", "--quiet", "user")
+    real, once = shutil.which("git"), tmp_path / "once"
+    (tmp_path / "bin").mkdir()
+    slow = tmp_path / "bin" / "git"
+    slow.write_text(
+        f"""#!/bin/sh
+case " $* " in *" refs/heads/main "*) mkdir {once} 2>/dev/null && "{real}" -C {repo} branch -f main {theirs} ;; esac
+exec "{real}" "$@"
+"""
+    )
+    slow.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{slow.parent}:{os.environ['PATH']}")
+    return theirs
+
+
+def test_a_commit_that_comes_in_the_last_moment_before_the_target_is_moved_is_not_lost(
+    repo: Path, tree: Path, trees: Path, overtaken: str
+) -> None:
+    """Later than any look at the target: only git's own compare-and-swap can see it."""
+    tip = commit(tree, {"b.txt": "b\n"})
+    assert go(repo, trees) == Moved()
+    assert git(repo, "rev-parse", "main") == overtaken
+    assert isinstance(go(repo, trees), Landed)
+    assert is_landed(repo, tip, "main") and is_landed(repo, overtaken, "main")
+
+
+def test_a_target_that_moves_while_verifying_and_is_checked_out_then_is_landed_again_first(
+    repo: Path, tree: Path, trees: Path
+) -> None:
+    """Else a person would be given a command that cannot work: what was verified is no longer ahead of the target."""
+    commit(tree, {"b.txt": "b\n"})
+
+    def gate(path: Path) -> Verdict:
+        git(repo, "checkout", "--quiet", "main")
+        commit(repo, {"c.txt": "c\n"})
+        return OPEN
+
+    assert go(repo, trees, gate) == Moved()
+    outcome = go(repo, trees)
+    assert isinstance(outcome, Held)
+    git(repo, "merge", "--quiet", "--ff-only", outcome.commit)
 
 
 def test_a_target_the_user_has_checked_out_is_never_moved(repo: Path, tree: Path, trees: Path) -> None:
