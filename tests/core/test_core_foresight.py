@@ -42,6 +42,24 @@ def test_it_falls_as_time_passes_and_ends_before_the_reset() -> None:
     assert kept(fleet(4 - RELEASE_MS / HOUR_MS)) == 0.0
 
 
+def test_what_is_foreseen_until_the_very_end_is_given_back_twenty_minutes_before_the_reset() -> None:
+    """Nobody else could use what is given back later: it would expire."""
+    until_the_end: Curve = ((START_MS, 0.6), (RESETS_MS, 0.6))
+    bucket = fleet().buckets["a/five_hour"]
+    held = replace(fleet(), foresight=foresight(present=until_the_end))
+    shares = [
+        protected(replace(held, now_ms=RESETS_MS - minutes * 60_000), bucket) for minutes in (21, 20, 10, 1)
+    ]
+    assert shares == [0.6, 0.0, 0.0, 0.0]
+    fresh = [
+        protected_at(
+            held, bucket, RESETS_MS + 5 * HOUR_MS - minutes * 60_000, RESETS_MS, RESETS_MS + 5 * HOUR_MS
+        )
+        for minutes in (21, 20)
+    ]
+    assert fresh[0] > 0.0 == fresh[1]
+
+
 def test_a_reset_read_some_seconds_off_is_still_that_of_the_same_window() -> None:
     assert kept(fleet(1, RESETS_MS + 2_000)) == pytest.approx(0.4)
 

@@ -66,6 +66,20 @@ def test_what_is_kept_is_given_back_before_the_reset() -> None:
     assert kept(just_before, 3, (0, 5)) == pytest.approx(0.4)
 
 
+def test_it_is_given_back_twenty_minutes_before_the_reset_along_a_line_that_ends_there() -> None:
+    """Also what is kept for hours that only begin in those minutes. The window after the reset keeps its own part."""
+    beyond = fleet(reserved((4, 7)))
+    assert kept(beyond, 4 + 20 / 60, (0, 5)) == pytest.approx(0.4 / 3 / 2), (
+        "half of its 40 minutes have passed"
+    )
+    assert kept(beyond, 5 - 21 / 60, (0, 5)) > 0
+    for hours in ((4, 7), (4.8, 7)):
+        late = fleet(reserved(hours))
+        assert kept(late, 4, (0, 5)) > 0
+        assert [kept(late, 5 - minutes / 60, (0, 5)) for minutes in (20, 19, 10, 1)] == [0.0] * 4
+        assert kept(late, 5, (5, 10)) == pytest.approx(0.4 * 2 / (7 - hours[0]))
+
+
 def test_reservations_add_up_but_never_beyond_the_whole() -> None:
     assert kept(fleet(reserved((1, 2)), reserved((1, 2))), 0, (0, 5)) == pytest.approx(0.8)
     assert kept(fleet(*[reserved((1, 2))] * 3), 0, (0, 5)) == 1.0
