@@ -116,6 +116,36 @@ def test_what_a_clock_days_ahead_saw_is_void_once_it_is_put_right() -> None:
     assert read(reading(used=0.3), before={"a/five_hour": bucket}).utilization == 0.3
 
 
+def test_what_a_clock_some_minutes_ahead_saw_does_not_outrank_what_is_seen_after_it() -> None:
+    """Within the slack nothing is void: such a reading counts as made when it arrived."""
+    ahead_ms = START_MS + headroom.CLOCK_SLACK_MS // 2
+    for later_ms in (1, headroom.CLOCK_SLACK_MS // 4):
+        first = headroom.merged(
+            {},
+            "a",
+            [reading(used=0.9)],
+            at_ms=ahead_ms,
+            now_ms=START_MS,
+            source="stream",
+            settings=SETTINGS,
+        )
+        assert read(reading(used=0.1), before=first, at_ms=START_MS + later_ms).utilization == 0.1
+
+
+def test_a_refusal_holds_until_its_reset_although_the_clock_that_heard_it_is_hours_ahead() -> None:
+    """By that clock the reset has passed; the server means the real time."""
+    heard = headroom.merged(
+        {},
+        "a",
+        [refusal()],
+        at_ms=START_MS + 2 * HOUR_MS,
+        now_ms=START_MS,
+        source="stream",
+        settings=SETTINGS,
+    )
+    assert heard["a/five_hour"].refused_until_ms == START_MS + HOUR_MS
+
+
 def test_a_limit_that_names_no_window_closes_the_account_for_a_guess() -> None:
     story = Story(account("a"))
     story.add()

@@ -51,13 +51,14 @@ def fleet_of(*attempts: Attempt) -> Fleet:
 class Hearer:
     """Follows a runs directory and keeps what it is told."""
 
-    def __init__(self, runs: Path) -> None:
+    def __init__(self, runs: Path, ahead_ms: int = 0) -> None:
         self.said: list[tuple[str, lines.Line]] = []
         self.lost: list[tuple[str, str]] = []
         self.following = Following(
             runs,
             lambda attempt, line: self.said.append((attempt, line)),
             lambda attempt, error: self.lost.append((attempt, str(error))),
+            lambda attempt: ahead_ms,
         )
 
     def poll(self) -> list[Spooled]:
@@ -102,6 +103,23 @@ def test_facts_that_nothing_waits_for_are_gathered_and_urgent_ones_come_at_once(
     assert any(isinstance(fact, TurnEnded) for fact in event.facts)
     assert any(isinstance(fact, WordTaken) for fact in event.facts)
     assert hearer.following.is_read_up("t1.1")
+
+
+@pytest.mark.parametrize("ahead_ms", [600_000, -600_000])
+def test_what_a_host_heard_of_windows_is_dated_by_our_clock(
+    tmp_path: Path, at_once: None, ahead_ms: int
+) -> None:
+    """Else the readings of a host whose clock is ten minutes off would outrank those of another, or never count."""
+    told: list[list[int]] = []
+    for folder, off_ms in (("in step", 0), ("off", ahead_ms)):
+        hearer = Hearer(tmp_path / folder, off_ms)
+        hearer.following.sync(fleet_of(living("t1.1")))
+        write(tmp_path / folder, "t1.1", FINISHED)
+        facts = [fact for event in hearer.poll() for fact in event.facts]
+        told.append([fact.at_ms for fact in facts if isinstance(fact, WindowsRead)])
+        hearer.following.close()
+    in_step, off = told
+    assert in_step and off == [at_ms - ahead_ms for at_ms in in_step]
 
 
 def test_a_refusal_does_not_wait_for_the_turns_end(
