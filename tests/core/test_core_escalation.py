@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from math import exp
 from typing import Any
 
-from fleet.core import events
+import pytest
+
+from fleet.core import costs, events, experience
 from fleet.core.policy import Project
+from fleet.core.tokens import Tokens
 from tests.core.story import Story, account, spec
 
 TIERS = ("haiku", "sonnet", "opus")
+MINUTE_MS = 60_000
 
 
 def failing(story: Story, attempt: str = "t1.1") -> None:
@@ -33,6 +38,46 @@ def test_what_a_tier_fails_twice_goes_on_with_the_next_one_and_its_session() -> 
     failing(story)
     assert (story.attempt("t1.2").tier, story.attempt("t1.2").session_id) == ("sonnet", session)
     assert story.task().tier_failed == "haiku"
+
+
+def works(story: Story, attempt: str, minutes: int, output: int) -> None:
+    """The worker takes so long, and so much work: a token of output counts for five units."""
+    story.opened(attempt)
+    story.says(attempt, events.Answered(f"m{attempt}", Tokens(output=output)))
+    story.now_ms += minutes * MINUTE_MS
+
+
+def pauses(story: Story, attempt: str) -> None:
+    """Its worker ends without a fault of its own, and the next one goes on."""
+    story.tell(events.DrainAsked, on=True, stop_workers=True)
+    story.exit(attempt)
+    story.tell(events.DrainAsked, on=False)
+
+
+def test_what_a_tier_took_that_could_not_do_it_counts_for_that_tier_and_for_no_other() -> None:
+    """Work and time of all its workers are learned of it; the next tier begins with nothing, also after a pause."""
+    story = Story(account("a"))
+    story.add(spec(tiers=TIERS))
+    works(story, "t1.1", minutes=30, output=10_000)
+    pauses(story, "t1.1")
+    works(story, "t1.2", minutes=10, output=2_000)
+    failing(story, "t1.2")
+    haiku = story.fleet.experience[experience.keys(story.task().spec, "haiku")[-1]]
+    assert (exp(haiku.log_work), exp(haiku.log_ms)) == pytest.approx((60_000, 40 * MINUTE_MS))
+    assert (haiku.won, haiku.lost) == (0.0, 1.0)
+    assert (story.task().tier_work, story.task().tier_ms) == (0.0, 0)
+    assert costs.remaining(story.fleet, story.task(), "sonnet") == costs.expected(
+        story.fleet, story.task().spec, "sonnet"
+    )
+    works(story, "t1.3", minutes=3, output=1_000)
+    pauses(story, "t1.3")
+    assert (story.task().tier_work, story.task().tier_ms) == (5_000, 3 * MINUTE_MS)
+    works(story, "t1.4", minutes=4, output=3_000)
+    story.finish("t1.4")
+    story.check(attempt="t1.4")
+    sonnet = story.fleet.experience[experience.keys(story.task().spec, "sonnet")[-1]]
+    assert (exp(sonnet.log_work), exp(sonnet.log_ms)) == pytest.approx((20_000, 7 * MINUTE_MS))
+    assert (sonnet.won, sonnet.lost) == (1.0, 0.0)
 
 
 def test_a_weaker_tier_that_a_person_tried_in_between_does_not_bring_back_one_that_has_failed() -> None:

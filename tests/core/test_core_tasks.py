@@ -314,6 +314,22 @@ def test_one_target_takes_one_merge_at_a_time_first_come_and_others_do_not_wait_
     assert [d.task for d in story.landing("landed") if isinstance(d, LandWork)] == ["t2"]
 
 
+def test_of_many_that_wait_for_one_target_only_one_is_merged_after_another_in_the_order_they_came() -> None:
+    """Also when one has just ended and the others have all been waiting. Each is verified as merged with the last."""
+    story = Story(*(account(name) for name in "abcd"))
+    story.add(*[spec(land="merge")] * 4)
+    for attempt in ("t4.1", "t2.1", "t1.1", "t3.1"):
+        story.to_landing(attempt)
+        story.now_ms += 1
+    merged, turn = [], "t4"
+    while turn:
+        assert [t.id for t in story.fleet.tasks.values() if t.landing_begun] == [turn]
+        merged.append(turn)
+        decided = story.landing("landed", turn)
+        turn = "".join(d.task for d in decided if isinstance(d, LandWork))
+    assert merged == ["t4", "t2", "t1", "t3"]
+
+
 def test_a_target_that_moved_meanwhile_is_tried_again() -> None:
     assert kinds(landing_story().landing("moved")) == ["LandWork"]
 
