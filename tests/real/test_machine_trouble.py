@@ -7,11 +7,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from fleet.double import Task
+from tests.patience import PATIENCE_S
 from tests.real.household import Household
 from tests.real.staging import (
     answered,
@@ -77,25 +79,26 @@ def assert_landed(house: Household, *ids: str) -> None:
 
 
 def test_a_stale_lock_on_the_target_is_named_and_waited_for(tmp_path: Path) -> None:
-    """Nobody of ours removes it: whoever waits for the fleet to be idle is told what to do, and once it is gone all
-    lands."""
+    """Nobody of ours removes it. `up --until-idle` waits with the tasks, tells where it is and since when, and once it
+    is gone all lands by itself."""
     with living(tmp_path, *jobs()) as house:
         house.make_repo()
         house.add_account("work", "--concurrency", "2")
         ids = [house.add_task(prompt(name), *MERGE) for name in JOBS]
         lock = house.repo / ".git/refs/heads/main.lock"
         lock.touch()
-        with house.coordinator():
-            house.wait_for(lambda: f"{lock} is there since" in said(house), "nobody says it")
+        with house.coordinator("--until-idle") as up:
+            told = f"{lock} is there since {time.strftime('%Y-%m-%d')}"
+            house.wait_for(lambda: told in said(house), "nobody says it")
             house.wait_for(
-                lambda: any(str(lock) in house.fleet("why", task) for task in ids), "`why` does not say it"
+                lambda: any(told in house.fleet("why", task) for task in ids), "`why` does not say it"
             )
             assert {house.seen(task)["state"] for task in ids} <= {"queued", "running", "checking", "landing"}
-            assert lock.exists()
+            assert lock.exists() and up.poll() is None, said(house)
             lock.unlink()
-            for task in ids:
-                house.wait_for_state(task, "landed", "failed")
+            assert up.wait(PATIENCE_S) == 0, said(house)
         assert_landed(house, *ids)
+        assert all(len(house.task(task)["attempts"]) == 1 for task in ids), "nothing was tried anew"
 
 
 def test_a_git_that_is_killed_again_and_again_fails_no_task(tmp_path: Path) -> None:

@@ -55,6 +55,18 @@ def test_a_credential_is_found_in_files_wherever_they_lie(repo: Path) -> None:
     assert found(repo) == ["a.txt", "deep/down here/b.bin"]
 
 
+def test_a_credential_in_a_commit_that_another_was_put_in_place_of_is_found(repo: Path) -> None:
+    """The replacement stays here; what lands is the commit itself."""
+    commit(repo, {"a.txt": f"key = {TOKEN}\n"})
+    git(repo, "branch", "bad")
+    git(repo, "reset", "--quiet", "--hard", "main")
+    commit(repo, {"a.txt": "fine\n"})
+    git(repo, "replace", "bad", "work")
+    git(repo, "reset", "--quiet", "--hard", "bad")
+    assert git(repo, "show", "work:a.txt") == "fine", "it is not in force"
+    assert found(repo) == ["a.txt"]
+
+
 def test_a_credential_that_a_later_commit_took_away_is_found_as_a_merge_brings_the_history(
     repo: Path,
 ) -> None:

@@ -27,6 +27,8 @@ _HARMLESS = re.compile(
 also of one that nobody has thought of yet, that is not said."""
 _OF_NO_WEIGHT = ("refs", "sparse-checkout")
 """In `info`: a list for dumb servers, and which files of a worktree are checked out."""
+_SHALLOW = "shallow "
+"""Where history ends, however much of it there is: all that looks at what a branch brings looks no further."""
 _FILES_MAX = 10_000
 _WHOLE = "whole "
 
@@ -48,10 +50,11 @@ def take_picture(common_dir: Path, before: Picture | None = None) -> Picture:
 
 
 def changes(before: Picture, after: Picture) -> list[str]:
-    """What differs, in words. A worktree that is gone took its own settings along."""
+    """What differs, in words. A worktree that is gone took its own settings along; history that goes further back than
+    before hides nothing."""
     said = []
     for name in sorted({*before, *after}):
-        left = name not in after and name.startswith("worktrees/")
+        left = name not in after and name.startswith(("worktrees/", _SHALLOW))
         if before.get(name) != after.get(name) and not name.startswith(_WHOLE) and not left:
             how = "was added" if name not in before else "is gone" if name not in after else "was changed"
             said.append(f"{name} {how}")
@@ -67,6 +70,8 @@ def _pictured(common_dir: Path, before: Picture) -> Iterator[tuple[str, str]]:
             for path, said in _files(place / folder):
                 if path not in _OF_NO_WEIGHT:
                     yield f"{within}{folder}/{path}", said
+        if (place / "shallow").exists():
+            yield from ((f"{within}{_SHALLOW}{end}", "") for end in (place / "shallow").read_text().split())
     for path, said in _files(common_dir / "objects" / "info"):
         if path.endswith("alternates"):
             yield f"objects/info/{path}", said

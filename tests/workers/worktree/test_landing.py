@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.workers.worktree.repositories import MARKER, commit, fingerprint, git, hook, write
+from workers.git import Git
 from workers.landing import Conflict, Held, Landed, Moved, Outcome, VerifyFailed, is_landed, land
 from workers.verify import Verdict
 from workers.worktree.make import make_ready
@@ -54,6 +55,35 @@ def go(
         repo, branch=BRANCH, target=target, landing_path=trees / "landing", message="Land t1", verify=verify,
         verified_ref=VERIFIED, marker_env=MARKER,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("how", ["replace", "graft"])
+def test_what_is_verified_is_the_commit_that_lands_whatever_was_put_in_its_place(
+    repo: Path, tree: Path, trees: Path, how: str
+) -> None:
+    """Every other git of the repository sees the good one where the bad one is."""
+    commit(tree, {"b.txt": "bad\n"})
+    bad = commit(tree, {"c.txt": "c\n"})
+    git(tree, "checkout", "--quiet", "--detach", "main")
+    good = commit(tree, {"b.txt": "good\n"})
+    git(tree, "checkout", "--quiet", BRANCH)
+    if how == "replace":
+        git(repo, "replace", bad, good)
+        assert git(repo, "show", f"{bad}:b.txt") == "good", "it is not in force"
+    else:
+        (repo / ".git" / "info").mkdir(exist_ok=True)
+        (repo / ".git" / "info" / "grafts").write_text(f"{bad}\n")
+        assert git(repo, "rev-list", "--count", bad) == "1", "it is not in force"
+    seen: list[str] = []
+
+    def verify(path: Path) -> Verdict:
+        seen.append((path / "b.txt").read_text())
+        return OPEN
+
+    assert go(repo, trees, verify) == Landed(bad)
+    assert seen == ["bad\n"]
+    own = Git(repo)
+    assert own.said("rev-list", "--count", "main") == "3" and own.said("show", "main:b.txt") == "bad"
 
 
 def test_a_branch_that_is_ahead_is_landed_as_it_is(repo: Path, tree: Path, trees: Path) -> None:

@@ -44,6 +44,11 @@ PLANTED: dict[str, Callable[[Path], object]] = {
     "config credential.helper was added": lambda repo: git(repo, "config", "credential.helper", "!./x"),
     "config core.bare was changed": lambda repo: git(repo, "config", "core.bare", "true"),
     "config core.filemode is gone": lambda repo: git(repo, "config", "--unset", "core.fileMode"),
+    f"shallow {'1' * 40} was added": lambda repo: (repo / ".git" / "shallow").write_text(f"{'1' * 40}\n"),
+    "info/grafts was added": lambda repo: (
+        (repo / ".git" / "info").mkdir(exist_ok=True),
+        (repo / ".git" / "info" / "grafts").write_text(f"{'1' * 40}\n"),
+    ),
     "objects/info/alternates was added": lambda repo: (
         repo / ".git" / "objects" / "info" / "alternates"
     ).write_text("/tmp\n"),
@@ -114,3 +119,12 @@ def test_what_cannot_be_read_is_no_picture(repo: Path, monkeypatch: pytest.Monke
         hook(repo, name)
     with pytest.raises(GitError, match="more than 1 files"):
         take_picture(repo / ".git")
+
+
+def test_a_clone_that_is_no_longer_shallow_is_nothing_to_tell(repo: Path) -> None:
+    (repo / ".git" / "shallow").write_text(f"{'1' * 40}\n{'2' * 40}\n")
+    before = take_picture(repo / ".git")
+    (repo / ".git" / "shallow").write_text(f"{'2' * 40}\n")
+    assert changes(before, take_picture(repo / ".git", before)) == []
+    (repo / ".git" / "shallow").unlink()
+    assert changes(before, take_picture(repo / ".git", before)) == []
