@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import pytest
@@ -12,7 +13,10 @@ from tests.real.conftest import MakeHousehold
 from tests.real.farm import farm
 from tests.real.gates import Gates, halfway
 from tests.real.scripting import job, played, prompt, says, subscription, writes
+from tests.real.staging import journal
 from tests.workers.proxy import proxy_to
+from workers.host import LocalHost
+from workers.orders import RunSpec
 
 pytestmark = pytest.mark.client
 
@@ -100,3 +104,42 @@ def test_a_directory_that_is_deleted_under_a_worker_ends_no_coordinator(househol
         assert len({attempt["session_id"] for attempt in shown["attempts"]}) == 1
         assert [step for _, step in played(house.double.requests, "alpha")] == [0, 1, 1, 2, 3]
         assert house.git("show", "main:one.txt", "main:two.txt") == "one\ntwo\n"
+
+
+def test_a_run_on_a_host_whose_attempt_has_ended_is_stopped_and_swept_by_the_next_up(
+    household: MakeHousehold,
+) -> None:
+    """Left by an earlier release, or by a database that was put back: of a task that has landed, and of none. What has
+    a spec there and was never begun will not begin either."""
+    house = household(
+        Script(
+            accounts=(subscription("first"),),
+            tasks=(job("alpha", writes("one.txt", "one\n"), says("Done.")),),
+        )
+    )
+    house.make_repo()
+    house.add_account("first")
+    with farm(house, "one") as hosts:
+        hosts.add("one")
+        house.fleet("host", "drain", "local")
+        task = house.add_task(prompt("alpha"), *MERGE)
+        house.up_until_idle()
+        ended = house.task(task)["attempts"][-1]
+        assert (ended["host"], house.task(task)["state"]) == ("one", "landed")
+        runs = LocalHost(hosts.directory("one") / "runs", house.home_id())
+        spec = RunSpec(("/bin/sh", "-c", "sleep 600 & sleep 600"), str(house.root), dict(os.environ))
+        for attempt in (ended["id"], "t7.3"):
+            runs.launch(attempt, spec, None)
+        late = runs.run_dir("t8.1")
+        late.mkdir()
+        (late / "spec.json").write_text(spec.to_json("t8.1", runs.marker("t8.1")))
+        house.wait_for(lambda: len(house.leftovers()) >= 4, "they were not started")
+        assert runs.living() == {ended["id"], "t7.3"}
+        with house.coordinator():
+            house.wait_for(lambda: not runs.living() and not house.leftovers(), "they live on")
+            log = house.root / "up.log"
+            house.wait_for(lambda: "t7.3 was stopped: it is of no task" in log.read_text(), "nobody says it")
+            assert not (late / "spec.json").exists()
+        assert house.task(task)["state"] == "landed" and len(house.task(task)["attempts"]) == 1
+        told = f"{ended['id']} had gone on on host one, which came back: it left nothing more"
+        assert any(told in line for line in journal(house, task)), journal(house, task)
