@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import sqlite3
-from pathlib import Path
 
 from fleet.cli.run import Failed
-from fleet.cli.show import as_json, clock, put, say, table
+from fleet.cli.show import as_json, clock, draw, put, say, table
 from fleet.home import find_home
 from fleet.installed import not_whole
 
@@ -56,7 +55,7 @@ def forecast(args: argparse.Namespace) -> int:
 def _draw(path: str, pictures: list[str]) -> None:
     if len(pictures) > 1:
         raise Failed("a picture is of one account: name it with --account")
-    Path(path).write_text(pictures[0], encoding="utf-8")
+    draw(path, pictures[0])
     say(f"drawn: {path}")
 
 

@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import contextmanager
 
 from fleet.cli.run import Failed
-from fleet.cli.show import as_json, put, say, table
+from fleet.cli.show import as_json, draw, put, say, table
 from fleet.homepath import home_path
 from fleet.service.history import asked, reporting
 from fleet.streams import out
@@ -129,17 +129,15 @@ def _record_cells(one: Record) -> tuple[str, ...]:
 
 def heatmap(args: Namespace) -> int:
     """By hour of the week: in the terminal, or as a picture."""
-    from pathlib import Path
-
     from history.reports import pictures
 
     with _explained():
         zone = asked.zone_of(args.tz)
         found = reporting.heatmap(_home(), _chosen(args, zone), args.of, zone)
     where = args.tz or "local time"
-    for path, draw in ((args.svg, pictures.svg), (args.html, pictures.html)):
+    for path, drawn in ((args.svg, pictures.svg), (args.html, pictures.html)):
         if path is not None:
-            Path(path).write_text(draw(found, where), encoding="utf-8")
+            draw(path, drawn(found, where))
             say(f"the heatmap is in {path}")
     if _given(args, reporting.heatmap_records(found)) or args.svg or args.html:
         return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from fleet.streams import err, out
-from workers.printable import one_line
+from workers.printable import one_line, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +35,14 @@ def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     widths = [max(len(cell) for cell in column) for column in zip(head, *rows, strict=True)]
     for row in (head, *rows):
         put("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def draw(path: str, picture: str) -> None:
+    """A picture in a file, SVG or HTML, to be opened in a browser. Who made it has escaped what others wrote; what a
+    reader would not see of that is shown here."""
+    from pathlib import Path
+
+    Path(path).write_text(printable(picture), encoding="utf-8")
 
 
 def say(text: str, end: str = "\n") -> None:

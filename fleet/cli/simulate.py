@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from fleet.cli.run import Failed
-from fleet.cli.show import as_json, put, say, table
+from fleet.cli.show import as_json, draw, put, say, table
 from fleet.home import find_home
 
 TYPE_CHECKING = False
@@ -133,7 +133,7 @@ def _share(gain: float, of: float) -> str:
 
 def _draw(args: argparse.Namespace, found: Simulated) -> None:
     if args.picture:
-        Path(args.picture).write_text(found.picture, encoding="utf-8")
+        draw(args.picture, found.picture)
 
 
 def _document(found: Simulated) -> dict[str, object]:

@@ -24,6 +24,7 @@ from fleet.simulate.founding import found
 from fleet.simulate.record import Course, Record, Served, Stay
 from fleet.simulate.spans import HOUR_MS, MINUTE_MS
 from fleet.simulate.world import Meter, Server
+from workers.printable import one_line
 
 START_MS = 1_760_313_600_000
 """Monday, 13 October 2025, 00:00 UTC: every scenario begins on a Monday at midnight."""
@@ -176,7 +177,7 @@ class Week:
         return TaskSpec(
             prompt="",
             repo=job.project,
-            title=job.key,
+            title=one_line(job.key),
             tiers=tuple(way.tier for way in job.ways),
             target="main",
             key=_asked(job.key),

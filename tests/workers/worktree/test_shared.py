@@ -31,6 +31,11 @@ def attributes(repo: Path) -> None:
     (repo / ".git" / "info" / "attributes").write_text("* filter=x\n")
 
 
+def grafts(repo: Path) -> None:
+    (repo / ".git" / "info").mkdir(exist_ok=True)
+    (repo / ".git" / "info" / "grafts").write_text(f"{'1' * 40}\n")
+
+
 PLANTED: dict[str, Callable[[Path], object]] = {
     "hooks/post-checkout was added": hook,
     "info/attributes was added": attributes,
@@ -45,10 +50,7 @@ PLANTED: dict[str, Callable[[Path], object]] = {
     "config core.bare was changed": lambda repo: git(repo, "config", "core.bare", "true"),
     "config core.filemode is gone": lambda repo: git(repo, "config", "--unset", "core.fileMode"),
     f"shallow {'1' * 40} was added": lambda repo: (repo / ".git" / "shallow").write_text(f"{'1' * 40}\n"),
-    "info/grafts was added": lambda repo: (
-        (repo / ".git" / "info").mkdir(exist_ok=True),
-        (repo / ".git" / "info" / "grafts").write_text(f"{'1' * 40}\n"),
-    ),
+    "info/grafts was added": grafts,
     "objects/info/alternates was added": lambda repo: (
         repo / ".git" / "objects" / "info" / "alternates"
     ).write_text("/tmp\n"),
