@@ -41,7 +41,7 @@ from fleet.shell.veil import Veil
 from fleet.store.sqlite import SqliteStore
 from tests.patience import PATIENCE_S
 from tests.shell.logins import ScriptedReader
-from tests.shell.spools import TIERS
+from tests.shell.spools import BEGUN_MS, TIERS
 from tests.shell.stand_ins import Finishing, Workers
 from workers.git import GitError
 from workers.orders import Stop
@@ -102,6 +102,15 @@ def no_other(host: Host) -> RemoteGround:
     raise AssertionError(f"there is no host {host.name} in these tests")
 
 
+class YearsAhead(Hosts):
+    """This machine's clock, as if it were that of a host which is ten years ahead of it."""
+
+    AHEAD_MS = 10 * 365 * 86_400_000
+
+    def ahead_ms(self, host: str) -> int:
+        return self.AHEAD_MS if host == self.here.name else 0
+
+
 Script = Callable[[Coordinator], Awaitable[None]]
 
 
@@ -116,6 +125,7 @@ class House:
         self.reader = ScriptedReader()
         self.store = FullDisk(SqliteStore(self.home.database))
         self.engine = Engine(self.store)
+        self.hosts = Hosts(cast(LocalGround, self.workers), no_other)
         self.veil = Veil()
         self._log = io.StringIO()
 
@@ -130,7 +140,7 @@ class House:
         made = Coordinator(
             engine=self.engine,
             performer=Performer(cast(Starter, self.workers), cast(Finisher, self.finishing), WallClock()),
-            hosts=Hosts(cast(LocalGround, self.workers), no_other),
+            hosts=self.hosts,
             runs=self.home.runs,
             socket=self.home.root / "s",
             clock=WallClock(),
@@ -423,6 +433,20 @@ def test_a_worker_whose_turn_is_over_is_stopped_at_once_and_one_at_work_is_inter
     (order,) = [order for _, order in house.workers.orders]
     assert isinstance(order, Stop)
     assert order.quick is (why == "limit")
+
+
+def test_what_a_worker_hears_of_windows_is_dated_by_how_much_its_hosts_clock_is_ahead(house: House) -> None:
+    """Until its turn ends, when they are read anew."""
+    house.hosts = YearsAhead(cast(LocalGround, house.workers), no_other)
+    house.workers.pauses_after = 9
+    house.engine.apply((account(), tasks("one")))
+
+    async def listen(made: Coordinator) -> None:
+        await until(lambda: bool(made.engine.fleet.buckets))
+
+    fleet = house.run(listen, until_idle=False)
+    heard_ms = BEGUN_MS + 8 - YearsAhead.AHEAD_MS
+    assert {bucket.observed_ms for bucket in fleet.buckets.values()} == {heard_ms}
 
 
 def test_a_running_coordinator_refuses_words_that_hold_a_credential_of_its_accounts(house: House) -> None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
-from fleet.core.model import Attempt, Host, Task, TaskSpec, Worktree
+from fleet.core.model import Attempt, Fleet, Host, Task, TaskSpec, Worktree
 from fleet.home import Home
+from fleet.shell.ground import Client
+from fleet.shell.hosts import Hosts
+from fleet.shell.local_ground import LocalGround
 from fleet.shell.remote_ground import RemoteGround
+from workers.host import LocalHost
 from workers.remote.address import Reach
 from workers.remote.away import HostAway
 from workers.remote.link import Link
+from workers.remote.wire import Wire
 
 TASK = Task("t1", 1, TaskSpec("Do it.", "/nowhere", "It", ("sonnet",), "main"), created_ms=0, state="running")
 ATTEMPT = Attempt(
@@ -48,3 +54,24 @@ def test_nobody_waits_for_a_link_that_is_closed(ground: RemoteGround) -> None:
     assert not ground.link.wait(3_600.0)
     with pytest.raises(HostAway, match="host box cannot be reached"):
         ground.config_dir("work")
+
+
+def test_by_how_much_a_hosts_clock_is_ahead_is_what_its_wire_last_measured(
+    ground: RemoteGround, tmp_path: Path
+) -> None:
+    """Also while it is away: what its workers said before is still to be dated. Of this machine it is nothing."""
+    client = Client(Path("/bin/false"), "0", frozenset())
+    here = LocalGround(Home(tmp_path), "h", LocalHost(tmp_path / "runs", "h"), client, {})
+    hosts = Hosts(here, lambda host: ground)
+    hosts.sync(Fleet(hosts={"box": Host("box", 1, address="ssh://nobody@127.0.0.1:1")}))
+    assert hosts.ahead_ms("box") == 0
+
+    async def measured() -> Wire:
+        wire = Wire(ground.link.reach, lambda push, blob: None)
+        wire.skew_ms = 600_000
+        return wire
+
+    ground.link.connected(asyncio.run(measured()), {})
+    assert (hosts.ahead_ms("box"), hosts.ahead_ms(here.name), hosts.ahead_ms("none")) == (600_000, 0, 0)
+    ground.link.away("the wire broke", False)
+    assert hosts.ahead_ms("box") == 600_000
