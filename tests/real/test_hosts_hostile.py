@@ -1,5 +1,5 @@
 """Hosts that were taken over: they reach nothing at home, are drained and said, and their work goes on elsewhere. A
-real sshd, whose far end is altered (`tests/workers/evil_end.py`)."""
+real sshd, whose far end or git is altered (`tests/workers/evil_end.py`, `evil_git.py`)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.real.conftest import MakeHousehold
 from tests.real.farm import Farm, farm
 from tests.real.household import Household
 from tests.real.scripting import job, prompt, says, subscription, writes
-from tests.workers import evil_end
+from tests.workers import evil_end, evil_git
 
 pytestmark = pytest.mark.client
 
@@ -31,7 +31,11 @@ def taken_over(house: Household, attack: str, target: str) -> Iterator[Farm]:
         server = hosts.servers["one"]
         hosts.add("one")
         server.stop()
-        server.through(f"exec {shlex.join([sys.executable, evil_end.__file__, attack, target])}")
+        if attack in evil_git.ATTACKS:
+            path = evil_git.install(house.root / "evil", attack, target)
+            server.through(f"PATH={path}\n{AS_ASKED}")
+        else:
+            server.through(f"exec {shlex.join([sys.executable, evil_end.__file__, attack, target])}")
         server.start()
         yield hosts
 
@@ -48,7 +52,7 @@ def files_of(*places: Path) -> dict[str, bytes]:
     return {str(file): file.read_bytes() for file in found}
 
 
-@pytest.mark.parametrize("attack", ["settings", "side", "branch", "trav", "session"])
+@pytest.mark.parametrize("attack", ["settings", "side", "branch", "trav", "session", "greeting"])
 def test_a_host_that_was_taken_over_reaches_nothing_at_home_and_its_task_lands_elsewhere(
     household: MakeHousehold, attack: str
 ) -> None:

@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -115,6 +116,15 @@ def clock(request: dict[str, Any], header: dict[str, Any], target: str, _: int) 
     return b""
 
 
+def trickle(request: dict[str, Any], header: dict[str, Any], target: str, _: int) -> bytes:
+    """A push of a megabyte that comes byte by byte, and before the answer to a ping."""
+    if request["op"] == "ping":
+        for byte in pack({"push": "spool", "attempt": "t9.9", "start": 0}, b"o 1 x\n" * 150_000):
+            _say(bytes([byte]))
+            time.sleep(0.02)
+    return b""
+
+
 def failure(request: dict[str, Any], header: dict[str, Any], target: str, _: int) -> bytes:
     """A failure with parts of another type than those of its kind."""
     if request["op"] == "take_turn":
@@ -141,6 +151,7 @@ ATTACKS: dict[str, Alter] = {
             frame,
             flood,
             clock,
+            trickle,
         ),
         failure,
     )

@@ -17,11 +17,11 @@ import sys
 import time
 import zlib
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 Attack = Callable[[Path, str], None]
 """On the repository there, with the target. The real git follows if it returns."""
-NOISE = os.urandom(1 << 20)
 
 
 def greeting(mirror: Path, target: str) -> None:
@@ -32,35 +32,48 @@ def greeting(mirror: Path, target: str) -> None:
 
 def pack(mirror: Path, target: str) -> None:
     """A pack of 50 GB: files of noise, one after another."""
-    _honest_greeting(mirror, target)
+    _begin_pack(target)
+    while True:
+        _say(_noise())
+
+
+def slow(mirror: Path, target: str) -> None:
+    """The same, much of it at first, and then a byte now and again."""
+    _begin_pack(target)
+    for _ in range(5):
+        _say(_noise())
+    for byte in _noise():
+        time.sleep(0.02)
+        _say(bytes([byte]))
+
+
+def _begin_pack(target: str) -> None:
+    _honest_greeting(target)
     _say(_packet(b"NAK\n") + b"PACK" + struct.pack(">II", 2, 50_000))
-    packed = zlib.compress(NOISE, 0)
-    size, head = len(NOISE) >> 4, [0x80 | 3 << 4 | len(NOISE) & 15]
+
+
+@cache
+def _noise() -> bytes:
+    """A file, as it stands in a pack."""
+    content = os.urandom(1 << 20)
+    size, head = len(content) >> 4, [0x80 | 3 << 4 | len(content) & 15]
     while size:
         head.append(size & 0x7F | (0x80 if size >> 7 else 0))
         size >>= 7
-    while True:
-        _say(bytes(head) + packed)
+    return bytes(head) + zlib.compress(content, 0)
 
 
 def words(mirror: Path, target: str) -> None:
     """Progress without end, which git shows to the person."""
-    _honest_greeting(mirror, target, b"side-band-64k")
+    _honest_greeting(target, b"side-band-64k")
     _say(_packet(b"NAK\n"))
     while True:
         _say(_packet(b"\2" + b"Counting \x1b[2J" * 5_000 + b"\n"))
 
 
-def slow(mirror: Path, target: str) -> None:
-    """A byte, and then silence until home hangs up."""
-    _say(b"0")
-    while os.getppid() != 1:
-        time.sleep(0.05)
-
-
 def less(mirror: Path, target: str) -> None:
     """A pack without anything in it."""
-    _honest_greeting(mirror, target)
+    _honest_greeting(target)
     empty = b"PACK" + struct.pack(">II", 2, 0)
     _say(_packet(b"NAK\n") + empty + hashlib.sha1(empty, usedforsecurity=False).digest())
     sys.exit(0)
@@ -76,7 +89,7 @@ ATTACKS: dict[str, Attack] = {
 }
 
 
-def _honest_greeting(mirror: Path, target: str, capabilities: bytes = b"") -> None:
+def _honest_greeting(target: str, capabilities: bytes = b"") -> None:
     """One reference, and what home answers to it."""
     said = b"%s refs/fleet/incoming/t1\0%s allow-reachable-sha1-in-want allow-tip-sha1-in-want\n"
     _say(_packet(said % (target.encode(), capabilities)) + b"0000")

@@ -366,7 +366,7 @@ SHAPES: dict[str, Shape] = {
     "refs": Shape(Refs),
     "lfs_have": Shape(Missing, _of_those_files),
     "lfs_put": Shape(Size),
-    "lfs_get": Shape(Size, blob=lambda args, said: range(args["length"] + 1)),
+    "lfs_get": Shape(Size, blob=lambda args, said: _full(args, said)),
     "session_have": Shape(Files, _of_that_session),
     "session_read": Shape(Parts, _of_those_parts, lambda args, said: _exactly(said)),
     "session_write": Shape(Nothing),
@@ -376,6 +376,12 @@ SHAPES: dict[str, Shape] = {
 
 def _exactly(said: Parts) -> range:
     length = sum(part.length for part in said.parts)
+    return range(length, length + 1)
+
+
+def _full(args: Args, said: Size) -> range:
+    """A piece is as long as it can be: by bytes a large file would come for ever."""
+    length = max(0, min(args["length"], said.size - args["offset"]))
     return range(length, length + 1)
 
 

@@ -11,15 +11,18 @@ import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from workers.git import Git, GitError, answer
 from workers.remote.mirror import Mirror
+from workers.remote.quarantine import CONTENT_BYTES_MAX
 from workers.remote.room import check_room
 
 PIECE_BYTES = 4 * 1024 * 1024
 _PIECE_S = 600.0
 _POINTER_BYTES_MAX = 1024
+_AT_ONCE = 10_000
 _POINTER = re.compile(
     r"^[0-9a-f]+ blob \d+\nversion https://git-lfs\.github\.com/spec/v1\n(?:ext-[^\n]*\n)*"
     r"oid sha256:([0-9a-f]{64})\nsize (\d{1,15})$",
@@ -74,13 +77,20 @@ def send_large_files(mirror: Mirror, commit: str, git_lfs: str | None) -> None:
 
 def bring_large_files(mirror: Mirror, commit: str, base: str) -> None:
     """Bring home the large files that the commits after `base` up to `commit`, which are home already, point to. Raises
-    LargeFilesMissing, HostAway, OSError."""
+    LargeFilesMissing, HostAway, NotToBeTrusted, OSError."""
     if not _uses_lfs(mirror.git, commit):
         return
     store = _store(mirror)
-    for large in _since(mirror.git, commit, base):
-        if not _place(store, large.oid).is_file():
-            _get(mirror, large, _place(store, large.oid))
+    found = {large.oid: large for large in _since(mirror.git, commit, base)}
+    missing = [large for large in found.values() if not _place(store, large.oid).is_file()]
+    wanted = sum(large.size for large in missing)
+    if wanted > CONTENT_BYTES_MAX:
+        raise mirror.far.distrust(f"commit {commit[:12]}, whose new large files hold {wanted} bytes")
+    if missing:
+        store.mkdir(parents=True, exist_ok=True)
+        check_room(store, wanted)
+    for large in missing:
+        _get(mirror, large, _place(store, large.oid))
 
 
 def _uses_lfs(git: Git, commit: str) -> bool:
@@ -107,9 +117,11 @@ def _small(size: str) -> bool:
 
 
 def _pointers(git: Git, blobs: Iterable[str]) -> Iterator[Large]:
-    wanted = "".join(f"{oid}\n" for oid in dict.fromkeys(blobs))
-    said = git.run("cat-file", "--batch", stdin=wanted.encode()).out if wanted else ""
-    return (Large(found[1], int(found[2])) for found in _POINTER.finditer(said))
+    """Some at a time: there may be millions that are as small."""
+    names = iter(dict.fromkeys(blobs))
+    while wanted := "".join(f"{oid}\n" for oid in islice(names, _AT_ONCE)):
+        said = git.run("cat-file", "--batch", stdin=wanted.encode()).out
+        yield from (Large(found[1], int(found[2])) for found in _POINTER.finditer(said))
 
 
 def _store(mirror: Mirror) -> Path:
@@ -142,7 +154,6 @@ def _put(mirror: Mirror, oid: str, place: Path) -> None:
 
 def _get(mirror: Mirror, large: Large, place: Path) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
-    check_room(place.parent, large.size)
     handle, draft = tempfile.mkstemp(dir=place.parent, prefix=".fleet-")
     try:
         digest, offset = hashlib.sha256(), 0

@@ -20,7 +20,7 @@ from workers.remote.wire import WINDOW_BYTES, Wire
 STEP_S = 10.0
 SLOW_S = 600.0
 SLOW_BYTES_PER_S = 4_096
-"""After `SLOW_S` a channel has to have carried so much on average, or it is ended: bytes may trickle for ever."""
+"""In each `SLOW_S` a channel has to carry so much on average, or it is ended: bytes may trickle for ever."""
 
 
 class Pump:
@@ -32,12 +32,13 @@ class Pump:
     async def watch_over(self) -> None:
         """Ends it when it is too slow. Until it has ended."""
         loop = asyncio.get_running_loop()
-        began = loop.time()
+        since, before = loop.time(), 0
         while not self._near.transport.is_closing():
             await asyncio.sleep(STEP_S)
-            lasted_s = loop.time() - began
-            if lasted_s > SLOW_S and self._near.carried < SLOW_BYTES_PER_S * lasted_s:
-                self.close()
+            if loop.time() - since > SLOW_S:
+                if self._near.carried - before < SLOW_BYTES_PER_S * SLOW_S:
+                    self.close()
+                since, before = loop.time(), self._near.carried
 
     def close(self) -> None:
         """Ends the command there as well: its input and output are gone."""

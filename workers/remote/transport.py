@@ -121,6 +121,7 @@ _CUT = re.compile(
     r"|bad pack header|(unpack-objects|index-pack) failed|invalid index-pack output|in sideband demultiplexer"
     r"|pack-objects died|copy thread failed|Copying data between|failed to push some refs"
     r"|^Please make sure you have|^and the repository exists|^\s*$"
+    r"|^warning: no common commits"  # said before it began
 )
 
 

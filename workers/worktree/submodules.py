@@ -34,7 +34,10 @@ class Submodule:
 def is_inside(name: str) -> bool:
     """Whether a submodule's name or path stays where it is put: a commit may be of a stranger, who names any."""
     path = PurePosixPath(name)
-    return bool(path.parts) and not path.is_absolute() and not {"..", ".git"} & set(path.parts)
+    # As file systems read them that know no upper case, and no space or point at the end.
+    parts = {part.rstrip(" .").lower() or ".." for part in path.parts}
+    odd = {"..", ".git", "git~1"} & parts or "\\" in name or not name.isprintable()
+    return bool(path.parts) and not path.is_absolute() and not odd
 
 
 @dataclass(frozen=True)
@@ -50,15 +53,21 @@ class Sources:
 
     def copies(self, submodule: Submodule) -> list[Path]:
         """The local repositories of the submodule that there are."""
-        places = [self.modules / submodule.name] if is_inside(submodule.name) else []
-        places += (
-            [self.checkout / submodule.path / ".git"] if self.checkout and is_inside(submodule.path) else []
-        )
-        return [place for place in places if (place / "HEAD").is_file()]
+        places = [_below(self.modules, submodule.name)]
+        if self.checkout is not None:
+            places.append(_below(self.checkout, submodule.path, ".git"))
+        return [place for place in places if place is not None and (place / "HEAD").is_file()]
 
     def inside(self, submodule: Submodule) -> Sources:
         checkout = self.checkout / submodule.path if self.checkout else None
         return Sources(self.modules / submodule.name / "modules", checkout)
+
+
+def _below(root: Path, name: str, *more: str) -> Path | None:
+    """Where that is, unless it leads elsewhere by its name or by a link: to another repository of the person's."""
+    place = root.joinpath(name, *more)
+    stays = is_inside(name) and place.resolve() == root.resolve().joinpath(name, *more)
+    return place if stays else None
 
 
 def populate(worktree: Path, sources: Sources, held_fds: tuple[int, ...] = ()) -> None:
@@ -81,8 +90,8 @@ def share(worktree: Path, sources: Sources) -> None:
         if not (inside / ".git").exists():
             continue
         share(inside, sources.inside(submodule))
-        home = sources.modules / submodule.name
-        if is_inside(submodule.name) and (home / "HEAD").is_file() and not has(home, submodule.commit):
+        home = _below(sources.modules, submodule.name)
+        if home is not None and (home / "HEAD").is_file() and not has(home, submodule.commit):
             words = ("fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-auto-maintenance")
             wanted = f"{submodule.commit}:{WORK_REFS}/{submodule.commit}"
             Git(home).run(

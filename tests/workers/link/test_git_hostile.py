@@ -3,24 +3,25 @@ asked for it does not get, and there is a bound to what it gets."""
 
 from __future__ import annotations
 
+import errno
 import shutil
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.patience import until
 from tests.small_disks import mounted
 from tests.workers import evil_git
 from tests.workers.link.conftest import Connect, Serve
 from tests.workers.link.waiting import connected
 from tests.workers.worktree.repositories import commit, git, repository, write
 from workers.git import Git
-from workers.remote import quarantine, transport
+from workers.remote import pumping, quarantine, transport
 from workers.remote.away import HostAway, NotToBeTrusted
+from workers.remote.lfs import bring_large_files
 from workers.remote.link import Link
 from workers.remote.mirror import Mirror, base_ref
+from workers.remote.mirror_modules import bring_modules
 from workers.remote.transport import TransferFailed
 
 WORK = "refs/fleet/work/t1"
@@ -116,15 +117,17 @@ def test_a_disk_at_home_that_has_no_room_but_for_itself_waits_and_the_host_is_no
         assert shutil.disk_usage(disk).free > 6_000_000, "what was cut off is still there"
 
 
-def test_a_host_that_only_leaves_home_waiting_is_cut_when_the_person_closes_it(take: Take) -> None:
+def test_a_host_that_sends_a_byte_now_and_again_holds_nothing_for_ever(
+    take: Take, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much it sent at first. It is no more than away: its network may be so."""
     host = take("slow")
-    with ThreadPoolExecutor(1) as pool:
-        bringing = pool.submit(host.bring)
-        until("it is being brought", lambda: bool(list(host.repo.glob(".git/objects/tmp_objdir-*"))))
-        host.link.close()
-        with pytest.raises(HostAway):
-            bringing.result(60.0)
-    assert not list(host.repo.glob(".git/objects/tmp_objdir-*"))
+    before = host.home()
+    monkeypatch.setattr(pumping, "STEP_S", 0.05)
+    monkeypatch.setattr(pumping, "SLOW_S", 1.0)
+    with pytest.raises(HostAway):
+        host.bring()
+    assert not host.link.state().distrusted and host.home() == before
 
 
 @pytest.mark.parametrize("attack", ["less", "shallow"])
@@ -213,3 +216,53 @@ def test_what_a_killed_home_left_of_a_transfer_is_cleared_by_the_next(take: Take
     (left / "tmp_pack_x").write_bytes(bytes(1000))
     host.bring()
     assert not left.exists()
+
+
+def pointer(size: int, oid: str = "a" * 64) -> str:
+    return f"version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize {size}\n"
+
+
+def test_large_files_that_fill_every_disk_do_not_come_home(take: Take) -> None:
+    host = take()
+    files = {f"f{n}.bin": pointer(10**9, f"{n:064x}") for n in range(100)}
+    made = commit(host.tree, {".gitattributes": "*.bin filter=lfs\n", **files})
+    host.bring(made)
+    with pytest.raises(NotToBeTrusted, match="whose new large files hold 100000000000 bytes"):
+        bring_large_files(host.mirror, made, host.tip)
+    assert not (host.repo / ".git" / "lfs").exists()
+
+
+def test_large_files_wait_for_a_disk_that_has_room_but_for_itself(take: Take, tmp_path: Path) -> None:
+    with mounted(tmp_path / "disk", 8_192) as disk:
+        host = take(repo=repository(disk / "repo"))
+        made = commit(
+            host.tree,
+            {
+                ".gitattributes": "*.bin filter=lfs\n",
+                "f.bin": pointer(5_000_000),
+                "g.bin": pointer(5_000_000, "b" * 64),
+            },
+        )
+        host.bring(made)
+        with pytest.raises(OSError, match=r"no room for \d+ bytes from a host") as failed:
+            bring_large_files(host.mirror, made, host.tip)
+        assert failed.value.errno == errno.ENOSPC and not host.link.state().distrusted
+
+
+def test_a_submodule_of_a_hosts_leads_to_no_other_repository_of_the_persons(
+    take: Take, tmp_path: Path
+) -> None:
+    """Its path goes by a link of the person's checkout."""
+    other = repository(tmp_path / "elsewhere" / "lib")
+    repo = repository(tmp_path / "repo")
+    (repo / "vendor").symlink_to(other.parent)
+    commit(repo, {}, "a link")
+    host = take(repo=repo)
+    (host.tree / "vendor").unlink()
+    repository(host.tree / "vendor" / "lib", {"l.txt": "evil\n"})
+    git(host.tree, "-c", "advice.addEmbeddedRepo=false", "add", "vendor/lib")
+    made = commit(host.tree, {".gitmodules": '[submodule "lib"]\n\tpath = vendor/lib\n\turl = ./lib\n'})
+    before = git(other, "for-each-ref"), sorted(other.rglob("*"))
+    host.bring(made)
+    bring_modules(host.mirror, made)
+    assert (git(other, "for-each-ref"), sorted(other.rglob("*"))) == before

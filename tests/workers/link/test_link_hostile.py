@@ -15,7 +15,7 @@ from tests.patience import until
 from tests.workers import evil_end
 from tests.workers.link.conftest import Connect, Serve
 from tests.workers.link.waiting import connected
-from workers.remote import sessions
+from workers.remote import sessions, wire
 from workers.remote.away import HostAway, NotToBeTrusted
 from workers.remote.link import Link
 
@@ -84,6 +84,21 @@ def test_no_path_that_a_host_names_leads_anywhere_but_to_its_session(
         sessions.pull(link, "work", SESSION, config)
     assert story in caught(link)
     assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if _counts(path, tmp_path)}
+
+
+def test_a_host_that_sends_a_byte_now_and_again_is_away(
+    serve: Serve, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is heard all the time, and answers nothing."""
+    monkeypatch.setattr(wire, "PING_S", 0.1)
+    monkeypatch.setattr(wire, "PONG_S_MAX", 1.0)
+    link = lying(serve, connect, "trickle")
+    connected(link)
+    said = "it sends much, but has not answered for 1 s"
+    until("it is given up", lambda: said in link.state().why)
+    with pytest.raises(HostAway):
+        link.call("living", timeout_s=0.1)
+    assert not link.state().distrusted
 
 
 def _counts(path: Path, root: Path) -> bool:

@@ -136,7 +136,7 @@ HONEST: dict[str, tuple[dict[str, Any], dict[str, Any], bytes]] = {
     "refs": ({}, {"refs": {"refs/heads/main": OID}}, b""),
     "lfs_have": ({"oids": [DIGEST]}, {"missing": [DIGEST]}, b""),
     "lfs_put": ({}, {"size": 3}, b""),
-    "lfs_get": ({"length": 10}, {"size": 3}, b"abc"),
+    "lfs_get": ({"offset": 2, "length": 10}, {"size": 5}, b"abc"),
     "session_have": (
         _ASKED_SESSION,
         {"files": {_SIDE: [3, DIGEST, 0.5], _TRANSCRIPT: [4, DIGEST, 1]}},

@@ -294,3 +294,14 @@ def test_a_push_that_is_none_is_refused(header: dict[str, Any], blob: bytes) -> 
 def test_a_frame_that_is_none_is_told_at_once_and_not_waited_for(frame: bytes) -> None:
     with pytest.raises(BadFrame):
         Unpacker(answers.BLOB_BYTES_MAX).feed(frame)
+
+
+@pytest.mark.parametrize(
+    ("size", "sent"), [(5, b"ab"), (5, b""), (5, b"abcd"), (1 << 59, b"abc"), (1, b"abc")]
+)
+def test_a_piece_of_a_large_file_is_as_long_as_it_can_be(size: int, sent: bytes) -> None:
+    """A byte at a time it would come for ever."""
+    asked = {"offset": 2, "length": 10}
+    assert read("lfs_get", asked, {"size": 5}, b"abc").blob == b"abc"
+    with pytest.raises(Foreign, match="bytes with an answer to 'lfs_get'"):
+        read("lfs_get", asked, {"size": size}, sent)

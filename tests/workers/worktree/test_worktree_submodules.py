@@ -15,7 +15,7 @@ from workers.worktree.make import make_ready
 from workers.worktree.preserve import preserve
 from workers.worktree.remove import remove
 from workers.worktree.settings import worktree_settings
-from workers.worktree.submodules import SubmoduleMissing
+from workers.worktree.submodules import SubmoduleMissing, is_inside
 
 REF = "refs/fleet/preserved/t1"
 
@@ -115,3 +115,33 @@ def test_work_in_a_submodule_can_be_landed(nested: Path, tree: Path, trees: Path
     )  # fmt: skip
     assert isinstance(outcome, Landed)
     assert inner in git(nested, "ls-tree", "main", "lib")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "",
+            ".",
+            "..",
+            "../x",
+            "a/../../x",
+            "/etc",
+            "//x",
+            ".git",
+            "a/.git/hooks",
+            ".GIT",
+            ".git.",
+            ".git ",
+            "git~1",
+        ),
+        *("a/.. /x", "..\\x", "a\nb", "a\u202eb", "... /x"),
+    ],
+)
+def test_no_name_of_a_submodule_leads_out_of_where_it_is_put(name: str) -> None:
+    assert not is_inside(name)
+
+
+@pytest.mark.parametrize("name", ["lib", "deps/lib", "a.b", ".github", "git", "a b", "ünï", "..a"])
+def test_ordinary_names_of_submodules_are_taken(name: str) -> None:
+    assert is_inside(name)
