@@ -9,7 +9,7 @@ from fleet.core.decisions import Effect, Note
 from fleet.core.dispatch import choose as dispatch_choose
 from fleet.core.events import Event
 from fleet.core.model import Attempt, Fleet
-from fleet.core.placing import Choose
+from fleet.core.rules.placing import Choose
 from fleet.core.step import step
 from fleet.ports import Change, Store
 

@@ -9,9 +9,9 @@ from typing import Protocol
 
 from fleet.core.decisions import Effect, Note
 from fleet.core.events import WindowReading
-from fleet.core.foresight import Foresight
 from fleet.core.model import Account, Attempt, Fleet
-from fleet.core.prices import Prices
+from fleet.core.model.prices import Prices
+from fleet.core.model.protection import Protections
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +62,16 @@ class Planner(Protocol):
         """Raises NoPlan."""
 
 
-class NoForesight(Exception):
+class NoForecast(Exception):
     """Persons' own use cannot be forecast: the history cannot be read, or what is needed for it is not installed. The
-    message says which. Whoever asked keeps the foresight it has."""
+    message says which. Whoever asked keeps the protections it has."""
 
 
-class Foreseer(Protocol):
+class Forecaster(Protocol):
     """Forecasts what persons will use of each bucket, from all that was used so far."""
 
-    async def __call__(self, fleet: Fleet) -> Foresight:
-        """Raises NoForesight."""
+    async def __call__(self, fleet: Fleet) -> Protections:
+        """Raises NoForecast."""
 
 
 class NoReading(Exception):

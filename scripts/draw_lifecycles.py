@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from fleet.core.lifecycles import TABLES, Table
+from fleet.core.model.lifecycles import TABLES, Table
 
 DOC = Path(__file__).parents[1] / "docs" / "lifecycles.md"
 
 HEAD = """# Lifecycles
 
-What may follow what. Drawn by `scripts/draw_lifecycles.py` from `fleet/core/lifecycles.py`; a test holds this page
-to it. Any other pair is a bug in the core and raises `IllegalTransition` with the story.
+What may follow what. Drawn by `scripts/draw_lifecycles.py` from `fleet/core/model/lifecycles.py`; a test holds this
+page to it. Any other pair is a bug in the core and raises `IllegalTransition` with the story.
 """
 
 

@@ -27,7 +27,7 @@ def doctor(args: argparse.Namespace) -> int:
 
     from fleet.cli.findings import print_findings
     from fleet.home import find_home
-    from fleet.service.doctor import examine
+    from fleet.run.doctor import examine
 
     findings = examine(find_home(os.environ), os.environ)
     if args.json:

@@ -9,7 +9,7 @@ import sys
 from fleet.cli.run import Failed
 from fleet.cli.show import as_json, clock, put, say, table, window
 from fleet.home import find_home
-from fleet.service import reading
+from fleet.views.light import state
 
 
 def add(args: argparse.Namespace) -> int:
@@ -36,13 +36,13 @@ def add(args: argparse.Namespace) -> int:
     if warning:
         say(f"note: {warning}")
     if args.json:
-        return as_json(reading.account(find_home(os.environ).root, args.name))
+        return as_json(state.account(find_home(os.environ).root, args.name))
     say(f"added {args.name}; check it with: fleet account verify {args.name}")
     return 0
 
 
 def listing(args: argparse.Namespace) -> int:
-    found = reading.accounts(find_home(os.environ).root)
+    found = state.accounts(find_home(os.environ).root)
     if args.json:
         return as_json(found)
     if not found:
@@ -54,7 +54,7 @@ def listing(args: argparse.Namespace) -> int:
 
 
 def show(args: argparse.Namespace) -> int:
-    found = reading.account(find_home(os.environ).root, args.name)
+    found = state.account(find_home(os.environ).root, args.name)
     if args.json:
         return as_json(found)
     for key, value in found.items():

@@ -25,15 +25,15 @@ KNOWN = {"little": "little is known so far", "some": "some is known", "enough": 
 
 def forecast(args: argparse.Namespace) -> int:
     try:
-        from fleet.service.foresight.outlook import outlook
-        from fleet.service.foresight.picture import svg
+        from fleet.views.forecast import forecast_of
+        from fleet.views.forecast_svg import svg
     except ImportError as missing:
         raise Failed(not_whole(str(missing.name))) from missing
-    from history.ledger import DATABASE, LedgerUnreadable
+    from fleet.history.ledger import DATABASE, LedgerUnreadable
 
     home = find_home(os.environ)
     try:
-        found = outlook(home, args.account, args.hours)
+        found = forecast_of(home, args.account, args.hours)
     except LedgerUnreadable as failed:
         raise Failed(str(failed)) from failed
     except sqlite3.Error as failed:
@@ -79,7 +79,7 @@ def _print(account: Record) -> None:
 
 
 def _row(hour: Record) -> tuple[str, ...]:
-    from forecast.words import amount_in_words
+    from fleet.forecast.words import amount_in_words
 
     of = hour["quantiles"]
     amounts = (hour["mean"], of["0.5"], of["0.8"], of["0.9"], of["0.95"])

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 from fleet.cli.run import Failed
 from fleet.cli.show import as_json, draw, put, say, table
+from fleet.history.ledger import LedgerUnreadable
 from fleet.homepath import home_path
-from fleet.service.history import asked, reporting
 from fleet.streams import out
-from history.ledger import LedgerUnreadable
+from fleet.views.history import asked, reporting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import tzinfo
 
-    from fleet.service.shapes import Record
-    from history.reports.choice import Choice
-    from history.reports.uses import Unpriced, Use
+    from fleet.history.reports.choice import Choice
+    from fleet.history.reports.uses import Unpriced, Use
+    from fleet.views.light.records import Record
 
 
 @contextmanager
@@ -64,7 +64,7 @@ def report(args: Namespace) -> int:
 
 
 def _print_uses(by: str, rows: Sequence[Use]) -> None:
-    from history.reports.uses import total
+    from fleet.history.reports.uses import total
 
     if rows:
         head = (by.upper(), "ANSWERS", "INPUT", "OUTPUT", "CACHE WRITE", "CACHE READ", "COST")
@@ -129,7 +129,7 @@ def _record_cells(one: Record) -> tuple[str, ...]:
 
 def heatmap(args: Namespace) -> int:
     """By hour of the week: in the terminal, or as a picture."""
-    from history.reports import pictures
+    from fleet.history.reports import pictures
 
     with _explained():
         zone = asked.zone_of(args.tz)
@@ -246,8 +246,8 @@ def _expired(one: Record) -> tuple[str, ...]:
 
 def scan(args: Namespace) -> int:
     """Reads the transcripts into the ledger."""
-    from fleet.service.history.scanning import scan_home
-    from history.prices import InvalidPrices
+    from fleet.history.prices import InvalidPrices
+    from fleet.views.history.scanning import scan_home
 
     _refuse_to_scan(args.config_dir, args.account)
     try:
@@ -301,8 +301,8 @@ def _scanned(found: Record) -> Iterator[str]:
 
 def prices(args: Namespace) -> int:
     """The table in force; with --update the person's own in place of what it was."""
-    from fleet.service.history import prices as service
-    from history.prices import InvalidPrices
+    from fleet.history.prices import InvalidPrices
+    from fleet.views.history import prices as service
 
     try:
         if args.update is not None:

@@ -14,7 +14,7 @@ from fleet.cli.findings import print_findings
 from fleet.cli.run import Failed
 from fleet.cli.show import as_json, clock, put, say, table
 from fleet.home import find_home
-from fleet.service import reading
+from fleet.views.light import state
 
 if TYPE_CHECKING:
     from fleet.service.host_keys import UnknownKey
@@ -41,7 +41,7 @@ def add(args: argparse.Namespace) -> int:
         home, wanted, lambda unknown: _consent(unknown, lambda key: _repeated(args, key)), os.environ
     )
     if args.json:
-        shown = None if added.host is None else reading.host(home.root, args.name)
+        shown = None if added.host is None else state.host(home.root, args.name)
         as_json({"host": shown, "findings": _findings(added.looked.findings)})
         return int(shown is None)
     print_findings(added.looked.findings)
@@ -87,7 +87,7 @@ def _findings(findings: Sequence[Finding]) -> list[dict[str, Any]]:
 
 
 def listing(args: argparse.Namespace) -> int:
-    found = reading.hosts(find_home(os.environ).root)
+    found = state.hosts(find_home(os.environ).root)
     if args.json:
         return as_json(found)
     if not found:
@@ -105,7 +105,7 @@ def _row(host: dict[str, Any]) -> tuple[str, ...]:
 
 
 def show(args: argparse.Namespace) -> int:
-    found = reading.host(find_home(os.environ).root, args.name)
+    found = state.host(find_home(os.environ).root, args.name)
     if args.json:
         return as_json(found)
     put(f"{found['name']}: {host_words.state(found)}, {found['address'] or 'this machine'}")
@@ -162,7 +162,7 @@ def drain(args: argparse.Namespace) -> int:
 
     home = find_home(os.environ)
     hosts.drain(home, args.name, on=not args.off, move=args.move)
-    found = reading.host(home.root, args.name)
+    found = state.host(home.root, args.name)
     if args.json:
         return as_json(found)
     if args.off:

@@ -12,26 +12,26 @@ from fleet.home import find_home
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from fleet.core.policy import Scope, Unit
+    from fleet.core.model.policy import Scope, Unit
 
 _UNITS: tuple[Unit, ...] = ("tokens", "usd", "share")
 _SCOPES: tuple[Scope, ...] = ("account", "project", "task")
 
 
 def add(args: argparse.Namespace) -> int:
-    from fleet.service.budgets import budgets
+    from fleet.views.laid_down import limits
 
     home = find_home(os.environ)
     name = _floor(args) if args.floor is not None else _limit(args)
     if args.json:
-        found = budgets(home)
+        found = limits(home)
         return as_json(next(one for one in (*found["limits"], *found["floors"]) if one["id"] == name))
     put(name)
     return 0
 
 
 def _floor(args: argparse.Namespace) -> str:
-    from fleet.service.budgets import lay_floor
+    from fleet.service.limits import lay_floor
 
     if args.per or args.project or args.task:
         raise Failed("a floor is of a bucket: name --account and --bucket at most")
@@ -41,7 +41,7 @@ def _floor(args: argparse.Namespace) -> str:
 def _limit(args: argparse.Namespace) -> str:
     from datetime import datetime
 
-    from fleet.service.budgets import lay_limit
+    from fleet.service.limits import lay_limit
 
     unit = next(unit for unit in _UNITS if getattr(args, unit) is not None)
     scope = next((scope for scope in _SCOPES if getattr(args, scope)), None)
@@ -64,9 +64,9 @@ def _limit(args: argparse.Namespace) -> str:
 
 
 def listing(args: argparse.Namespace) -> int:
-    from fleet.service.budgets import budgets
+    from fleet.views.laid_down import limits
 
-    found = budgets(find_home(os.environ))
+    found = limits(find_home(os.environ))
     if args.json:
         return as_json(found)
     if not found["limits"] and not found["floors"]:
@@ -103,7 +103,7 @@ def _amount(one: dict[str, Any], amount: float) -> str:
 
 
 def remove(args: argparse.Namespace) -> int:
-    from fleet.service.budgets import take_back
+    from fleet.service.limits import take_back
 
     take_back(find_home(os.environ), args.id)
     if args.json:

@@ -24,7 +24,7 @@ TOLD = 0.005
 
 
 def plan(args: argparse.Namespace) -> int:
-    from fleet.service.plan import plan as planned
+    from fleet.views.plan import plan as planned
 
     found = planned(find_home(os.environ), hours=args.hours)
     if args.json:
@@ -35,7 +35,7 @@ def plan(args: argparse.Namespace) -> int:
 
 def dry_run(args: argparse.Namespace) -> int:
     """`fleet up --dry-run`: the plan, and what would be started this moment. Nothing is."""
-    from fleet.service.plan import plan as planned
+    from fleet.views.plan import plan as planned
 
     found = planned(find_home(os.environ), workers=args.workers)
     _print(found)
@@ -158,12 +158,12 @@ def _share(share: float | None) -> str:
 
 def _print_laid_down(found: Record) -> None:
     for one in found["buckets"]:
-        foreseen = one["foreseen"]
-        if foreseen and foreseen["kept"] >= TOLD:
+        forecast = one["forecast"]
+        if forecast and forecast["kept"] >= TOLD:
             put(
-                f"{foreseen['kept']:.0%} of {one['bucket']} of {', '.join(one['accounts'])} is kept for you by the "
-                f"forecast: you are expected to use {foreseen['expected']:.0%} of it still, and in "
-                f"{foreseen['sure']:.0%} of cases no more than is kept (fleet reserve auto off)"
+                f"{forecast['kept']:.0%} of {one['bucket']} of {', '.join(one['accounts'])} is kept for you by the "
+                f"forecast: you are expected to use {forecast['expected']:.0%} of it still, and in "
+                f"{forecast['sure']:.0%} of cases no more than is kept (fleet reserve auto off)"
             )
     for one in found["reservations"]:
         coming = one["next"]

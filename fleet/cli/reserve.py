@@ -13,6 +13,7 @@ def add(args: argparse.Namespace) -> int:
     from datetime import datetime
 
     from fleet.service import reservations
+    from fleet.views import laid_down
 
     home = find_home(os.environ)
     laid = reservations.reserve(
@@ -29,13 +30,13 @@ def add(args: argparse.Namespace) -> int:
     for note in laid.notes:
         say(f"note: {note}")
     if args.json:
-        return as_json(next(one for one in reservations.reservations(home) if one["id"] == laid.id))
+        return as_json(next(one for one in laid_down.reservations(home) if one["id"] == laid.id))
     put(laid.id)
     return 0
 
 
 def listing(args: argparse.Namespace) -> int:
-    from fleet.service.reservations import reservations
+    from fleet.views.laid_down import reservations
 
     found = reservations(find_home(os.environ))
     if args.json:
@@ -70,12 +71,12 @@ def remove(args: argparse.Namespace) -> int:
 
 
 def auto(args: argparse.Namespace) -> int:
-    from fleet.service.reservations import foresees, set_foresees
+    from fleet.service.reservations import protects_by_forecast, set_protect_by_forecast
 
     home = find_home(os.environ)
     if args.on:
-        set_foresees(home, args.on == "on")
-    on = foresees(home)
+        set_protect_by_forecast(home, args.on == "on")
+    on = protects_by_forecast(home)
     if args.json:
         return as_json({"auto": on})
     kept = (

@@ -56,9 +56,8 @@ def _ran(args: Words) -> int:
 def _told(failed: Exception) -> str | None:
     """What to tell the person; None for what is no error of theirs. Looked up only once something has failed, so that
     no command has to import what may raise it."""
+    from fleet.errors import NotDone, NotFound
     from fleet.ports import StoreFailed
-    from fleet.service.reading import NotFound
-    from fleet.service.requests import NotDone
     from fleet.shell.homelock import HomeHeld
     from fleet.store.errors import StoreUnreadable
     from profiles.profile import InvalidProfile

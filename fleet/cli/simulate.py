@@ -14,7 +14,7 @@ from fleet.home import find_home
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from fleet.service.own_week.basis import Basis
-    from fleet.service.simulating import Own, Simulated
+    from fleet.service.own_week.run import Own, Simulated
     from fleet.simulate.score import Score
 
 Rows = list[tuple[str, str]]
@@ -24,7 +24,7 @@ WEEKS = 1.0
 
 
 def simulate(args: argparse.Namespace) -> int:
-    from fleet.service.simulating import UnknownPolicy
+    from fleet.service.own_week.run import UnknownPolicy
     from fleet.simulate.scenario import InvalidScenario
 
     try:
@@ -36,7 +36,7 @@ def simulate(args: argparse.Namespace) -> int:
 
 
 def _scenario(args: argparse.Namespace) -> int:
-    from fleet.service.simulating import simulated
+    from fleet.service.own_week.run import simulated
 
     if args.weeks or args.add_account or args.strategy or args.write:
         raise Failed(
@@ -55,7 +55,7 @@ def _scenario(args: argparse.Namespace) -> int:
 
 
 def _write(args: argparse.Namespace) -> int:
-    from fleet.service.simulating import write_own
+    from fleet.service.own_week.run import write_own
 
     basis = write_own(
         find_home(os.environ),
@@ -73,7 +73,7 @@ def _write(args: argparse.Namespace) -> int:
 
 
 def _own(args: argparse.Namespace) -> int:
-    from fleet.service.simulating import simulated_own
+    from fleet.service.own_week.run import simulated_own
 
     found = simulated_own(
         find_home(os.environ),

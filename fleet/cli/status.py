@@ -7,7 +7,7 @@ import os
 from fleet.cli import host_words
 from fleet.cli.show import as_json, clock, put, table, window
 from fleet.homepath import home_path
-from fleet.service import reading
+from fleet.views.light import state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def status(args: Words) -> int:
     home = home_path(os.environ)
-    found = reading.status(home)
+    found = state.status(home)
     if args.json:
         return as_json(found)
     running = found["coordinator"]

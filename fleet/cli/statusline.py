@@ -7,7 +7,7 @@ import sys
 
 from fleet.cli.show import put
 from fleet.homepath import home_path
-from fleet.service.history.statusline import line
+from fleet.views.history.statusline import line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import Any
 from fleet.cli.run import Failed
 from fleet.cli.show import as_json, clock, put, put_lines, say, table
 from fleet.home import find_home
-from fleet.service import reading
 from fleet.streams import out
+from fleet.views.light import state
 
 _FIELDS = (
     *("id", "repo", "title", "tier", "priority", "deadline", "after", "verify", "land", "target"),
@@ -46,7 +46,7 @@ def add(args: argparse.Namespace) -> int:
 
 
 def listing(args: argparse.Namespace) -> int:
-    found = reading.tasks(find_home(os.environ).root, args.state)
+    found = state.tasks(find_home(os.environ).root, args.state)
     if args.json:
         return as_json(found)
     if not found:
@@ -58,7 +58,7 @@ def listing(args: argparse.Namespace) -> int:
 
 
 def show(args: argparse.Namespace) -> int:
-    task = reading.task(find_home(os.environ).root, args.id)
+    task = state.task(find_home(os.environ).root, args.id)
     if args.json:
         return as_json(task)
     put(f"{task['id']} {task['title']}: {task['state']}{' — ' + task['reason'] if task['reason'] else ''}")
@@ -117,7 +117,7 @@ def say_to(args: argparse.Namespace) -> int:
 
 def _changed(args: argparse.Namespace, what: str) -> int:
     if args.json:
-        return as_json(reading.task(find_home(os.environ).root, args.id))
+        return as_json(state.task(find_home(os.environ).root, args.id))
     say(f"{args.id}: {what}")
     return 0
 
@@ -133,8 +133,8 @@ def logs(args: argparse.Namespace) -> int:
 
 
 def why(args: argparse.Namespace) -> int:
-    from fleet.service.why import as_data, as_words
-    from fleet.service.why import why as explain
+    from fleet.views.why import as_data, as_words
+    from fleet.views.why import why as explain
 
     found = explain(find_home(os.environ), args.id)
     if args.json:

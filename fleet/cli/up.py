@@ -10,13 +10,13 @@ import sys
 from fleet.cli.run import Failed
 from fleet.cli.show import put_lines, say
 from fleet.home import find_home
-from fleet.service.outcome import ended_well, summary
+from fleet.run.up import UpOptions
+from fleet.run.up import up as run_up
 from fleet.service.requests import stop
-from fleet.service.up import UpOptions
-from fleet.service.up import up as run_up
-from fleet.service.when import UnknownTime, parse_span_s
-from fleet.shell.keeping_hosts import HostLimits
+from fleet.shell.hosts.monitor import HostLimits
 from fleet.shell.starting import Limits
+from fleet.spoken.times import UnknownTime, parse_span_s
+from fleet.views.outcome import ended_well, summary
 from workers.private import keep_private
 
 
@@ -58,8 +58,8 @@ def _dry_run(args: argparse.Namespace) -> int:
 
 
 def _demo(name: str, options: UpOptions) -> int:
-    from fleet.service import demo
-    from fleet.service.demo_report import report
+    from fleet.run import demo
+    from fleet.run.demo_report import report
 
     if name == "list":
         put_lines("\n".join(f"fleet up --demo {one.name:<9} {one.about}" for one in demo.stories().values()))

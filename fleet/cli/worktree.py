@@ -8,11 +8,11 @@ from typing import Any
 
 from fleet.cli.show import as_json, say, table
 from fleet.home import find_home
-from fleet.service import reading
+from fleet.views.light import state
 
 
 def listing(args: argparse.Namespace) -> int:
-    found = reading.worktrees(find_home(os.environ).root)
+    found = state.worktrees(find_home(os.environ).root)
     if args.json:
         return as_json(found)
     if not found:
@@ -37,7 +37,7 @@ def prune(args: argparse.Namespace) -> int:
     tasks = ask(home)
     if args.json:
         return as_json({"tasks": tasks})
-    running = reading.status(home.root)["coordinator"] is not None
+    running = state.status(home.root)["coordinator"] is not None
     done = "being removed" if running else "removed by the next `fleet up`"
     say(
         f"{len(tasks)} worktrees {done}; what was in no commit is kept under refs/fleet/"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from fleet.core.lifecycles import TASK_ENDS
 from fleet.core.model import Fleet, queue_of
+from fleet.core.model.lifecycles import TASK_ENDS
 
 
 def broken(fleet: Fleet) -> list[str]:
@@ -24,7 +24,7 @@ def broken(fleet: Fleet) -> list[str]:
 
 def _queue(fleet: Fleet) -> Iterator[str]:
     if fleet.queue != queue_of(fleet.tasks.values()):
-        yield "the queue holds exactly the queued tasks, in lines of rank order"
+        yield "the queue holds exactly the queued tasks, in lanes of rank order"
 
 
 def _workers(fleet: Fleet) -> Iterator[str]:

@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import Any, Literal, TypeVar
 
 from fleet.core.decisions import AnyDecision, Note
-from fleet.core.learned import Demand, Experience, Rate
-from fleet.core.lifecycles import check_transition
 from fleet.core.model import Account, Attempt, Bucket, Fleet, Host, Rank, Task, Worktree
-from fleet.core.policy import Floor, Limit, Reservation
+from fleet.core.model.learned import Demand, Experience, Rate
+from fleet.core.model.lifecycles import check_transition
+from fleet.core.model.policy import Floor, Limit, Reservation
 
 V = TypeVar("V")
 Level = Literal["debug", "info", "warning", "error"]
@@ -30,7 +30,7 @@ class Draft:
         at."""
         self._changed: dict[str, dict[str, Any]] = {}
         self._fields: dict[str, Any] = {}
-        self._lines: dict[str, list[Rank]] = {}
+        self._lanes: dict[str, list[Rank]] = {}
         self._ended: list[Attempt] = []
 
     # --- reading ---
@@ -121,18 +121,18 @@ class Draft:
     def _requeue(self, before: Task | None, after: Task) -> None:
         was = before if before is not None and before.state == "queued" else None
         now = after if after.state == "queued" else None
-        if was is not None and now is not None and was.rank == now.rank and was.line == now.line:
+        if was is not None and now is not None and was.rank == now.rank and was.lane == now.lane:
             return
         if was is not None:
-            ranks = self._line(was.line)
+            ranks = self._lane(was.lane)
             del ranks[bisect_left(ranks, was.rank)]
         if now is not None:
-            insort(self._line(now.line), now.rank)
+            insort(self._lane(now.lane), now.rank)
 
-    def _line(self, line: str) -> list[Rank]:
-        if line not in self._lines:
-            self._lines[line] = list(self.before.queue.get(line, ()))
-        return self._lines[line]
+    def _lane(self, lane: str) -> list[Rank]:
+        if lane not in self._lanes:
+            self._lanes[lane] = list(self.before.queue.get(lane, ()))
+        return self._lanes[lane]
 
     def put_attempt(self, attempt: Attempt) -> Attempt:
         """Writes the attempt; one that has ended leaves the fleet at once (the store keeps it), so that the same
@@ -207,9 +207,9 @@ class Draft:
     def peek(self) -> Fleet:
         """The fleet as written so far."""
         changed: dict[str, Any] = {**self._changed, **self._fields}
-        if self._lines:
-            lines = {**self.before.queue, **{line: tuple(ranks) for line, ranks in self._lines.items()}}
-            changed["queue"] = {line: ranks for line, ranks in lines.items() if ranks}
+        if self._lanes:
+            lanes = {**self.before.queue, **{lane: tuple(ranks) for lane, ranks in self._lanes.items()}}
+            changed["queue"] = {lane: ranks for lane, ranks in lanes.items() if ranks}
         return replace(self.before, now_ms=self.now_ms, **changed)
 
     def close(self) -> tuple[Fleet, tuple[AnyDecision, ...]]:

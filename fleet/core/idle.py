@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Set
 
 from fleet.core.dispatch import Explanation, explain, needs_a_person
-from fleet.core.lifecycles import TASK_ENDS
 from fleet.core.model import Fleet
+from fleet.core.model.lifecycles import TASK_ENDS
 
 
 def stuck(fleet: Fleet) -> list[Explanation]:
@@ -45,14 +45,14 @@ def _stuck_ids(fleet: Fleet) -> set[str]:
 
 
 def _never_placeable(fleet: Fleet) -> set[str]:
-    """Queued tasks that only a person can help. Those of one line share the answer, unless they differ in what limits
+    """Queued tasks that only a person can help. Those of one lane share the answer, unless they differ in what limits
     look at."""
     alike: dict[tuple[str, float, str], list[str]] = defaultdict(list)
     limited = {limit.name for limit in fleet.limits.values() if limit.scope == "task"}
-    for line, ranks in fleet.queue.items():
+    for lane, ranks in fleet.queue.items():
         for task in (fleet.tasks[rank[3]] for rank in ranks):
             # One whose back-off runs is explained by that; it is not stuck before it has been tried.
             if task.not_before_ms <= fleet.now_ms:
                 size = task.spec.size if fleet.limits else 0.0
-                alike[line, size, task.id if task.id in limited else ""].append(task.id)
+                alike[lane, size, task.id if task.id in limited else ""].append(task.id)
     return {name for names in alike.values() if explain(fleet, fleet.tasks[names[0]]).stuck for name in names}

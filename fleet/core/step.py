@@ -6,26 +6,25 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from fleet.core import (
+from fleet.core import dispatch, events
+from fleet.core.decisions import AnyDecision
+from fleet.core.draft import Draft
+from fleet.core.model import Fleet
+from fleet.core.rules import (
     deadlines,
-    dispatch,
-    events,
     finishing,
-    foreseeing,
     hosts,
-    occurrences,
-    people,
+    protection,
     reports,
-    ruling,
+    reservations,
+    settings,
+    tasks,
     troubles,
     workers,
     worktrees,
 )
-from fleet.core.decisions import AnyDecision
-from fleet.core.draft import Draft
-from fleet.core.model import Fleet
-from fleet.core.people import Refused
-from fleet.core.placing import Choose, place
+from fleet.core.rules.placing import Choose, place
+from fleet.core.rules.tasks import Refused
 
 __all__ = ["Refused", "step"]
 
@@ -44,7 +43,7 @@ def step(
     """
     draft = Draft(fleet, event.at_ms, event.id)
     _RULES[type(event)](draft, event)
-    occurrences.tell(draft)
+    reservations.tell(draft)
     if draft.settle:
         hosts.empty(draft)
         place(draft, choose)
@@ -68,27 +67,27 @@ def _priced(draft: Draft, event: events.Priced) -> None:
 
 
 _RULES: dict[type, Callable[[Draft, Any], None]] = {
-    events.TasksAdded: people.tasks_added,
-    events.CancelAsked: people.cancel_asked,
-    events.RetryAsked: people.retry_asked,
-    events.PersonSaid: people.person_said,
-    events.AccountAdded: people.account_added,
-    events.AccountRemoved: people.account_removed,
-    events.AccountVerified: people.account_verified,
-    events.PruneAsked: people.prune_asked,
-    events.DrainAsked: people.drain_asked,
-    events.ProjectSet: ruling.project_set,
-    events.ReservationAdded: ruling.reservation_added,
-    events.ReservationRemoved: ruling.reservation_removed,
-    events.LimitAdded: ruling.limit_added,
-    events.FloorAdded: ruling.floor_added,
-    events.LimitRemoved: ruling.limit_removed,
-    events.StrategySet: ruling.strategy_set,
-    events.TiersSet: ruling.tiers_set,
-    events.BreakerSet: ruling.breaker_set,
+    events.TasksAdded: tasks.tasks_added,
+    events.CancelAsked: tasks.cancel_asked,
+    events.RetryAsked: tasks.retry_asked,
+    events.PersonSaid: tasks.person_said,
+    events.AccountAdded: tasks.account_added,
+    events.AccountRemoved: tasks.account_removed,
+    events.AccountVerified: tasks.account_verified,
+    events.PruneAsked: tasks.prune_asked,
+    events.DrainAsked: tasks.drain_asked,
+    events.ProjectSet: settings.project_set,
+    events.ReservationAdded: settings.reservation_added,
+    events.ReservationRemoved: settings.reservation_removed,
+    events.LimitAdded: settings.limit_added,
+    events.FloorAdded: settings.floor_added,
+    events.LimitRemoved: settings.limit_removed,
+    events.StrategySet: settings.strategy_set,
+    events.TiersSet: settings.tiers_set,
+    events.BreakerSet: settings.breaker_set,
     events.Priced: _priced,
-    events.Foreseen: foreseeing.foreseen,
-    events.ForesightSet: foreseeing.foresight_set,
+    events.ProtectionsMade: protection.protections_made,
+    events.ProtectionSet: protection.protection_set,
     events.Beat: _beat,
     events.HostAdded: hosts.host_added,
     events.HostRemoved: hosts.host_removed,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fleet.core import headroom
+from fleet.core.capacity import headroom
 from fleet.core.model import Account, Fleet, Task
 
 

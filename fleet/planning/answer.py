@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from fleet.core.prices import Prices
+from fleet.core.model.prices import Prices
 from fleet.ports import NoPlan
 
 __all__ = ["Answer", "NoPlan", "Planned"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fleet.core import demand
-from fleet.core.learned import Demand
+from fleet.core.capacity import demand
 from fleet.core.model import Fleet
+from fleet.core.model.learned import Demand
 
 ARRIVALS_MAX = 128
 """Kinds of expected work in the programme: those that bring the most value."""

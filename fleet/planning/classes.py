@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from math import log
 
+from fleet.core.capacity.worth import LATE, aged, urgency, worth_now
 from fleet.core.model import Fleet, Task
-from fleet.core.worth import LATE, aged, urgency, worth_now
 from fleet.planning.allowed import Allowed
 from fleet.planning.arrivals import arrivals_of
 from fleet.planning.needs import Need, Needs

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from fleet.core import costs
+from fleet.core.capacity import costs
 from fleet.core.dispatch import tiers
 from fleet.core.dispatch.price import FUEL, STEP_DOWN
 from fleet.core.model import Fleet, Task, TaskSpec
-from fleet.core.policy import AUTO
+from fleet.core.model.policy import AUTO
 from fleet.planning.allowed import Allowed
 from fleet.planning.periods import HOUR_MS
 

@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fleet.core import headroom
+from fleet.core.capacity import headroom
 from fleet.core.model import Fleet
 
 HOUR_MS = 3_600_000

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fleet.core import costs, headroom, rates
+from fleet.core.capacity import costs, headroom, rates
 from fleet.core.dispatch.price import DOLLAR, DOLLARS_PER_WORK
 from fleet.core.model import Account, Fleet, bucket_key
 from fleet.planning.classes import WorkClass

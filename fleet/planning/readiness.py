@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import inf
 
-from fleet.core import costs
+from fleet.core.capacity import costs
 from fleet.core.model import Fleet
 from fleet.planning.needs import Needs
 from fleet.planning.periods import HOUR_MS

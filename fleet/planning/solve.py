@@ -7,7 +7,7 @@ from dataclasses import replace
 from time import perf_counter
 
 from fleet.core.model import Account, Fleet
-from fleet.core.prices import Prices
+from fleet.core.model.prices import Prices
 from fleet.planning.answer import Answer, Planned
 from fleet.planning.classes import classes_of, with_unlocks
 from fleet.planning.periods import HOUR_MS, Periods

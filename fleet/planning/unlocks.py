@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from fleet.core.capacity.worth import aged, worth_now
 from fleet.core.model import Fleet, Task
-from fleet.core.prices import Prices
-from fleet.core.worth import aged, worth_now
+from fleet.core.model.prices import Prices
 from fleet.planning.allowed import Allowed
 from fleet.planning.needs import Needs
 from fleet.planning.periods import HOUR_MS

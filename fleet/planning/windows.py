@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from fleet.core import headroom, reserving
+from fleet.core.capacity import headroom, reserved
 from fleet.core.model import Bucket, Fleet
 from fleet.planning.periods import HOUR_MS, Periods
 
@@ -29,16 +29,16 @@ def windows_of(
 ) -> list[Window]:
     """The running window first. Of a bucket whose windows are of unknown length only that one is known to limit."""
     length_ms = headroom.length_of(bucket)
-    floor = reserving.floor(fleet, bucket)
+    floor = reserved.floor(fleet, bucket)
     if length_ms is not None and length_ms <= periods.edges[1] * HOUR_MS:
-        return _pro_rata(length_ms / HOUR_MS, 1.0 - floor - reserving.protected(fleet, bucket), periods)
+        return _pro_rata(length_ms / HOUR_MS, 1.0 - floor - reserved.protected(fleet, bucket), periods)
     present, ends = _running(fleet, bucket, length_ms)
-    share = max(present - floor - reserving.protected(fleet, bucket) - committed.get(key, (0.0, 0.0))[0], 0.0)
+    share = max(present - floor - reserved.protected(fleet, bucket) - committed.get(key, (0.0, 0.0))[0], 0.0)
     found = [Window(share, periods.touched(0.0, ends), ends < periods.horizon)]
     while length_ms is not None and ends < periods.horizon:
         begins, ends = ends, ends + length_ms / HOUR_MS
         begins_ms = fleet.now_ms + round(begins * HOUR_MS)
-        kept = floor + reserving.protected_at(fleet, bucket, begins_ms, begins_ms, begins_ms + length_ms)
+        kept = floor + reserved.protected_at(fleet, bucket, begins_ms, begins_ms, begins_ms + length_ms)
         later = Window(max(1.0 - kept, 0.0), periods.touched(begins, ends), ends < periods.horizon)
         if len(found) > 1 and found[-1].periods == later.periods and len(later.periods) == 1:
             found[-1] = replace(found[-1], capacity=found[-1].capacity + later.capacity)

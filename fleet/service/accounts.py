@@ -21,19 +21,20 @@ from fleet.core.events import (
     WindowsRead,
 )
 from fleet.core.model import Account
+from fleet.errors import NotDone, NotKnown
 from fleet.home import Home
 from fleet.service.clients import pins_of, proved_client
-from fleet.service.requests import NotDone, NotKnown, stamp, submit
-from fleet.service.shapes import iso
-from fleet.service.snapshot import home_id, snapshot
+from fleet.service.requests import stamp, submit
 from fleet.shell.facts import Listener
 from fleet.shell.starting import profile_of
+from fleet.views.light.records import iso
+from fleet.views.snapshot import home_id, snapshot
 from profiles.isolation import PLACEHOLDER, worker_environment
 from profiles.login import LoginUnknown, login_command, login_state
 from profiles.profile import InvalidProfile, Profile
 from profiles.secrets import NoUsableKeyring, Secrets, open_secrets
 from profiles.token import InvalidToken, read_token
-from workers.client import lines, stream, verdict
+from workers.client import messages, stream, verdict
 from workers.pinned.files import named
 from workers.pinned.pins import PinsContradicted, pinned
 from workers.spool import Record
@@ -246,7 +247,7 @@ def _judge(
     for text in said:
         line = stream.read(text)
         seen = seen.after(line)
-        result = line if isinstance(line, lines.Result) else result
+        result = line if isinstance(line, messages.Result) else result
     judged = verdict.judge(result, seen, verdict.Exit(ended.returncode, None, ended.stderr))
     # A limit shows that the credential works, as an answer does.
     ok = judged.kind in (verdict.Kind.FINISHED, verdict.Kind.LIMITED, verdict.Kind.TURNS, verdict.Kind.BUSY)

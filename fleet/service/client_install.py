@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from fleet.service.requests import NotDone
+from fleet.errors import NotDone
 from workers.client import locate
 
 WHEEL = "claude-agent-sdk"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from platformdirs import user_data_dir
 
+from fleet.errors import NotDone
 from fleet.home import Home
-from fleet.service.requests import NotDone
-from fleet.shell.ground import Client
+from fleet.shell.hosts.driver import Client
 from profiles.login import ClientCommand, Pin, person_command
 from workers.client import locate
 from workers.pinned.files import named

@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from fleet.errors import NotDone
 from fleet.service.probing import told
-from fleet.service.requests import NotDone
 from workers.remote import keys
 from workers.remote.address import Reach
 from workers.remote.keys import HostKey

@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 
 from fleet.core.events import HostAdded, HostDrainSet, HostRemoved, HostTrusted
 from fleet.core.model import HERE, Fleet, Host
+from fleet.errors import NotDone
 from fleet.home import Home
 from fleet.service.host_keys import Consent, trust
-from fleet.service.labels import read_labels
 from fleet.service.probing import Looked, look
 from fleet.service.projects import expanded
-from fleet.service.requests import NotDone, stamp, submit
-from fleet.service.snapshot import home_id, snapshot
-from fleet.shell.connecting import reach_of
+from fleet.service.requests import stamp, submit
+from fleet.shell.hosts.connecting import reach_of
+from fleet.spoken.labels import read_labels
+from fleet.views.snapshot import home_id, snapshot
 from workers.remote.address import BadAddress, Reach, parse
 from workers.remote.fitness import workers_that_fit
 

@@ -6,10 +6,11 @@ from dataclasses import asdict
 from typing import Any
 
 from fleet.core.events import BreakerSet, StrategySet
-from fleet.core.policy import STRATEGIES, Strategy
+from fleet.core.model.policy import STRATEGIES, Strategy
+from fleet.errors import NotDone
 from fleet.home import Home
-from fleet.service.requests import NotDone, stamp, submit
-from fleet.service.snapshot import snapshot
+from fleet.service.requests import stamp, submit
+from fleet.views.snapshot import snapshot
 
 ABOUT = {
     "after-hours": "availability first: more than you reserve is kept for you, work starts only where it fits with "

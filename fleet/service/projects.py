@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from fleet.core.events import ProjectSet
-from fleet.core.policy import Project
+from fleet.core.model.policy import Project
+from fleet.errors import NotDone
 from fleet.home import Home
-from fleet.service.profile import profile
-from fleet.service.requests import NotDone, stamp, submit
-from fleet.service.snapshot import home_id, snapshot
+from fleet.service.requests import stamp, submit
 from fleet.shell.agreed import Agreed
 from fleet.shell.asker import Asker, Doorkeeper
+from fleet.views.project_figures import profile
+from fleet.views.snapshot import home_id, snapshot
 from workers.git import GitError
 from workers.worktree.repository import locate
 

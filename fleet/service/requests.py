@@ -9,9 +9,10 @@ from typing import Any
 from uuid import uuid4
 
 from fleet.core import events
-from fleet.core.hosts import UNFOLLOWED
-from fleet.core.people import Refused
+from fleet.core.rules.hosts import UNFOLLOWED
+from fleet.core.rules.tasks import Refused
 from fleet.engine import Engine, made
+from fleet.errors import NotDone, NotKnown
 from fleet.home import Home
 from fleet.ports import StoreFailed
 from fleet.service.credentials import ADVICE, holds_credential
@@ -21,14 +22,6 @@ from fleet.shell.long_request import CannotBeSent
 from fleet.store.sqlite import SqliteStore
 
 STOP_S_MAX = 120.0
-
-
-class NotDone(Exception):
-    """The request was refused, or could not be carried out; nothing has changed. The message says why."""
-
-
-class NotKnown(NotDone):
-    """Whether the request was carried out is not known; the message says how to find out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,22 +1,21 @@
-"""Capacity that is kept for a person: laid down, listed, taken back."""
+"""Capacity that is kept for a person: laid down and taken back. `fleet.views.laid_down` lists it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
-from fleet.core import headroom, reserving
-from fleet.core.events import ForesightSet, ReservationAdded, ReservationRemoved
+from fleet.core.capacity import headroom, reserved
+from fleet.core.events import ProtectionSet, ReservationAdded, ReservationRemoved
 from fleet.core.model import Bucket, Fleet
-from fleet.core.policy import Reservation
+from fleet.core.model.policy import Reservation
+from fleet.errors import NotDone
 from fleet.home import Home
-from fleet.service.amounts import UnknownAmount, parse_share
-from fleet.service.occurrences import lay_out
-from fleet.service.requests import NotDone, stamp, submit
-from fleet.service.shapes import iso
-from fleet.service.snapshot import snapshot
-from fleet.service.when import UnknownTime, local_time
+from fleet.service.requests import stamp, submit
+from fleet.spoken.amounts import UnknownAmount, parse_share
+from fleet.spoken.hours import lay_out
+from fleet.spoken.times import UnknownTime, local_time
+from fleet.views.snapshot import snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ def _doubts(fleet: Fleet, reservation: Reservation) -> list[str]:
 
 def _too_late(fleet: Fleet, reservation: Reservation, bucket: Bucket) -> str | None:
     alone = replace(fleet, reservations={reservation.id: reservation})
-    kept = reserving.protected(alone, bucket)
+    kept = reserved.protected(alone, bucket)
     used = headroom.utilization_now(bucket, fleet.now_ms, fleet.settings)
     blocked = headroom.blocked_until(bucket, fleet.now_ms, fleet.settings)
     left = 0.0 if blocked else None if used is None else 1.0 - used
@@ -79,40 +78,16 @@ def _too_late(fleet: Fleet, reservation: Reservation, bucket: Bucket) -> str | N
     return f"{bucket.name} of {reservation.account} has {left:.0%} left{until}, and this would keep {kept:.0%} of it"
 
 
-def foresees(home: Home) -> bool:
+def protects_by_forecast(home: Home) -> bool:
     """Whether what persons are expected to use is kept for them."""
-    return snapshot(home).policy.foresee
+    return snapshot(home).policy.protect_by_forecast
 
 
-def set_foresees(home: Home, on: bool) -> None:
+def set_protect_by_forecast(home: Home, on: bool) -> None:
     """Raises NotDone."""
-    submit(home, ForesightSet(**stamp(), on=on))
+    submit(home, ProtectionSet(**stamp(), on=on))
 
 
 def unreserve(home: Home, name: str) -> None:
     """Raises NotDone."""
     submit(home, ReservationRemoved(**stamp(), name=name))
-
-
-def reservations(home: Home) -> list[dict[str, Any]]:
-    """All of them, in the order they were laid down. `next` is the occurrence that runs or comes next, None when all
-    have passed; `kept` what its account's bucket keeps for it now."""
-    fleet = snapshot(home)
-    return [shown(fleet, one) for one in fleet.reservations.values()]
-
-
-def shown(fleet: Fleet, one: Reservation) -> dict[str, Any]:
-    """One of them, as `reservations` lists it."""
-    coming = [span for span in one.spans if span[1] > fleet.now_ms]
-    return {
-        "id": one.id,
-        "account": one.account,
-        "tier": one.tier,
-        "bucket": one.bucket,
-        "amount": one.amount,
-        "said": one.said,
-        "next": {"begins_at": iso(coming[0][0]), "ends_at": iso(coming[0][1])} if coming else None,
-        "occurrences": len(coming),
-        "until": iso(one.spans[-1][1]),
-        "kept": reserving.kept_for(fleet, one),
-    }

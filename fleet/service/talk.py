@@ -9,9 +9,9 @@ from uuid import UUID
 from fleet.core.events import CancelAsked, PersonSaid, RetryAsked
 from fleet.core.model import HERE
 from fleet.home import Home
-from fleet.service import reading
 from fleet.service.requests import Done, stamp, submit
 from fleet.shell.veil import Veil
+from fleet.views.light import state
 from workers.client.render import render
 from workers.spool import Follower, Record
 
@@ -42,7 +42,7 @@ def logs(home: Home, task_id: str, *, follow: bool, colour: bool) -> Iterator[st
     veil = Veil(home.veil)
     with Follower(home.runs) as spools:
         while True:
-            task = reading.task(home.root, task_id)
+            task = state.task(home.root, task_id)
             for attempt in task["attempts"]:
                 if attempt["id"] not in shown:
                     shown.add(attempt["id"])

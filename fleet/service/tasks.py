@@ -15,14 +15,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from fleet.core.events import TasksAdded
 from fleet.core.model import Fleet, TaskSpec
-from fleet.core.policy import AUTO, Project
+from fleet.core.model.policy import AUTO, Project
+from fleet.errors import NotDone
 from fleet.home import Home
-from fleet.service.labels import read_labels
 from fleet.service.projects import expanded, project_name
 from fleet.service.repositories import Repositories, Repository
-from fleet.service.requests import NotDone, stamp, submit
-from fleet.service.snapshot import snapshot
-from fleet.service.when import UnknownTime, parse_when
+from fleet.service.requests import stamp, submit
+from fleet.spoken.labels import read_labels
+from fleet.spoken.times import UnknownTime, parse_when
+from fleet.views.snapshot import snapshot
 from workers.client.command import BadLaunch, check_rule
 from workers.git import GitError
 from workers.printable import one_line

@@ -6,10 +6,11 @@ from typing import Any
 
 from fleet.core.events import TiersSet
 from fleet.core.model import Fleet
-from fleet.core.policy import Policy, Tier
+from fleet.core.model.policy import Policy, Tier
+from fleet.errors import NotDone
 from fleet.home import Home
-from fleet.service.requests import NotDone, stamp, submit
-from fleet.service.snapshot import snapshot
+from fleet.service.requests import stamp, submit
+from fleet.views.snapshot import snapshot
 
 
 def tiers(home: Home) -> list[dict[str, Any]]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from fleet.core.events import PruneAsked
-from fleet.core.lifecycles import TASK_ENDS
+from fleet.core.model.lifecycles import TASK_ENDS
 from fleet.home import Home
 from fleet.service.requests import stamp, submit
-from fleet.service.snapshot import snapshot
+from fleet.views.snapshot import snapshot
 
 
 def prune(home: Home) -> list[str]:

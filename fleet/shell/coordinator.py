@@ -17,19 +17,18 @@ from anyio.abc import TaskGroup
 
 from fleet.core import decisions, events, idle
 from fleet.core.model import Account, Trouble
-from fleet.core.people import Refused
+from fleet.core.rules.tasks import Refused
 from fleet.engine import Applied, Engine, made
-from fleet.ports import Clock, Foreseer, LoginReader, NoForesight, NoPlan, NoReading, Planner, StoreFailed
+from fleet.ports import Clock, Forecaster, LoginReader, NoForecast, NoPlan, NoReading, Planner, StoreFailed
 from fleet.shell import control, wire
 from fleet.shell.asker import Doorkeeper
+from fleet.shell.beats import forecasting, pricing
 from fleet.shell.chatter import Chatter
 from fleet.shell.following import Following
-from fleet.shell.foreseeing import Foreseeing
-from fleet.shell.hosts import Hosts
-from fleet.shell.keeping_hosts import HostLimits, Keeper
-from fleet.shell.lost_workers import LostWorkers
+from fleet.shell.hosts.all import Hosts
+from fleet.shell.hosts.lost_workers import LostWorkers
+from fleet.shell.hosts.monitor import HostLimits, Keeper
 from fleet.shell.performing import Performer
-from fleet.shell.pricing import Pricing
 from fleet.shell.reading_logins import ReadingLogins
 from fleet.shell.stamp import stamp
 from fleet.shell.veil import Veil
@@ -72,7 +71,7 @@ class Coordinator:
     until_idle: bool = False
     heeds_load: bool = True
     planner: Planner | None = None
-    foreseer: Foreseer | None = None
+    forecaster: Forecaster | None = None
     login_reader: LoginReader | None = None
     veil: Veil = field(default_factory=Veil)
     """Knows the credentials that are in use: what a person asks for must hold none of them."""
@@ -108,8 +107,8 @@ class Coordinator:
                 group.start_soon(self._keep_hosts)
                 if self.planner is not None:
                     group.start_soon(self._price, self.planner)
-                if self.foreseer is not None:
-                    group.start_soon(self._foresee, self.foreseer)
+                if self.forecaster is not None:
+                    group.start_soon(self._forecast, self.forecaster)
                 if self.login_reader is not None:
                     group.start_soon(self._read_logins, self.login_reader)
                 await self._stop.wait()
@@ -288,9 +287,9 @@ class Coordinator:
             new = self.hosts.sync(self.engine.fleet)
             for gone in keeping.keys() - self.hosts.names:
                 keeping.pop(gone).cancel()
-            for ground in new:
+            for driver in new:
                 keeper = Keeper(
-                    ground,
+                    driver,
                     self.host_limits,
                     self.clock,
                     self.log,
@@ -298,8 +297,8 @@ class Coordinator:
                     self.apply,
                     self._lost,
                 )
-                keeping[ground.name] = anyio.CancelScope()
-                self._group.start_soon(_run_in, keeping[ground.name], keeper.run)
+                keeping[driver.name] = anyio.CancelScope()
+                self._group.start_soon(_run_in, keeping[driver.name], keeper.run)
             await anyio.sleep(BEAT_S / 2)
 
     # --- prices ---
@@ -307,11 +306,11 @@ class Coordinator:
     async def _price(self, planner: Planner) -> None:
         """Keeps the prices fresh. Where they cannot be made, those there are stay in force, and without any work is
         placed by its density."""
-        pricing = Pricing()
+        beat = pricing()
         while True:
             fleet = self.engine.fleet
-            if pricing.is_due(fleet, time.monotonic()):
-                pricing.solved(fleet, time.monotonic())
+            if beat.is_due(fleet, time.monotonic()):
+                beat.done(fleet, time.monotonic())
                 try:
                     prices = await to_thread.run_sync(planner, fleet)
                     self._recovered("prices", "pricing")
@@ -320,20 +319,20 @@ class Coordinator:
                     self._complain("prices", str(failed))
             await anyio.sleep(BEAT_S / 2)
 
-    async def _foresee(self, foreseer: Foreseer) -> None:
+    async def _forecast(self, forecaster: Forecaster) -> None:
         """Keeps what is kept for persons in step with what they use."""
-        foreseeing = Foreseeing()
+        beat = forecasting()
         while True:
             fleet = self.engine.fleet
-            if foreseeing.is_due(fleet, time.monotonic()):
-                foreseeing.foreseen(fleet, time.monotonic())
+            if beat.is_due(fleet, time.monotonic()):
+                beat.done(fleet, time.monotonic())
                 try:
                     now = replace(fleet, now_ms=max(self.clock.now_ms(), fleet.now_ms))
-                    foresight = await foreseer(now)
-                    self._recovered("foresight", "the forecast")
-                    await self.apply(events.Foreseen(**self._stamp(), foresight=foresight))
-                except NoForesight as failed:
-                    self._complain("foresight", str(failed))
+                    protections = await forecaster(now)
+                    self._recovered("protections", "the forecast")
+                    await self.apply(events.ProtectionsMade(**self._stamp(), protections=protections))
+                except NoForecast as failed:
+                    self._complain("protections", str(failed))
             await anyio.sleep(BEAT_S)
 
     # --- idle accounts ---

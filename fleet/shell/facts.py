@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from fleet.core import events
-from fleet.core.tokens import Tokens
+from fleet.core.model.tokens import Tokens
 from profiles.windows import is_informative, scope_of
-from workers.client import lines, stream, verdict
+from workers.client import messages, stream, verdict
 from workers.client.activity import Activity
 from workers.client.windows import Windows
 from workers.spool import Record
@@ -17,7 +17,7 @@ from workers.spool import Record
 STDERR_TAIL_CHARS = 2_000
 LOGIN_TRIES = 3
 """A subscription's client ends by itself after two."""
-_TELLING = (lines.Answer, lines.Retry, lines.Result)
+_TELLING = (messages.Answer, messages.Retry, messages.Result)
 _URGENT = (events.TurnEnded, events.Exited)
 
 _OUTCOMES: Mapping[verdict.Kind, events.Outcome] = {
@@ -49,7 +49,7 @@ class Heard:
     """The facts for the core, and the lines of the client that tell a person something."""
 
     facts: list[events.Fact]
-    lines: list[lines.Line]
+    messages: list[messages.Message]
 
 
 class Listener:
@@ -70,10 +70,10 @@ class Listener:
         """What these records say, in order; pieces of one answer are folded into one fact."""
         heard = Heard([], [])
         for record in records:
-            gather(heard.facts, self._record(record, heard.lines))
+            gather(heard.facts, self._record(record, heard.messages))
         return heard
 
-    def _record(self, record: Record, telling: list[lines.Line]) -> Iterable[events.Fact]:
+    def _record(self, record: Record, telling: list[messages.Message]) -> Iterable[events.Fact]:
         if record.kind == "o":
             line = stream.read(record.payload)
             if isinstance(line, _TELLING):
@@ -87,40 +87,40 @@ class Listener:
             return self._supervised(record.payload)
         return (events.Garbled(1),)
 
-    def _said(self, line: lines.Line, at_ms: int) -> Iterable[events.Fact]:
+    def _said(self, line: messages.Message, at_ms: int) -> Iterable[events.Fact]:
         self._seen = self._seen.after(line)
         before, self._activity = self._activity, self._activity.after(line)
         if self._activity is not before:
             yield from (events.WordTaken(word) for word in sorted(self._activity.taken - before.taken))
             yield from (events.WordLost(word) for word in sorted(self._activity.lost - before.lost))
-        if isinstance(line, lines.Init):
+        if isinstance(line, messages.Init):
             self._turn_judged = False
             yield events.Began(line.version)
-        elif isinstance(line, lines.Answer):
+        elif isinstance(line, messages.Answer):
             yield from self._answered(line, at_ms)
         elif isinstance(line, Windows):
             yield events.WindowsRead(self._readings(line), at_ms)
-        elif isinstance(line, lines.Result):
+        elif isinstance(line, messages.Result):
             yield from self._ended(line)
-        elif isinstance(line, lines.Retry):
+        elif isinstance(line, messages.Retry):
             yield from self._refused_again(line)
-        elif isinstance(line, lines.Malformed):
+        elif isinstance(line, messages.Malformed):
             yield events.Garbled(1)
         if self._good_end is not None and self._activity.idle:
             yield self._good_end
             self._good_end = None
 
-    def _refused_again(self, retry: lines.Retry) -> Iterable[events.Fact]:
+    def _refused_again(self, retry: messages.Retry) -> Iterable[events.Fact]:
         """With an API key the client asks ten times, over minutes, although a refused key stays refused."""
         if retry.status == 401 and retry.attempt == LOGIN_TRIES:
             yield events.TurnEnded("login", f"{retry.error} (401), {LOGIN_TRIES} times in a row")
 
-    def _answered(self, line: lines.Answer, at_ms: int) -> Iterable[events.Fact]:
+    def _answered(self, line: messages.Answer, at_ms: int) -> Iterable[events.Fact]:
         if line.error is not None:
             return (events.WindowsRead(self._readings(line.refused), at_ms),) if line.refused else ()
         return (events.Answered(line.message_id, _tokens(line.tokens)),)
 
-    def _ended(self, result: lines.Result) -> Iterable[events.Fact]:
+    def _ended(self, result: messages.Result) -> Iterable[events.Fact]:
         """A good end waits until the client is at rest: words told in the meantime get a turn of their own."""
         judged = verdict.judge(result, self._seen, None)
         self._turn_judged = True
@@ -141,7 +141,7 @@ class Listener:
             readings = (events.WindowReading("unnamed", None, None, None, "rejected", refused=True),)
         yield events.TurnEnded(outcome, judged.reason, readings, denials)
 
-    def _used(self, result: lines.Result) -> events.Used:
+    def _used(self, result: messages.Result) -> events.Used:
         """What was used since the last result. An older client gives only the process's totals."""
         if result.turn is not None:
             return events.Used(_sum(result.turn), sum(use.cost_usd for use in result.turn))
@@ -218,9 +218,9 @@ def is_urgent(fact: events.Fact) -> bool:
     return isinstance(fact, _URGENT)
 
 
-def _sum(models: Iterable[lines.ModelUse]) -> Tokens:
+def _sum(models: Iterable[messages.ModelUse]) -> Tokens:
     return sum((_tokens(use.tokens) for use in models), Tokens())
 
 
-def _tokens(tokens: lines.Tokens) -> Tokens:
+def _tokens(tokens: messages.Tokens) -> Tokens:
     return Tokens(tokens.input, tokens.output, tokens.cache_read, tokens.cache_creation)

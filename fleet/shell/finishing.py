@@ -12,8 +12,8 @@ from fleet.core.model import HERE, Task, Worktree
 from fleet.home import Home
 from fleet.shell import places
 from fleet.shell.agreed import Agreed
-from fleet.shell.ground import Grounds
-from fleet.shell.local_ground import VERIFY_TIMEOUT_S
+from fleet.shell.hosts.driver import Drivers
+from fleet.shell.hosts.local import VERIFY_TIMEOUT_S
 from fleet.shell.unexplained import Span, unexplained, watch_of
 from workers import landing
 from workers.git import Git, GitError
@@ -48,7 +48,7 @@ class Finisher:
 
     home: Home
     home_id: str
-    grounds: Grounds
+    drivers: Drivers
     credentials: Callable[[], Collection[str]]
     hide: Callable[[str], str]
     timeout_s: float = VERIFY_TIMEOUT_S
@@ -73,7 +73,7 @@ class Finisher:
 
     def _unexplained(self, task: Task, worktree: Worktree) -> str:
         """What in the worktree its own session did not do: see `unexplained`."""
-        path = self.grounds.of(HERE).worktree_path(task)
+        path = self.drivers.of(HERE).worktree_path(task)
         if task.base_commit is None or not (path / ".git").exists():
             return ""
         attempts = (f"{task.id}.{number}" for number in range(1, task.attempts + 1))
@@ -82,10 +82,10 @@ class Finisher:
         return unexplained(path, task.base_commit, watch)
 
     def _checked(self, task: Task, worktree: Worktree) -> Checked:
-        ground = self.grounds.of(worktree.host)
-        ground.sweep_checks(task)
+        driver = self.drivers.of(worktree.host)
+        driver.sweep_checks(task)
         try:
-            commit = ground.commit(task, worktree)
+            commit = driver.commit(task, worktree)
         except HookRefused as refused:
             return Checked(False, None, f"the repository's hook refused the commit of your work:\n{refused}")
         except WorkUnfinished as unfinished:
@@ -97,7 +97,7 @@ class Finisher:
         found = self._exposed(task, commit)
         if found:
             return Checked(False, commit, found)
-        verdict = ground.verify(task, worktree, commands, self._environment(task, worktree), self.hide)
+        verdict = driver.verify(task, worktree, commands, self._environment(task, worktree), self.hide)
         return Checked(verdict.ok, commit, "" if verdict.ok else told(verdict))
 
     def land(self, task: Task, worktree: Worktree) -> Ended:
@@ -146,7 +146,7 @@ class Finisher:
         """
         repo = Path(task.spec.repo)
         self._agreed.before_git(repo)
-        preserved = self.grounds.of(worktree.host).vacate(task)
+        preserved = self.drivers.of(worktree.host).vacate(task)
         if last:
             self._agreed.rest(repo)
         return preserved
@@ -158,11 +158,11 @@ class Finisher:
     def sweep(self, task: Task, worktree: Worktree) -> None:
         """Ends what an earlier verification, cut short, has left running. Raises ProcessesRemain, HostAway."""
         for host in sorted({HERE, worktree.host}):
-            self.grounds.of(host).sweep_checks(task)
+            self.drivers.of(host).sweep_checks(task)
 
     def sweep_home(self, task: Task) -> None:
         """The same on this machine, where landings are verified."""
-        self.grounds.of(HERE).sweep_checks(task)
+        self.drivers.of(HERE).sweep_checks(task)
 
     def _verification(self, task: Task, worktree: Worktree) -> Callable[[Path], Verdict]:
         """The gate of a landing, whose worktree is at home."""

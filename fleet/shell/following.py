@@ -11,7 +11,7 @@ from uuid import uuid4
 from fleet.core import events
 from fleet.core.model import HERE, Attempt, Fleet
 from fleet.shell.facts import Listener, gather, is_urgent
-from workers.client import lines
+from workers.client import messages
 from workers.spool import Batch, Follower, parse
 
 GATHER_S = 0.1
@@ -27,7 +27,7 @@ class _Pending:
     facts: list[events.Fact] = field(default_factory=list)
 
 
-Said = Callable[[str, lines.Line], None]
+Said = Callable[[str, messages.Message], None]
 AheadMs = Callable[[str], int]
 """By how much the clock of an attempt's host is ahead of ours."""
 
@@ -138,7 +138,7 @@ class Following:
             self._lost(batch.attempt, batch.error)
             return
         heard = listener.hear(batch.records)
-        for line in heard.lines:
+        for line in heard.messages:
             self._said(batch.attempt, line)
         pending = self._pending.setdefault(batch.attempt, _Pending(batch.start, batch.end))
         pending.end = batch.end

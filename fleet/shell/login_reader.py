@@ -9,7 +9,7 @@ from fleet.core.events import WindowReading
 from fleet.core.model import Account
 from fleet.home import Home
 from fleet.ports import NoReading
-from fleet.shell.ground import Client
+from fleet.shell.hosts.driver import Client
 from fleet.shell.starting import profile_of
 from profiles.isolation import worker_environment
 from profiles.windows import scope_of

@@ -143,7 +143,7 @@ class Performer:
         async with self._orders[attempt_id]:
             try:
                 await self._in_thread(
-                    None, lambda: self.starter.grounds.of(attempt.host).runs.order(attempt_id, order)
+                    None, lambda: self.starter.drivers.of(attempt.host).runs.order(attempt_id, order)
                 )
             except FileNotFoundError:
                 if await self._in_thread(None, lambda: self.starter.abandon(attempt)):
@@ -158,7 +158,7 @@ class Performer:
         while orders.locked():
             try:
                 await self._in_thread(
-                    None, lambda: self.starter.grounds.of(attempt.host).runs.sweep(attempt.id)
+                    None, lambda: self.starter.drivers.of(attempt.host).runs.sweep(attempt.id)
                 )
             except RunHeld:
                 return  # the worker has come to life: it obeys the order

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
-from fleet.core import headroom
+from fleet.core.capacity import headroom
 from fleet.core.model import Account, Fleet
 
 EVERY_S = 3_600.0

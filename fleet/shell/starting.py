@@ -12,7 +12,7 @@ from fleet.core.events import StartFault
 from fleet.core.model import Account, Attempt, Task, Worktree
 from fleet.core.wording import fresh_session_id, opening_id, opening_text
 from fleet.shell import places
-from fleet.shell.ground import Ground, Grounds, Prepared
+from fleet.shell.hosts.driver import Driver, Drivers, Prepared
 from profiles.isolation import PLACEHOLDER, Isolation, environment_on
 from profiles.profile import Profile, make_profile
 from profiles.secrets import NoUsableKeyring, Secrets
@@ -67,7 +67,7 @@ def _of_the_machine(failed: Exception, what: str) -> CannotStart:
 
 @dataclass(frozen=True, slots=True)
 class Starter:
-    grounds: Grounds
+    drivers: Drivers
     home_id: str
     secrets: Secrets
     limits: Limits = Limits()
@@ -75,28 +75,28 @@ class Starter:
     def start(self, task: Task, attempt: Attempt, account: Account, worktree: Worktree) -> Started:
         """Blocks; run it in a thread. Raises CannotStart; HostAway and OSError: then it is not known whether it was
         started, and it is to be started again."""
-        ground = self.grounds.of(attempt.host)
-        prepared, kept = self._worktree(ground, task, worktree, attempt)
+        driver = self.drivers.of(attempt.host)
+        prepared, kept = self._worktree(driver, task, worktree, attempt)
         made, path = prepared.made, prepared.path
         if prepared.launched is not None:
-            session_id, resumed = self._as_launched(ground, attempt, prepared.launched)
+            session_id, resumed = self._as_launched(driver, attempt, prepared.launched)
             return Started(made, path, session_id, resumed, kept)
-        moved = self._bring_session(ground, task, worktree, attempt, path)
+        moved = self._bring_session(driver, task, worktree, attempt, path)
         resumed = moved is not None
         session_id = attempt.session_id if resumed else fresh_session_id(self.home_id, attempt.id)
-        isolation = self._isolation(ground, task, account, attempt, worktree)
+        isolation = self._isolation(driver, task, account, attempt, worktree)
         secret = self._secret(account, isolation)
         launch = _launch(task, attempt, path, session_id, resumed=resumed, moved=bool(moved))
         opening = opening_text(task, attempt, resumed=resumed)
-        self._run(ground, attempt, launch, isolation, opening, secret, prepared.named)
+        self._run(driver, attempt, launch, isolation, opening, secret, prepared.named)
         return Started(made, path, session_id, resumed, kept)
 
     def abandon(self, attempt: Attempt) -> bool:
         """Sees to it that its worker is never started; False when it was, by whomever. Raises HostAway, OSError: then
         that is not known."""
-        return self.grounds.of(attempt.host).abandon(attempt.id)
+        return self.drivers.of(attempt.host).abandon(attempt.id)
 
-    def _as_launched(self, ground: Ground, attempt: Attempt, spec: Mapping[str, Any]) -> tuple[str, bool]:
+    def _as_launched(self, driver: Driver, attempt: Attempt, spec: Mapping[str, Any]) -> tuple[str, bool]:
         """The session that an earlier performance of this start has given the client, and whether it was resumed: one
         of the two that it can have been."""
         argv = spec.get("argv")
@@ -106,10 +106,10 @@ class Starter:
         ):
             if isinstance(argv, list) and (option, session_id) in pairwise(argv):
                 return session_id, option == "--resume"
-        raise ground.distrust(f"a client of {attempt.id} with a session that home has not given it")
+        raise driver.distrust(f"a client of {attempt.id} with a session that home has not given it")
 
     def _worktree(
-        self, ground: Ground, task: Task, worktree: Worktree, attempt: Attempt
+        self, driver: Driver, task: Task, worktree: Worktree, attempt: Attempt
     ) -> tuple[Prepared, str | None]:
         """Ready to work in, with the work that is kept under the ref that is returned."""
         try:
@@ -118,7 +118,7 @@ class Starter:
                 preserved = self._moved(task, worktree.moves_from) or preserved
             elif worktree.state == "ready" and worktree.checkpoint_ms is not None:
                 preserved = worktree.checkpoint  # it is made anew only where it has vanished from its host
-            return ground.prepare(task, attempt, worktree, preserved), preserved
+            return driver.prepare(task, attempt, worktree, preserved), preserved
         except ClientRefused as failed:
             raise CannotStart("launch", str(failed)) from failed
         except SetupFailed as failed:
@@ -130,20 +130,20 @@ class Starter:
                 raise _of_the_machine(failed, "its worktree could not be made") from failed
             raise CannotStart("repository", str(failed)) from failed
         except OSError as failed:
-            what = f"the worktree {ground.worktree_path(task)} could not be made"
+            what = f"the worktree {driver.worktree_path(task)} could not be made"
             raise _of_the_machine(failed, what) from failed
 
     def _moved(self, task: Task, source: str) -> str | None:
         """Brings the work home from where it was; the ref of what was in no commit, also when an attempt before this
         one has brought it already and was lost with its host."""
-        kept = self.grounds.of(source).vacate(task)
+        kept = self.drivers.of(source).vacate(task)
         git, mark = Git(Path(task.spec.repo)), places.checkpoint_ref(task)
         if kept is not None:
             git.run("update-ref", mark, kept)
         return mark if git.commit_of(mark) else None
 
     def _bring_session(
-        self, ground: Ground, task: Task, worktree: Worktree, attempt: Attempt, path: Path
+        self, driver: Driver, task: Task, worktree: Worktree, attempt: Attempt, path: Path
     ) -> bool | None:
         """None when there is none to resume; else whether it ran elsewhere before."""
         if not attempt.resumes:
@@ -151,21 +151,21 @@ class Starter:
         from_account = attempt.carry_from or attempt.account
         try:
             if worktree.moves_from is None:  # what it moves from has brought it home already
-                ground.take_session_home(from_account, attempt.session_id)
-            return ground.bring_session(attempt, from_account, path)
+                driver.take_session_home(from_account, attempt.session_id)
+            return driver.bring_session(attempt, from_account, path)
         except OSError as failed:
-            what = f"session {attempt.session_id} could not be brought to {attempt.account} on {ground.name}"
+            what = f"session {attempt.session_id} could not be brought to {attempt.account} on {driver.name}"
             raise _of_the_machine(failed, what) from failed
 
     def _isolation(
-        self, ground: Ground, task: Task, account: Account, attempt: Attempt, worktree: Worktree
+        self, driver: Driver, task: Task, account: Account, attempt: Attempt, worktree: Worktree
     ) -> Isolation:
         try:
             return environment_on(
                 profile_of(account),
-                ground.config_dir(account.name),
-                ground.environ,
-                run_marker=ground.runs.marker(attempt.id),
+                driver.config_dir(account.name),
+                driver.environ,
+                run_marker=driver.runs.marker(attempt.id),
                 extra=extra_environment(task, account, worktree),
             )
         except OSError as failed:
@@ -190,7 +190,7 @@ class Starter:
 
     def _run(
         self,
-        ground: Ground,
+        driver: Driver,
         attempt: Attempt,
         launch: Launch,
         isolation: Isolation,
@@ -203,7 +203,7 @@ class Starter:
         except PinsContradicted as failed:
             raise CannotStart("setup", str(failed)) from failed
         spec = RunSpec(
-            argv=tuple(command(ground.client.path, launch, ground.client.flags, kept.arguments)),
+            argv=tuple(command(driver.client.path, launch, driver.client.flags, kept.arguments)),
             cwd=str(launch.cwd),
             env=kept.env,
             secret_fd=isolation.secret_fd,
@@ -213,7 +213,7 @@ class Starter:
             deadline_s=self.limits.deadline_s,
         )
         try:
-            ground.runs.launch(attempt.id, spec, secret)
+            driver.runs.launch(attempt.id, spec, secret)
         except LaunchFailed as failed:
             raise CannotStart("launch", str(failed)) from failed
 

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from workers.client.lines import Answer, ToolResults, ToolUse
+from workers.client.messages import Answer, ToolResults, ToolUse
 from workers.client.stream import read
 from workers.git import Git
 from workers.spool import parse

@@ -8,7 +8,7 @@ from math import exp
 from random import Random
 
 from fleet.simulate.scenario import Doing, Past, Scenario, Stream
-from fleet.simulate.spans import DAY_MS, HOUR_MS, WEEK_MS
+from fleet.spoken.spans import DAY_MS, HOUR_MS, WEEK_MS
 
 
 @dataclass(frozen=True, slots=True)

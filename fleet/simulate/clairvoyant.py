@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from fleet.core.worth import LATE
+from fleet.core.capacity.worth import LATE
 from fleet.planning import bound
 from fleet.simulate.cases import Case, Job
 from fleet.simulate.run import ANSWERS
 from fleet.simulate.scenario import Account, Bucket
-from fleet.simulate.spans import HOUR_MS
+from fleet.spoken.spans import HOUR_MS
 
 
 def clairvoyant(case: Case, *, periods: int = bound.PERIODS, time_limit_s: float = 120.0) -> float:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import log
 
-from fleet.core import demand, experience, model, policy, rates
+from fleet.core import model
+from fleet.core.capacity import demand, experience, rates
 from fleet.core.draft import Draft
-from fleet.core.learned import Demand, Experience, Rate
+from fleet.core.model import policy
+from fleet.core.model.learned import Demand, Experience, Rate
 from fleet.simulate.cases import Case
 from fleet.simulate.scenario import Reservation, Scenario
-from fleet.simulate.spans import WEEK_MS
 from fleet.simulate.world import Server
+from fleet.spoken.spans import WEEK_MS
 
 HOST = "simulated"
 MEMORY_BYTES = 10**15

@@ -26,7 +26,7 @@ from fleet.simulate.scenario import (
     Task,
     Tier,
 )
-from fleet.simulate.spans import DAY_MS, HOUR_MS, MINUTE_MS, WEEK_MS
+from fleet.spoken.spans import DAY_MS, HOUR_MS, MINUTE_MS, WEEK_MS
 
 Family = Literal["known", "arriving", "chances"]
 FAMILIES: tuple[Family, ...] = ("known", "arriving", "chances")

@@ -10,7 +10,7 @@ from html import escape
 
 from fleet.simulate.record import Past, Record
 from fleet.simulate.score import Score
-from fleet.simulate.spans import DAY_MS, HOUR_MS
+from fleet.spoken.spans import DAY_MS, HOUR_MS
 
 WIDTH, LEFT, RIGHT, TOP = 1200, 130, 20, 64
 STRIP, WORKERS, GAP = 70, 22, 26

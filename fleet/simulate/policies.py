@@ -8,21 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from fleet.core import headroom
+from fleet.core.capacity import headroom
 from fleet.core.dispatch import Placement
 from fleet.core.dispatch import choose as fleet_choose
 from fleet.core.dispatch.feasible import any_account_gives, backs_off_until, held_back, refusal
-from fleet.core.dispatch.room import Room
+from fleet.core.dispatch.slots import Slots
 from fleet.core.model import Account, Bucket, Fleet, Task
-from fleet.core.placing import Choose
-from fleet.simulate.spans import DAY_MS, HOUR_MS, WEEK_MS
+from fleet.core.rules.placing import Choose
+from fleet.spoken.spans import DAY_MS, HOUR_MS, WEEK_MS
 
 SWITCH_AT = 0.9
 DAY_SHARE, DAY_RESERVE = 0.75, 0.05
 DAY_BEGINS_MS, NIGHT_BEGINS_MS = 8 * HOUR_MS, 20 * HOUR_MS
 DAY_STOP, NIGHT_STOP = 0.2, 0.8
 
-Rank = Callable[[Fleet, Room, Task, str], "list[Account]"]
+Rank = Callable[[Fleet, Slots, Task, str], "list[Account]"]
 """Accounts a task may be placed on with that tier, the best first; those left out are not used now."""
 
 
@@ -36,10 +36,10 @@ def routed(fleet: Fleet, task: Task) -> str:
 
 def _in_turn(fleet: Fleet, rank: Rank) -> Iterator[Placement]:
     """The queue in its order, each task on the first account of its ranking that takes it."""
-    room = Room(fleet)
+    slots = Slots(fleet)
     hopeless: set[tuple[str, str | None]] = set()
     routes: dict[tuple[tuple[str, ...], str | None], str] = {}
-    if room.hosts_are_full() or not any_account_gives(fleet, room):
+    if slots.hosts_are_full() or not any_account_gives(fleet, slots):
         return
     for task in _queued(fleet):
         route = (task.spec.tiers, task.tier_failed)
@@ -47,17 +47,17 @@ def _in_turn(fleet: Fleet, rank: Rank) -> Iterator[Placement]:
         line = (tier, task.session_account if task.session_id else None)
         if line in hopeless or held_back(fleet, task) or backs_off_until(fleet, task) is not None:
             continue
-        ranked = rank(fleet, room, task, tier)
-        account = next((a for a in ranked if refusal(fleet, room, task, a, tier) is None), None)
+        ranked = rank(fleet, slots, task, tier)
+        account = next((a for a in ranked if refusal(fleet, slots, task, a, tier) is None), None)
         if account is None:
             hopeless.add(line)
             continue
-        host = room.host_for(task, account)
+        host = slots.host_for(task, account)
         if host is None:
             continue
-        room.take(task, account.name, host.name)
+        slots.take(task, account.name, host.name)
         yield Placement(task.id, account.name, tier, host.name)
-        if room.hosts_are_full():
+        if slots.hosts_are_full():
             return
 
 
@@ -95,17 +95,17 @@ def _last_use(fleet: Fleet, account: Account) -> int:
 def fifo(fleet: Fleet) -> Iterator[Placement]:
     """First in, first out on one account, the first by name: a plain queue runner on one login. Its tasks have no
     priorities."""
-    room = Room(fleet)
+    slots = Slots(fleet)
     account = fleet.accounts[min(fleet.accounts)]
-    if room.account_is_full(account):
+    if slots.account_is_full(account):
         return
     for task in sorted(_queued(fleet), key=lambda task: task.number):
-        host = room.host_for(task, account)
+        host = slots.host_for(task, account)
         tier = routed(fleet, task)
         if host is None or held_back(fleet, task) or backs_off_until(fleet, task) is not None:
             continue
-        if refusal(fleet, room, task, account, tier) is None:
-            room.take(task, account.name, host.name)
+        if refusal(fleet, slots, task, account, tier) is None:
+            slots.take(task, account.name, host.name)
             yield Placement(task.id, account.name, tier, host.name)
 
 
@@ -113,7 +113,7 @@ def threshold(fleet: Fleet) -> Iterator[Placement]:
     """Stay on one account until a bucket of it is at 90 %, then switch to the one with the most headroom, as
     claude-swap and ccs do by default."""
 
-    def rank(fleet: Fleet, room: Room, task: Task, tier: str) -> list[Account]:
+    def rank(fleet: Fleet, slots: Slots, task: Task, tier: str) -> list[Account]:
         ready = _ready(fleet)
         now = min(ready, key=lambda a: (-_last_use(fleet, a), a.name), default=None)
         if now is not None and _fullest(fleet, now, tier) < SWITCH_AT:
@@ -127,7 +127,7 @@ def soonest_reset(fleet: Fleet) -> Iterator[Placement]:
     """The account whose week resets soonest first, so that least of it expires: what rotation tools with a
     “use it or lose it” order do."""
 
-    def rank(fleet: Fleet, room: Room, task: Task, tier: str) -> list[Account]:
+    def rank(fleet: Fleet, slots: Slots, task: Task, tier: str) -> list[Account]:
         def resets(account: Account) -> tuple[int, str]:
             week = _week(fleet, account)
             return (week.resets_ms if week and week.resets_ms else fleet.now_ms + WEEK_MS, account.name)
@@ -140,8 +140,8 @@ def soonest_reset(fleet: Fleet) -> Iterator[Placement]:
 def least_recent(fleet: Fleet) -> Iterator[Placement]:
     """Least recently used first: the rotation of round-robin proxies."""
 
-    def rank(fleet: Fleet, room: Room, task: Task, tier: str) -> list[Account]:
-        taken = {a.name: room.workers_on(a) for a in _ready(fleet)}
+    def rank(fleet: Fleet, slots: Slots, task: Task, tier: str) -> list[Account]:
+        taken = {a.name: slots.workers_on(a) for a in _ready(fleet)}
         return sorted(_ready(fleet), key=lambda a: (taken[a.name], _last_use(fleet, a), a.name))
 
     return _in_turn(fleet, rank)
@@ -153,7 +153,7 @@ def day_night(fleet: Fleet) -> Iterator[Placement]:
     hour_ms = fleet.now_ms % DAY_MS
     stop = DAY_STOP if DAY_BEGINS_MS <= hour_ms < NIGHT_BEGINS_MS else NIGHT_STOP
 
-    def rank(fleet: Fleet, room: Room, task: Task, tier: str) -> list[Account]:
+    def rank(fleet: Fleet, slots: Slots, task: Task, tier: str) -> list[Account]:
         return [account for account in _ready(fleet) if _fullest(fleet, account, tier) < stop]
 
     return _in_turn(fleet, rank)
@@ -173,7 +173,7 @@ class DailyShare:
     def __call__(self, fleet: Fleet) -> Iterator[Placement]:
         self._wake(fleet)
 
-        def rank(fleet: Fleet, room: Room, task: Task, tier: str) -> list[Account]:
+        def rank(fleet: Fleet, slots: Slots, task: Task, tier: str) -> list[Account]:
             return [account for account in _ready(fleet) if self._left_today(fleet, account) > 0.0]
 
         return _in_turn(fleet, rank)

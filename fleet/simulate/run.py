@@ -9,21 +9,21 @@ from functools import partial
 from hashlib import sha256
 
 from fleet.core import decisions, events
-from fleet.core.lifecycles import TASK_ENDS
 from fleet.core.model import Fleet, TaskSpec
-from fleet.core.placing import Choose
-from fleet.core.prices import Prices
-from fleet.core.tokens import Tokens
+from fleet.core.model.lifecycles import TASK_ENDS
+from fleet.core.model.prices import Prices
+from fleet.core.model.tokens import Tokens
+from fleet.core.rules.placing import Choose
 from fleet.core.wording import opening_id
 from fleet.engine import Engine
 from fleet.ports import NoPlan
-from fleet.sim.agenda import Agenda
-from fleet.sim.memory_store import Memory, MemoryStore
 from fleet.simulate.cases import Case, Job, Request
 from fleet.simulate.founding import found
 from fleet.simulate.record import Course, Record, Served, Stay
-from fleet.simulate.spans import HOUR_MS, MINUTE_MS
 from fleet.simulate.world import Meter, Server
+from fleet.spoken.spans import HOUR_MS, MINUTE_MS
+from fleet.virtual.agenda import Agenda
+from fleet.virtual.memory_store import Memory, MemoryStore
 from workers.printable import one_line
 
 START_MS = 1_760_313_600_000

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from fleet.simulate.spans import HOUR_MS, WEEK_MS, span_ms
+from fleet.spoken.spans import HOUR_MS, WEEK_MS, span_ms
 
 Span = Annotated[int, BeforeValidator(span_ms), Field(ge=0)]
 Length = Annotated[int, BeforeValidator(span_ms), Field(gt=0)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fleet.core.worth import LATE
+from fleet.core.capacity.worth import LATE
 from fleet.simulate.record import Course, Past, Record
 from fleet.simulate.waste import Waste, waste
 

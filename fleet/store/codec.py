@@ -15,11 +15,11 @@ from pydantic_core import PydanticSerializationError
 
 from fleet.core import decisions
 from fleet.core.decisions import Effect
-from fleet.core.foresight import Foresight
-from fleet.core.learned import Demand, Experience, Rate
 from fleet.core.model import Account, Attempt, Bucket, Host, Task, Worktree
-from fleet.core.policy import Floor, Limit, Policy, Project, Reservation, Spent
-from fleet.core.prices import Prices
+from fleet.core.model.learned import Demand, Experience, Rate
+from fleet.core.model.policy import Floor, Limit, Policy, Project, Reservation, Spent
+from fleet.core.model.prices import Prices
+from fleet.core.model.protection import Protections
 
 V = TypeVar("V")
 
@@ -41,7 +41,7 @@ VALUES: dict[str, type[Any]] = {
 }
 """The kind of value in each map of the fleet, those first that others refer to."""
 
-SINGLES: dict[str, type[Any]] = {"policy": Policy, "prices": Prices, "foresight": Foresight}
+SINGLES: dict[str, type[Any]] = {"policy": Policy, "prices": Prices, "protections": Protections}
 """The values of the fleet of which there is one; without a row each is as a new fleet has it."""
 
 EFFECTS: dict[str, type[Effect]] = {kind.__name__: kind for kind in Effect.__args__}

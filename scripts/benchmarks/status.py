@@ -18,8 +18,8 @@ from pathlib import Path
 
 from benchmarks.figure import Figure, Options, spread
 from fleet.core.decisions import Note
-from fleet.core.lifecycles import TASK_ENDS, TaskState
 from fleet.core.model import Account, Attempt, Bucket, Fleet, Host, Task, TaskSpec, Worktree, bucket_key
+from fleet.core.model.lifecycles import TASK_ENDS, TaskState
 from fleet.ports import Change
 from fleet.store.sqlite import SqliteStore
 

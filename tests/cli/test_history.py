@@ -165,18 +165,18 @@ def test_a_ledger_damaged_in_its_middle_is_told_in_one_line(
 ) -> None:
     use(made)
     made.connection.close()
-    path = shell.home / "history.db"
+    path = shell.home / "fleet.history.db"
     whole = path.read_bytes()
     path.write_bytes(whole[:8192] + b"\xee" * (len(whole) - 8192))
     for words in (["history"], ["forecast"]):
         assert main(words) == 1
         told = capsys.readouterr().err
-        assert told.startswith("fleet: ") and "history.db" in told and told.count("\n") == 1
+        assert told.startswith("fleet: ") and "fleet.history.db" in told and told.count("\n") == 1
 
 
 def test_a_damaged_ledger_is_told_in_one_line(shell: Shell, capsys: Printed) -> None:
     shell.home.mkdir()
-    (shell.home / "history.db").write_bytes(bytes(range(256)) * 40)
+    (shell.home / "fleet.history.db").write_bytes(bytes(range(256)) * 40)
     assert main(["history"]) == 1
     printed = capsys.readouterr()
     assert printed.err.startswith("fleet: The ledger ") and printed.err.count("\n") == 1

@@ -10,7 +10,7 @@ import pytest
 
 from fleet.cli import main
 from fleet.home import Home
-from fleet.service.snapshot import snapshot
+from fleet.views.snapshot import snapshot
 from tests.cli.commands import Shell
 
 Printed = pytest.CaptureFixture[str]

@@ -16,7 +16,6 @@ from fleet.core.decisions import (
     StopWorker,
     TellWorker,
 )
-from fleet.core.learned import Demand, Experience, Rate
 from fleet.core.model import (
     Account,
     Attempt,
@@ -30,9 +29,10 @@ from fleet.core.model import (
     Worktree,
     queue_of,
 )
-from fleet.core.policy import STRATEGIES, Floor, Limit, Policy, Project, Reservation, Spent, Tier
-from fleet.core.prices import Prices
-from fleet.core.tokens import Tokens
+from fleet.core.model.learned import Demand, Experience, Rate
+from fleet.core.model.policy import STRATEGIES, Floor, Limit, Policy, Project, Reservation, Spent, Tier
+from fleet.core.model.prices import Prices
+from fleet.core.model.tokens import Tokens
 
 SPEC = TaskSpec(
     prompt="Repariere den Zähler “ñ” 🦉\nund prüfe ihn",

@@ -11,9 +11,9 @@ import pytest
 from fleet.core.check import broken
 from fleet.core.model import Fleet
 from fleet.ports import Change, Store
-from fleet.service import reading
-from fleet.sim.memory_store import Memory, MemoryStore
 from fleet.store.sqlite import SqliteStore
+from fleet.views.light import state
+from fleet.virtual.memory_store import Memory, MemoryStore
 from tests.contract.full_fleet import ATTEMPT, BUCKET, EFFECTS, SPEC, full_fleet, note, with_value
 
 MEMORIES: dict[Path, Memory] = {}
@@ -139,7 +139,7 @@ def test_an_attempt_that_has_ended_leaves_the_fleet_and_stays_readable(
     ended = replace(ATTEMPT, state="ended", ended_ms=8_100)
     store.commit(Change(before, replace(before, attempts={}), ended=[ended]))
     assert store.load().fleet.attempts == {}
-    (shown,) = reading.task(tmp_path, "t2")["attempts"]
+    (shown,) = state.task(tmp_path, "t2")["attempts"]
     assert (shown["id"], shown["state"], shown["ended_at"]) == ("t2.3", "ended", "1970-01-01T00:00:08.100Z")
 
 
@@ -147,7 +147,7 @@ def test_an_attempt_that_began_and_ended_in_one_change_is_kept(open_database: Op
     store = open_database()
     before = filled(store)
     store.commit(Change(before, before, ended=[replace(ATTEMPT, id="t2.4", number=4, state="ended")]))
-    assert [a["id"] for a in reading.task(tmp_path, "t2")["attempts"]] == ["t2.3", "t2.4"]
+    assert [a["id"] for a in state.task(tmp_path, "t2")["attempts"]] == ["t2.3", "t2.4"]
 
 
 def test_decided_effects_are_outstanding_in_their_order_until_they_are_done(open_store: Open) -> None:
@@ -173,7 +173,7 @@ def test_notes_become_the_history_of_their_task(open_database: Open, tmp_path: P
     before = filled(store)
     notes = [(8_000, note("first")), (8_001, note("of another", "t1")), (8_002, note("second"))]
     store.commit(Change(before, before, notes=notes))
-    history = reading.task(tmp_path, "t2")["history"]
+    history = state.task(tmp_path, "t2")["history"]
     assert [(line["at"][-10:], line["text"]) for line in history] == [
         ("00:08.000Z", "first"),
         ("00:08.002Z", "second"),
@@ -190,7 +190,7 @@ def test_half_a_surrogate_pair_is_stored_as_a_replacement(open_database: Open, t
     loaded = store.load().fleet
     assert loaded.tasks["t3"].reason == "cut �"
     assert loaded.buckets["p/�"].name == "�"
-    assert reading.task(tmp_path, "t3")["history"][0]["text"] == "cut �"
+    assert state.task(tmp_path, "t3")["history"][0]["text"] == "cut �"
 
 
 def test_numbers_of_any_size_survive(open_store: Open) -> None:

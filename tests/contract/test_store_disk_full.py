@@ -12,8 +12,8 @@ import pytest
 
 from fleet.core.model import Fleet
 from fleet.ports import Change, StoreFailed
-from fleet.service import reading
 from fleet.store.sqlite import SqliteStore
+from fleet.views.light import state
 from tests.contract.full_fleet import EFFECTS, full_fleet, note, with_value
 
 
@@ -60,7 +60,7 @@ def test_a_full_disk_refuses_the_commit_whole_and_is_forgotten_when_there_is_spa
             store.commit(wanted)
         assert store.load().fleet == committed
         assert store.load().outstanding == ()
-    assert reading.task(small_disk, "t3")["history"] == []
+    assert state.task(small_disk, "t3")["history"] == []
     filler.unlink()
     store.commit(wanted)
     store.close()

@@ -11,8 +11,8 @@ import pytest
 
 from fleet.core.decisions import LookAtHeld
 from fleet.ports import Loaded
-from fleet.service import reading
 from fleet.store.sqlite import SqliteStore
+from fleet.views.light import state
 
 KILLS = 8
 
@@ -51,6 +51,6 @@ def test_after_kill_9_at_any_instant_state_outbox_and_journal_agree(tmp_path: Pa
         assert loaded.fleet.hosts["local"].observed_ms == number
         assert [a.offset for a in loaded.fleet.attempts.values()] == [number]
         assert loaded.outstanding == (LookAtHeld(id=f"d{number}", cause="e", task="t2"),)
-        shown = reading.task(tmp_path, "t2")
+        shown = state.task(tmp_path, "t2")
         assert [line["text"] for line in shown["history"]] == [str(n) for n in range(1, number + 1)]
         assert [a["state"] for a in shown["attempts"]] == ["ended"] * (number - 1) + ["stopping"]

@@ -10,8 +10,8 @@ from fleet.core.decisions import AnyDecision, Decision, Note, StartWorker
 from fleet.core.dispatch import Explanation, explain
 from fleet.core.events import Fact, TurnEnded, WindowReading, WindowsRead, WordTaken
 from fleet.core.model import Account, Attempt, Fleet, Task, TaskSpec
+from fleet.core.model.tokens import Tokens
 from fleet.core.step import step
-from fleet.core.tokens import Tokens
 from fleet.core.wording import opening_id
 
 START_MS = 1_760_000_000_000

@@ -7,10 +7,11 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.core import events, headroom
+from fleet.core import events
+from fleet.core.capacity import headroom
 from fleet.core.events import WindowReading, WindowsRead
 from fleet.core.model import Bucket, Settings
-from fleet.core.tokens import Tokens
+from fleet.core.model.tokens import Tokens
 from tests.core.story import HOUR_MS, START_MS, Story, account, kinds, reading, refusal, spec, started
 
 SETTINGS = Settings()

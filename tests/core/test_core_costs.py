@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.core import costs, events, experience, lognormal, rates
+from fleet.core import events
+from fleet.core.capacity import costs, experience, lognormal, rates
 from fleet.core.events import WindowsRead
-from fleet.core.learned import Experience
 from fleet.core.model import Fleet, Task, TaskSpec
-from fleet.core.policy import STRATEGIES, Policy
-from fleet.core.tokens import Tokens
+from fleet.core.model.learned import Experience
+from fleet.core.model.policy import STRATEGIES, Policy
+from fleet.core.model.tokens import Tokens
 from tests.core.story import HOUR_MS, START_MS, Story, account, reading, spec
 
 MINUTE_MS = 60_000

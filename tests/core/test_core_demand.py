@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.core import demand, events
+from fleet.core import events
+from fleet.core.capacity import demand
 from fleet.core.draft import Draft
 from fleet.core.model import Fleet, TaskSpec
 from tests.core.story import HOUR_MS, START_MS, Story, account, spec

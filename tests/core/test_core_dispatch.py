@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet.core import events
+from fleet.core.capacity.worth import worth_now
 from fleet.core.check import broken
 from fleet.core.events import WindowsRead
 from fleet.core.model import Fleet, Task
-from fleet.core.policy import Floor, Project
-from fleet.core.prices import Prices
+from fleet.core.model.policy import Floor, Project
+from fleet.core.model.prices import Prices
 from fleet.core.step import Refused
-from fleet.core.worth import worth_now
 from tests.core.story import HOUR_MS, START_MS, Story, account, reading, refusal, spec, started
 
 

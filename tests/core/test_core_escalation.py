@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from fleet.core import costs, events, experience
-from fleet.core.policy import Project
-from fleet.core.tokens import Tokens
+from fleet.core import events
+from fleet.core.capacity import costs, experience
+from fleet.core.model.policy import Project
+from fleet.core.model.tokens import Tokens
 from tests.core.story import Story, account, spec
 
 TIERS = ("haiku", "sonnet", "opus")

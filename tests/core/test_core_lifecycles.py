@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.core.lifecycles import TABLES, TASK_ENDS, IllegalTransition, check_transition
+from fleet.core.model.lifecycles import TABLES, TASK_ENDS, IllegalTransition, check_transition
 from scripts.draw_lifecycles import drawn
 
 DOC = Path(__file__).parents[2] / "docs" / "lifecycles.md"

@@ -49,7 +49,7 @@ def test_a_plan_that_is_made_asks_nothing_more_of_its_tier() -> None:
     story.limit()
     moved = story.attempt("t1.2")
     assert (moved.account, moved.model, moved.plans) == ("b", "s", False)
-    assert story.task().line == story.task().line.replace("opus", "")
+    assert story.task().lane == story.task().lane.replace("opus", "")
 
 
 def test_what_planning_takes_is_counted_for_the_planning_tier() -> None:

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleet.core import events, rates
+from fleet.core import events
+from fleet.core.capacity import rates
 from fleet.core.draft import Draft
 from fleet.core.events import WindowsRead
-from fleet.core.learned import Rate
 from fleet.core.model import Attempt, Bucket, Fleet, bucket_key
-from fleet.core.tokens import Tokens
+from fleet.core.model.learned import Rate
+from fleet.core.model.tokens import Tokens
 from tests.core.story import HOUR_MS, START_MS, Story, account, reading
 
 FIVE_HOURS = 5 * HOUR_MS

@@ -8,13 +8,14 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleet.core import costs, events
-from fleet.core.dispatch.choose import PATIENCE
+from fleet.core import events
+from fleet.core.capacity import costs
+from fleet.core.dispatch.round import PATIENCE
 from fleet.core.dispatch.tiers import allowed
 from fleet.core.model import AGE_DOUBLES_MS
-from fleet.core.policy import Floor
-from fleet.core.prices import Prices
-from fleet.core.tokens import Tokens
+from fleet.core.model.policy import Floor
+from fleet.core.model.prices import Prices
+from fleet.core.model.tokens import Tokens
 from tests.core.story import HOUR_MS, START_MS, Story, account, spec
 
 DAY_MS = 24 * HOUR_MS

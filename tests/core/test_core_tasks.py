@@ -9,7 +9,7 @@ from fleet.core.decisions import LandWork, LookAtHeld, TellWorker
 from fleet.core.events import TurnEnded, WordLost, WordTaken
 from fleet.core.idle import is_idle
 from fleet.core.model import Settings
-from fleet.core.people import CIRCLE_SHOWN
+from fleet.core.rules.tasks import CIRCLE_SHOWN
 from fleet.core.step import Refused
 from fleet.core.wording import opening_id
 from tests.core.story import Story, account, kinds, spec, started

@@ -11,8 +11,8 @@ from fleet.core import events
 from fleet.core.decisions import Decision, StopWorker
 from fleet.core.events import StartFault, TurnEnded, Used, WindowsRead
 from fleet.core.model import Settings
-from fleet.core.policy import Floor
-from fleet.core.tokens import Tokens
+from fleet.core.model.policy import Floor
+from fleet.core.model.tokens import Tokens
 from tests.core.story import Story, account, kinds, reading, started
 
 SETTINGS = Settings()

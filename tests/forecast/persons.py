@@ -6,8 +6,8 @@ from datetime import UTC, tzinfo
 
 import numpy as np
 
-from forecast import Series
-from forecast.series import HOUR_MS
+from fleet.forecast import Series
+from fleet.forecast.series import HOUR_MS
 
 MONDAY_MS = 1_704_067_200_000
 """2024-01-01 00:00 UTC."""

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from forecast import Heat, Series, in_words
-from forecast.series import HOUR_MS
-from forecast.words import amount_in_words
+from fleet.forecast import Heat, Series, in_words
+from fleet.forecast.series import HOUR_MS
+from fleet.forecast.words import amount_in_words
 from tests.forecast.persons import DAY_MS, MONDAY_MS, at_random, evenings
 
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from forecast import Claim, forecast, littlewood, protect_now, protection_levels
-from forecast.distribution import LEVEL
-from forecast.series import HOUR_MS
+from fleet.forecast import Claim, forecast, littlewood, protect_now, protection_levels
+from fleet.forecast.distribution import LEVEL
+from fleet.forecast.series import HOUR_MS
 from tests.forecast.persons import DAY_MS, MONDAY_MS, evenings
 
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecast import Series
-from forecast.series import HOUR_MS, SLOT_MS, WEEK_H, hours_of_week
+from fleet.forecast import Series
+from fleet.forecast.series import HOUR_MS, SLOT_MS, WEEK_H, hours_of_week
 
 ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC")
 YEAR = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp() * 1000)

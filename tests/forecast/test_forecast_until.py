@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forecast import Forecast, Series, forecast
-from forecast.ahead import Ahead
-from forecast.series import HOUR_MS, SLOT_MS
+from fleet.forecast import Forecast, Series, forecast
+from fleet.forecast.ahead import Ahead
+from fleet.forecast.series import HOUR_MS, SLOT_MS
 from tests.forecast.persons import DAY_MS, MONDAY_MS, at_random, evenings
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from zoneinfo import ZoneInfo
 
-from history.ledger import DATABASE, Ledger
+from fleet.history.ledger import DATABASE, Ledger
 
 SUMS = """count(*), sum(input), sum(output), sum(cache_write_5m), sum(cache_write_1h), sum(cache_read),
     coalesce(sum(cost_usd), 0), sum(cost_usd IS NULL) FROM answers AS a JOIN places AS p ON p.id = a.place"""

@@ -47,7 +47,7 @@ def test_a_fork_brings_its_past_along_and_only_what_is_new_counts(disk: Disk, as
 
 
 def test_a_session_that_moved_to_another_config_directory_counts_once(disk: Disk) -> None:
-    from history.scan import ConfigDir
+    from fleet.history.scan import ConfigDir
 
     disk.dirs.append(ConfigDir(str(disk.root / "other"), "other"))
     disk.write("s1.jsonl", answer("a"))

@@ -9,8 +9,8 @@ import pytest
 from benchmarks.history.generate import CONFIG_DIRS, Size, generate
 from benchmarks.history.truth import KINDS, Truth
 
-from history.ledger import Ledger
-from history.scan import ConfigDir, scan
+from fleet.history.ledger import Ledger
+from fleet.history.scan import ConfigDir, scan
 from tests.history.writing import FlatPrices, sums_of_answers, sums_told
 
 
@@ -45,9 +45,9 @@ def test_a_history_with_every_trap_is_exact(
     made: tuple[Path, Truth], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limits: dict[str, int]
 ) -> None:
     for name, limit in limits.items():
-        monkeypatch.setattr(f"history.{name}", limit)
+        monkeypatch.setattr(f"fleet.history.{name}", limit)
     root, truth = made
-    with Ledger(tmp_path / "history.db") as ledger:
+    with Ledger(tmp_path / "fleet.history.db") as ledger:
         result = scan(ledger, dirs_of(root), FlatPrices())
         check(ledger, truth)
     assert (result.broken, result.answers_new, result.files) == (truth.broken, truth.answers, truth.files)
@@ -56,9 +56,9 @@ def test_a_history_with_every_trap_is_exact(
 def test_much_that_comes_to_a_ledger_with_something_in_it(
     made: tuple[Path, Truth], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("history.scan.scanning.LARGE_BYTES", 0)
+    monkeypatch.setattr("fleet.history.scan.scanning.LARGE_BYTES", 0)
     root, truth = made
-    with Ledger(tmp_path / "history.db") as ledger:
+    with Ledger(tmp_path / "fleet.history.db") as ledger:
         scan(ledger, dirs_of(root)[:1], FlatPrices())
         scan(ledger, dirs_of(root), FlatPrices())
         check(ledger, truth)

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from history.reports import pictures
-from history.reports.choice import Choice
-from history.reports.heatmap import Heatmap, heatmap
+from fleet.history.reports import pictures
+from fleet.history.reports.choice import Choice
+from fleet.history.reports.heatmap import Heatmap, heatmap
 from tests.history.ledgers import Made, ms
 
 ALL = Choice()

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from history.ledger import Ledger, LedgerUnreadable
-from history.ledger.corrections import Run, put_readings, put_runs
-from history.transcripts.limits import Reading
+from fleet.history.ledger import Ledger, LedgerUnreadable
+from fleet.history.ledger.corrections import Run, put_readings, put_runs
+from fleet.history.transcripts.limits import Reading
 from tests.history.writing import Disk, answer, sums_of_answers, sums_told
 
 AT_MS = 1_789_993_560_000
@@ -17,36 +17,36 @@ AT_MS = 1_789_993_560_000
 
 
 def test_a_missing_ledger_is_read_as_an_empty_one_and_not_made(tmp_path: Path) -> None:
-    with Ledger(tmp_path / "history.db", read_only=True) as ledger:
+    with Ledger(tmp_path / "fleet.history.db", read_only=True) as ledger:
         assert ledger.connection.execute("SELECT count(*) FROM answers").fetchone() == (0,)
-    assert not (tmp_path / "history.db").exists()
+    assert not (tmp_path / "fleet.history.db").exists()
 
 
 def test_a_new_ledger_is_readable_by_its_person_alone(tmp_path: Path) -> None:
-    with Ledger(tmp_path / "history.db"):
+    with Ledger(tmp_path / "fleet.history.db"):
         files = list(tmp_path.iterdir())
         assert len(files) == 3, "the ledger, its log and the log's index"
         assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
 
 
 def test_a_later_version_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    Ledger(tmp_path / "history.db").close()
-    with sqlite3.connect(tmp_path / "history.db") as connection:
+    Ledger(tmp_path / "fleet.history.db").close()
+    with sqlite3.connect(tmp_path / "fleet.history.db") as connection:
         connection.execute("PRAGMA user_version = 99")
     with pytest.raises(LedgerUnreadable, match="Upgrade fleet"):
-        Ledger(tmp_path / "history.db")
+        Ledger(tmp_path / "fleet.history.db")
 
 
 def test_a_file_that_is_no_ledger_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "history.db").write_text("no database at all, but long enough to be read as one" * 100)
+    (tmp_path / "fleet.history.db").write_text("no database at all, but long enough to be read as one" * 100)
     with pytest.raises(LedgerUnreadable, match="Move it away"):
-        Ledger(tmp_path / "history.db")
+        Ledger(tmp_path / "fleet.history.db")
 
 
 def test_a_place_where_no_ledger_can_be_made_is_not_called_damaged(tmp_path: Path) -> None:
-    (tmp_path / "history.db").mkdir()
+    (tmp_path / "fleet.history.db").mkdir()
     with pytest.raises(LedgerUnreadable, match="may be written"):
-        Ledger(tmp_path / "history.db")
+        Ledger(tmp_path / "fleet.history.db")
 
 
 def run(**told: object) -> Run:

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from history.prices import InvalidPrices, PriceTable, Tokens, load
-from history.prices.checking import checked
-from history.prices.litellm import read_litellm
-from history.prices.names import canonical
-from history.prices.table import SHIPPED
-from history.prices.toml_file import KINDS, read_own, read_shipped, row_of, written
+from fleet.history.prices import InvalidPrices, PriceTable, Tokens, load
+from fleet.history.prices.checking import checked
+from fleet.history.prices.litellm import read_litellm
+from fleet.history.prices.names import canonical
+from fleet.history.prices.table import SHIPPED
+from fleet.history.prices.toml_file import KINDS, read_own, read_shipped, row_of, written
 
 SHORT = Tokens(1_000, 2_000, 3_000, 4_000, 50_000)
 LONG = Tokens(150_000, 2_000, 3_000, 4_000, 50_000)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from fleet.double import Account, Double, Script, Step, Task, ToolCall, Window
-from history.ledger import Ledger
-from history.scan import ConfigDir, scan
+from fleet.history.ledger import Ledger
+from fleet.history.scan import ConfigDir, scan
 from tests.history.writing import FlatPrices
 from tests.real_client import config_dir, result_of, run_client
 
@@ -48,7 +48,7 @@ def test_a_session_its_subagent_its_fork_and_its_limit(tmp_path: Path) -> None:
         double.account("a").refuse("five_hour", resets_in_s=3600)
         client("more", "--resume", session)
         given = [turn for turn in double.turns if turn.outcome == "answered"]
-    with Ledger(tmp_path / "history.db") as ledger:
+    with Ledger(tmp_path / "fleet.history.db") as ledger:
         result = scan(ledger, [ConfigDir(str(config_dir(home)), "a")], FlatPrices())
         ask = ledger.connection.execute
         assert (result.broken, result.unreadable, result.answers_new) == (0, (), len(given))

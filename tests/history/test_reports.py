@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from history.reports.blocks import blocks
-from history.reports.choice import Choice
-from history.reports.spans import spans
-from history.reports.tasks import task_uses
-from history.reports.uses import BY_TIME, BY_WHAT, Unpriced, total, unpriced, uses
+from fleet.history.reports.blocks import blocks
+from fleet.history.reports.choice import Choice
+from fleet.history.reports.spans import spans
+from fleet.history.reports.tasks import task_uses
+from fleet.history.reports.uses import BY_TIME, BY_WHAT, Unpriced, total, unpriced, uses
 from tests.history.ledgers import Made, Where, ms
 
 HOUR_MS = 3_600_000

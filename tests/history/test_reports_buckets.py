@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from history.reports.burn import Past, past, projections
-from history.reports.burn import course as course_of
-from history.reports.choice import Choice
-from history.reports.readings import readings, windows
-from history.reports.unused import by_bucket, expired
+from fleet.history.reports.burn import Past, past, projections
+from fleet.history.reports.burn import course as course_of
+from fleet.history.reports.choice import Choice
+from fleet.history.reports.readings import readings, windows
+from fleet.history.reports.unused import by_bucket, expired
 from tests.history.ledgers import Made, ms
 
 HOUR_MS = 3_600_000

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from history.ledger import Ledger
-from history.scan import ConfigDir, scan
+from fleet.history.ledger import Ledger
+from fleet.history.scan import ConfigDir, scan
 from tests.history.writing import Disk, FlatPrices, Line, answer, sums_of_answers, sums_told, text
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from history.ledger import DATABASE, Ledger
-from history.watching import AGAIN_MS, Latest, Told, latest, take
+from fleet.history.ledger import DATABASE, Ledger
+from fleet.history.watching import AGAIN_MS, Latest, Told, latest, take
 
 NOON = 1_795_000_000_000
 RESET = NOON + 3_600_000

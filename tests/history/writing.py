@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from history.ledger import Ledger
-from history.prices import Tokens
-from history.scan import ConfigDir, ScanResult, scan
+from fleet.history.ledger import Ledger
+from fleet.history.prices import Tokens
+from fleet.history.scan import ConfigDir, ScanResult, scan
 
 Line = dict[str, Any]
 START_MS = 1_790_000_000_000
@@ -60,7 +60,7 @@ class Disk:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.ledger = Ledger(root / "history.db")
+        self.ledger = Ledger(root / "fleet.history.db")
         self.dirs = [ConfigDir(str(root / "config"), "me")]
         (root / "config" / "projects").mkdir(parents=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fleet.core import costs, rates
+from fleet.core.capacity import costs, rates
 from fleet.core.model import Account, Bucket, Fleet, Host, Task, TaskSpec, bucket_key
 
 HOUR = 3_600_000

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleet.core import rates
+from fleet.core.capacity import rates
 from fleet.core.model import Fleet, bucket_key
 from fleet.planning import solve
 from fleet.planning.classes import WorkClass, classes_of

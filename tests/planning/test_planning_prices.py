@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from fleet.core import costs
-from fleet.core.learned import Demand
+from fleet.core.capacity import costs
+from fleet.core.capacity.worth import LATE
 from fleet.core.model import Fleet, Task
-from fleet.core.policy import Reservation, Strategy
-from fleet.core.worth import LATE
+from fleet.core.model.learned import Demand
+from fleet.core.model.policy import Reservation, Strategy
 from fleet.planning import Answer, NoPlan, plan, solve
 from tests.planning.fleets import HOUR, NOW, account, bucket, chance, fleet_of, share, task
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleet.core import costs, headroom, rates
+from fleet.core.capacity import costs, headroom, rates
+from fleet.core.capacity.worth import worth_now
 from fleet.core.model import Fleet
-from fleet.core.worth import worth_now
 from fleet.planning import solve
 from tests.planning.fleets import NOW, account, bucket, fleet_of, task
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fleet.core.prices import Prices
+from fleet.core.model.prices import Prices
 from fleet.planning.unlocks import unlocks_of
 from tests.core.story import START_MS, Story, account, spec
 

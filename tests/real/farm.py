@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fleet.service import reading
+from fleet.views.light import state
 from tests.proofs import lend
 from tests.real.household import Household
 from tests.real_client import CLIENT
@@ -57,7 +57,7 @@ class Farm:
 
     def shows(self, name: str) -> dict[str, object]:
         """The host as home knows it, without a process of its own, to be asked often."""
-        return reading.host(self.house.home, name)
+        return state.host(self.house.home, name)
 
     def host(self, name: str) -> dict[str, object]:
         shown: dict[str, object] = self.house.json("host", "show", name)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fleet.double import Double
-from fleet.service import reading
+from fleet.views.light import state
 from tests.patience import PATIENCE_S, until
 from tests.proofs import lend
 from tests.real_client import CLIENT
@@ -129,7 +129,7 @@ class Household:
 
     def seen(self, task_id: str) -> dict[str, Any]:
         """The same without a process of its own, to be asked often."""
-        return reading.task(self.home, task_id)
+        return state.task(self.home, task_id)
 
     def make_repo(self, files: Mapping[str, str] | None = None, checked_out: str = "elsewhere") -> Path:
         """A repository with `main`, and (by default) another branch checked out, so that merges may land on main."""
@@ -202,7 +202,7 @@ class Household:
             stderr=log,
         )
         self.wait_for(
-            lambda: reading.status(self.home)["coordinator"] is not None or process.poll() is not None,
+            lambda: state.status(self.home)["coordinator"] is not None or process.poll() is not None,
             "no coordinator",
         )
         return process

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from fleet.core.experience import SEPARATOR
-from fleet.core.prices import Prices
+from fleet.core.capacity.experience import SEPARATOR
+from fleet.core.model.prices import Prices
 from fleet.double import Request, Script, Step, ToolCall, Window
 from fleet.home import Home
-from fleet.service.snapshot import snapshot
+from fleet.views.snapshot import snapshot
 from tests.patience import PATIENCE_S
 from tests.real.conftest import MakeHousehold
 from tests.real.household import Household

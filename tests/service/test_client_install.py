@@ -16,8 +16,8 @@ from threading import Thread
 
 import pytest
 
+from fleet.errors import NotDone
 from fleet.service.client_install import KEPT, STAGING, install
-from fleet.service.requests import NotDone
 from workers.client.locate import Version, installed_versions, locate
 
 CLIENT = "#!/bin/sh\necho '2.1.{} (Claude Code)'\n"

@@ -13,15 +13,18 @@ import pytest
 
 from fleet.core.events import AccountAdded, AccountVerified, WindowReading
 from fleet.core.model import Account, Fleet
-from fleet.core.policy import Spent
+from fleet.core.model.policy import Spent
+from fleet.errors import NotDone
 from fleet.home import Home
 from fleet.ports import Change
-from fleet.service import budgets, policy, projects, reading, reservations, tasks, tiers
-from fleet.service.amounts import UnknownAmount, parse_count, parse_share
-from fleet.service.requests import NotDone, stamp, submit
+from fleet.service import limits, policy, projects, reservations, tasks, tiers
+from fleet.service.requests import stamp, submit
 from fleet.service.reservations import Laid
-from fleet.service.snapshot import snapshot
+from fleet.spoken.amounts import UnknownAmount, parse_count, parse_share
 from fleet.store.sqlite import SqliteStore
+from fleet.views import laid_down
+from fleet.views.light import state
+from fleet.views.snapshot import snapshot
 from tests.service.answering import Answering
 from tests.service.repositories import repository
 
@@ -66,7 +69,7 @@ def reserve(home: Home, at: str = "daily 00:00-24:00", amount: str = "40%", **mo
 def test_a_reservation_is_kept_shown_and_given_back(home: Home) -> None:
     laid = reserve(home, "Thu 19:00-22:00", tier="opus")
     assert laid == Laid("r1")
-    (shown,) = reservations.reservations(home)
+    (shown,) = laid_down.reservations(home)
     assert (shown["id"], shown["account"], shown["tier"], shown["amount"]) == ("r1", "work", "opus", 0.4)
     assert (shown["said"], shown["bucket"], shown["occurrences"] > 100) == (
         "Thu 19:00-22:00",
@@ -74,21 +77,21 @@ def test_a_reservation_is_kept_shown_and_given_back(home: Home) -> None:
         True,
     )
     reservations.unreserve(home, "r1")
-    assert reservations.reservations(home) == []
+    assert laid_down.reservations(home) == []
     with pytest.raises(NotDone, match="there is no reservation r1"):
         reservations.unreserve(home, "r1")
 
 
 def test_what_is_reserved_once_comes_once(home: Home) -> None:
     reserve(home, "Thu  19:00-22:00", once=True)
-    (shown,) = reservations.reservations(home)
+    (shown,) = laid_down.reservations(home)
     assert (shown["said"], shown["occurrences"]) == ("Thu 19:00-22:00 once", 1)
     assert shown["next"]["ends_at"] == shown["until"]
 
 
 def test_hours_that_run_now_show_what_is_kept_of_the_bucket(home: Home) -> None:
     reserve(home)
-    (shown,) = reservations.reservations(home)
+    (shown,) = laid_down.reservations(home)
     assert 0 < shown["kept"] <= 0.4
 
 
@@ -124,41 +127,41 @@ def test_a_bucket_that_the_account_has_never_shown_is_told(home: Home) -> None:
 def test_what_cannot_be_reserved_is_told(home: Home, more: dict[str, Any], story: str) -> None:
     with pytest.raises(NotDone, match=story):
         reserve(home, **more)
-    assert reservations.reservations(home) == []
+    assert laid_down.reservations(home) == []
 
 
 def test_limits_are_shown_with_what_their_period_has_used(home: Home) -> None:
     at = now()
     lay = {"scope": "fleet", "name": "", "per": "day", "now": at}
-    assert budgets.lay_limit(home, **lay, unit="tokens", amount="2M") == "l1"  # type: ignore[arg-type]
-    assert budgets.lay_floor(home, share="10%", account="work") == "f1"
+    assert limits.lay_limit(home, **lay, unit="tokens", amount="2M") == "l1"  # type: ignore[arg-type]
+    assert limits.lay_floor(home, share="10%", account="work") == "f1"
     change(home, lambda fleet: replace(fleet, spent={"l1": Spent("l1", 0, 500_000.0)}))
-    found = budgets.budgets(home)
+    found = laid_down.limits(home)
     (limit,) = found["limits"]
     assert (limit["amount"], limit["used"], limit["left"]) == (2e6, 5e5, 1.5e6)
     # In the night of a change to or from summer time it has another offset than now.
     midnight = at.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
     assert datetime.fromisoformat(limit["next_period_at"]).timestamp() == midnight.timestamp() + 86_400
     assert found["floors"] == [{"id": "f1", "share": 0.1, "account": "work", "bucket": None}]
-    budgets.take_back(home, "l1")
-    budgets.take_back(home, "f1")
-    assert budgets.budgets(home) == {"limits": [], "floors": []}
+    limits.take_back(home, "l1")
+    limits.take_back(home, "f1")
+    assert laid_down.limits(home) == {"limits": [], "floors": []}
 
 
 def test_a_week_is_counted_from_monday_and_a_month_from_its_first(home: Home) -> None:
     at = datetime(2026, 11, 26, 15, 0).astimezone()
     for per in ("week", "month"):
-        budgets.lay_limit(home, scope="fleet", name="", per=per, unit="tokens", amount="1M", now=at)
+        limits.lay_limit(home, scope="fleet", name="", per=per, unit="tokens", amount="1M", now=at)
     anchors = [datetime.fromtimestamp(one.anchor_ms / 1000) for one in snapshot(home).limits.values()]
     assert anchors == [datetime(2026, 11, 23), datetime(2026, 11, 1)]
 
 
 def test_dollars_are_limited_on_accounts_that_bill_them(home: Home) -> None:
     lay = {"scope": "account", "per": "month", "unit": "usd", "now": now()}
-    assert budgets.lay_limit(home, **lay, name="key", amount="$5.50") == "l1"  # type: ignore[arg-type]
+    assert limits.lay_limit(home, **lay, name="key", amount="$5.50") == "l1"  # type: ignore[arg-type]
     assert snapshot(home).limits["l1"].amount == 5.5
     with pytest.raises(NotDone, match="work bills no dollars"):
-        budgets.lay_limit(home, **lay, name="work", amount="5")  # type: ignore[arg-type]
+        limits.lay_limit(home, **lay, name="work", amount="5")  # type: ignore[arg-type]
 
 
 def test_a_project_is_laid_down_by_its_name_or_its_repository(home: Home, tmp_path: Path) -> None:
@@ -244,10 +247,10 @@ def test_the_breaker_is_opened_shown_and_closed(home: Home) -> None:
     policy.set_faults(home, 5)
     policy.open_breaker(home, "the month's bill")
     assert policy.breaker(home) == {"open": True, "why": "the month's bill", "faults": 0, "faults_max": 5}
-    assert reading.status(home.root)["breaker"] == "the month's bill"
+    assert state.status(home.root)["breaker"] == "the month's bill"
     policy.close_breaker(home)
     assert policy.breaker(home)["open"] is False
-    assert reading.status(home.root)["breaker"] is None
+    assert state.status(home.root)["breaker"] is None
     with pytest.raises(NotDone, match="say why"):
         policy.open_breaker(home, " ")
 
@@ -255,7 +258,7 @@ def test_the_breaker_is_opened_shown_and_closed(home: Home) -> None:
 def test_a_running_coordinator_lays_it_down_and_names_it(home: Home) -> None:
     answer = json.dumps({"ok": True, "tasks": [], "made": ["f7"]}).encode() + b"\n"
     with Answering(home, answer) as asked:
-        assert budgets.lay_floor(home, share="10%") == "f7"
+        assert limits.lay_floor(home, share="10%") == "f7"
     assert asked.taken == 1
 
 

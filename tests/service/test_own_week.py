@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from fleet.core import rates
+from fleet.core.capacity import rates
 from fleet.core.events import (
     AccountAdded,
     AccountVerified,
@@ -20,22 +20,23 @@ from fleet.core.events import (
     ProjectSet,
     WindowReading,
 )
-from fleet.core.learned import Demand, Experience, Rate
 from fleet.core.model import Account, Fleet
-from fleet.core.policy import Project
-from fleet.core.tokens import Tokens
+from fleet.core.model.learned import Demand, Experience, Rate
+from fleet.core.model.policy import Project
+from fleet.core.model.tokens import Tokens
+from fleet.errors import NotDone
 from fleet.home import Home
 from fleet.ports import Change
-from fleet.service import budgets, reservations, simulating, tasks
-from fleet.service.own_week import OwnWeek, own_week
-from fleet.service.requests import NotDone, stamp, submit
-from fleet.service.snapshot import snapshot
+from fleet.service import limits, reservations, tasks
+from fleet.service.own_week import OwnWeek, own_week, run
+from fleet.service.requests import stamp, submit
 from fleet.simulate.cases import draw
 from fleet.simulate.founding import found as found_at_the_start
 from fleet.simulate.run import START_MS
 from fleet.simulate.scenario import Scenario, read
 from fleet.simulate.world import Meter, Server
 from fleet.store.sqlite import SqliteStore
+from fleet.views.snapshot import snapshot
 from tests.core.story import Story, account, spec
 from tests.service.repositories import repository
 
@@ -251,7 +252,7 @@ def test_reservations_are_in_it_where_they_fall(home: Home, repo: str) -> None:
 
 def test_what_the_format_cannot_say_is_told(home: Home, repo: str) -> None:
     add_task(home, repo)
-    budgets.lay_floor(home, share="10%")
+    limits.lay_floor(home, share="10%")
     submit(home, ProjectSet(**stamp(), project=Project(repo, workers=1)))
     left_out = week_of(home)[1].basis.left_out
     assert "limits and floors" in left_out
@@ -306,8 +307,8 @@ def crowd(home: Home, repo: str) -> None:
     learn(home, demand={})
 
 
-def own(home: Home, *like: str, policy: str = "least-recent", weeks: float = 1 / 7) -> simulating.Own:
-    return simulating.simulated_own(home, policy, 1, weeks=weeks, strategy=None, like=like, picture=False)
+def own(home: Home, *like: str, policy: str = "least-recent", weeks: float = 1 / 7) -> run.Own:
+    return run.simulated_own(home, policy, 1, weeks=weeks, strategy=None, like=like, picture=False)
 
 
 def test_one_more_account_does_more_where_the_first_is_full_and_the_home_stays_as_it_was(
@@ -342,13 +343,13 @@ def test_what_was_written_down_is_the_week_itself_and_can_be_edited(
 ) -> None:
     crowd(home, repo)
     path = tmp_path / "week.json"
-    simulating.write_own(home, path, weeks=2.0, strategy="after-hours", like=["work"])
+    run.write_own(home, path, weeks=2.0, strategy="after-hours", like=["work"])
     written = read(path)
     assert (written.strategy, written.horizon, len(written.tasks)) == ("after-hours", 14 * DAY_MS, 30)
     assert [account.name for account in written.accounts] == ["work", "work #2"]
     assert '"horizon": "14d"' in path.read_text()
     with pytest.raises(NotDone, match=r"name .*week\.json instead of .*week\.toml"):
-        simulating.write_own(home, tmp_path / "week.toml", weeks=1.0, strategy=None, like=[])
+        run.write_own(home, tmp_path / "week.toml", weeks=1.0, strategy=None, like=[])
 
 
 def test_a_strategy_nobody_knows_is_refused(home: Home, repo: str) -> None:

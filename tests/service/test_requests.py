@@ -13,12 +13,13 @@ import pytest
 
 from fleet.core.events import CancelAsked, PersonSaid, TasksAdded
 from fleet.core.model import Fleet, TaskSpec
+from fleet.errors import NotDone, NotKnown
 from fleet.home import Home
-from fleet.service import reading
-from fleet.service.requests import NotDone, NotKnown, stamp, stop, submit
-from fleet.service.snapshot import home_id, snapshot
+from fleet.service.requests import stamp, stop, submit
 from fleet.shell import control, homelock
 from fleet.store.errors import StoreOlder
+from fleet.views.light import state
+from fleet.views.snapshot import home_id, snapshot
 from tests.service.answering import Answering
 
 ADD = """
@@ -55,7 +56,7 @@ def test_eight_commands_at_once_all_succeed_with_ids_of_their_own(tmp_path: Path
     assert [process.returncode for process in racing] == [0] * 8
     ids = [task for tasks in printed for task in tasks]
     assert sorted(ids, key=lambda t: int(t[1:])) == [f"t{n}" for n in range(1, 9)]
-    assert [task["id"] for task in reading.tasks(home.root)] == [f"t{n}" for n in range(1, 9)]
+    assert [task["id"] for task in state.tasks(home.root)] == [f"t{n}" for n in range(1, 9)]
 
 
 def cancel() -> CancelAsked:

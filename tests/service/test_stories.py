@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from fleet.core.model import Account, Attempt, Bucket, Fleet, Host, Task, TaskSpec, queue_of
+from fleet.errors import NotDone
 from fleet.home import Home
-from fleet.service import accounts, reading
-from fleet.service.outcome import Outcome, ended_well, summary
-from fleet.service.requests import NotDone
-from fleet.service.when import local_time
-from fleet.service.why import as_data, as_words, reasons, why
+from fleet.service import accounts
+from fleet.spoken.times import local_time
+from fleet.views.light import state
+from fleet.views.outcome import Outcome, ended_well, summary
+from fleet.views.why import as_data, as_words, reasons, why
 from profiles.profile import make_profile
 
 NOW_MS = 1_795_000_000_000
@@ -199,7 +200,7 @@ def test_without_a_keyring_nothing_is_added_and_the_choices_are_named(home: Home
     assert "no keyring service" in str(refused.value)
     assert "FLEET_KEYRING=encrypted-file" in str(refused.value)
     assert "sk-ant" not in str(refused.value)
-    assert reading.accounts(home.root) == []
+    assert state.accounts(home.root) == []
 
 
 @pytest.mark.parametrize("token", ["", "\n", "two\nlines", '"quoted"', "with blank", "ünicode"])
@@ -207,7 +208,7 @@ def test_a_token_that_is_none_adds_nothing_and_is_not_shown(home: Home, token: s
     profile = make_profile(name="work", kind="api-key")
     with pytest.raises(NotDone) as refused:
         accounts.add(home, profile, token)
-    assert reading.accounts(home.root) == []
+    assert state.accounts(home.root) == []
     assert not token.strip() or token.strip() not in str(refused.value)
 
 
@@ -218,4 +219,4 @@ def test_an_account_is_added_once(home: Home) -> None:
         accounts.add(home, profile, None)
     accounts.remove(home, "box")
     accounts.add(home, profile, None)
-    assert [a["name"] for a in reading.accounts(home.root)] == ["box"]
+    assert [a["name"] for a in state.accounts(home.root)] == ["box"]

@@ -13,12 +13,14 @@ import pytest
 
 from fleet.core.events import HostAdded, ProjectSet
 from fleet.core.model import Host
-from fleet.core.policy import Project
+from fleet.core.model.policy import Project
+from fleet.errors import NotDone
 from fleet.home import Home
-from fleet.service import reading, tasks
+from fleet.service import tasks
 from fleet.service.repositories import MANY
-from fleet.service.requests import NotDone, stamp, submit
-from fleet.service.snapshot import snapshot
+from fleet.service.requests import stamp, submit
+from fleet.views.light import state
+from fleet.views.snapshot import snapshot
 from tests.processes_started import processes_started
 from tests.service.repositories import git, repository
 
@@ -117,7 +119,7 @@ def test_defaults_are_shared_and_each_task_may_differ(tmp_path: Path, repo: Path
         """,
     )
     assert tasks.add(home, tasks.read_file(path), NOW).ids == ("t1", "t2")
-    first, second = (reading.task(home.root, f"t{n}") for n in (1, 2))
+    first, second = (state.task(home.root, f"t{n}") for n in (1, 2))
     assert (first["repo"], first["tiers"], first["verify"]) == (str(repo), ["sonnet", "opus"], ["make test"])
     assert (second["tiers"], second["verify"], second["priority"]) == (["haiku"], ["a", "b"], 3)
     assert (first["state"], second["state"], second["after"]) == ("queued", "waiting", ["t1"])
@@ -126,7 +128,7 @@ def test_defaults_are_shared_and_each_task_may_differ(tmp_path: Path, repo: Path
 
 def test_what_is_left_out_has_its_default(home: Home, repo: Path) -> None:
     add(home, repo=str(repo))
-    made = reading.task(home.root, "t1")
+    made = state.task(home.root, "t1")
     assert (made["tiers"], made["land"], made["priority"], made["target"]) == (
         ["sonnet"],
         "branch",
@@ -138,7 +140,7 @@ def test_what_is_left_out_has_its_default(home: Home, repo: Path) -> None:
 
 def test_a_long_prompt_gives_a_short_title_of_its_first_line(home: Home, repo: Path) -> None:
     add(home, repo=str(repo), prompt="\n  " + "long " * 30 + "\nsecond line")
-    title = reading.task(home.root, "t1")["title"]
+    title = state.task(home.root, "t1")["title"]
     assert len(title) <= 60
     assert title.endswith("long…")
 
@@ -146,7 +148,7 @@ def test_a_long_prompt_gives_a_short_title_of_its_first_line(home: Home, repo: P
 def test_a_repository_is_found_from_a_directory_inside_it(home: Home, repo: Path) -> None:
     (repo / "src").mkdir()
     add(home, repo=str(repo / "src"))
-    assert reading.task(home.root, "t1")["repo"] == str(repo)
+    assert state.task(home.root, "t1")["repo"] == str(repo)
 
 
 def test_uncommitted_changes_are_warned_of(home: Home, repo: Path) -> None:
@@ -179,7 +181,7 @@ def test_what_cannot_be_added_adds_nothing(
     with pytest.raises(NotDone) as refused:
         add(home, repo=str(repo), **values)
     assert story in str(refused.value)
-    assert reading.tasks(home.root) == []
+    assert state.tasks(home.root) == []
 
 
 def test_of_many_none_is_added_when_one_is_off(home: Home, repo: Path, tmp_path: Path) -> None:
@@ -187,7 +189,7 @@ def test_of_many_none_is_added_when_one_is_off(home: Home, repo: Path, tmp_path:
     bad = tasks.make_request({"prompt": "x", "repo": str(tmp_path)}, "")
     with pytest.raises(NotDone):
         tasks.add(home, [good, bad], NOW)
-    assert reading.tasks(home.root) == []
+    assert state.tasks(home.root) == []
 
 
 def test_of_many_the_one_that_cannot_be_added_is_named(home: Home, repo: Path, tmp_path: Path) -> None:
@@ -205,7 +207,7 @@ def test_of_many_the_one_that_cannot_be_added_is_named(home: Home, repo: Path, t
     assert refusal(deadline="soon").startswith(f"{named}'soon' is no time")
     assert refusal(allow_tool=("Bash(x",)).startswith(f"{named}'Bash(x' is not one tool rule")
     assert refusal(project="./nowhere").startswith(f"{named}")
-    assert reading.tasks(home.root) == []
+    assert state.tasks(home.root) == []
 
 
 def test_a_repository_is_read_with_as_many_git_commands_for_many_tasks_as_for_one(
@@ -245,7 +247,7 @@ def test_of_many_repositories_only_the_changes_in_them_take_a_process_each(
     git_commands = [words[2:4] for words in started if words[0] == "git"]
     assert sorted(git_commands) == sorted((str(repo), "status") for repo in repositories)
     assert [warning.split(" is checked out at ")[0] for warning in added.warnings[:MANY]] == ["main"] * MANY
-    assert reading.task(home.root, added.ids[-1])["repo"] == str(repositories[1])
+    assert state.task(home.root, added.ids[-1])["repo"] == str(repositories[1])
 
 
 def test_one_repository_is_no_reason_to_import_gitpython(home: Home, repo: Path) -> None:
@@ -279,7 +281,7 @@ def test_what_a_task_is_like_reaches_the_queue(home: Home, repo: Path) -> None:
     assert (spec.kind, spec.size, spec.worth, spec.project_name) == ("judgement", 4.0, 3.5, "clocks")
     assert (spec.tiers, spec.plan_tier, spec.subagent_tier) == (("auto",), "opus", "haiku")
     assert spec.labels == ("gpu",)
-    shown = reading.task(home.root, task_id)
+    shown = state.task(home.root, task_id)
     assert (shown["kind"], shown["size"], shown["plan"], shown["tiers"]) == (
         "judgement",
         4.0,

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from fleet.errors import NotDone, NotKnown
 from fleet.home import Home
 from fleet.service import accounts
-from fleet.service.requests import NotDone, NotKnown
-from fleet.service.snapshot import home_id
+from fleet.views.snapshot import home_id
 from profiles.profile import make_profile
 from profiles.secrets import Secrets, open_secrets
 from tests.service.answering import Answering

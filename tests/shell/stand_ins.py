@@ -45,7 +45,7 @@ class Workers:
         return self
 
     @property
-    def grounds(self) -> Workers:
+    def drivers(self) -> Workers:
         return self
 
     @property

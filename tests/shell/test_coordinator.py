@@ -22,23 +22,23 @@ from fleet.core.decisions import StopWorker, TellWorker
 from fleet.core.dispatch import explain
 from fleet.core.idle import stuck
 from fleet.core.model import Account, Attempt, Fleet, Host, TaskSpec
-from fleet.core.policy import Floor
+from fleet.core.model.policy import Floor
 from fleet.engine import Engine
 from fleet.home import Home
 from fleet.ports import Change, Loaded, StoreFailed
 from fleet.service import requests
-from fleet.service.reading import status, task
 from fleet.shell import control, coordinator, following, homelock, wire
 from fleet.shell.coordinator import Coordinator
 from fleet.shell.finishing import Finisher
-from fleet.shell.hosts import Hosts
-from fleet.shell.local_ground import LocalGround
+from fleet.shell.hosts.all import Hosts
+from fleet.shell.hosts.local import LocalDriver
+from fleet.shell.hosts.ssh import SshDriver
 from fleet.shell.logs import open_log
 from fleet.shell.performing import Performer
-from fleet.shell.remote_ground import RemoteGround
 from fleet.shell.starting import CannotStart, Starter
 from fleet.shell.veil import Veil
 from fleet.store.sqlite import SqliteStore
+from fleet.views.light.state import status, task
 from tests.patience import PATIENCE_S
 from tests.shell.logins import ScriptedReader
 from tests.shell.spools import BEGUN_MS, TIERS
@@ -98,7 +98,7 @@ def tasks(*titles: str) -> events.TasksAdded:
     return events.TasksAdded(**stamp(), specs=tuple(specs))
 
 
-def no_other(host: Host) -> RemoteGround:
+def no_other(host: Host) -> SshDriver:
     raise AssertionError(f"there is no host {host.name} in these tests")
 
 
@@ -125,7 +125,7 @@ class House:
         self.reader = ScriptedReader()
         self.store = FullDisk(SqliteStore(self.home.database))
         self.engine = Engine(self.store)
-        self.hosts = Hosts(cast(LocalGround, self.workers), no_other)
+        self.hosts = Hosts(cast(LocalDriver, self.workers), no_other)
         self.veil = Veil()
         self._log = io.StringIO()
 
@@ -437,7 +437,7 @@ def test_a_worker_whose_turn_is_over_is_stopped_at_once_and_one_at_work_is_inter
 
 def test_what_a_worker_hears_of_windows_is_dated_by_how_much_its_hosts_clock_is_ahead(house: House) -> None:
     """Until its turn ends, when they are read anew."""
-    house.hosts = YearsAhead(cast(LocalGround, house.workers), no_other)
+    house.hosts = YearsAhead(cast(LocalDriver, house.workers), no_other)
     house.workers.pauses_after = 9
     house.engine.apply((account(), tasks("one")))
 

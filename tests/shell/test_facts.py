@@ -23,7 +23,7 @@ from fleet.core.events import (
     WindowsRead,
     WordTaken,
 )
-from fleet.core.tokens import Tokens
+from fleet.core.model.tokens import Tokens
 from fleet.shell.facts import Listener, is_urgent
 from tests.shell.spools import TIERS, records
 from tests.workers.client import recordings

@@ -15,7 +15,7 @@ from fleet.shell.facts import Listener, is_urgent
 from fleet.shell.following import Following
 from tests.shell.spools import TIERS, as_lines, records, write
 from tests.workers.client import recordings
-from workers.client import lines
+from workers.client import messages
 
 ACCOUNT = Account(
     name="work",
@@ -52,7 +52,7 @@ class Hearer:
     """Follows a runs directory and keeps what it is told."""
 
     def __init__(self, runs: Path, ahead_ms: int = 0) -> None:
-        self.said: list[tuple[str, lines.Line]] = []
+        self.said: list[tuple[str, messages.Message]] = []
         self.lost: list[tuple[str, str]] = []
         self.following = Following(
             runs,
@@ -242,15 +242,15 @@ def test_a_copy_that_lost_its_end_with_this_machines_power_is_followed_once_it_i
     hearer: Hearer, tmp_path: Path
 ) -> None:
     """What was applied is not applied again, and the attempt does not count as lost meanwhile."""
-    lines = as_lines(records("finished"))
-    whole = b"".join(lines)
-    offset = len(b"".join(lines[:4]))
+    spooled = as_lines(records("finished"))
+    whole = b"".join(spooled)
+    offset = len(b"".join(spooled[:4]))
     elsewhere = replace(living("t1.1", offset), host="box")
-    for held in ([], lines[:2]):
+    for held in ([], spooled[:2]):
         write(tmp_path, "t1.1", held)
         hearer.following.sync(fleet_of(elsewhere))
         assert (hearer.poll(), hearer.lost) == ([], [])
-    write(tmp_path, "t1.1", lines[2:])
+    write(tmp_path, "t1.1", spooled[2:])
     hearer.following.sync(fleet_of(elsewhere))
     (heard,) = hearer.poll()
     assert (heard.start, heard.end) == (offset, len(whole))

@@ -12,8 +12,8 @@ from fleet.core.model import Task, TaskSpec, Worktree
 from fleet.home import Home
 from fleet.shell import places
 from fleet.shell.finishing import Checked, Finisher
-from fleet.shell.ground import Client
-from fleet.shell.local_ground import LocalGround
+from fleet.shell.hosts.driver import Client
+from fleet.shell.hosts.local import LocalDriver
 from tests.service.repositories import git, repository
 from workers.host import LocalHost
 from workers.worktree.make import make_ready
@@ -27,9 +27,9 @@ GATE = '[verify]\ncommands = ["test -e wanted"]\n'
 class OnlyHere:
     """No host but this machine."""
 
-    here: LocalGround
+    here: LocalDriver
 
-    def of(self, host: str) -> LocalGround:
+    def of(self, host: str) -> LocalDriver:
         return self.here
 
 
@@ -60,7 +60,7 @@ def checked(root: Path, gate: str, wrote: dict[str, str]) -> Checked:
         attempt="t1.1",
     )
     client = Client(Path("/bin/false"), "0", frozenset())
-    here = LocalGround(home, "gate", LocalHost(home.runs, "gate"), client, {})
+    here = LocalDriver(home, "gate", LocalHost(home.runs, "gate"), client, {})
     finisher = Finisher(
         home, "gate", OnlyHere(here), lambda: [TOKEN], lambda text: text.replace(TOKEN, "[hidden]")
     )

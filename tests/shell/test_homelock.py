@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from fleet.home import Home
-from fleet.service.running import coordinator
 from fleet.shell import homelock
+from fleet.views.light.running import coordinator
 from tests.patience import PATIENCE_S, naps, until
 
 HOLD = """

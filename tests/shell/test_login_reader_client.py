@@ -13,7 +13,7 @@ from fleet.core.events import WindowReading
 from fleet.double import Account, Double, Script, Window
 from fleet.home import Home
 from fleet.ports import NoReading
-from fleet.shell.ground import Client
+from fleet.shell.hosts.driver import Client
 from fleet.shell.login_reader import ClientReader
 from tests.core.story import account
 from tests.real_client import CLIENT

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fleet.core import events
 from fleet.core.model import TaskSpec
-from fleet.core.policy import Floor, Limit, Project, Reservation, Strategy, Tier
+from fleet.core.model.policy import Floor, Limit, Project, Reservation, Strategy, Tier
 from fleet.shell import wire
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)

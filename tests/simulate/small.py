@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fleet.core.placing import Choose
+from fleet.core.rules.placing import Choose
 from fleet.simulate.cases import draw
 from fleet.simulate.record import Record
 from fleet.simulate.run import run_case

@@ -8,14 +8,14 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleet.core import costs, headroom, reserving
+from fleet.core.capacity import costs, headroom, reserved
+from fleet.core.capacity.costs import Expected
+from fleet.core.capacity.rates import rate
 from fleet.core.check import broken
-from fleet.core.costs import Expected
 from fleet.core.dispatch import Placement, choose
-from fleet.core.dispatch.capacity import OVERLAP
+from fleet.core.dispatch.shares import OVERLAP
 from fleet.core.model import Bucket, Fleet, bucket_key
-from fleet.core.prices import Prices
-from fleet.core.rates import rate
+from fleet.core.model.prices import Prices
 from fleet.planning import plan
 from fleet.simulate.cases import Case, draw
 from fleet.simulate.run import ANSWERS, run_case
@@ -106,7 +106,7 @@ class Books:
         found = []
         for one, per_work in drawn_on(fleet, placement):
             key = bucket_key(one.pool, one.name)
-            kept = reserving.protected(fleet, one) + reserving.floor(fleet, one)
+            kept = reserved.protected(fleet, one) + reserved.floor(fleet, one)
             used = headroom.utilization_now(one, fleet.now_ms, fleet.settings)
             mean, high = self._promised.get(key, (0.0, 0.0))
             share = per_work * before_the_reset(fleet, one, need.ms)
@@ -158,7 +158,7 @@ def test_automation_passes_what_is_kept_by_no_more_than_an_answer_of_each_worker
         assert broken(fleet) == []
         for one in fleet.buckets.values():
             used = headroom.utilization_now(one, fleet.now_ms, fleet.settings)
-            kept = reserving.protected(fleet, one)
+            kept = reserved.protected(fleet, one)
             if used is not None and kept > 0.0:
                 answers = fleet.accounts[one.pool].concurrency * takes / whole[one.pool, one.name]
                 assert used <= 1.0 - kept + answers + ROUNDING

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from fleet.simulate.cases import draw
 from fleet.simulate.generate import FAMILIES, Shape, generate
 from fleet.simulate.scenario import InvalidScenario, parse, read
-from fleet.simulate.spans import span_ms, span_text
+from fleet.spoken.spans import span_ms, span_text
 from tests.simulate.small import account, bucket, said, task
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.core.learned import Demand, Experience, Rate
 from fleet.core.model import Account, Attempt, Bucket, Host, Task, TaskSpec, Worktree
-from fleet.core.policy import Floor, Limit, Policy, Project, Reservation, Spent, Strategy, Tier
-from fleet.core.prices import Prices
+from fleet.core.model.learned import Demand, Experience, Rate
+from fleet.core.model.policy import Floor, Limit, Policy, Project, Reservation, Spent, Strategy, Tier
+from fleet.core.model.prices import Prices
 from fleet.store.codec import EFFECTS, Undecodable, decode, encode
 from tests.contract.full_fleet import ACCOUNT, SPEC
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from fleet.ports import Change, StoreFailed
-from fleet.service import reading
 from fleet.store.errors import StoreCorrupt, StoreNewer, StoreOlder
 from fleet.store.sqlite import SqliteStore
+from fleet.views.light import state
 from tests.contract.full_fleet import EFFECTS, full_fleet
 
 
@@ -60,15 +60,15 @@ def test_a_row_that_cannot_be_read_is_named(database: Path, statement: str, row:
 def test_a_row_that_is_no_json_is_named_by_the_read_models_too(database: Path) -> None:
     alter(database, "UPDATE tasks SET body = '{' WHERE id = 't3'")
     with pytest.raises(StoreCorrupt, match="row t3 of table tasks"):
-        reading.tasks(database.parent)
-    assert reading.status(database.parent)["tasks"] == {"landed": 1, "queued": 2, "running": 1}
+        state.tasks(database.parent)
+    assert state.status(database.parent)["tasks"] == {"landed": 1, "queued": 2, "running": 1}
 
 
 @pytest.mark.parametrize("reader", ["store", "status"])
 def test_a_file_that_is_no_database_is_named(tmp_path: Path, reader: str) -> None:
     (tmp_path / "fleet.db").write_bytes(b"not a database at all, but long enough to look at\n" * 20)
     with pytest.raises(StoreCorrupt, match=r"fleet\.db cannot be read.*keep a copy"):
-        load(tmp_path / "fleet.db") if reader == "store" else reading.status(tmp_path)
+        load(tmp_path / "fleet.db") if reader == "store" else state.status(tmp_path)
 
 
 def test_pages_that_were_overwritten_are_an_error_not_an_empty_fleet(database: Path) -> None:
@@ -82,7 +82,7 @@ def test_pages_that_were_overwritten_are_an_error_not_an_empty_fleet(database: P
 def test_reading_refuses_another_version_and_says_what_to_do(database: Path) -> None:
     alter(database, "PRAGMA user_version = 99")
     with pytest.raises(StoreNewer, match="upgrade fleet"):
-        reading.status(database.parent)
+        state.status(database.parent)
     alter(database, "PRAGMA user_version = 0")
     with pytest.raises(StoreOlder, match="`fleet up` brings it up to date"):
         load(database, read_only=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from fleet.core.policy import DEFAULT
+from fleet.core.model.policy import DEFAULT
+from fleet.core.model.protection import Protection, Protections
 from fleet.store.errors import StoreNewer
 from fleet.store.migrate import migrate, migrations, split
 from fleet.store.sqlite import SqliteStore
@@ -77,3 +79,34 @@ def test_a_home_of_the_first_version_keeps_all_it_had_and_has_laid_down_nothing(
     assert (fleet.home_id, fleet.hosts["local"].workers_max) == (home_id, 4)
     assert fleet.policy == DEFAULT and fleet.prices is None
     assert not (fleet.projects or fleet.reservations or fleet.limits or fleet.floors or fleet.experience)
+
+
+def test_a_home_of_the_second_version_keeps_what_its_buckets_keep_for_persons(tmp_path: Path) -> None:
+    path = tmp_path / "fleet.db"
+    bucket = {"pool": "p", "name": "five_hour", "scope": None, "observed_ms": 1, "source": "stream"}
+    protection = {"resets_ms": 9, "present": [[1, 0.5]], "fresh": [], "mean": 0.2, "sure": 0.9, "like": 7.0}
+    rows = [
+        ("buckets (id, pool, body)", ("p/five_hour", "p", json.dumps({**bucket, "kept_until_ms": 5}))),
+        ("buckets (id, pool, body)", ("p/seven_day", "p", json.dumps({**bucket, "name": "seven_day"}))),
+        ("singles (name, body)", ("policy", json.dumps({"foresee": False, "faults": 2}))),
+        (
+            "singles (name, body)",
+            ("foresight", json.dumps({"at_ms": 3, "protections": {"p/five_hour": protection}})),
+        ),
+    ]
+    with closing(sqlite3.connect(path, isolation_level=None)) as second:
+        for number, script in migrations()[:2]:
+            for statement in split(script):
+                second.execute(statement)
+            second.execute(f"PRAGMA user_version = {number}")
+        for into, values in rows:
+            second.execute(f"INSERT INTO {into} VALUES ({', '.join('?' * len(values))})", values)
+    store = SqliteStore(path)
+    fleet = store.load().fleet
+    store.close()
+    assert fleet.buckets["p/five_hour"].protected_until_ms == 5
+    assert fleet.buckets["p/seven_day"].protected_until_ms is None
+    assert (fleet.policy.protect_by_forecast, fleet.policy.faults) == (False, 2)
+    assert fleet.protections == Protections(
+        3, {"p/five_hour": Protection(9, ((1, 0.5),), (), mean=0.2, sure=0.9, like=7.0)}
+    )

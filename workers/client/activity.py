@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import dataclass, replace
 
-from workers.client.lines import Background, Init, Lifecycle, Line, Replay, Result, SessionState
+from workers.client.messages import Background, Init, Lifecycle, Message, Replay, Result, SessionState
 
 _LOST = frozenset({"discarded", "refused"})
 
@@ -39,7 +39,7 @@ class Activity:
     says_state: bool = False
     """The client reports `session_state_changed`; an older one counts as idle after each result."""
 
-    def after(self, line: Line) -> Activity:
+    def after(self, line: Message) -> Activity:
         if isinstance(line, SessionState):
             return replace(self, idle=line.state == "idle" and not self.background, says_state=True)
         if isinstance(line, Background):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from workers import processes
-from workers.client.lines import ControlReply, Json, Malformed
+from workers.client.messages import ControlReply, Json, Malformed
 from workers.client.say import get_usage
 from workers.client.stream import read
 from workers.client.usage import NoUsage, read_usage

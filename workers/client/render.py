@@ -7,10 +7,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from workers.client.lines import (
+from workers.client.messages import (
     Answer,
-    Line,
     Malformed,
+    Message,
     Replay,
     Result,
     Retry,
@@ -51,7 +51,7 @@ def render(payload: bytes, colour: bool = False) -> str | None:
     return render_line(read(payload), colour)
 
 
-def render_line(line: Line, colour: bool = False) -> str | None:
+def render_line(line: Message, colour: bool = False) -> str | None:
     """The same for a line that has been read already."""
     show = _SHOWN.get(type(line))
     if show is None:

@@ -12,15 +12,15 @@ from collections.abc import Callable, Iterable, Mapping
 
 from pydantic_core import from_json
 
-from workers.client.lines import (
+from workers.client.messages import (
     Answer,
     Background,
     ControlReply,
     Init,
     Json,
     Lifecycle,
-    Line,
     Malformed,
+    Message,
     ModelUse,
     Other,
     Replay,
@@ -36,7 +36,7 @@ from workers.client.lines import (
 from workers.client.windows import read_windows
 
 
-def read(payload: bytes) -> Line:
+def read(payload: bytes) -> Message:
     """Read one line of the client's standard output. Raises nothing, whatever the bytes."""
     data = _parse(payload)
     if isinstance(data, Malformed):
@@ -178,7 +178,7 @@ def _control_reply(data: Json) -> ControlReply:
     return ControlReply(_str(reply.get("request_id")), ok, _dict(reply.get("response")), error)
 
 
-_READERS: Mapping[str, Callable[[Json], Line]] = {
+_READERS: Mapping[str, Callable[[Json], Message]] = {
     "system/init": _init,
     "system/api_retry": _retry,
     "system/session_state_changed": lambda data: SessionState(_str(data.get("state"))),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from workers.client.lines import Answer, Init, Line, Result, Retry
+from workers.client.messages import Answer, Init, Message, Result, Retry
 from workers.client.windows import Windows, model_scope
 
 
@@ -100,7 +100,7 @@ class Seen:
     refused: Windows | None = None
     """The `rejected` event of this turn, which names a window if it is about the account's quota."""
 
-    def after(self, line: Line) -> Seen:
+    def after(self, line: Message) -> Seen:
         if isinstance(line, Init):
             return Seen(started=True, model=line.model)
         if isinstance(line, Windows):

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from workers.remote.answers import SPOOL_BYTES_MAX, Foreign
-from workers.remote.room import check_room
+from workers.remote.disk_space import check_room
 
 LINE_BYTES_MAX = 64 * 1024 * 1024
 """A line is read whole; the longest that a client writes has a few megabytes."""

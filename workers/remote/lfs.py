@@ -15,9 +15,9 @@ from itertools import islice
 from pathlib import Path
 
 from workers.git import Git, GitError, answer
+from workers.remote.disk_space import check_room
 from workers.remote.mirror import Mirror
 from workers.remote.quarantine import CONTENT_BYTES_MAX
-from workers.remote.room import check_room
 
 PIECE_BYTES = 4 * 1024 * 1024
 _PIECE_S = 600.0

@@ -19,8 +19,8 @@ from workers.remote.away import HostAway, NotToBeTrusted
 from workers.remote.refusals import SshMissing, need_asyncssh
 
 if TYPE_CHECKING:
+    from workers.remote.disk_space import Intake
     from workers.remote.keeping import Keeping
-    from workers.remote.room import Intake
     from workers.remote.wire import Wire
 
 CONNECTING = "it is being connected"
@@ -123,7 +123,7 @@ class Link:
             self.away("the link was closed here", False)
 
     def _ended(self, keeping: Future[None]) -> None:
-        """What nobody has foreseen must not end a link in silence."""
+        """What nobody has thought of must not end a link in silence."""
         fault = None if keeping.cancelled() else keeping.exception()
         if fault is not None:
             self.away(f"a fault of Fleet itself ended the link: {type(fault).__name__}: {fault}", True)

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 import asyncssh
 
 from workers.remote.away import HostAway
-from workers.remote.room import Intake
+from workers.remote.disk_space import Intake
 from workers.remote.starting import NotStarted, Threshold, channel_command
 from workers.remote.wire import WINDOW_BYTES, Wire
 

@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from workers.git import Git, GitFailed, SaidTooMuch
-from workers.remote.room import check_room
+from workers.remote.disk_space import check_room
 
 LISTED_BYTES_MAX = 256_000_000
 """So long a list of a commit's files, or of new objects, may be: some millions of them."""

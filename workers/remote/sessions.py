@@ -26,7 +26,7 @@ from workers.client.session import (
 )
 from workers.far.ops.sessions import READ_BYTES_MAX
 from workers.histories import Histories, Parts, check_extent, parts_of
-from workers.remote.room import check_room
+from workers.remote.disk_space import check_room
 from workers.remote.transport import Far
 
 PIECE_BYTES = 32 * 1024 * 1024

@@ -21,8 +21,8 @@ from typing import Any, Protocol
 
 from workers.git import LOCK_PATIENCE_S, Git, GitError, GitFailed, GitResult, SaidTooMuch
 from workers.remote.away import HostAway, NotToBeTrusted
+from workers.remote.disk_space import Intake
 from workers.remote.quarantine import Quarantine, Unfit, quarantine
-from workers.remote.room import Intake
 
 PACK_BYTES_MAX = 4 * 1024**3
 """So much may come with one transfer. Larger files are git-lfs's, which come by themselves."""

@@ -5,10 +5,10 @@ task is where it is) and `needs_a_person` (whether it is in trouble that lasts).
 replaces what is behind them.
 """
 
-from fleet.core.dispatch.choose import choose
 from fleet.core.dispatch.explain import explain, needs_a_person
 from fleet.core.dispatch.explanation import Explanation
 from fleet.core.dispatch.feasible import Placement, Refusal
 from fleet.core.dispatch.price import Quote
+from fleet.core.dispatch.round import choose
 
 __all__ = ["Explanation", "Placement", "Quote", "Refusal", "choose", "explain", "needs_a_person"]

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import replace
 
-from fleet.core import headroom
-from fleet.core.dispatch.choose import Round
+from fleet.core.capacity import headroom
 from fleet.core.dispatch.explanation import Explanation
 from fleet.core.dispatch.feasible import Refusal, backs_off_until, held_back, waits_for
 from fleet.core.dispatch.hosts_told import no_host
 from fleet.core.dispatch.price import Quote
-from fleet.core.dispatch.room import Room
+from fleet.core.dispatch.round import Round
+from fleet.core.dispatch.slots import Slots
 from fleet.core.dispatch.tiers import allowed
-from fleet.core.lifecycles import TASK_ENDS
 from fleet.core.model import Account, Fleet, Task, Trouble
+from fleet.core.model.lifecycles import TASK_ENDS
 
 DEAD_ENDS = frozenset({"failed", "cancelled"})
 
@@ -94,13 +94,13 @@ def _queued(fleet: Fleet, task: Task) -> Explanation:
     if not accounts:
         advice = "fleet account add NAME --kind subscription --login"
         return Explanation(task.id, task.state, "there is no account", stuck=True, advice=advice)
-    dispatch = Round(fleet, Room(fleet))
+    dispatch = Round(fleet, Slots(fleet))
     refusals, quotes = _considered(dispatch, task, accounts)
     tiers = allowed(fleet, task)
     if len(refusals) < len(accounts) * len(tiers):
         against = {(r.account, r.tier) for r in refusals}
         able = [a for a in accounts if any((a.name, tier) not in against for tier in tiers)]
-        return _placeable(fleet, dispatch.room, task, able, refusals, quotes)
+        return _placeable(fleet, dispatch.slots, task, able, refusals, quotes)
     if all(r.lasting for r in refusals):
         advice = _what_would_help(accounts, tiers)
         return Explanation(task.id, task.state, "no account can take it", refusals, stuck=True, advice=advice)
@@ -109,8 +109,8 @@ def _queued(fleet: Fleet, task: Task) -> Explanation:
     if quotes:
         summary = f"waits: on {quotes[0].account} with {quotes[0].tier} {_against(refusals, quotes[0])}"
     else:
-        no_room = dispatch.room.project_refusal(task) or "no account has room now"
-        summary = no_room if crowded else "every account it may use is closed until a reset"
+        no_slot = dispatch.slots.project_refusal(task) or "no account has room now"
+        summary = no_slot if crowded else "every account it may use is closed until a reset"
     return Explanation(
         task.id, task.state, summary, refusals, None if crowded else expects, quotes=tuple(quotes)
     )
@@ -150,7 +150,7 @@ def _what_would_help(accounts: list[Account], tiers: tuple[str, ...]) -> str:
 
 def _placeable(
     fleet: Fleet,
-    room: Room,
+    slots: Slots,
     task: Task,
     able: list[Account],
     refusals: tuple[Refusal, ...],
@@ -160,9 +160,9 @@ def _placeable(
     if not fleet.hosts:
         idle = "the coordinator isn't running: fleet up"
         return Explanation(task.id, task.state, idle, refusals, quotes=quotes)
-    if not any(room.host_for(task, account) for account in able):
-        return replace(no_host(fleet, room, task, able), refusals=refusals, quotes=quotes)
-    ahead = fleet.queue[task.line].index(task.rank)
+    if not any(slots.host_for(task, account) for account in able):
+        return replace(no_host(fleet, slots, task, able), refusals=refusals, quotes=quotes)
+    ahead = fleet.queue[task.lane].index(task.rank)
     summary = f"next in the queue, {ahead} ahead of it" if ahead else "next in the queue"
     return Explanation(task.id, task.state, summary, refusals, fleet.now_ms, quotes=quotes)
 
@@ -187,7 +187,7 @@ def _placed(fleet: Fleet, task: Task) -> Explanation:
         summary += ", which does not answer: its worker is left to go on"
     others = {name: other for name, other in fleet.attempts.items() if name != attempt.id}
     without = replace(fleet, attempts=others)
-    dispatch = Round(without, Room(without))
+    dispatch = Round(without, Slots(without))
     accounts = [a for a in fleet.accounts.values() if a.state != "removed"]
     refusals, quotes = _considered(dispatch, task, accounts, but=(attempt.account, attempt.tier))
     against = {(r.account, r.tier) for r in refusals}

@@ -7,23 +7,23 @@ Why a session cannot flap between accounts: it leaves its account only when that
 2. when the project may not use it, or none of the tiers it has: until a person sets the project anew;
 3. when the tiers it has are below the one that failed: for good, because escalation only goes upward;
 4. when for every tier left a bucket is blocked: refused or full until a reset, and a refusal outranks all readings
-   (`headroom`); or down to what is kept for persons, until `Bucket.kept_until_ms`: half an hour or the reset, whatever
-   is read meanwhile, unless a person takes back what is kept.
+   (`headroom`); or down to what is kept for persons, until `Bucket.protected_until_ms`: half an hour or the reset,
+   whatever is read meanwhile, unless a person takes back what is kept.
 
 No price, reading, ranking or momentary crowding moves it. Each of these lasts, so an account that was left stays closed
 until then; and between two departures from one account lies the reset of a bucket that refused or was full, the end of
 a pause before what is kept, an escalation, or a person's act. The number of moves is at most the number of those
-events. `fleet.sim.safety` counts them from outside, and `tests/sim` holds every seed to that bound.
+events. `tests.faults.safety` counts them from outside, and `tests/sim` holds every seed to that bound.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fleet.core.costs import Expected
-from fleet.core.dispatch.capacity import Capacity
+from fleet.core.capacity.costs import Expected
 from fleet.core.dispatch.price import Quote
-from fleet.core.dispatch.room import Room
+from fleet.core.dispatch.shares import Shares
+from fleet.core.dispatch.slots import Slots
 from fleet.core.dispatch.tiers import allowed, is_for_project
 from fleet.core.model import Account, Fleet, Task
 
@@ -54,31 +54,31 @@ class Placement:
     quote: Quote | None = None
 
 
-def refusal(fleet: Fleet, room: Room, task: Task, account: Account, tier: str) -> Refusal | None:
+def refusal(fleet: Fleet, slots: Slots, task: Task, account: Account, tier: str) -> Refusal | None:
     """The first reason against `task` on `account` with `tier` but for capacity, None when there is none."""
-    return standing(fleet, room, task, account, tier) or crowded(room, task, account, tier)
+    return standing(fleet, slots, task, account, tier) or crowded(slots, task, account, tier)
 
 
-def standing(fleet: Fleet, room: Room, task: Task, account: Account, tier: str) -> Refusal | None:
-    """The first reason that stays for the whole round, and is the same for all tasks of a line."""
+def standing(fleet: Fleet, slots: Slots, task: Task, account: Account, tier: str) -> Refusal | None:
+    """The first reason that stays for the whole round, and is the same for all tasks of a lane."""
     return (
-        closed(room, account, tier)
+        closed(slots, account, tier)
         or _not_for_project(fleet, task, account, tier)
-        or _cannot_plan(room, task, account, tier)
-        or _warm_elsewhere(fleet, room, task, account, tier)
+        or _cannot_plan(slots, task, account, tier)
+        or _warm_elsewhere(fleet, slots, task, account, tier)
         or _busy(fleet, account, tier)
     )
 
 
 def beyond_means(
-    fleet: Fleet, capacity: Capacity, task: Task, account: Account, tier: str, need: Expected
+    fleet: Fleet, shares: Shares, task: Task, account: Account, tier: str, need: Expected
 ) -> Refusal | None:
     """Why what the work needs is not to be had there now: a bucket that has too little left, or a budget."""
-    limit = capacity.budgets.against(task, account, tier, need)
+    limit = shares.budgets.against(task, account, tier, need)
     if limit is not None:
         waits = limit.until_ms is None and not limit.lasting
         return Refusal(account.name, tier, limit.why, limit.until_ms, lasting=limit.lasting, crowded=waits)
-    short = capacity.too_little(account, tier, need)
+    short = shares.too_little(account, tier, need)
     if short is None:
         return None
     kept = f", beside what is kept ({short.kept:.0%})" if short.guarded else ""
@@ -92,77 +92,77 @@ def _not_for_project(fleet: Fleet, task: Task, account: Account, tier: str) -> R
     return Refusal(account.name, tier, f"is not for project {task.spec.project_name}", lasting=True)
 
 
-def closed(room: Room, account: Account, tier: str) -> Refusal | None:
+def closed(slots: Slots, account: Account, tier: str) -> Refusal | None:
     """Why the account gives nothing to `tier` at all now: its state, its tiers, a bucket that is blocked."""
     if account.state == "quarantined":
         return Refusal(account.name, tier, f"quarantined: {account.reason}", lasting=True)
     if account.model_of(tier) is None:
         return Refusal(account.name, tier, f"has no tier {tier}", lasting=True)
-    block = room.block_of(account, tier)
+    block = slots.block_of(account, tier)
     if block is None:
         return None
     why = f"{block.bucket} {block.how}"
     return Refusal(account.name, tier, why, block.until_ms)
 
 
-def any_account_gives(fleet: Fleet, room: Room) -> bool:
+def any_account_gives(fleet: Fleet, slots: Slots) -> bool:
     """Whether some account would take one more worker of some task."""
     return any(
         account.state == "ready"
-        and not room.account_is_full(account)
+        and not slots.account_is_full(account)
         and _busy(fleet, account, "") is None
-        and any(room.block_of(account, tier) is None for tier, _ in account.tiers)
+        and any(slots.block_of(account, tier) is None for tier, _ in account.tiers)
         for account in fleet.accounts.values()
     )
 
 
-def _cannot_plan(room: Room, task: Task, account: Account, tier: str) -> Refusal | None:
+def _cannot_plan(slots: Slots, task: Task, account: Account, tier: str) -> Refusal | None:
     """A task that has to be planned first is closed out by the planning tier's buckets, too."""
     plan = task.plans_with
     if plan is None or account.model_of(plan) is None:
         return None
-    block = room.block_of(account, plan)
+    block = slots.block_of(account, plan)
     if block is None:
         return None
     return Refusal(account.name, tier, f"{block.bucket}, for its plan, {block.how}", block.until_ms)
 
 
-def is_closed(fleet: Fleet, room: Room, task: Task, account: Account) -> bool:
+def is_closed(fleet: Fleet, slots: Slots, task: Task, account: Account) -> bool:
     """Whether the account is closed to every tier the task may use: only then may its session move."""
     return account.state != "ready" or all(
-        closed(room, account, t)
+        closed(slots, account, t)
         or _not_for_project(fleet, task, account, t)
-        or _cannot_plan(room, task, account, t)
+        or _cannot_plan(slots, task, account, t)
         for t in allowed(fleet, task)
     )
 
 
-def warm_account(fleet: Fleet, room: Room, task: Task) -> Account | None:
+def warm_account(fleet: Fleet, slots: Slots, task: Task) -> Account | None:
     """The account that the task's session has to stay on: the one its cache is warm on, unless that is
     closed."""
     account = fleet.accounts.get(task.session_account or "")
-    if account is None or task.session_id is None or is_closed(fleet, room, task, account):
+    if account is None or task.session_id is None or is_closed(fleet, slots, task, account):
         return None
     return account
 
 
-def _warm_elsewhere(fleet: Fleet, room: Room, task: Task, account: Account, tier: str) -> Refusal | None:
+def _warm_elsewhere(fleet: Fleet, slots: Slots, task: Task, account: Account, tier: str) -> Refusal | None:
     if account.name == task.session_account:
         return None
-    warm = warm_account(fleet, room, task)
+    warm = warm_account(fleet, slots, task)
     if warm is None:
         return None
     return Refusal(account.name, tier, f"its session stays on {warm.name}, where its cache is warm")
 
 
-def crowded(room: Room, task: Task, account: Account, tier: str) -> Refusal | None:
+def crowded(slots: Slots, task: Task, account: Account, tier: str) -> Refusal | None:
     """Why there is no place for one more worker: the project has all it may have, or the account."""
-    full = room.project_refusal(task)
+    full = slots.project_refusal(task)
     if full is not None:
         return Refusal(account.name, tier, full, crowded=True)
-    if not room.account_is_full(account):
+    if not slots.account_is_full(account):
         return None
-    workers, limit = room.workers_on(account), room.limit_of(account)
+    workers, limit = slots.workers_on(account), slots.limit_of(account)
     why = f"has {workers} of {limit} workers it may have now"
     if limit < account.concurrency:
         why += f" (being tried out: up to {account.concurrency} once it has answered)"

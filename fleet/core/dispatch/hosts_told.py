@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fleet.core.dispatch.explanation import Explanation
-from fleet.core.dispatch.room import Room
+from fleet.core.dispatch.slots import Slots
 from fleet.core.model import Account, Fleet, Host, Task
 
 
-def no_host(fleet: Fleet, room: Room, task: Task, able: Sequence[Account]) -> Explanation:
+def no_host(fleet: Fleet, slots: Slots, task: Task, able: Sequence[Account]) -> Explanation:
     """What each host has against the task on the accounts that are `able`, or that it waits where its work is."""
-    stay = next((stay for account in able if (stay := room.stays(task, account))), None)
+    stay = next((stay for account in able if (stay := slots.stays(task, account))), None)
     if stay is not None:
         seconds = -(-(stay.until_ms - fleet.now_ms) // 1000)
         summary = (
@@ -20,8 +20,8 @@ def no_host(fleet: Fleet, room: Room, task: Task, able: Sequence[Account]) -> Ex
         )
         return Explanation(task.id, task.state, summary, expects_ms=stay.until_ms)
     hosts = sorted(fleet.hosts.values(), key=lambda host: host.name)
-    for_good = {host.name: why for host in hosts if (why := _for_good(room, host, task, able))}
-    against = ((host.name, for_good.get(host.name) or room.host_refusal(host)) for host in hosts)
+    for_good = {host.name: why for host in hosts if (why := _for_good(slots, host, task, able))}
+    against = ((host.name, for_good.get(host.name) or slots.host_refusal(host)) for host in hosts)
     summary = "; ".join(f"host {name}: {why}" for name, why in against)
     if any(host.name not in for_good and not host.draining and not host.is_given_up for host in hosts):
         return Explanation(task.id, task.state, summary)
@@ -30,11 +30,11 @@ def no_host(fleet: Fleet, room: Room, task: Task, able: Sequence[Account]) -> Ex
     )
 
 
-def _for_good(room: Room, host: Host, task: Task, able: Sequence[Account]) -> str | None:
+def _for_good(slots: Slots, host: Host, task: Task, able: Sequence[Account]) -> str | None:
     """What keeps the task from the host on every account until a person acts; of several reasons the last."""
     why = None
     for account in able:
-        why = room.host_refusal_for(host, task, account)
+        why = slots.host_refusal_for(host, task, account)
         if why is None:
             return None
     return why

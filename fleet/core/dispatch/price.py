@@ -1,20 +1,20 @@
 """What a placement is worth and what it costs: value × chance − Σ share of each bucket × its price − the place's price.
 
-The prices are the dual values of the planning problem (`fleet.core.prices`): what the best use that we would have to
-give up is worth. Without fresh prices every bucket is free, and the order alone decides (greedy by density).
+The prices are the dual values of the planning problem (`fleet.core.model.prices`): what the best use that we would have
+to give up is worth. Without fresh prices every bucket is free, and the order alone decides (greedy by density).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fleet.core import costs
-from fleet.core.costs import Expected
-from fleet.core.dispatch.capacity import Capacity
+from fleet.core.capacity import costs
+from fleet.core.capacity.costs import Expected
+from fleet.core.capacity.worth import worth_now
+from fleet.core.dispatch.shares import Shares
 from fleet.core.dispatch.tiers import allowed, is_free
 from fleet.core.model import Account, Fleet, Task, bucket_key
-from fleet.core.prices import Prices
-from fleet.core.worth import worth_now
+from fleet.core.model.prices import Prices
 
 STALE_MS = 6 * 3_600_000
 """Prices older than this say nothing any more."""
@@ -94,9 +94,9 @@ class Bid:
 class Market:
     """Quotes for one round of dispatch."""
 
-    def __init__(self, fleet: Fleet, capacity: Capacity) -> None:
+    def __init__(self, fleet: Fleet, shares: Shares) -> None:
         self._fleet = fleet
-        self._capacity = capacity
+        self._shares = shares
         self.prices = fresh(fleet)
         self._unit: dict[tuple[str, str], float] = {}
         self._cheapest: dict[str, float] = {}
@@ -127,7 +127,7 @@ class Market:
         if key not in self._unit:
             total = 0.0
             if self.prices is not None:
-                for left, per_work in self._capacity.draws(account, tier):
+                for left, per_work in self._shares.draws(account, tier):
                     bucket = bucket_key(left.bucket.pool, left.bucket.name)
                     total += per_work * self.prices.buckets.get(bucket, 0.0)
             self._unit[key] = total + self._bill(account, tier)
@@ -177,7 +177,7 @@ class Market:
         need = bid.need
         charges = []
         tightest = 0.0
-        for left, per_work in self._capacity.draws(account, tier):
+        for left, per_work in self._shares.draws(account, tier):
             share = need.work * per_work
             tightest = max(tightest, share)
             if prices is not None:

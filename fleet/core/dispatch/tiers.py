@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fleet.core.model import Account, Fleet, Task
-from fleet.core.policy import AUTO
+from fleet.core.model.policy import AUTO
 
 
 def is_free(task: Task) -> bool:

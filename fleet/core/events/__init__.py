@@ -15,11 +15,11 @@ from fleet.core.events.asked import (
     CancelAsked,
     DrainAsked,
     FloorAdded,
-    ForesightSet,
     LimitAdded,
     LimitRemoved,
     PersonSaid,
     ProjectSet,
+    ProtectionSet,
     PruneAsked,
     ReservationAdded,
     ReservationRemoved,
@@ -59,13 +59,13 @@ from fleet.core.events.reports import (
     AccountRead,
     Beat,
     Checkpointed,
-    Foreseen,
     HeldSeen,
     LandingEnded,
     LandingOutcome,
     PerformFailed,
     PerformWentWell,
     Priced,
+    ProtectionsMade,
     Spooled,
     StartFailed,
     StartFault,
@@ -93,8 +93,6 @@ __all__ = [
     "Exited",
     "Fact",
     "FloorAdded",
-    "Foreseen",
-    "ForesightSet",
     "Garbled",
     "HeldSeen",
     "HostAdded",
@@ -115,6 +113,8 @@ __all__ = [
     "PersonSaid",
     "Priced",
     "ProjectSet",
+    "ProtectionSet",
+    "ProtectionsMade",
     "PruneAsked",
     "ReservationAdded",
     "ReservationRemoved",
@@ -158,7 +158,7 @@ World = (
     | WorkReclaimed
     | Beat
     | Priced
-    | Foreseen
+    | ProtectionsMade
 )
 Person = (
     TasksAdded
@@ -177,7 +177,7 @@ Person = (
     | FloorAdded
     | LimitRemoved
     | StrategySet
-    | ForesightSet
+    | ProtectionSet
     | TiersSet
     | BreakerSet
     | HostAdded

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fleet.core.events.event import Event
 from fleet.core.events.facts import WindowReading
 from fleet.core.model import Account, TaskSpec
-from fleet.core.policy import Floor, Limit, Project, Reservation, Strategy, Tier
+from fleet.core.model.policy import Floor, Limit, Project, Reservation, Strategy, Tier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +109,7 @@ class StrategySet(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ForesightSet(Event):
+class ProtectionSet(Event):
     """Whether what a person is expected to use is kept for them."""
 
     on: bool

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from fleet.core.tokens import Tokens
+from fleet.core.model.tokens import Tokens
 
 
 @dataclass(frozen=True, slots=True)

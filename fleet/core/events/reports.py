@@ -7,8 +7,8 @@ from typing import Literal
 
 from fleet.core.events.event import Event
 from fleet.core.events.facts import Fact, WindowReading
-from fleet.core.foresight import Foresight
-from fleet.core.prices import Prices
+from fleet.core.model.prices import Prices
+from fleet.core.model.protection import Protections
 
 StartFault = Literal["repository", "setup", "client", "credential", "machine", "launch"]
 
@@ -164,10 +164,10 @@ class Priced(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Foreseen(Event):
+class ProtectionsMade(Event):
     """Persons' own use was forecast anew."""
 
-    foresight: Foresight
+    protections: Protections
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

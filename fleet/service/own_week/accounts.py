@@ -1,8 +1,8 @@
 """The accounts of a home as a scenario has them: tiers, places, and their buckets with what those hold.
 
 What a bucket holds nobody publishes; the fleet has learned what share of it a unit of work takes with each tier
-(`fleet.core.rates`). So its capacity is one over the rate of a reference tier, in that tier's work units, and another
-tier weighs what its rate is of that one's.
+(`fleet.core.capacity.rates`). So its capacity is one over the rate of a reference tier, in that tier's work units, and
+another tier weighs what its rate is of that one's.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from fleet.core import headroom, rates
+from fleet.core.capacity import headroom, rates
 from fleet.core.model import Account, Bucket, Fleet
 from fleet.service.own_week.basis import Basis, several
-from fleet.simulate.spans import DAY_MS, HOUR_MS, WEEK_MS, span_text, whole_seconds
+from fleet.spoken.spans import DAY_MS, HOUR_MS, WEEK_MS, span_text, whole_seconds
 
 Said = dict[str, Any]
 

@@ -8,13 +8,13 @@ from itertools import count
 from typing import Any
 
 from fleet.core.model import Fleet
-from fleet.core.policy import STRATEGIES
+from fleet.core.model.policy import STRATEGIES
+from fleet.errors import NotDone
 from fleet.service.own_week.accounts import Payer, accounts_said, payers
 from fleet.service.own_week.basis import Basis, several
 from fleet.service.own_week.work import work
-from fleet.service.requests import NotDone
 from fleet.simulate.scenario import Scenario, parse
-from fleet.simulate.spans import WEEK_MS, span_text, whole_seconds
+from fleet.spoken.spans import WEEK_MS, span_text, whole_seconds
 
 Said = dict[str, Any]
 

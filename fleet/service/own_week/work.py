@@ -7,13 +7,13 @@ from graphlib import TopologicalSorter
 from math import sqrt
 from typing import Any
 
-from fleet.core import costs, demand, experience
+from fleet.core.capacity import costs, demand, experience
 from fleet.core.dispatch.tiers import allowed
-from fleet.core.learned import Demand, Experience
 from fleet.core.model import Fleet, Task, TaskSpec
-from fleet.core.policy import AUTO
+from fleet.core.model.learned import Demand, Experience
+from fleet.core.model.policy import AUTO
 from fleet.service.own_week.basis import Basis, several, tasks
-from fleet.simulate.spans import DAY_MS, span_text, whole_seconds
+from fleet.spoken.spans import DAY_MS, span_text, whole_seconds
 
 Said = dict[str, Any]
 Class = tuple[str, str]

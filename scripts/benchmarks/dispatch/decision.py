@@ -16,7 +16,7 @@ from fleet.core import events
 from fleet.core.model import Account, Attempt, Bucket, Fleet, Host, Task, TaskSpec, bucket_key, queue_of
 from fleet.engine import Engine
 from fleet.planning import plan
-from fleet.sim.memory_store import Memory, MemoryStore
+from fleet.virtual.memory_store import Memory, MemoryStore
 
 LENGTHS = (100, 1_000, 10_000)
 ACCOUNTS = 20

@@ -2,7 +2,7 @@
 
 - *Coarse*: so much the bound itself falls when it is worked out with periods of an hour, if it does: nobody could have
   had that. It may also rise, as other rows of periods then limit windows that begin on first use; both are bounds.
-- *Unknown*: what the share gains when costs and rates of arrival are as the engine expects them (`foreseen`).
+- *Unknown*: what the share gains when costs and rates of arrival are as the engine expects them (`expected`).
 - *Indivisible*: what it gains besides when each task is cut into four (`divided`); with ever finer pieces it would be
   more, so this is the least of it.
 - *Given away*: the rest, which the policy could have had, or pieces finer still, or knowing the hours of arrivals.
@@ -29,13 +29,13 @@ def figures(outcomes: Outcomes) -> list[Figure]:
 
 def _of_family(family: str, outcomes: Outcomes) -> Iterator[Figure]:
     found = {}
-    for foreseen, divided in zip(
-        outcomes.of(variant="foreseen", family=family),
+    for expected, divided in zip(
+        outcomes.of(variant="expected", family=family),
         outcomes.of(variant="divided", family=family),
         strict=True,
     ):
-        drawn = next(one for one in outcomes.of(family=family) if one.name == foreseen.name)
-        found[drawn.name] = _parts(drawn, foreseen, divided)
+        drawn = next(one for one in outcomes.of(family=family) if one.name == expected.name)
+        found[drawn.name] = _parts(drawn, expected, divided)
     if found:
         means = [fmean(parts[n] for parts in found.values()) for n in range(len(NAMES))]
         detail = {"mean": _told(means), **{name: _told(parts) for name, parts in found.items()}}
@@ -44,10 +44,10 @@ def _of_family(family: str, outcomes: Outcomes) -> Iterator[Figure]:
         )
 
 
-def _parts(drawn: Outcome, foreseen: Outcome, divided: Outcome) -> list[float]:
+def _parts(drawn: Outcome, expected: Outcome, divided: Outcome) -> list[float]:
     bound, fine = drawn.score.bound, drawn.fine_bound
     assert bound is not None and fine is not None
-    known = [max(1.0 - fine / bound, 0.0), foreseen.share - drawn.share, divided.share - foreseen.share]
+    known = [max(1.0 - fine / bound, 0.0), expected.share - drawn.share, divided.share - expected.share]
     return [*known, 1.0 - drawn.share - sum(known)]
 
 

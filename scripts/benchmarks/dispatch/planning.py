@@ -17,12 +17,12 @@ from statistics import median
 from benchmarks.dispatch.growth import exponent
 from benchmarks.figure import Figure, Options
 from fleet.core.model import Fleet
-from fleet.core.prices import Prices
+from fleet.core.model.prices import Prices
 from fleet.simulate.cases import Case, draw
 from fleet.simulate.generate import Family, Shape, generate
 from fleet.simulate.policies import POLICIES
 from fleet.simulate.run import run_case
-from fleet.simulate.spans import MINUTE_MS
+from fleet.spoken.spans import MINUTE_MS
 
 LENGTHS = (10, 100, 1_000, 10_000)
 DEMANDED = 1_000

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from benchmarks.dispatch.scenarios import Setting, closely
 from benchmarks.dispatch.variants import VARIANTS
 from fleet import streams
-from fleet.service.simulating import planner_of
+from fleet.service.own_week.run import planner_of
 from fleet.simulate.clairvoyant import clairvoyant
 from fleet.simulate.policies import POLICIES
 from fleet.simulate.run import run_case
@@ -72,7 +72,7 @@ def wanted_of(settings: Sequence[Setting]) -> list[Wanted]:
     """Those that take longest first, so that none is left alone at the end."""
     return [
         *(Wanted(setting, variant="divided") for setting in closely(settings)),
-        *(Wanted(setting, variant="foreseen") for setting in closely(settings)),
+        *(Wanted(setting, variant="expected") for setting in closely(settings)),
         *(Wanted(setting, finely=setting in closely(settings)) for setting in settings),
         *(Wanted(setting, variant="unreserved") for setting in settings if setting.shape.persons),
         *(Wanted(setting, policy) for setting in settings for policy in PEERS),

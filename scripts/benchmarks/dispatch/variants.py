@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from fleet.simulate.cases import Case, Job, Way
 from fleet.simulate.scenario import Past
-from fleet.simulate.spans import WEEK_MS
+from fleet.spoken.spans import WEEK_MS
 
 PIECES = 4
 
@@ -21,7 +21,7 @@ def unreserved(case: Case) -> Case:
     return replace(case, scenario=case.scenario.model_copy(update={"reservations": ()}))
 
 
-def foreseen(case: Case) -> Case:
+def expected(case: Case) -> Case:
     """Each task's size says what it truly takes, and the week before was like the one that comes: so much as the engine
     can be told. When exactly a task arrives it still doesn't know."""
     jobs = tuple(_certain(job) for job in case.jobs)
@@ -31,16 +31,16 @@ def foreseen(case: Case) -> Case:
 
 
 def divided(case: Case) -> Case:
-    """As `foreseen`, with each task cut into `PIECES` of equal size, value and time; a piece waits for the same piece
+    """As `expected`, with each task cut into `PIECES` of equal size, value and time; a piece waits for the same piece
     of what its task waits for, as in the clairvoyant's programme."""
     jobs = tuple(piece for job in case.jobs for piece in _pieces(job))
-    return foreseen(replace(case, jobs=jobs))
+    return expected(replace(case, jobs=jobs))
 
 
 VARIANTS: dict[str, Callable[[Case], Case]] = {
     "as drawn": as_drawn,
     "unreserved": unreserved,
-    "foreseen": foreseen,
+    "expected": expected,
     "divided": divided,
 }
 

@@ -7,8 +7,8 @@ from time import process_time
 
 from benchmarks.figure import Figure, Options
 from fleet.core.model import Fleet
-from fleet.core.prices import Prices
-from fleet.service.simulating import planner_of
+from fleet.core.model.prices import Prices
+from fleet.service.own_week.run import planner_of
 from fleet.simulate.cases import draw
 from fleet.simulate.generate import Family, Shape, generate
 from fleet.simulate.policies import POLICIES

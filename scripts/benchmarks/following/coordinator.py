@@ -22,14 +22,14 @@ from benchmarks.following import notes
 from fleet.engine import Engine
 from fleet.home import Home
 from fleet.ports import Change
-from fleet.service.up import WallClock
-from fleet.shell.connecting import Connecting
+from fleet.run.up import WallClock
 from fleet.shell.coordinator import Coordinator
 from fleet.shell.finishing import Finisher
-from fleet.shell.ground import Client
-from fleet.shell.hosts import Hosts
-from fleet.shell.keeping_hosts import HostLimits
-from fleet.shell.local_ground import LocalGround
+from fleet.shell.hosts.all import Hosts
+from fleet.shell.hosts.connecting import Connecting
+from fleet.shell.hosts.driver import Client
+from fleet.shell.hosts.local import LocalDriver
+from fleet.shell.hosts.monitor import HostLimits
 from fleet.shell.logs import open_log
 from fleet.shell.performing import Performer
 from fleet.shell.starting import Starter
@@ -132,8 +132,8 @@ def _slope(points: list[tuple[float, int]]) -> float:
 def _coordinator(home: Home, engine: Engine) -> Coordinator:
     home_id = engine.fleet.home_id
     client = Client(Path("/bin/false"), "0", frozenset())
-    here = LocalGround(home, home_id, LocalHost(home.runs, home_id), client, {})
-    hosts = Hosts(here, Connecting(home, home_id).ground)
+    here = LocalDriver(home, home_id, LocalHost(home.runs, home_id), client, {})
+    hosts = Hosts(here, Connecting(home, home_id).driver)
     starter = Starter(hosts, home_id, MemorySecrets())
     out = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
     return Coordinator(

@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks.forecast.developers import BURN_IN_H, Developer
 from benchmarks.forecast.peers import Floats, Origin, Peer, hour_of_week, plain_kernel, seasonal_naive
-from forecast import forecast
+from fleet.forecast import forecast
 
 HORIZONS_H = (5, 24, 168)
 QUANTILES = np.array([0.5, 0.8, 0.9, 0.95])

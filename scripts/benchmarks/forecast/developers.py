@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.figure import ROOT
-from forecast import Series
-from forecast.series import HOUR_MS
+from fleet.forecast import Series
+from fleet.forecast.series import HOUR_MS
 
 DATA = ROOT.parent / "shared" / "data" / "activity.csv.gz"
 BURN_IN_H = 56 * 24

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from benchmarks.figure import Figure, Options, spread
 from benchmarks.forecast.accuracy import HORIZONS_H
 from benchmarks.forecast.developers import Developer
-from forecast import forecast
+from fleet.forecast import forecast
 
 TARGET_MS = 0.3
 ROUNDS = 40

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.forecast.developers import Developer
-from forecast import forecast, littlewood
+from fleet.forecast import forecast, littlewood
 
 FIVE_H = 5
 WEEK_H = 168

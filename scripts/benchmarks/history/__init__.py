@@ -24,7 +24,7 @@ from benchmarks.history.running import peak_mb, run
 from benchmarks.history.truth import KINDS, Sums, Truth, wrong
 
 FLEET = str(Path(sysconfig.get_path("scripts")) / "fleet")
-DATABASE = "history.db"
+DATABASE = "fleet.history.db"
 ROUNDS = 3
 REPORT_ROUNDS = 15
 AGAIN_ROUNDS = 9

@@ -20,10 +20,10 @@ from typing import Any
 from benchmarks.hosts.plain_git import PlainGit, add_commit
 from fleet.core.model import HERE, Account, Attempt, Fleet, Host, Task, TaskSpec, Worktree
 from fleet.home import Home
-from fleet.shell.connecting import Connecting
-from fleet.shell.ground import Client
-from fleet.shell.hosts import Hosts
-from fleet.shell.local_ground import LocalGround
+from fleet.shell.hosts.all import Hosts
+from fleet.shell.hosts.connecting import Connecting
+from fleet.shell.hosts.driver import Client
+from fleet.shell.hosts.local import LocalDriver
 from fleet.shell.starting import Starter
 from profiles.secrets import MemorySecrets
 from workers.host import LocalHost
@@ -40,11 +40,11 @@ class Starting:
         home = Home(root / "home")
         client = Client(root / "claude", "2.1.330", frozenset({"--replay-user-messages"}))
         home.runs.mkdir()
-        here = LocalGround(home, HOME_ID, LocalHost(home.runs, HOME_ID), client, dict(os.environ))
+        here = LocalDriver(home, HOME_ID, LocalHost(home.runs, HOME_ID), client, dict(os.environ))
         self.repo = root / "repo"
-        self.hosts = Hosts(here, Connecting(home, HOME_ID).ground)
-        for ground in self.hosts.sync(Fleet(hosts={host.name: host for host in hosts})):
-            assert ground.link.wait(CONNECT_S), ground.link.state()
+        self.hosts = Hosts(here, Connecting(home, HOME_ID).driver)
+        for driver in self.hosts.sync(Fleet(hosts={host.name: host for host in hosts})):
+            assert driver.link.wait(CONNECT_S), driver.link.state()
         secrets = MemorySecrets()
         secrets.put(ACCOUNT.name, "tok-a")
         self.starter = Starter(self.hosts, HOME_ID, secrets)
@@ -86,11 +86,11 @@ class Starting:
         return took
 
     def _end(self, task: Task, attempt: Attempt) -> None:
-        ground = self.hosts.of(attempt.host)
-        ground.runs.order(attempt.id, Stop("end", "measured", quick=True))
-        while ground.runs.alive(attempt.id):
+        driver = self.hosts.of(attempt.host)
+        driver.runs.order(attempt.id, Stop("end", "measured", quick=True))
+        while driver.runs.alive(attempt.id):
             time.sleep(0.02)
-        ground.vacate(task)
+        driver.vacate(task)
 
     def close(self) -> None:
         for plain in self.plain.values():

@@ -18,8 +18,8 @@ from tests.patience import PATIENCE_S
 from workers.client import say
 from workers.client.activity import Activity
 from workers.client.command import ENVIRONMENT, Launch, command
-from workers.client.lines import Line, Result
 from workers.client.locate import bundled_client
+from workers.client.messages import Message, Result
 from workers.client.stream import read
 from workers.client.verdict import Exit, Seen, Verdict, judge
 
@@ -30,7 +30,7 @@ class Duplex:
     """One client process. Leaves nothing running."""
 
     def __init__(self, launch: Launch, *, base_url: str, token: str, config_dir: Path) -> None:
-        self.lines: list[Line] = []
+        self.lines: list[Message] = []
         self.told: set[str] = set()
         self.seen, self.activity = Seen(), Activity()
         self._queue: Queue[bytes | None] = Queue()
@@ -82,7 +82,7 @@ class Duplex:
         self._process.stdin.write(line + b"\n")
         self._process.stdin.flush()
 
-    def until(self, holds: Callable[[Line], bool], timeout_s: float = PATIENCE_S) -> Line:
+    def until(self, holds: Callable[[Message], bool], timeout_s: float = PATIENCE_S) -> Message:
         """The next line that `holds`; fails with all that was said if the client ends or is silent before."""
         while True:
             try:
@@ -116,7 +116,7 @@ class Duplex:
     def result(self) -> Result | None:
         """The last result of a client that has ended."""
         self._reader.join()
-        left: list[Line] = []
+        left: list[Message] = []
         while (payload := self._queue.get()) is not None:
             left.append(read(payload))
         for line in left:

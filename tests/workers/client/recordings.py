@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from workers.client.lines import Line, Result
+from workers.client.messages import Message, Result
 from workers.client.stream import read
 from workers.client.verdict import Exit, Seen, Verdict, judge
 
@@ -17,7 +17,7 @@ def payloads(name: str) -> list[bytes]:
     return (FOLDER / f"{name}.jsonl").read_bytes().splitlines()
 
 
-def lines(name: str) -> list[Line]:
+def lines(name: str) -> list[Message]:
     return [read(payload) for payload in payloads(name)]
 
 

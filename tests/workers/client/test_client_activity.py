@@ -4,21 +4,21 @@ import pytest
 
 from tests.workers.client import recordings
 from workers.client.activity import Activity
-from workers.client.lines import Lifecycle, Line, ModelUse, Result, SessionState
+from workers.client.messages import Lifecycle, Message, ModelUse, Result, SessionState
 from workers.client.stream import read
 
 FIRST, SECOND = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
 BOTH = frozenset({FIRST, SECOND})
 
 
-def activity(lines: list[Line]) -> Activity:
+def activity(lines: list[Message]) -> Activity:
     found = Activity()
     for line in lines:
         found = found.after(line)
     return found
 
 
-def rests(lines: list[Line], told: frozenset[str]) -> list[int]:
+def rests(lines: list[Message], told: frozenset[str]) -> list[int]:
     """After which lines the client counts as at rest."""
     return [at for at in range(1, len(lines) + 1) if activity(lines[:at]).at_rest(told)]
 
@@ -55,7 +55,7 @@ def test_the_oldest_client_is_read_as_well() -> None:
 def test_an_older_client_rests_after_the_result_that_took_in_all(name: str) -> None:
     """Without state and lifecycle lines, the result of the turn that took in the last message is the end."""
     found = recordings.lines(name)
-    lines: list[Line] = [line for line in found if not isinstance(line, SessionState | Lifecycle)]
+    lines: list[Message] = [line for line in found if not isinstance(line, SessionState | Lifecycle)]
     told = BOTH if name.startswith("told") else frozenset({FIRST})
     last = max(at for at, line in enumerate(lines, 1) if isinstance(line, Result))
     assert rests(lines, told)[0] == last

@@ -15,8 +15,8 @@ from fleet.double import Account, Double, Fault, Script, Step, Task, ToolCall, W
 from tests.workers.client.duplex import FLAGS, Duplex
 from workers.client import say
 from workers.client.command import Launch
-from workers.client.lines import ControlReply, Init, Result, ToolResults
 from workers.client.locate import flags, locate, version
+from workers.client.messages import ControlReply, Init, Result, ToolResults
 from workers.client.session import Carried, Missing, carry, find_transcript, slug
 from workers.client.verdict import Kind, judge
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.workers.client import recordings
 from workers.client import say
-from workers.client.lines import (
+from workers.client.messages import (
     Answer,
     ControlReply,
     Init,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.workers.client import recordings
-from workers.client.lines import Answer, Init, Result
+from workers.client.messages import Answer, Init, Result
 from workers.client.stream import read
 from workers.client.verdict import Exit, Kind, Seen, judge
 

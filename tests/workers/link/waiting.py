@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tests.patience import PATIENCE_S, until
+from workers.remote.disk_space import Intake
 from workers.remote.link import CONNECTING, Link, LinkState
-from workers.remote.room import Intake
 
 
 def connected(link: Link) -> LinkState:

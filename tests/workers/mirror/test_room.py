@@ -10,7 +10,7 @@ import pytest
 from tests.small_disks import mounted
 from tests.workers.mirror.wires import Wires
 from workers.remote.copying import Copy
-from workers.remote.room import KEPT_SHARE, check_room
+from workers.remote.disk_space import KEPT_SHARE, check_room
 from workers.remote.sessions import pull
 
 SESSION = "7c1b3f0e-0000-4000-8000-000000000007"

@@ -14,7 +14,7 @@ from tests.workers.remote.far_process import Far
 from workers.far.ops import Answer
 from workers.remote import answers
 from workers.remote.away import NotToBeTrusted
-from workers.remote.room import Intake
+from workers.remote.disk_space import Intake
 
 
 class Wires:

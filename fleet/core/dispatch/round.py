@@ -1,0 +1,296 @@
+"""One round of dispatch: the placements to make now, the best first.
+
+Each lane of the queue offers the best of its first tasks; among the lanes the offer with the highest density is taken,
+its capacity and place are gone, and the next is looked for, until nothing acceptable is left. Acceptable is what pays
+for its capacity (net ≥ 0), and would not do clearly better later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from math import inf
+from typing import Literal
+
+from fleet.core.dispatch.fairness import Fairness
+from fleet.core.dispatch.feasible import (
+    Placement,
+    Refusal,
+    any_account_gives,
+    backs_off_until,
+    beyond_means,
+    closed,
+    held_back,
+    refusal,
+    standing,
+    warm_account,
+)
+from fleet.core.dispatch.price import Bid, Market, Quote
+from fleet.core.dispatch.shares import Shares
+from fleet.core.dispatch.slots import Slots
+from fleet.core.dispatch.tiers import allowed
+from fleet.core.model import Account, Fleet, Task, is_timed
+
+HEADS = 4
+"""How many acceptable tasks of a lane with deadlines are compared: the nearest deadline is not always worth most."""
+
+LOOKED_AT = 32
+"""How many of a lane are looked at, so that a long lane of what cannot run takes no time."""
+
+PATIENCE = 0.02
+"""By how much of its worth waiting must be better than running now."""
+
+MERIT = {"subscription": 0, "local": 0, "api-key": 1}
+"""What is already paid for goes first among equals."""
+
+TOLERANCE = 1e-6
+
+Against = Literal["price", "size", "both", "host"]
+
+Openings = list[tuple[str, frozenset[str]]]
+"""Tiers, each with the names of the accounts that are open to it."""
+
+
+def choose(fleet: Fleet) -> Iterator[Placement]:
+    """Yields the placements to make now, best first."""
+    if fleet.draining or not fleet.queue or fleet.policy.breaker:
+        return
+    slots = Slots(fleet)
+    if slots.hosts_are_full() or not any_account_gives(fleet, slots):
+        return
+    dispatch = Round(fleet, slots)
+    offers: list[tuple[tuple[float, int, str], str, Offer]] = []
+    for lane in sorted(fleet.queue):
+        _push(offers, lane, dispatch.best_of(lane))
+    while offers:
+        _, lane, offer = heappop(offers)
+        host = slots.host_for(offer.task, offer.account)
+        if host is None or not dispatch.still_good(offer):
+            _push(offers, lane, dispatch.best_of(lane))
+            continue
+        refused = dispatch.refused(offer.task)
+        dispatch.take(offer, host.name)
+        yield Placement(offer.task.id, offer.account.name, offer.quote.tier, host.name, refused, offer.quote)
+        if slots.hosts_are_full() or not any_account_gives(fleet, slots):
+            return
+        _push(offers, lane, dispatch.best_of(lane))
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    task: Task
+    account: Account
+    quote: Quote
+    rank: float
+    taken: int
+
+
+def _push(offers: list[tuple[tuple[float, int, str], str, Offer]], lane: str, offer: Offer | None) -> None:
+    if offer is not None:
+        heappush(offers, ((-offer.rank, offer.task.number, offer.task.id), lane, offer))
+
+
+class Round:
+    """What is known while one round lasts."""
+
+    def __init__(self, fleet: Fleet, slots: Slots) -> None:
+        self.fleet = fleet
+        self.slots = slots
+        self.shares = Shares(fleet)
+        self.market = Market(fleet, self.shares)
+        self.fairness = Fairness(fleet)
+        self._accounts = [a for a in fleet.accounts.values() if a.state != "removed"]
+        self._with_places = [a for a in self._accounts if not slots.account_is_full(a)]
+        self._taken = 0
+        self._placed: set[str] = set()
+        self._giving: dict[str, list[Account]] = {}
+        self._open: dict[str, Openings] = {}
+        self._open_to: dict[tuple[str, tuple[str, ...], str | None, str | None], Openings] = {}
+        self._too_large: dict[str, float] = {}
+        """By lane, the smallest size that fits nowhere any more in this round."""
+        self._order: dict[str, tuple[Account, ...]] = {}
+
+    def best_of(self, lane: str) -> Offer | None:
+        """The best acceptable offer of a lane, None when there is none.
+
+        A lane without deadlines is in the order of value for size: its first acceptable task is its best, and behind
+        one that does not pay for its capacity nothing does; behind one that pays only where it does not fit, nothing
+        that is as large. In one with deadlines several have to be compared.
+        """
+        places = self._places(lane)
+        timed = is_timed(lane)
+        found: list[Offer] = []
+        looked_at = 0
+        too_large = self._too_large.get(lane, inf)
+        for rank in self.fleet.queue[lane] if places else ():
+            task = self.fleet.tasks[rank[3]]
+            if task.spec.size >= too_large and not task.attempts:
+                continue
+            if task.id in self._placed or held_back(self.fleet, task) or backs_off_until(self.fleet, task):
+                continue
+            if looked_at >= LOOKED_AT or len(found) >= (HEADS if timed else 1):
+                break
+            offer = self._offer(task, places)
+            looked_at += offer != "host"
+            if isinstance(offer, Offer):
+                found.append(offer)
+            elif offer == "price" and not timed:
+                break
+            elif offer == "size":
+                self._too_large[lane] = too_large = min(too_large, task.spec.size)
+            elif offer == "both" and not timed and not task.attempts:
+                too_large = min(too_large, task.spec.size)
+        return min(found, key=lambda o: (-o.rank, o.task.number, o.task.id), default=None)
+
+    def _places(self, lane: str) -> list[tuple[str, list[Account]]]:
+        """The tiers and the accounts, in the order in which they are tried, that have a place for tasks of the lane:
+        these are the same for all of them."""
+        first = self.fleet.tasks[self.fleet.queue[lane][0][3]]
+        if self.slots.project_refusal(first) is not None:
+            return []
+        if lane not in self._open:
+            self._open[lane] = self._opened(first)
+        labels = first.spec.labels
+        able = (
+            (
+                tier,
+                [a for a in self._by_price(tier) if a.name in names and self.slots.has_host_for(labels, a)],
+            )
+            for tier, names in self._open[lane]
+        )
+        return [(tier, accounts) for tier, accounts in able if accounts]
+
+    def _opened(self, task: Task) -> Openings:
+        """The tiers that a task may use, each with the accounts that are open to it in this round."""
+        warm = warm_account(self.fleet, self.slots, task)
+        stays_on = None if warm is None else warm.name
+        key = (task.spec.project_name, allowed(self.fleet, task), task.plans_with, stays_on)
+        if key not in self._open_to:
+            self._open_to[key] = [
+                (tier, frozenset(a.name for a in self._giving_to(tier) if self._is_open(a, task, tier)))
+                for tier in allowed(self.fleet, task)
+            ]
+        return self._open_to[key]
+
+    def _is_open(self, account: Account, task: Task, tier: str) -> bool:
+        return standing(self.fleet, self.slots, task, account, tier) is None
+
+    def _giving_to(self, tier: str) -> list[Account]:
+        """The accounts that had a place at the round's beginning and are not closed to the tier, whatever the task."""
+        if tier not in self._giving:
+            self._giving[tier] = [a for a in self._with_places if closed(self.slots, a, tier) is None]
+        return self._giving[tier]
+
+    def _offer(self, task: Task, places: list[tuple[str, list[Account]]]) -> Offer | Against:
+        """The best placement of the task that is acceptable; and without any what speaks against all of them: that they
+        are too dear, or that it fits nowhere, which holds for every larger one of its lane, too; or that it waits for a
+        place where its work is, which holds for no other."""
+        best: tuple[tuple[float, ...], str, str, Account] | None = None
+        dear = large = stays = False
+        has_work = task.id in self.fleet.worktrees
+        for tier, accounts in places:
+            bid = self.market.bid(task, tier)
+            for account in accounts:
+                if has_work and self.slots.host_for(task, account) is None:
+                    stays = True
+                    continue
+                if self.shares.is_hopeless(account, tier, bid.need):
+                    large = True
+                    continue
+                net = self.market.net(bid, account, tier)
+                if self._not_worth_it(task, bid, net, tier) is not None:
+                    dear = True
+                    break  # the next accounts are dearer still
+                if beyond_means(self.fleet, self.shares, task, account, tier, bid.need) is not None:
+                    large = True
+                    dear = dear or not self.shares.is_hopeless(account, tier, bid.need)
+                    continue
+                order = (bid.preference - net, *self._among_equals(account, tier))
+                best = (
+                    min(best, (order, account.name, tier, account))
+                    if best
+                    else (order, account.name, tier, account)
+                )
+                break
+        if best is None and stays:
+            return "host"
+        if best is None:
+            return "both" if dear and large else "price" if dear else "size"
+        _, _, tier, account = best
+        quote = self.market.quote(task, account, tier)
+        return Offer(task, account, quote, quote.density * self.fairness.of(task), self._taken)
+
+    def refused(self, task: Task) -> tuple[Refusal, ...]:
+        """What speaks against every placement of the task that cannot be made, by account."""
+        considered = (
+            self.considered(task, account, tier)[0]
+            for account in sorted(self._accounts, key=lambda a: a.name)
+            for tier in allowed(self.fleet, task)
+        )
+        return tuple(against for against in considered if against is not None)
+
+    def considered(self, task: Task, account: Account, tier: str) -> tuple[Refusal | None, Quote | None]:
+        """The first reason against the placement, None when there is none; and its arithmetic, if it came to that."""
+        against = refusal(self.fleet, self.slots, task, account, tier)
+        if against is not None:
+            return against, None
+        quote = self.market.quote(task, account, tier)
+        return self._against(task, account, quote), quote
+
+    def _against(self, task: Task, account: Account, quote: Quote) -> Refusal | None:
+        bid = self.market.bid(task, quote.tier)
+        short = beyond_means(self.fleet, self.shares, task, account, quote.tier, bid.need)
+        why = self._not_worth_it(task, bid, quote.net, quote.tier)
+        return short or (None if why is None else Refusal(account.name, quote.tier, why, crowded=True))
+
+    def _not_worth_it(self, task: Task, bid: Bid, net: float, tier: str) -> str | None:
+        """Why a feasible placement is left: its capacity is worth more elsewhere, or the task does better later."""
+        if net < -TOLERANCE * bid.worth:
+            return f"its capacity is worth {bid.gross - net:.3g} elsewhere, the task {bid.gross:.3g}"
+        if bid.gross - net <= PATIENCE * bid.worth:
+            return None  # no later price can save more than this one costs
+        later = self.market.later(task, tier)
+        if later > net + PATIENCE * bid.worth:
+            return f"it does better later: {later:.3g} instead of {net:.3g} now"
+        return None
+
+    def _by_price(self, tier: str) -> tuple[Account, ...]:
+        """The accounts with a place and anything left, in the order in which they are tried for a tier: the cheapest
+        first, then what is paid for, then the most headroom, then the name. What fits the first is not offered to the
+        next."""
+        if tier not in self._order:
+            able = [
+                account
+                for account in self._giving_to(tier)
+                if not self.slots.account_is_full(account) and not self.shares.is_spent(account, tier)
+            ]
+            able.sort(key=lambda a: (self.market.unit(a, tier), *self._among_equals(a, tier), a.name))
+            self._order[tier] = tuple(able)
+        return self._order[tier]
+
+    def _among_equals(self, account: Account, tier: str) -> tuple[float, ...]:
+        draws = self.shares.draws(account, tier)
+        least = min((left.mean if left.known else 0.5 for left, _ in draws), default=0.5)
+        return (MERIT[account.kind], -round(least - 0.02 * self.slots.workers_on(account), 6))
+
+    def still_good(self, offer: Offer) -> bool:
+        """Whether nothing was taken since it was made, or it still fits."""
+        if offer.taken == self._taken:
+            return True
+        return (
+            refusal(self.fleet, self.slots, offer.task, offer.account, offer.quote.tier) is None
+            and beyond_means(
+                self.fleet, self.shares, offer.task, offer.account, offer.quote.tier, offer.quote.need
+            )
+            is None
+        )
+
+    def take(self, offer: Offer, host: str) -> None:
+        self.slots.take(offer.task, offer.account.name, host)
+        self.shares.take(offer.account, offer.quote.tier, offer.quote.need)
+        self.shares.budgets.take(offer.task, offer.account, offer.quote.tier, offer.quote.need)
+        self.fairness.take(offer.task)
+        self._placed.add(offer.task.id)
+        self._taken += 1
+        self._order.clear()

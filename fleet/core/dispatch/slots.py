@@ -1,0 +1,77 @@
+"""How much room accounts, projects and hosts have for one more worker, while placements are being made."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from fleet.core.capacity import headroom
+from fleet.core.dispatch.hosts import Places, Stay
+from fleet.core.model import Account, Fleet, Host, Task
+
+
+class Slots:
+    """Counts of living workers, kept current as placements are taken. Lives for one round of dispatch."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+        self._by_account = Counter(a.account for a in fleet.attempts.values())
+        self._by_project = Counter(fleet.tasks[a.task].spec.project_name for a in fleet.attempts.values())
+        self._hosts = Places(fleet)
+        self._blocks: dict[tuple[str, str], headroom.Blocked | None] = {}
+        self._limits = {a.name: self._limit(a) for a in fleet.accounts.values()}
+
+    def _limit(self, account: Account) -> int:
+        allowed = account.allowance if headroom.is_proven(self._fleet, account) else 1
+        return min(account.concurrency, allowed)
+
+    def block_of(self, account: Account, tier: str) -> headroom.Blocked | None:
+        """As `headroom.block_of`, looked at once a round."""
+        key = (account.name, tier)
+        if key not in self._blocks:
+            self._blocks[key] = headroom.block_of(self._fleet, account, tier)
+        return self._blocks[key]
+
+    def workers_on(self, account: Account) -> int:
+        return self._by_account[account.name]
+
+    def limit_of(self, account: Account) -> int:
+        return self._limits[account.name]
+
+    def account_is_full(self, account: Account) -> bool:
+        return self.workers_on(account) >= self.limit_of(account)
+
+    def project_refusal(self, task: Task) -> str | None:
+        """Why the task's project takes no further worker now, None when it does."""
+        project = self._fleet.projects.get(task.spec.project_name)
+        if project is None or project.workers is None or self._by_project[project.name] < project.workers:
+            return None
+        return f"project {project.name} has {self._by_project[project.name]} of {project.workers} workers"
+
+    def host_refusal(self, host: Host) -> str | None:
+        """Why `host` takes no further worker now, None when it does."""
+        return self._hosts.refusal(host)
+
+    def host_refusal_for(self, host: Host, task: Task, account: Account) -> str | None:
+        """Why `host` is none for the task with that account, however free it is, None when it is one."""
+        return self._hosts.refusal_for(host, task, account)
+
+    def hosts_are_full(self) -> bool:
+        """Whether no host takes one more worker, whatever it is to do."""
+        return self._hosts.none_free()
+
+    def has_host_for(self, labels: tuple[str, ...], account: Account) -> bool:
+        """Whether some host takes a task with these labels and no work of its own yet."""
+        return bool(self._hosts.open_to(labels, account))
+
+    def host_for(self, task: Task, account: Account) -> Host | None:
+        """The host that the task's next worker is given, None when there is none now."""
+        return self._hosts.host_for(task, account)
+
+    def stays(self, task: Task, account: Account) -> Stay | None:
+        """What the task waits for where its work is, None when it may go on elsewhere."""
+        return self._hosts.stays(task, account)
+
+    def take(self, task: Task, account: str, host: str) -> None:
+        self._by_account[account] += 1
+        self._by_project[task.spec.project_name] += 1
+        self._hosts.take(host)

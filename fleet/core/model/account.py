@@ -1,0 +1,68 @@
+"""An account, and the buckets of the pool that it draws on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from fleet.core.model.lifecycles import AccountState
+
+Kind = Literal["subscription", "api-key", "local"]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One way to pay for model work.
+
+    `pool` names whose buckets it draws on: its own, or those of an organisation that several profiles share.
+    `allowance` is how many workers it may have at once now: it starts at one and doubles with each answer
+    up to `concurrency`, so that a fresh account is not stampeded (slow start, as in TCP: RFC 5681).
+    """
+
+    name: str
+    kind: Kind
+    tiers: tuple[tuple[str, str], ...]
+    concurrency: int
+    pool: str
+    added_ms: int
+    base_url: str | None = None
+    login: bool = False
+    secret: bool = True
+    env: tuple[tuple[str, str], ...] = ()
+    pass_env: tuple[str, ...] = ()
+    state: AccountState = "ready"
+    reason: str = ""
+    allowance: int = 1
+    answered_ms: int | None = None
+    busy_until_ms: int = 0
+    busy_count: int = 0
+
+    def model_of(self, tier: str) -> str | None:
+        return dict(self.tiers).get(tier)
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """One metered window of a pool, as last seen. `scope` is the tier it is for, or None for all of them.
+
+    `refused_until_ms` outranks any reading until it has passed. `refusals` counts refusals in a row. `length_ms` is the
+    window's length where that is known otherwise than by its name. Until `protected_until_ms` automation stays away,
+    because its work had come down to what is kept for persons.
+    """
+
+    pool: str
+    name: str
+    scope: str | None
+    observed_ms: int
+    source: str
+    utilization: float | None = None
+    resets_ms: int | None = None
+    status: str | None = None
+    refused_until_ms: int | None = None
+    refusals: int = 0
+    length_ms: int | None = None
+    protected_until_ms: int | None = None
+
+
+def bucket_key(pool: str, name: str) -> str:
+    return f"{pool}/{name}"

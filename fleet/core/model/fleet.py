@@ -1,0 +1,73 @@
+"""`Fleet`, the whole state, and the constants of its policy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from fleet.core.model.account import Account, Bucket
+from fleet.core.model.attempt import Attempt
+from fleet.core.model.host import Host, Worktree
+from fleet.core.model.learned import Demand, Experience, Rate
+from fleet.core.model.policy import DEFAULT, Floor, Limit, Policy, Project, Reservation, Spent
+from fleet.core.model.prices import Prices
+from fleet.core.model.protection import Protections
+from fleet.core.model.task import Queue, Task
+
+NEVER_MS = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The constants of the policy. Memory of one worker: measured, 182 MB resident when idle; its tools
+    (compilers, tests) need as much again. A host counts as lost after `host_lost_ms` of trying in vain; a task waits
+    for `move_patience_ms` for a place where its work is, before it moves; a host with a load of `load_per_core_max` is
+    left alone."""
+
+    worker_memory_bytes: int = 400_000_000
+    repairs_max: int = 3
+    repairs_per_tier: int = 1
+    faults_max: int = 6
+    progress_answers: int = 3
+    backoff_first_ms: int = 2_000
+    backoff_max_ms: int = 600_000
+    refusal_guess_ms: int = 300_000
+    reading_life_ms: int = 5 * 3_600_000
+    answer_life_ms: int = 900_000
+    held_recheck_ms: int = 5_000
+    protected_pause_ms: int = 1_800_000
+    host_lost_ms: int = 600_000
+    move_patience_ms: int = 120_000
+    load_per_core_max: float = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """The whole state. `queue` is the index of queued tasks: lanes in rank order; `check` holds it to that.
+    `ended` are the attempts that the last event ended: the store keeps them, the fleet drops them."""
+
+    now_ms: int = 0
+    home_id: str = ""
+    tasks: Mapping[str, Task] = field(default_factory=dict)
+    attempts: Mapping[str, Attempt] = field(default_factory=dict)
+    accounts: Mapping[str, Account] = field(default_factory=dict)
+    buckets: Mapping[str, Bucket] = field(default_factory=dict)
+    hosts: Mapping[str, Host] = field(default_factory=dict)
+    worktrees: Mapping[str, Worktree] = field(default_factory=dict)
+    queue: Queue = field(default_factory=dict)
+    ended: tuple[Attempt, ...] = ()
+    projects: Mapping[str, Project] = field(default_factory=dict)
+    reservations: Mapping[str, Reservation] = field(default_factory=dict)
+    limits: Mapping[str, Limit] = field(default_factory=dict)
+    floors: Mapping[str, Floor] = field(default_factory=dict)
+    spent: Mapping[str, Spent] = field(default_factory=dict)
+    rates: Mapping[str, Rate] = field(default_factory=dict)
+    experience: Mapping[str, Experience] = field(default_factory=dict)
+    demand: Mapping[str, Demand] = field(default_factory=dict)
+    policy: Policy = DEFAULT
+    prices: Prices | None = None
+    protections: Protections | None = None
+    tasks_made: int = 0
+    decisions_made: int = 0
+    draining: bool = False
+    settings: Settings = Settings()

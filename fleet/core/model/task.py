@@ -1,0 +1,185 @@
+"""A task: what a person asked for, how far it has come, and its place in the queue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import log2
+from typing import Literal
+
+from fleet.core.model.lifecycles import TaskState
+
+PRIORITY_MAX = 100
+"""Steps of priority that count: a hundred doublings are more than any two tasks differ by, and still a number."""
+
+WORTH_MIN = 1e-9
+AGE_DOUBLES_MS = 7 * 86_400_000
+"""A task that has waited so long counts twice (`worth`)."""
+
+TIMED, LATE = "timed", "late"
+
+Land = Literal["branch", "merge"]
+Rank = tuple[int, float, int, str]
+Queue = Mapping[str, tuple[Rank, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """Something to be said to a task's session: a person's words, or the output of a failed check."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """What a person asked for. `key` is the name other tasks of the same request may use in `after`. `kind` is its
+    class for learning (execution, judgement, reasoning …, an open set), `size` how large it is relative to others of
+    its kind. With `plan_tier` the session plans with that tier and then executes with the one it was placed with. It
+    runs only on hosts that have all `labels`."""
+
+    prompt: str
+    repo: str
+    title: str
+    tiers: tuple[str, ...]
+    target: str
+    key: str | None = None
+    priority: int = 0
+    deadline_ms: int | None = None
+    after: tuple[str, ...] = ()
+    verify: tuple[str, ...] = ()
+    land: Land = "branch"
+    allow_tools: tuple[str, ...] = ()
+    max_turns: int | None = None
+    max_budget_usd: float | None = None
+    project: str = ""
+    kind: str = "execution"
+    size: float = 1.0
+    value: float | None = None
+    plan_tier: str | None = None
+    subagent_tier: str | None = None
+    labels: tuple[str, ...] = ()
+
+    @property
+    def worth(self) -> float:
+        """Its value before urgency and age: as given, else each step of priority counts twice the one below."""
+        steps = min(max(self.priority, -PRIORITY_MAX), PRIORITY_MAX)
+        return 2.0**steps if self.value is None else self.value
+
+    @property
+    def project_name(self) -> str:
+        """A repository is a project unless another is named."""
+        return self.project or self.repo
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What the coordinator tries for a task again and again, in vain so far: the decision `effect`. `lasting` means
+    that only a person can change it."""
+
+    effect: str
+    story: str
+    lasting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A piece of work and how far it has come.
+
+    `attempt` fences reports: one that names another attempt is refused. `session_account` is the account in whose
+    directory the session's transcript lies. `faults` counts ends of workers in a row without progress in between
+    (`progress_answers` answers of one worker), `host_faults` those that were the environment's, which only lengthen the
+    pause, `repairs` how often a failed check was given back to the session.
+    `spent_usd` is what attempts that have ended cost by the client's estimate. `tier_failed` is the strongest tier
+    whose work failed its verification for good; `tier_work` (work units) and `tier_ms` are what the present tier has
+    taken so far in attempts that have ended. `planned`: its plan has been made. `late`: its deadline had passed when
+    that was last looked at. `unlocks`: what the tasks that wait for it are worth beyond their cost, as last planned.
+    """
+
+    id: str
+    number: int
+    spec: TaskSpec
+    created_ms: int
+    state: TaskState
+    after: tuple[str, ...] = ()
+    reason: str = ""
+    attempt: str | None = None
+    attempts: int = 0
+    session_id: str | None = None
+    session_account: str | None = None
+    branch: str | None = None
+    base_commit: str | None = None
+    commit: str | None = None
+    landed_commit: str | None = None
+    not_before_ms: int = 0
+    faults: int = 0
+    host_faults: int = 0
+    repairs: int = 0
+    spent_usd: float = 0.0
+    words: tuple[Word, ...] = ()
+    landing_since_ms: int | None = None
+    landing_begun: bool = False
+    ended_ms: int | None = None
+    trouble: Trouble | None = None
+    tier_failed: str | None = None
+    tier_work: float = 0.0
+    tier_ms: int = 0
+    planned: bool = False
+    late: bool = False
+    unlocks: float = 0.0
+
+    @property
+    def budget_left_usd(self) -> float | None:
+        """What the next attempt may cost; None without a limit. The client counts anew with each process."""
+        limit = self.spec.max_budget_usd
+        return None if limit is None else max(limit - self.spent_usd, 0.0)
+
+    @property
+    def plans_with(self) -> str | None:
+        """The tier that has to make its plan still, None when there is nothing to plan."""
+        return None if self.planned else self.spec.plan_tier
+
+    @property
+    def lane(self) -> str:
+        """The lane of the queue it stands in: tasks that agree in this may have the same placements, and differ only in
+        value, size and age. What has a deadline stands in lanes of its own, and so does what has missed it."""
+        spec = self.spec
+        session = (self.session_account or "") if self.session_id else ""
+        timed = "" if spec.deadline_ms is None else LATE if self.late else TIMED
+        tiers = ",".join(spec.tiers)
+        return "\x1f".join(
+            (
+                spec.project_name,
+                spec.kind,
+                tiers,
+                self.plans_with or "",
+                self.tier_failed or "",
+                session,
+                ",".join(sorted(spec.labels)),
+                timed,
+            )
+        )
+
+    @property
+    def rank(self) -> Rank:
+        """Its place in the lane, a total order: the nearer deadline, then value for its size, older ones counting more
+        (`AGE_DOUBLES_MS`), then first come."""
+        spec = self.spec
+        density = (
+            log2(max(spec.worth + self.unlocks, WORTH_MIN) / spec.size) - self.created_ms / AGE_DOUBLES_MS
+        )
+        return (0 if self.late else spec.deadline_ms or 0, -density, self.number, self.id)
+
+
+def is_timed(lane: str) -> bool:
+    """Whether the tasks of a lane have deadlines."""
+    return lane.endswith(TIMED)
+
+
+def queue_of(tasks: Iterable[Task]) -> Queue:
+    """The index of the queued ones among these tasks."""
+    lanes: dict[str, list[Rank]] = {}
+    for task in tasks:
+        if task.state == "queued":
+            lanes.setdefault(task.lane, []).append(task.rank)
+    return {lane: tuple(sorted(ranks)) for lane, ranks in lanes.items()}

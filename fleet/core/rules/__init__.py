@@ -1,0 +1,1 @@
+"""What each event changes: `step` finds the rule of an event here."""

@@ -1,0 +1,194 @@
+"""From a worker's finished turn to a landed branch: verification, the serial queue of a target, landing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fleet.core.capacity import costs
+from fleet.core.decisions import LandWork, LookAtHeld
+from fleet.core.dispatch.tiers import stronger
+from fleet.core.draft import Draft
+from fleet.core.events import HeldSeen, LandingEnded, WorkChecked
+from fleet.core.model import Task, Word
+from fleet.core.rules.workers import fail, stop, tell
+from fleet.core.rules.worktrees import remove_worktree
+from fleet.core.wording import check_failed, landing_conflict, landing_unverified
+
+
+def work_checked(draft: Draft, event: WorkChecked) -> None:
+    task = draft.tasks.get(event.task)
+    if task is None or task.attempt != event.attempt or task.state != "checking":
+        return
+    if event.commit is not None:
+        # All of it is in the branch now: what was kept of it before would only bring back older work.
+        draft.put_worktree(replace(draft.worktrees[task.id], checkpoint=None, checkpoint_ms=draft.now_ms))
+    if event.noticed:
+        draft.note("warning", event.noticed, task=task.id)
+    if not event.ok:
+        _give_back(draft, task, check_failed(event.id, event.output), "verification failed")
+    elif task.words:
+        _go_on_with_words(draft, task)
+    else:
+        _accept(draft, replace(task, commit=event.commit))
+
+
+def _accept(draft: Draft, task: Task) -> None:
+    """Verified: the worker may go, and the branch goes to its landing."""
+    draft.note("debug", "verified", task=task.id)
+    attempt = draft.attempts.get(task.attempt or "")
+    if attempt is not None:
+        costs.learn(draft, task, attempt, won=True)
+    if task.spec.land == "branch":
+        landed(draft, task, task.commit)
+    else:
+        draft.put_task(replace(task, state="landing", landing_since_ms=draft.now_ms, landing_begun=False))
+        begin_landings(draft)
+        if draft.tasks[task.id].landing_begun:
+            draft.note("debug", f"is merged into {task.spec.target}", task=task.id)
+        else:
+            draft.note("info", f"verified; waits for its turn to land on {task.spec.target}", task=task.id)
+    if attempt is not None:
+        stop(draft, attempt, "finished", how="close")
+
+
+def _give_back(draft: Draft, task: Task, word: Word, why: str) -> None:
+    """A failed check goes back to the same session, a bounded number of times."""
+    repairs = task.repairs + 1
+    last_line = next(iter(reversed(word.text.strip().splitlines())), "")
+    settings = draft.before.settings
+    with_word = replace(task, repairs=repairs, words=(*task.words, word))
+    if repairs > min(settings.repairs_per_tier, settings.repairs_max) and _escalate(draft, with_word):
+        return
+    if repairs > settings.repairs_max:
+        attempt = draft.attempts.get(task.attempt or "")
+        fail(draft, task, f"{why} {repairs} times; the last output ended: {last_line}")
+        if attempt is not None:
+            stop(draft, attempt, "unverified", how="close")
+        return
+    draft.note("warning", f"{why} ({repairs} of {settings.repairs_max}): {last_line}", task=task.id)
+    _go_on_with_words(draft, with_word)
+
+
+def _escalate(draft: Draft, task: Task) -> bool:
+    """Ends what a tier could not do and puts the task back for a stronger one, with its session. False when there is
+    none, or no worker to take it from."""
+    attempt = draft.attempts.get(task.attempt or "")
+    if attempt is None or attempt.state != "running":
+        return False
+    following = stronger(draft.peek(), task, attempt.tier)
+    if following is None:
+        return False
+    costs.learn(draft, task, attempt, won=False)
+    story = f"{attempt.tier} could not do it: goes on with {following} or stronger"
+    failed = max((task.tier_failed or attempt.tier, attempt.tier), key=draft.peek().policy.order_of)
+    task = replace(task, tier_failed=failed, repairs=0, tier_work=0.0, tier_ms=0)
+    draft.put_task(replace(task, state="queued", reason=story, landing_begun=False))
+    draft.note("info", story, attempt=attempt)
+    stop(draft, attempt, "escalated", how="close")
+    draft.settle = True
+    return True
+
+
+def _go_on_with_words(draft: Draft, task: Task) -> None:
+    """Gives the session the words it is owed: to its worker where that still runs, else to the next one."""
+    attempt = draft.attempts.get(task.attempt or "")
+    if attempt is None or attempt.state != "running":
+        draft.put_task(
+            replace(task, state="queued", reason="there is more for its session to do", landing_begun=False)
+        )
+        draft.settle = True
+        return
+    draft.put_task(replace(task, state="running"))
+    for word in task.words:
+        if word.id not in attempt.told:
+            tell(draft, attempt.id, word)
+
+
+def begin_landings(draft: Draft) -> None:
+    """Lets the first of each target's queue begin, one at a time: serial by repository and target."""
+    landing = [t for t in draft.tasks.values() if t.state == "landing"]
+    begun = {(t.spec.repo, t.spec.target) for t in landing if t.landing_begun}
+    for task in sorted(landing, key=lambda t: (t.landing_since_ms or 0, t.number)):
+        lane = (task.spec.repo, task.spec.target)
+        if lane not in begun:
+            begun.add(lane)
+            draft.put_task(replace(task, landing_begun=True))
+            draft.decide(LandWork, task=task.id, begun_ms=task.landing_since_ms or 0)
+
+
+def landing_ended(draft: Draft, event: LandingEnded) -> None:
+    task = draft.tasks.get(event.task)
+    fenced = task is None or task.state != "landing" or task.landing_since_ms != event.begun_ms
+    if task is None or fenced:
+        return
+    task = replace(task, landing_begun=False)
+    if event.outcome == "landed":
+        landed(draft, task, event.commit)
+    elif event.outcome == "held":
+        draft.put_task(
+            replace(task, state="held", commit=event.commit, reason=event.detail, not_before_ms=draft.now_ms)
+        )
+        draft.note("warning", event.detail, task=task.id)
+    elif event.outcome == "moved":
+        draft.put_task(task)
+    elif event.outcome == "conflict":
+        _give_back(draft, task, landing_conflict(task, event.id, event.detail), "merging met a conflict")
+    elif event.outcome == "unverified":
+        _give_back(
+            draft, task, landing_unverified(task, event.id, event.detail), "verification of the merge failed"
+        )
+    else:
+        fail(draft, task, event.detail)
+    begin_landings(draft)
+
+
+def look_at_held(draft: Draft, *, at_once: bool = False) -> None:
+    """Asks whether a person has freed the target of a held task, or merged it: on a beat, if that was not asked just
+    now, and whenever a coordinator begins."""
+    pause = 0 if at_once else draft.before.settings.held_recheck_ms
+    for task in [t for t in draft.tasks.values() if t.state == "held"]:
+        if not 0 <= draft.now_ms - task.not_before_ms < pause:
+            draft.put_task(replace(task, not_before_ms=draft.now_ms))
+            draft.decide(LookAtHeld, task=task.id)
+
+
+def held_seen(draft: Draft, event: HeldSeen) -> None:
+    task = draft.tasks.get(event.task)
+    if task is None or task.state != "held":
+        return
+    if event.landed:
+        landed(draft, task, task.commit)
+    elif event.free:
+        draft.put_task(
+            replace(task, state="landing", landing_since_ms=draft.now_ms, landing_begun=False, reason="")
+        )
+        begin_landings(draft)
+
+
+def landed(draft: Draft, task: Task, commit: str | None) -> None:
+    """The end that dependants wait for."""
+    draft.put_task(
+        replace(
+            task,
+            state="landed",
+            landed_commit=commit,
+            reason="",
+            ended_ms=draft.now_ms,
+            not_before_ms=0,
+            words=(),
+        )
+    )
+    where = task.spec.target if task.spec.land == "merge" else task.branch
+    draft.note("info", f"verified and landed on {where} as {(commit or '')[:12]}", task=task.id)
+    _release_dependants(draft, task.id)
+    attempt = draft.attempts.get(task.attempt or "")
+    if attempt is None:
+        remove_worktree(draft, task.id)
+
+
+def _release_dependants(draft: Draft, landed_id: str) -> None:
+    for waiting in [t for t in draft.tasks.values() if t.state == "waiting" and landed_id in t.after]:
+        if all(draft.tasks[t].state == "landed" for t in waiting.after):
+            draft.put_task(replace(waiting, state="queued"))
+            draft.note("debug", "everything it waits for has landed", task=waiting.id)
+            draft.settle = True

@@ -1,0 +1,367 @@
+"""What a worker's spool says, each fact of it applied once; and what an idle account says of its windows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import singledispatch
+
+from fleet.core.capacity import budgets, headroom, rates, reserved
+from fleet.core.decisions import CheckWork, TellWorker
+from fleet.core.draft import Draft
+from fleet.core.events import (
+    AccountRead,
+    Answered,
+    AwaitsBackground,
+    Began,
+    Exited,
+    Fact,
+    Garbled,
+    Spooled,
+    TurnEnded,
+    Used,
+    WindowReading,
+    WindowsRead,
+    WordLost,
+    WordTaken,
+)
+from fleet.core.model import Account, Attempt, Bucket, Task, bucket_key
+from fleet.core.model.learned import work_of
+from fleet.core.model.tokens import Tokens
+from fleet.core.rules.workers import backoff_ms, end, stop, tell
+from fleet.core.rules.worktrees import remember_heard
+from fleet.core.wording import opening_id, plan_made
+from fleet.spoken import durations
+
+
+def spooled(draft: Draft, event: Spooled) -> None:
+    """Applies the facts of one piece of spool, at the attempt's own offset only."""
+    attempt = draft.attempts.get(event.attempt)
+    if attempt is None or event.start != attempt.offset:
+        return
+    draft.put_attempt(replace(attempt, offset=event.end))
+    for fact in event.facts:
+        now = draft.attempts.get(event.attempt)
+        if now is None or now.state == "ended":
+            return
+        apply(fact, draft, now)
+
+
+def account_read(draft: Draft, event: AccountRead) -> None:
+    """Readings without a worker. Those of an account that is unknown or gone are nobody's."""
+    account = draft.accounts.get(event.name)
+    if account is not None and account.state != "removed":
+        _take(draft, account, event.readings, event.seen_ms, "usage")
+        draft.settle = True
+
+
+@singledispatch
+def apply(fact: Fact, draft: Draft, attempt: Attempt) -> None:
+    """One fact. Each kind has its own rule below."""
+    raise TypeError(f"no rule for {type(fact).__name__}")
+
+
+@apply.register
+def _(fact: Began, draft: Draft, attempt: Attempt) -> None:
+    draft.note("debug", f"client {fact.version}", attempt=attempt)
+
+
+@apply.register
+def _(fact: Answered, draft: Draft, attempt: Attempt) -> None:
+    """An answer proves the account, ends rows of faults, and lets the account's allowance grow."""
+    new = fact.message_id != attempt.answer_id
+    _count(
+        draft,
+        attempt,
+        replace(
+            attempt,
+            answers=attempt.answers + new,
+            answer_id=fact.message_id,
+            running_tokens=attempt.running_tokens + attempt.answer_tokens if new else attempt.running_tokens,
+            answer_tokens=fact.tokens,
+            awaits_background=False,
+        ),
+    )
+    task = draft.tasks[attempt.task]
+    in_a_row = task.faults or task.host_faults
+    if in_a_row and attempt.answers + new >= draft.before.settings.progress_answers:
+        draft.put_task(replace(task, faults=0, host_faults=0))
+    if new:
+        _account_answered(draft, attempt)
+
+
+def _count(draft: Draft, before: Attempt, after: Attempt) -> None:
+    """Writes the attempt, and counts what it has used since before: a later, exact count may take some back."""
+    draft.put_attempt(after)
+    used, was = after.used, before.used
+    work = work_of(used) - work_of(was)
+    after = _at_work(draft, after)
+    rates.worked(draft, after, draft.accounts[after.account], work)
+    usd = (after.cost_usd or 0.0) - (before.cost_usd or 0.0)
+    budgets.spend(draft, after, used.total - was.total, work, usd)
+
+
+def _at_work(draft: Draft, attempt: Attempt) -> Attempt:
+    """The attempt with the tier that works in it now: while it plans, the planning one."""
+    plan = draft.tasks[attempt.task].plans_with
+    return replace(attempt, tier=plan) if attempt.plans and plan is not None else attempt
+
+
+def _account_answered(draft: Draft, attempt: Attempt) -> None:
+    account = draft.accounts[attempt.account]
+    allowance = min(max(account.concurrency, 1), account.allowance * 2)
+    draft.settle = draft.settle or allowance != account.allowance or account.answered_ms is None
+    draft.put_account(replace(account, allowance=allowance, answered_ms=draft.now_ms, busy_count=0))
+    for bucket in headroom.drawn_on(draft.peek(), account, _at_work(draft, attempt).tier):
+        cleared = headroom.cleared_by_answer(bucket, draft.now_ms)
+        if cleared is not bucket:
+            draft.put_bucket(f"{bucket.pool}/{bucket.name}", cleared)
+
+
+@apply.register
+def _(fact: WindowsRead, draft: Draft, attempt: Attempt) -> None:
+    read_windows(draft, attempt, fact.readings, fact.at_ms)
+
+
+def read_windows(
+    draft: Draft, attempt: Attempt, readings: tuple[WindowReading, ...], at_ms: int, source: str = "stream"
+) -> None:
+    """What an attempt heard of the windows of its account."""
+    _take(draft, draft.accounts[attempt.account], readings, at_ms, source, attempt)
+
+
+def _take(
+    draft: Draft,
+    account: Account,
+    readings: tuple[WindowReading, ...],
+    at_ms: int,
+    source: str,
+    attempt: Attempt | None = None,
+) -> None:
+    """Merges readings into the pool's buckets. A refusal closes them, and shuts the account's allowance to
+    one. `attempt`: whose worker heard them, if one did."""
+    if any(reading.refused for reading in readings):
+        account = draft.put_account(replace(account, allowance=1))
+    changed = headroom.merged(
+        draft.buckets,
+        account.pool,
+        readings,
+        at_ms=at_ms,
+        now_ms=draft.now_ms,
+        source=source,
+        settings=draft.before.settings,
+    )
+    for key, bucket in changed.items():
+        before = draft.buckets.get(key)
+        newly = bucket.refused_until_ms is not None and (
+            before is None or before.refused_until_ms != bucket.refused_until_ms
+        )
+        draft.put_bucket(key, bucket)
+        rates.observed(draft, before, bucket)
+        keep_clear(draft, bucket)
+        if newly:
+            until = f" for {durations.in_words((bucket.refused_until_ms or 0) - draft.now_ms)} still"
+            draft.note(
+                "warning",
+                f"limit reached: {bucket.name} refuses{until}",
+                attempt=attempt,
+                account=account.name,
+            )
+            draft.settle = True
+
+
+def keep_clear(draft: Draft, bucket: Bucket) -> None:
+    """Stops work that has come down to what is kept of the bucket: its task goes on when that is free again, or on
+    another account. Automation then stays away for a while, so that nothing is begun and stopped in a circle."""
+    fleet = draft.peek()
+    kept = reserved.protected(fleet, bucket) + reserved.floor(fleet, bucket)
+    used = headroom.utilization_now(bucket, draft.now_ms, fleet.settings)
+    if kept <= 0 or used is None or used < 1.0 - kept:
+        return
+    until = draft.now_ms + fleet.settings.protected_pause_ms
+    until = until if bucket.resets_ms is None else min(until, bucket.resets_ms)
+    draft.put_bucket(bucket_key(bucket.pool, bucket.name), replace(bucket, protected_until_ms=until))
+    for attempt in list(draft.attempts.values()):
+        account = draft.accounts[attempt.account]
+        drawn = account.pool == bucket.pool and bucket.scope in (None, _at_work(draft, attempt).tier)
+        if drawn and attempt.state == "running" and draft.tasks[attempt.task].state == "running":
+            draft.note(
+                "info", f"{bucket.name} is down to the {kept:.0%} that are kept: it pauses", attempt=attempt
+            )
+            stop(draft, attempt, "kept", how="ladder")
+    draft.settle = True
+
+
+@apply.register
+def _(fact: WordTaken, draft: Draft, attempt: Attempt) -> None:
+    """Words taken up by the client are no longer owed to the session."""
+    draft.put_attempt(replace(attempt, told=tuple(w for w in attempt.told if w != fact.word)))
+    taken = {fact.word}
+    if fact.word == opening_id(attempt.id):
+        taken |= {word.id for word in attempt.opening}
+    task = draft.tasks[attempt.task]
+    heard = tuple(word for word in task.words if word.id in taken)
+    if heard:
+        draft.put_task(replace(task, words=tuple(w for w in task.words if w.id not in taken)))
+        remember_heard(draft, attempt, heard)
+
+
+@apply.register
+def _(fact: Garbled, draft: Draft, attempt: Attempt) -> None:
+    """Told at the first such line and at each tenfold of it, so that a client that babbles fills no journal."""
+    malformed = attempt.malformed + fact.count
+    draft.put_attempt(replace(attempt, malformed=malformed))
+    if not attempt.malformed or len(str(malformed)) > len(str(attempt.malformed)):
+        lines = "1 line" if malformed == 1 else f"{malformed} lines"
+        draft.note(
+            "warning", f"{lines} of the client could not be read; they are kept in its spool", attempt=attempt
+        )
+
+
+@apply.register
+def _(fact: WordLost, draft: Draft, attempt: Attempt) -> None:
+    draft.put_attempt(replace(attempt, told=tuple(w for w in attempt.told if w != fact.word)))
+
+
+@apply.register
+def _(fact: Used, draft: Draft, attempt: Attempt) -> None:
+    cost = attempt.cost_usd if fact.cost_usd is None else (attempt.cost_usd or 0.0) + fact.cost_usd
+    _count(
+        draft,
+        attempt,
+        replace(
+            attempt,
+            tokens=attempt.tokens + fact.tokens,
+            running_tokens=Tokens(),
+            answer_tokens=Tokens(),
+            answer_id=None,
+            cost_usd=cost,
+        ),
+    )
+
+
+@apply.register
+def _(fact: AwaitsBackground, draft: Draft, attempt: Attempt) -> None:
+    draft.put_attempt(replace(attempt, awaits_background=True))
+    draft.note("info", "turn finished; it still has something running in the background", attempt=attempt)
+
+
+@apply.register
+def _(fact: TurnEnded, draft: Draft, attempt: Attempt) -> None:
+    read_windows(draft, attempt, fact.readings, draft.now_ms)
+    if fact.denials:
+        draft.note("warning", f"{fact.denials} tool calls were denied: see --allow-tool", attempt=attempt)
+    if attempt.state == "running":
+        rule = _RULES.get(fact.outcome, _retry)
+        rule(draft, attempt, fact)
+
+
+def _finished(draft: Draft, attempt: Attempt, fact: TurnEnded) -> None:
+    """The worker is done when it is at rest and has taken up everything it was told."""
+    task = draft.tasks[attempt.task]
+    if attempt.told or task.state != "running":
+        return
+    if attempt.plans and not task.planned:
+        _carry_out(draft, attempt, task)
+        return
+    for word in task.words:
+        tell(draft, attempt.id, word)
+    if not task.words:
+        _check(draft, attempt)
+
+
+def _carry_out(draft: Draft, attempt: Attempt, task: Task) -> None:
+    """The plan is made: the same session goes on with the tier it was placed with."""
+    model = draft.accounts[attempt.account].model_of(attempt.tier) or attempt.tier
+    word = plan_made(attempt)
+    draft.put_task(replace(task, planned=True, words=(*task.words, word)))
+    draft.put_attempt(replace(attempt, model=model, told=(*attempt.told, word.id)))
+    draft.note(
+        "info", f"its plan is made with {task.spec.plan_tier}: {attempt.tier} carries it out", attempt=attempt
+    )
+    draft.decide(TellWorker, attempt=attempt.id, word=word.id, text=word.text, model=model)
+
+
+def _check(draft: Draft, attempt: Attempt) -> None:
+    draft.put_task(replace(draft.tasks[attempt.task], state="checking"))
+    draft.decide(CheckWork, attempt=attempt.id)
+    draft.note("debug", "turn finished; now its work is committed and verified", attempt=attempt)
+
+
+def _limited(draft: Draft, attempt: Attempt, fact: TurnEnded) -> None:
+    """A limit that named no window closes the account too, for a guessed time: else the task came straight back."""
+    tier = _at_work(draft, attempt).tier
+    buckets = headroom.drawn_on(draft.peek(), draft.accounts[attempt.account], tier)
+    if not any((b.refused_until_ms or 0) > attempt.started_ms for b in buckets):
+        reading = WindowReading("unnamed", None, None, None, "rejected", refused=True)
+        read_windows(draft, attempt, (reading,), draft.now_ms)
+    stop(draft, attempt, "limited", how="quick", detail=fact.detail)
+
+
+def _busy(draft: Draft, attempt: Attempt, fact: TurnEnded) -> None:
+    account = draft.accounts[attempt.account]
+    count = account.busy_count + 1
+    until = draft.now_ms + backoff_ms(draft, count, account.name)
+    draft.put_account(replace(account, busy_until_ms=until, busy_count=count))
+    draft.note(
+        "warning",
+        "its server is overloaded: not the account's limit, so its work stays there",
+        attempt=attempt,
+    )
+    stop(draft, attempt, "busy", how="quick", detail=fact.detail)
+
+
+def _login(draft: Draft, attempt: Attempt, fact: TurnEnded) -> None:
+    account = draft.accounts[attempt.account]
+    if account.state == "ready":
+        draft.put_account(replace(account, state="quarantined", reason=fact.detail))
+        draft.note(
+            "error",
+            f"its credential was refused ({fact.detail}): renew it, then `fleet account verify {account.name}`",
+            account=account.name,
+        )
+    stop(draft, attempt, "login", how="quick", detail=fact.detail)
+
+
+def _no_model(draft: Draft, attempt: Attempt, fact: TurnEnded) -> None:
+    """The account does not give that model: closed for this tier until the guess has passed."""
+    tier = _at_work(draft, attempt).tier
+    reading = WindowReading(f"model_{tier}", tier, None, None, "rejected", refused=True)
+    read_windows(draft, attempt, (reading,), draft.now_ms, source="client")
+    stop(draft, attempt, "limited", how="quick", detail=fact.detail)
+
+
+def _interrupted(draft: Draft, attempt: Attempt, fact: TurnEnded) -> None:
+    """A person broke the turn off to say something, which the client takes up at once; or nobody of ours did."""
+    if not attempt.told:
+        _retry(draft, attempt, fact)
+
+
+def _retry(draft: Draft, attempt: Attempt, fact: TurnEnded) -> None:
+    stop(draft, attempt, fact.outcome, how="quick", detail=fact.detail)
+
+
+_Rule = Callable[[Draft, Attempt, TurnEnded], None]
+_RULES: dict[str, _Rule] = {
+    "finished": _finished,
+    "limited": _limited,
+    "busy": _busy,
+    "login": _login,
+    "no_model": _no_model,
+    "interrupted": _interrupted,
+}
+
+
+@apply.register
+def _(fact: Exited, draft: Draft, attempt: Attempt) -> None:
+    if attempt.state == "stopping":
+        end(draft, attempt, attempt.reason, attempt.detail)
+        return
+    if fact.cause == "stalled" and attempt.awaits_background and draft.tasks[attempt.task].state == "running":
+        # Only what it left in the background was still running (a server, say): its own work is done.
+        _check(draft, attempt)
+    reason = "crashed" if fact.cause == "exited" else fact.cause
+    detail = fact.detail or (f"exit code {fact.code}" if fact.code is not None else "")
+    if draft.tasks[attempt.task].state == "checking":
+        reason = "finished"
+    end(draft, attempt, reason, detail)

@@ -1,0 +1,269 @@
+"""What persons ask for, and when it is refused."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import replace
+from graphlib import CycleError, TopologicalSorter
+
+from fleet.core.capacity import demand, headroom, rates
+from fleet.core.decisions import TellWorker
+from fleet.core.draft import Draft
+from fleet.core.events import (
+    AccountAdded,
+    AccountRemoved,
+    AccountVerified,
+    CancelAsked,
+    DrainAsked,
+    PersonSaid,
+    PruneAsked,
+    RetryAsked,
+    TasksAdded,
+)
+from fleet.core.model import Attempt, Task, TaskSpec, Word
+from fleet.core.model.lifecycles import TASK_ENDS, AccountState
+from fleet.core.rules.finishing import look_at_held
+from fleet.core.rules.workers import stop
+from fleet.core.rules.worktrees import remove_worktree
+
+CIRCLE_SHOWN = 20
+"""So many tasks of a circle are named, half of them at each end."""
+
+
+_UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Categories of Unicode: controls, what steers the direction or is not seen, halves of a character, line ends."""
+
+
+class Refused(Exception):
+    """The request cannot be done; the message says why and what to do instead."""
+
+
+def tasks_added(draft: Draft, event: TasksAdded) -> None:
+    """Adds the tasks in their order. Raises Refused for an unknown dependency or a cycle, shown."""
+    first = draft.value("tasks_made") + 1
+    ids = {spec.key or f"\0{n}": f"t{first + n}" for n, spec in enumerate(event.specs)}
+    if len(ids) < len(event.specs):
+        raise Refused("two tasks of the request have the same id: give each an id of its own")
+    after = {
+        task_id: tuple(_dependency(draft, ids, spec, name) for name in spec.after)
+        for task_id, spec in zip(ids.values(), event.specs, strict=True)
+    }
+    for spec in event.specs:
+        _refuse_unprintable(spec.title)
+    _refuse_cycle(after, {task_id: key for key, task_id in ids.items() if not key.startswith("\0")})
+    for number, (task_id, spec) in enumerate(zip(ids.values(), event.specs, strict=True), start=first):
+        landed = all(t in draft.tasks and draft.tasks[t].state == "landed" for t in after[task_id])
+        task = Task(
+            id=task_id,
+            number=number,
+            spec=spec,
+            created_ms=draft.now_ms,
+            state="queued" if landed else "waiting",
+            after=after[task_id],
+        )
+        draft.put_task(task)
+        draft.note("info", f"added: {spec.title}", task=task_id)
+    draft.set("tasks_made", first - 1 + len(event.specs))
+    demand.arrived(draft, event.specs)
+    draft.settle = True
+
+
+def _refuse_unprintable(title: str) -> None:
+    """A title is one line that reads as what it is. Joiners are left: emoji and some scripts need them."""
+    for at, letter in enumerate(title):
+        if letter not in "\u200c\u200d" and unicodedata.category(letter) in _UNPRINTABLE:
+            before = f", after “{title[:at][-20:]}”" if at else ""
+            raise Refused(
+                f"the title has {letter!a} as its character {at + 1}{before}: leave it out, a title is one line "
+                "of visible characters"
+            )
+
+
+def _dependency(draft: Draft, ids: dict[str, str], spec: TaskSpec, name: str) -> str:
+    found = ids.get(name) or (name if name in draft.tasks else None)
+    if found is None:
+        raise Refused(f"“{spec.title}” waits for {name}, but there is no such task: see `fleet task list`")
+    return found
+
+
+def _refuse_cycle(after: dict[str, tuple[str, ...]], names: dict[str, str]) -> None:
+    """Looks among the new tasks, shown by the names they were given; old ones cannot wait for new ones."""
+    try:
+        TopologicalSorter(after).prepare()
+    except CycleError as found:
+        circle = [names.get(task_id, task_id) for task_id in reversed(found.args[1])]
+        if len(circle) > CIRCLE_SHOWN:
+            circle[CIRCLE_SHOWN // 2 : -CIRCLE_SHOWN // 2] = [f"… {len(circle) - CIRCLE_SHOWN} more …"]
+        raise Refused(f"the tasks wait for each other in a circle: {' → '.join(circle)}") from None
+
+
+def _known(draft: Draft, task_id: str) -> Task:
+    task = draft.tasks.get(task_id)
+    if task is None:
+        raise Refused(f"there is no task {task_id}: see `fleet task list`")
+    return task
+
+
+def cancel_asked(draft: Draft, event: CancelAsked) -> None:
+    task = _known(draft, event.task)
+    if task.state == "cancelled":
+        return
+    if task.state in TASK_ENDS:
+        raise Refused(f"{task.id} has already {task.state}: there is nothing to cancel")
+    if task.landing_begun:
+        raise Refused(
+            f"{task.id} is being merged into {task.spec.target} right now: wait until that has ended"
+        )
+    attempt = draft.attempts.get(task.attempt or "")
+    draft.put_task(
+        replace(task, state="cancelled", reason="cancelled by a person", ended_ms=draft.now_ms, words=())
+    )
+    draft.note("info", "cancelled by a person", task=task.id)
+    if attempt is not None:
+        stop(draft, attempt, "cancelled", how="ladder")
+    else:
+        remove_worktree(draft, task.id)
+    draft.settle = True
+
+
+def retry_asked(draft: Draft, event: RetryAsked) -> None:
+    """Puts an ended task back; its session and branch go on where they were."""
+    task = _known(draft, event.task)
+    if task.state not in ("failed", "cancelled"):
+        raise Refused(f"{task.id} is {task.state}: only a failed or cancelled task can be tried again")
+    if task.attempt in draft.attempts:
+        raise Refused(f"its worker {task.attempt} is still being stopped: try again in a moment")
+    landed = all(draft.tasks[t].state == "landed" for t in task.after)
+    draft.put_task(
+        replace(
+            task,
+            state="queued" if landed else "waiting",
+            reason="",
+            faults=0,
+            host_faults=0,
+            repairs=0,
+            not_before_ms=0,
+            ended_ms=None,
+        )
+    )
+    draft.note("info", "tried again", task=task.id)
+    draft.settle = True
+
+
+def person_said(draft: Draft, event: PersonSaid) -> None:
+    """Words reach a running worker at once; otherwise the session's next worker is given them. Verified work
+    whose merge has not begun goes back to its session for them."""
+    task = _known(draft, event.task)
+    if task.state == "landed":
+        raise Refused(f"{task.id} has landed: its session is over. Say it to a new one: fleet task add")
+    if task.state in TASK_ENDS:
+        raise Refused(
+            f"{task.id} is {task.state}: put it back with `fleet task retry {task.id}`, then say it"
+        )
+    if task.landing_begun:
+        raise Refused(
+            f"{task.id} is being merged into {task.spec.target} right now: say it to a new task, or try again if "
+            "the merge fails"
+        )
+    word = Word(event.word, event.text)
+    attempt = draft.attempts.get(task.attempt or "")
+    works = task.state == "running" and attempt is not None and attempt.state == "running"
+    if event.tier is not None and not works:
+        raise Refused(
+            f"{task.id} has no worker at work now, and only a session at work can be given another tier"
+        )
+    draft.put_task(replace(task, words=(*task.words, word)))
+    draft.note("info", f"a person said: {event.text}", task=task.id)
+    if attempt is not None and works:
+        _tell_at_work(draft, attempt, word, event)
+    elif task.state in ("landing", "held"):
+        _take_back(draft, task.id)
+
+
+def _tell_at_work(draft: Draft, attempt: Attempt, word: Word, event: PersonSaid) -> None:
+    model = None
+    if event.tier is not None:
+        model = draft.accounts[attempt.account].model_of(event.tier)
+        if model is None:
+            raise Refused(f"{attempt.account}, where {attempt.task} is at work, has no tier {event.tier}")
+        attempt = replace(attempt, tier=event.tier, model=model)
+    draft.put_attempt(replace(attempt, told=(*attempt.told, word.id)))
+    draft.decide(
+        TellWorker, attempt=attempt.id, word=word.id, text=word.text, interrupt=event.interrupt, model=model
+    )
+
+
+def _take_back(draft: Draft, task_id: str) -> None:
+    """There is more for its session to do before it may land."""
+    draft.put_task(
+        replace(draft.tasks[task_id], state="queued", reason="a person has said more", not_before_ms=0)
+    )
+    draft.settle = True
+
+
+def account_added(draft: Draft, event: AccountAdded) -> None:
+    """Adds an account, or replaces the settings of one that was removed or has to be renewed."""
+    before = draft.accounts.get(event.account.name)
+    if before is not None and before.state == "ready":
+        raise Refused(
+            f"there is an account {before.name} already: remove it first (`fleet account remove {before.name}`)"
+        )
+    draft.put_account(event.account)
+    draft.note("info", f"account added: {event.account.kind}", account=event.account.name)
+    draft.settle = True
+
+
+def account_removed(draft: Draft, event: AccountRemoved) -> None:
+    """No further work goes to it; running work is stopped and goes on elsewhere."""
+    account = draft.accounts.get(event.name)
+    if account is None or account.state == "removed":
+        raise Refused(f"there is no account {event.name}: see `fleet account list`")
+    draft.put_account(replace(account, state="removed", reason="removed by a person"))
+    draft.note("info", "account removed", account=account.name)
+    for attempt in list(draft.attempts.values()):
+        if attempt.account == account.name and attempt.state != "stopping":
+            stop(draft, attempt, "account removed", how="ladder")
+    draft.settle = True
+
+
+def account_verified(draft: Draft, event: AccountVerified) -> None:
+    account = draft.accounts.get(event.name)
+    if account is None or account.state == "removed":
+        raise Refused(f"there is no account {event.name}: see `fleet account list`")
+    changed = headroom.merged(
+        draft.buckets,
+        account.pool,
+        event.readings,
+        at_ms=event.at_ms,
+        now_ms=draft.now_ms,
+        source="verify",
+        settings=draft.before.settings,
+    )
+    for key, bucket in changed.items():
+        rates.observed(draft, draft.buckets.get(key), draft.put_bucket(key, bucket))
+    state: AccountState = "ready" if event.ok else "quarantined"
+    draft.put_account(replace(account, state=state, reason=event.detail))
+    draft.note("info" if event.ok else "warning", f"verified: {state} {event.detail}", account=account.name)
+    draft.settle = True
+
+
+def prune_asked(draft: Draft, event: PruneAsked) -> None:
+    for task_id in event.tasks:
+        task = _known(draft, task_id)
+        if task.state not in TASK_ENDS:
+            raise Refused(
+                f"{task_id} is {task.state}: only the worktree of a task that has ended can be pruned"
+            )
+        if task.attempt not in draft.attempts:
+            remove_worktree(draft, task_id)
+
+
+def drain_asked(draft: Draft, event: DrainAsked) -> None:
+    draft.set("draining", event.on)
+    if event.on and event.stop_workers:
+        for attempt in list(draft.attempts.values()):
+            if attempt.state != "stopping":
+                stop(draft, attempt, "paused", how="ladder")
+    if not event.on:
+        look_at_held(draft, at_once=True)
+        draft.settle = True

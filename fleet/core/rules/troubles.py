@@ -1,0 +1,31 @@
+"""What the coordinator cannot perform for a task: remembered with it, so that `why` can say so."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fleet.core.draft import Draft
+from fleet.core.events import PerformFailed, PerformWentWell
+from fleet.core.model import Trouble
+from fleet.core.rules.workers import stop
+
+
+def perform_failed(draft: Draft, event: PerformFailed) -> None:
+    """A worker that waits for a verification which only a person can make possible is let go: its session goes on
+    with the next one."""
+    task = draft.tasks.get(event.task)
+    trouble = Trouble(event.effect, event.story, event.lasting)
+    if task is None or task.trouble == trouble:
+        return
+    draft.put_task(replace(task, trouble=trouble))
+    if task.trouble is None or task.trouble.story != event.story:
+        draft.note("debug", f"in trouble: {event.story}; it is tried again", task=task.id)
+    attempt = draft.attempts.get(task.attempt or "")
+    if event.lasting and task.state == "checking" and attempt is not None:
+        stop(draft, attempt, "finished", how="close")
+
+
+def perform_went_well(draft: Draft, event: PerformWentWell) -> None:
+    task = draft.tasks.get(event.task)
+    if task is not None and task.trouble is not None and task.trouble.effect == event.effect:
+        draft.put_task(replace(task, trouble=None))

@@ -1,0 +1,245 @@
+"""The life of an attempt: started, stopped, ended, and what its end means for the task.
+
+An environment's fault is never the task's fault: after a limit, an overload, a lost login or host the task
+keeps its place in the queue and nothing is counted against it. A worker that dies without having answered is
+tried again with growing pauses, `faults_max` times in a row; then a person has to look.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+from zlib import crc32
+
+from fleet.core.capacity import budgets
+from fleet.core.decisions import StopWorker, TellWorker
+from fleet.core.draft import Draft, Level
+from fleet.core.events import StartFailed, WorkerLost, WorkerStarted
+from fleet.core.model import Attempt, Task, Trouble, Word
+from fleet.core.model.learned import work_of
+from fleet.core.model.tokens import Tokens
+from fleet.core.rules.worktrees import remove_worktree
+from fleet.core.wording import opening_id
+
+HOST_LOST = "host lost"
+
+BLAMELESS = frozenset({"limited", "busy", "login", "paused", "account removed", "kept", HOST_LOST})
+"""Ends of an attempt that count nothing against its task: something else already keeps it from coming straight back."""
+
+_TOLD_BEFORE = BLAMELESS | {"finished", "cancelled", "escalated", "unverified"}
+"""Ends that a line before has told the reason of: they are steps of the work, no news of their own."""
+
+PATIENT = frozenset({"lost", "machine", "launch", "cannot_start"})
+"""Faults of the host: tried again with growing pauses, for as long as it takes. A connection that broke before any
+answer is one of them, too: the way to the server is down."""
+
+FINAL = {
+    "turns": "it reached its limit of turns: raise --max-turns, or say what to do and retry",
+    "budget": "it reached its budget: raise --max-budget-usd and retry",
+    "refused": "the model's safeguards refused its content",
+    "context": "its conversation no longer fits the model's context",
+    "deadline": "it ran longer than one attempt may",
+    "repository": "its repository cannot be used",
+    "setup": "its worktree could not be set up",
+}
+"""Ends of an attempt that end its task too, and why."""
+
+
+def worker_started(draft: Draft, event: WorkerStarted) -> None:
+    live = draft.live_attempt(event.attempt)
+    if live is None:
+        return
+    attempt, task = live
+    if attempt.state == "running":  # reported twice: what it was told since must stay as it is
+        return
+    began_anew = attempt.resumes and not event.resumed
+    draft.put_attempt(
+        replace(
+            attempt,
+            state="stopping" if attempt.state == "stopping" else "running",
+            began=True,
+            session_id=event.session_id,
+            told=(opening_id(attempt.id), *attempt.told),
+        )
+    )
+    task = draft.put_task(
+        replace(
+            task,
+            branch=event.branch,
+            base_commit=event.base_commit,
+            session_id=event.session_id,
+            session_account=attempt.account,
+        )
+    )
+    worktree = draft.worktrees[task.id]
+    if worktree.state in ("making", "ready"):
+        if worktree.moves_from is not None:  # its session came with it, by way of home
+            worktree = replace(worktree, moves_from=None, checkpoint=event.kept, heard=(), heard_before=())
+        draft.put_worktree(replace(worktree, state="ready", path=event.path))
+    host = draft.hosts.get(attempt.host)
+    if host is not None and worktree.repo not in host.warm:
+        draft.put_host(replace(host, warm=(*host.warm, worktree.repo)))
+    if began_anew:
+        draft.note(
+            "warning",
+            "its session could not be found any more: it begins anew on its work so far",
+            attempt=attempt,
+        )
+    draft.note("debug", f"worker runs on branch {event.branch}", attempt=attempt)
+    _tell_what_came_meanwhile(draft, attempt.id)
+
+
+def _tell_what_came_meanwhile(draft: Draft, attempt_id: str) -> None:
+    """Words said while the worker was being started are not in its opening."""
+    attempt = draft.attempts[attempt_id]
+    if attempt.state == "running":
+        opened = {word.id for word in attempt.opening}
+        for word in draft.tasks[attempt.task].words:
+            if word.id not in opened and word.id not in attempt.told:
+                tell(draft, attempt_id, word)
+
+
+def tell(draft: Draft, attempt_id: str, word: Word) -> None:
+    attempt = draft.attempts[attempt_id]
+    draft.put_attempt(replace(attempt, told=(*attempt.told, word.id)))
+    draft.decide(TellWorker, attempt=attempt_id, word=word.id, text=word.text)
+
+
+def stop(
+    draft: Draft,
+    attempt: Attempt,
+    reason: str,
+    *,
+    how: Literal["close", "quick", "ladder"],
+    detail: str = "",
+) -> None:
+    """Stops a worker; what its end means is settled when it is gone (`end`)."""
+    if attempt.state == "stopping":
+        return
+    draft.put_attempt(replace(attempt, state="stopping", reason=reason, detail=detail))
+    draft.decide(StopWorker, attempt=attempt.id, how=how, why=reason)
+
+
+def start_failed(draft: Draft, event: StartFailed) -> None:
+    live = draft.live_attempt(event.attempt)
+    if live is None:
+        return
+    attempt, task = live
+    again = bool(event.trouble) and task.reason.startswith(f"{event.fault}: {event.trouble}")
+    # The same trouble is told once, not at each try.
+    draft.note("debug" if again else "error", f"could not be started: {event.detail}", attempt=attempt)
+    if attempt.state == "stopping":
+        end(draft, attempt, attempt.reason, attempt.detail)
+    elif event.fault == "credential":
+        account = draft.accounts[attempt.account]
+        if account.state == "ready":
+            draft.put_account(replace(account, state="quarantined", reason=event.detail))
+        end(draft, attempt, "login", event.detail)
+    else:
+        end(draft, attempt, event.fault, event.detail, told=not again)
+        _remember_trouble(draft, draft.tasks[task.id], event)
+
+
+def _remember_trouble(draft: Draft, task: Task, event: StartFailed) -> None:
+    """So that nobody who waits for the fleet to be idle waits for what only a person can mend. It is tried on, and the
+    next state of the task forgets it."""
+    if event.lasting and task.state == "queued" and task.host_faults >= draft.before.settings.faults_max:
+        draft.put_task(replace(task, trouble=Trouble(event.attempt, event.detail, lasting=True)))
+
+
+def worker_lost(draft: Draft, event: WorkerLost) -> None:
+    live = draft.live_attempt(event.attempt)
+    if live is None:
+        return
+    attempt, _ = live
+    stopping = attempt.state == "stopping"
+    end(draft, attempt, attempt.reason if stopping else "lost", event.detail)
+
+
+def end(draft: Draft, attempt: Attempt, reason: str, detail: str, *, told: bool = True) -> None:
+    """Ends the attempt and moves its task on: put back, failed, or what it had become in the meantime."""
+    ended = replace(
+        attempt,
+        state="ended",
+        reason=reason,
+        detail=detail,
+        ended_ms=draft.now_ms,
+        tokens=attempt.tokens + attempt.running_tokens + attempt.answer_tokens,
+        running_tokens=Tokens(),
+        answer_tokens=Tokens(),
+    )
+    draft.put_attempt(ended)
+    draft.settle = True
+    _leave_worktree(draft, attempt.task)
+    task = draft.tasks[attempt.task]
+    task = draft.put_task(
+        replace(
+            task,
+            spent_usd=task.spent_usd + (attempt.cost_usd or 0.0),
+            # What a tier took that has failed is no part of what the next one takes.
+            tier_work=task.tier_work + work_of(attempt.used) * (reason != "escalated"),
+            tier_ms=task.tier_ms + attempt.ms_at(draft.now_ms) * (reason != "escalated"),
+        )
+    )
+    if reason not in ("cancelled", HOST_LOST) and not _is_of_the_host(attempt, reason):
+        budgets.fault(draft, ended_well=bool(attempt.answers) or reason in BLAMELESS)
+    if task.state == "running":
+        _put_back(draft, task, ended)
+    elif task.state in ("cancelled", "landed"):
+        remove_worktree(draft, task.id)
+    level: Level = "debug" if reason in _TOLD_BEFORE or not told else "warning"
+    draft.note(level, f"worker ended: {reason}{': ' + detail if detail else ''}", attempt=ended)
+
+
+def _leave_worktree(draft: Draft, task_id: str) -> None:
+    """One that its work has not been brought to is given up: the next attempt may be placed anywhere."""
+    worktree = draft.put_worktree(replace(draft.worktrees[task_id], left_ms=draft.now_ms))
+    if worktree.moves_from is not None and worktree.state != "removed":
+        remove_worktree(draft, task_id)
+
+
+def _is_of_the_host(attempt: Attempt, reason: str) -> bool:
+    return reason in PATIENT or (reason == "cut" and not attempt.answers)
+
+
+def _put_back(draft: Draft, task: Task, attempt: Attempt) -> None:
+    reason = attempt.reason
+    why = f"{reason}: {attempt.detail}" if attempt.detail else reason
+    if task.budget_left_usd == 0.0:
+        reason = "budget"
+    if reason in FINAL:
+        fail(draft, task, f"{FINAL[reason]} ({attempt.detail})" if attempt.detail else FINAL[reason])
+        return
+    blameless = reason in BLAMELESS
+    of_the_host = _is_of_the_host(attempt, reason)
+    host_faults = task.host_faults + of_the_host
+    faults = task.faults + (not blameless and not of_the_host)
+    if faults > task.faults and faults >= draft.before.settings.faults_max:
+        fail(draft, task, f"{faults} workers in a row ended without an answer, the last one by {why}")
+        return
+    if reason == "no_session":
+        task = replace(task, session_id=None, session_account=None)
+    pause = 0 if blameless else backoff_ms(draft, faults + host_faults, task.id)
+    draft.put_task(
+        replace(
+            task,
+            state="queued",
+            reason=why,
+            faults=faults,
+            host_faults=host_faults,
+            not_before_ms=draft.now_ms + pause if pause else 0,
+        )
+    )
+
+
+def fail(draft: Draft, task: Task, reason: str) -> None:
+    draft.put_task(replace(task, state="failed", reason=reason, ended_ms=draft.now_ms, not_before_ms=0))
+    draft.note("error", f"failed: {reason}", task=task.id)
+
+
+def backoff_ms(draft: Draft, faults: int, salt: str) -> int:
+    """Doubles with each fault in a row, up to `backoff_max_ms`, plus up to a quarter that differs from task
+    to task."""
+    settings = draft.before.settings
+    pause = min(settings.backoff_first_ms << min(max(faults, 1) - 1, 20), settings.backoff_max_ms * 4 // 5)
+    return pause + pause * (crc32(f"{salt}{faults}".encode()) % 256) // 1024

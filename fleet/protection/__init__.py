@@ -1,0 +1,1 @@
+"""From the ledger of use to what each bucket keeps for its person (docs/forecast.md)."""

@@ -1,0 +1,1 @@
+"""What runs: the coordinator with all its parts, the demo, the doctor."""

@@ -1,0 +1,163 @@
+"""Looks at everything a fleet needs on this machine, and says what to do about what is missing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from uuid import uuid4
+
+from fleet.core.model import Account, Fleet
+from fleet.errors import NotDone
+from fleet.home import Home
+from fleet.service.clients import find_client, pins_of, proved_client
+from fleet.service.probing import examine as examine_hosts
+from fleet.shell import homelock
+from fleet.shell.starting import profile_of
+from fleet.store.errors import StoreUnreadable
+from fleet.views.snapshot import snapshot
+from profiles.login import LoginUnknown, login_state
+from profiles.secrets import NoUsableKeyring, open_secrets
+from workers.host import LocalHost
+from workers.remote.fitness import DISK_LOW_BYTES, Finding
+
+MEMORY_LOW_BYTES = 1_000_000_000
+
+
+_NO_ACCOUNT = Finding(
+    "accounts",
+    "warning",
+    "there is none, so no task can run",
+    "fleet account add NAME --kind subscription --login",
+)
+
+
+def examine(home: Home, environ: Mapping[str, str]) -> list[Finding]:
+    """Every check on its own: one that cannot be made is a finding too."""
+    looks: dict[str, Callable[[], list[Finding]]] = {
+        "git": lambda: [_git()],
+        "client": lambda: [_client(home, environ)],
+        "home": lambda: [_home(home)],
+        "disk": lambda: [_space(home)],
+        "memory": lambda: [_memory(home)],
+        "coordinator": lambda: [_coordinator(home)],
+        "database": lambda: _state(home, environ),
+    }
+    return [finding for what, look in looks.items() for finding in _looked(what, look)]
+
+
+def _looked(what: str, look: Callable[[], list[Finding]]) -> list[Finding]:
+    try:
+        return look()
+    except OSError as failed:
+        return [Finding(what, "error", f"it cannot be looked at: {failed}")]
+
+
+def _git() -> Finding:
+    path = shutil.which("git")
+    if path is None:
+        return Finding("git", "error", "there is no git on the PATH", "install it, e.g. apt install git")
+    said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout.strip()
+    return Finding("git", "ok", f"{said} ({path})")
+
+
+def _client(home: Home, environ: Mapping[str, str]) -> Finding:
+    try:
+        client = proved_client(home, environ)
+    except NotDone as failed:
+        return Finding("client", "error", str(failed))
+    return Finding(
+        "client", "ok", f"Claude Code {client.version} ({client.path}), takes no order from a repository"
+    )
+
+
+def _home(home: Home) -> Finding:
+    try:
+        home.make()
+        probe = home.root / f".probe-{uuid4().hex}"
+        probe.write_text("probe")
+        probe.unlink()
+    except OSError as failed:
+        told = f"{home.root} cannot be written: {failed.strerror}" if failed.strerror else str(failed)
+        return Finding("home", "error", told, "name another FLEET_HOME")
+    return Finding("home", "ok", str(home.root))
+
+
+def _space(home: Home) -> Finding:
+    free = LocalHost(home.runs, "").disk_free_bytes()
+    if free < DISK_LOW_BYTES:
+        return Finding("disk", "warning", f"{free / 1e9:.1f} GB free below {home.root}", "free some space")
+    return Finding("disk", "ok", f"{free / 1e9:.0f} GB free")
+
+
+def _memory(home: Home) -> Finding:
+    free = LocalHost(home.runs, "").memory_free_bytes()
+    if free is None:
+        return Finding("memory", "warning", "free memory is unknown here, so workers run one at a time")
+    if free < MEMORY_LOW_BYTES:
+        return Finding(
+            "memory", "warning", f"{free / 1e9:.1f} GB free: room for {free // 400_000_000} workers"
+        )
+    return Finding("memory", "ok", f"{free / 1e9:.1f} GB free")
+
+
+def _coordinator(home: Home) -> Finding:
+    holder = homelock.holder(home)
+    if holder is None or not holder.socket:
+        return Finding("coordinator", "ok", "not running (fleet up)")
+    return Finding("coordinator", "ok", f"process {holder.pid}")
+
+
+def _state(home: Home, environ: Mapping[str, str]) -> list[Finding]:
+    if not home.database.exists():
+        return [Finding("database", "ok", "none yet"), *_keyring(home, "new", needed=False), _NO_ACCOUNT]
+    try:
+        fleet = snapshot(home)
+    except StoreUnreadable as failed:
+        return [Finding("database", "error", str(failed))]
+    found = [Finding("database", "ok", f"{len(fleet.tasks)} tasks, {len(fleet.accounts)} accounts")]
+    accounts = [a for a in fleet.accounts.values() if a.state != "removed"]
+    found += _keyring(home, fleet.home_id, needed=any(a.secret for a in accounts))
+    if not accounts:
+        found.append(_NO_ACCOUNT)
+    found += [_account(home, fleet, name, environ) for name in sorted(a.name for a in accounts)]
+    return found + examine_hosts(home, [host for host in fleet.hosts.values() if not host.is_here], environ)
+
+
+def _keyring(home: Home, home_id: str, *, needed: bool) -> list[Finding]:
+    try:
+        open_secrets(home_id, home.root).get("doctor")
+    except NoUsableKeyring as failed:
+        return [Finding("keyring", "error" if needed else "warning", str(failed))]
+    return [Finding("keyring", "ok", "usable")]
+
+
+def _account(home: Home, fleet: Fleet, name: str, environ: Mapping[str, str]) -> Finding:
+    account = fleet.accounts[name]
+    what = f"account {name}"
+    if account.state == "quarantined":
+        advice = f"renew its credential, then fleet account verify {name}"
+        return Finding(what, "error", f"quarantined: {account.reason}", advice)
+    if not account.login:
+        return _with_token(home, fleet, what, account)
+    try:
+        client, config_dir = find_client(environ).path, home.config_dir(name)
+        state = login_state(client, profile_of(account), config_dir, os.environ, pins_of(config_dir))
+    except (LoginUnknown, NotDone) as failed:
+        return Finding(what, "warning", str(failed))
+    if not state.logged_in:
+        advice = f"fleet account remove {name}, then add it again with --login"
+        return Finding(what, "error", "its directory holds no login any more", advice)
+    return Finding(what, "ok", f"{account.kind}, logged in")
+
+
+def _with_token(home: Home, fleet: Fleet, what: str, account: Account) -> Finding:
+    try:
+        missing = account.secret and open_secrets(fleet.home_id, home.root).get(account.name) is None
+    except NoUsableKeyring:
+        return Finding(what, "warning", "its token cannot be looked up without the keyring")
+    if missing:
+        advice = f"fleet account remove {account.name}, then add it again with --token-stdin"
+        return Finding(what, "error", "the keyring has no token for it", advice)
+    return Finding(what, "ok", account.kind)

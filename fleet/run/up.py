@@ -1,0 +1,170 @@
+"""Puts a coordinator together and runs it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import anyio
+
+from fleet import streams
+from fleet.core.model import Fleet
+from fleet.engine import Engine
+from fleet.errors import NotDone
+from fleet.home import Home
+from fleet.planning import plan
+from fleet.protection.forecaster import HomeForecaster
+from fleet.service.clients import proved_client
+from fleet.shell import control, homelock, strays
+from fleet.shell.asker import Asker, Doorkeeper
+from fleet.shell.coordinator import Coordinator
+from fleet.shell.finishing import Finisher
+from fleet.shell.hosts.all import Hosts
+from fleet.shell.hosts.connecting import Connecting
+from fleet.shell.hosts.local import LocalDriver
+from fleet.shell.hosts.monitor import HostLimits
+from fleet.shell.login_reader import ClientReader
+from fleet.shell.logs import Format, Level, open_log
+from fleet.shell.performing import Performer
+from fleet.shell.starting import Limits, Starter
+from fleet.shell.veil import Veil, VeiledSecrets
+from fleet.store.errors import StoreUnreadable
+from fleet.store.sqlite import SqliteStore
+from fleet.views.outcome import Outcome
+from profiles.secrets import Secrets, open_secrets
+from workers.host import LocalHost, RunHeld
+from workers.processes import ProcessesRemain
+
+
+@dataclass(frozen=True, slots=True)
+class UpOptions:
+    workers_max: int = 8
+    until_idle: bool = False
+    log_format: Format | None = None
+    log_level: Level = "info"
+    limits: Limits = field(default_factory=Limits)
+    host_limits: HostLimits = field(default_factory=HostLimits)
+    protect_by_forecast: bool = True
+    """Read the transcripts and forecast. The demo does not: it has no business with the history of who watches it."""
+    heeds_load: bool = True
+    """Start nothing on a machine that is overloaded. The demo does: its model is a script, so its workers rest."""
+
+
+class WallClock:
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+
+def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secrets | None = None) -> Outcome:
+    """Runs the coordinator until it is stopped (or idle, when asked); returns what came of the tasks.
+
+    Raises NotDone when it cannot be started: the home is held, there is no client, the database cannot be used.
+    """
+    client = proved_client(home, environ)
+    if shutil.which("git", path=environ.get("PATH")) is None:
+        raise NotDone("there is no git on the PATH: install git 2.34 or newer, e.g. apt install git")
+    try:
+        held = homelock.hold(home, str(control.socket_path(home)), patience_s=homelock.SHORT_COMMAND_S)
+        with held, _store(home) as store:
+            engine = Engine(store)
+            found = engine.fleet
+            refused = Doorkeeper(found.home_id, home.runs).refusal(Asker(os.getpid()))
+            if refused:
+                raise NotDone(refused)
+            veil = Veil(home.veil)
+            opened = secrets or open_secrets(engine.fleet.home_id, home.root, environ)
+            veiled = VeiledSecrets(opened, veil)
+            home_id = engine.fleet.home_id
+            here = LocalDriver(home, home_id, LocalHost(home.runs, home_id), client, environ)
+            hosts = Hosts(here, Connecting(home, home_id).driver)
+            starter = Starter(hosts, home_id, veiled, options.limits)
+            finisher = Finisher(
+                home, home_id, hosts, lambda: veiled.seen(_kept_secrets(engine.fleet)), veil.hide
+            )
+            coordinator = _coordinator(home, options, environ, engine, starter, finisher, hosts, veil)
+            coordinator.log.info(f"coordinator {os.getpid()} on {home.root}, client {client.version}")
+            home.runs.mkdir(mode=0o700, exist_ok=True)
+            _end_strays(coordinator, here.runs)
+            _run(coordinator)
+            _end_strays(coordinator, here.runs)
+            living = hosts.living(engine.fleet)
+            coordinator.log.info(f"coordinator stopped{_living(living)}")
+            return Outcome(found, engine.fleet)
+    except homelock.HomeHeld as failed:
+        raise NotDone(str(failed)) from failed
+
+
+def _kept_secrets(fleet: Fleet) -> list[str]:
+    """The accounts whose credential Fleet keeps, not their client."""
+    return [account.name for account in fleet.accounts.values() if account.secret and not account.login]
+
+
+def _coordinator(
+    home: Home,
+    options: UpOptions,
+    environ: Mapping[str, str],
+    engine: Engine,
+    starter: Starter,
+    finisher: Finisher,
+    hosts: Hosts,
+    veil: Veil,
+) -> Coordinator:
+    return Coordinator(
+        engine=engine,
+        performer=Performer(starter, finisher, WallClock()),
+        hosts=hosts,
+        runs=home.runs,
+        socket=control.socket_path(home),
+        clock=WallClock(),
+        log=open_log(options.log_format, veil, streams.err(), options.log_level),
+        workers_max=options.workers_max,
+        host_limits=options.host_limits,
+        until_idle=options.until_idle,
+        heeds_load=options.heeds_load,
+        planner=plan,
+        forecaster=HomeForecaster(home, environ) if options.protect_by_forecast else None,
+        login_reader=ClientReader(home, starter.home_id, hosts.here.client, environ),
+        veil=veil,
+    )
+
+
+def _run(coordinator: Coordinator) -> None:
+    """Raises NotDone when the database turned out to be unreadable on the way: the workers live on meanwhile."""
+    try:
+        anyio.run(coordinator.run)
+    except BaseExceptionGroup as group:
+        unreadable, rest = group.split(StoreUnreadable)
+        if unreadable is None or rest is not None:
+            raise
+        raise NotDone(str(unreadable.exceptions[0])) from group
+
+
+@contextmanager
+def _store(home: Home) -> Iterator[SqliteStore]:
+    store = SqliteStore(home.database)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def _end_strays(coordinator: Coordinator, runs: LocalHost) -> None:
+    """Before a coordinator begins anything, and once it has stopped, nothing of its home runs here but its workers:
+    verifications, and the setup commands of a worktree that is being made, are run again by the next one, and this
+    process could not end before them."""
+    try:
+        for ended in strays.end_here(runs, coordinator.engine.fleet):
+            coordinator.log.warning(ended)
+    except (RunHeld, ProcessesRemain, OSError) as failed:
+        coordinator.log.error(f"something of this home that is no worker's may still be running: {failed}")
+
+
+def _living(workers: int) -> str:
+    if not workers:
+        return ""
+    go_on = "1 worker goes on" if workers == 1 else f"{workers} workers go on"
+    return f"; {go_on}, the next `fleet up` adopts them"

@@ -1,1 +1,0 @@
-"""What persons are expected to use of each bucket, from the ledger of what they used."""

@@ -1,0 +1,124 @@
+"""This machine as a host: everything is done here and now."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fleet.core.model import HERE, Attempt, Task, Worktree
+from fleet.core.wording import commit_message
+from fleet.home import Home
+from fleet.shell import places
+from fleet.shell.agreed import Agreed
+from fleet.shell.hosts.driver import Client, Prepared
+from profiles.isolation import make_private
+from workers import processes
+from workers.client import session
+from workers.git import Git, GitError
+from workers.host import LocalHost
+from workers.pinned.files import named
+from workers.pinned.proof import prove
+from workers.verify import Verdict, verify
+from workers.worktree.commit import commit_work
+from workers.worktree.make import make_ready
+from workers.worktree.remove import remove
+from workers.worktree.settings import worktree_settings
+
+VERIFY_TIMEOUT_S = 3_600.0
+"""For each command of a verification."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalDriver:
+    home: Home
+    home_id: str
+    runs: LocalHost
+    client: Client
+    environ: Mapping[str, str]
+    name: str = HERE
+    timeout_s: float = VERIFY_TIMEOUT_S
+
+    def worktree_path(self, task: Task) -> Path:
+        return places.worktree_path(self.home, task)
+
+    def config_dir(self, account: str) -> Path:
+        directory = self.home.config_dir(account)
+        make_private(directory)
+        return directory
+
+    def distrust(self, what: str) -> Exception:
+        """This machine is who asks: what is wrong here is tried again, and told."""
+        return OSError(errno.EBADMSG, f"on this machine there is {what}")
+
+    def prepare(self, task: Task, attempt: Attempt, worktree: Worktree, preserved: str | None) -> Prepared:
+        path, repo = self.worktree_path(task), Path(task.spec.repo)
+        agreed = Agreed(self.home.agreed)
+        agreed.before_worktree(repo)
+        was_there = (path / ".git").exists()
+        made = make_ready(
+            repo,
+            path,
+            branch=places.branch_name(task),
+            base=task.spec.target,
+            settings=worktree_settings,
+            ports=places.ports(worktree),
+            marker_env={"FLEET_RUN": self.runs.marker(attempt.id), "FLEET_TASK": task.id},
+            preserved=preserved,
+        )
+        if not was_there:
+            agreed.after_setup(repo)
+        started = self.runs.alive(attempt.id) or self.runs.has_started(attempt.id)
+        if started:
+            return Prepared(made, path, self.runs.spec(attempt.id))
+        prove(self.client.path, self.client.version, self.home.client_proofs)
+        return Prepared(made, path, None, named(path, self.config_dir(attempt.account)))
+
+    def abandon(self, attempt: str) -> bool:
+        return self.runs.abandon(attempt)
+
+    def bring_session(self, attempt: Attempt, from_account: str, cwd: Path) -> bool | None:
+        there = self.home.config_dir(attempt.account)
+        carried = from_account != attempt.account
+        if carried:
+            session.carry(attempt.session_id, self.home.config_dir(from_account), there)
+        found = session.find_transcript(there, attempt.session_id)
+        return None if found is None else carried or found.parent.name != session.slug(str(cwd))
+
+    def take_session_home(self, account: str, session_id: str) -> None:
+        """It lies at home."""
+
+    def commit(self, task: Task, worktree: Worktree) -> str:
+        path = self._path(task, worktree)
+        if not (path / ".git").exists():
+            raise GitError(
+                f"its worktree {path} is gone: bring it back, or go on from its branch with "
+                f"`fleet task cancel {task.id}` and `fleet task retry {task.id}`"
+            )
+        commit_work(path, commit_message(task), branch=task.branch)
+        return Git(path).said("rev-parse", "HEAD")
+
+    def verify(
+        self,
+        task: Task,
+        worktree: Worktree,
+        commands: Sequence[str],
+        env: Mapping[str, str],
+        hide: Callable[[str], str],
+    ) -> Verdict:
+        log = places.check_log(self.home, task)
+        return verify(commands, self._path(task, worktree), env, self.timeout_s, log, hide)
+
+    def sweep_checks(self, task: Task) -> None:
+        processes.sweep(places.check_marker(task, self.home_id), spool_path=self.home.runs / "none")
+
+    def vacate(self, task: Task) -> str | None:
+        ref = places.preserve_ref(task)
+        repo = Path(task.spec.repo)
+        removed = remove(repo, self.worktree_path(task), ref)
+        # A removal that is performed again finds nothing to preserve; what the first one kept is still there.
+        return ref if removed.preserved or Git(repo).commit_of(ref) else None
+
+    def _path(self, task: Task, worktree: Worktree) -> Path:
+        return Path(worktree.path or self.worktree_path(task))

@@ -1,0 +1,412 @@
+"""A host reached over ssh. Its work starts from home's repository and comes back there (`driver`)."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from fleet.core.model import Attempt, Host, Task, Worktree
+from fleet.core.wording import commit_message
+from fleet.home import Home
+from fleet.shell import places
+from fleet.shell.hosts.driver import Client, Prepared
+from fleet.shell.hosts.local import VERIFY_TIMEOUT_S
+from workers.client import session
+from workers.git import Git, GitError, identity
+from workers.remote import fitness, sessions
+from workers.remote.answers import shown
+from workers.remote.away import HostAway, NotToBeTrusted
+from workers.remote.lfs import bring_large_files, send_large_files
+from workers.remote.link import Link
+from workers.remote.mirror import BranchInUse, Mirror, adopt_branch, base_ref, incoming_ref
+from workers.remote.mirror_modules import bring_modules, send_modules
+from workers.remote.runs import RemoteRuns
+from workers.remote.seeds import pack_seeds
+from workers.verify import Verdict
+from workers.worktree.branch import Claimed, claim, claimed
+from workers.worktree.make import SETUP_TIMEOUT_S, Made, SetupFailed, WorktreeRefused
+from workers.worktree.settings import worktree_settings
+
+TREE_S = 600.0
+"""A large worktree on a slow disk takes its time."""
+PROOF_S = 300.0
+"""Longer than a client may take that is tried (`workers.pinned.proof`)."""
+CONNECT_PATIENCE_S = 15.0
+"""So long an errand waits for a connection that is just being made, before it says that the host is away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What moves on a host. `problem` is why no worker can be run there, empty when none is known."""
+
+    memory_free_bytes: int | None
+    cores: int | None
+    load: float | None
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A worktree that lies on the host."""
+
+    task: str
+    path: str
+    mirror: str
+    branch: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How far a worker has come, at home: `ref` keeps what was in no commit, None where there is nothing such."""
+
+    ref: str | None
+    changed: bool
+
+
+class SshDriver:
+    def __init__(self, host: Host, home: Home, home_id: str, link: Link) -> None:
+        self.name = host.name
+        self.workers_max = host.workers_max
+        self.link = link
+        self.runs = RemoteRuns(link, home_id)
+        self._home, self._home_id = home, home_id
+        self._lock = Lock()
+        self._mirrors: dict[str, Mirror] = {}
+        self._mirrors_of = 0
+        self._turn_lock = Lock()
+        self._turn_of = 0
+        self._proved_of = 0
+        self._checkpoints: dict[str, tuple[str, str | None]] = {}
+        # One at a time moves a task's branch at home: a checkpoint that is slow must not move it back.
+        self._bringing: defaultdict[str, Lock] = defaultdict(Lock)
+
+    def close(self) -> None:
+        self.link.close()
+
+    # --- what it is ---
+
+    @property
+    def client(self) -> Client:
+        client = self._fact("client")
+        if client is None:
+            raise HostAway(self.name, "no Claude Code client was found on it: install it there")
+        return Client(Path(client["path"]), client["version"], frozenset(client["flags"]))
+
+    def _client_told(self) -> dict[str, str]:
+        return {"path": str(self.client.path), "version": self.client.version}
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        return {**self._fact("environ"), "PATH": self._fact("path")}
+
+    def _fact(self, name: str) -> Any:
+        if not self.link.wait(CONNECT_PATIENCE_S):
+            raise HostAway(self.name, self.link.state().why)
+        facts = self.link.state().facts
+        if facts is None:
+            raise HostAway(self.name, "it has not said yet what it has")
+        return facts[name]
+
+    @property
+    def _directory(self) -> Path:
+        return Path(self._fact("dir"))
+
+    def worktree_path(self, task: Task) -> Path:
+        there = places.worktree_path(self._home, task).relative_to(self._home.worktrees)
+        return self._directory / "worktrees" / there
+
+    def config_dir(self, account: str) -> Path:
+        return self._directory / "accounts" / account
+
+    def observe(self) -> Observed:
+        """Asks it anew. Raises HostAway."""
+        facts = self.link.call("probe").values
+        problem = fitness.problem(facts) or self._client_refused()
+        return Observed(facts["memory_free_bytes"], facts["cores"], facts["load1"], problem)
+
+    def _client_refused(self) -> str:
+        """Why its client may not be given a repository; empty when it was proved there. Asked until it was, once for
+        each connection: each start looks again whether the client is still that one."""
+        connects = self.link.state().connects
+        if self._proved_of == connects:
+            return ""
+        refused: str | None = self.link.call("prove_client", self._client_told(), timeout_s=PROOF_S).values[
+            "refused"
+        ]
+        if refused is None:
+            self._proved_of = connects
+        return refused or ""
+
+    # --- work goes there ---
+
+    def prepare(self, task: Task, attempt: Attempt, worktree: Worktree, preserved: str | None) -> Prepared:
+        self.take_turn()
+        try:
+            return self._prepare(task, attempt, worktree, preserved)
+        except GitError as failed:
+            if isinstance(failed, SetupFailed) or failed.of_the_host:
+                raise
+            # What is remembered of the mirror may be wrong: somebody may have deleted it meanwhile.
+            self._mirror(task).forget()
+            return self._prepare(task, attempt, worktree, preserved)
+
+    def _prepare(self, task: Task, attempt: Attempt, worktree: Worktree, preserved: str | None) -> Prepared:
+        mirror = self._mirror(task)
+        git = mirror.git
+        base = git.commit_of(task.spec.target)
+        if base is None:
+            raise WorktreeRefused(f"{task.spec.repo} has no commit {task.spec.target!r} to start from")
+        # Whose the branch is, is settled at home, under the path that the worktree would have there.
+        ours = claim(git, places.worktree_path(self._home, task), places.branch_name(task), base)
+        tip = self._tip(git, task, ours.branch)
+        kept = git.commit_of(preserved) if preserved else None
+        commits = {base_ref(task.spec.target): base, incoming_ref(task.id): tip}
+        mirror.send(commits | ({preserved: kept} if preserved and kept else {}))
+        for commit in (tip, kept) if kept else (tip,):
+            send_modules(mirror, commit)
+            send_large_files(mirror, commit, self._fact("git_lfs"))
+        ports = places.ports(worktree)
+        settings = worktree_settings(git, ours.base_commit)
+        seeds = pack_seeds(settings, None if mirror.place.bare else mirror.place.root)
+        path = self.worktree_path(task)
+        said = self.link.call(
+            "prepare",
+            {
+                "mirror": mirror.name,
+                "path": str(path),
+                "attempt": attempt.id,
+                "account": attempt.account,
+                "client": self._client_told(),
+                "branch": ours.branch,
+                "tip": tip,
+                "base_commit": ours.base_commit,
+                "preserved": kept,
+                "ports": [ports.start, ports.stop] if ports else None,
+                "marker_env": {"FLEET_RUN": self.runs.marker(attempt.id), "FLEET_TASK": task.id},
+                "setup": list(settings.setup),
+                "setup_timeout_s": SETUP_TIMEOUT_S,
+            },
+            seeds.files,
+            timeout_s=SETUP_TIMEOUT_S * (1 + len(settings.setup)),
+        ).values
+        notes = "".join(f"{note}\n" for note in seeds.notes)
+        stands = self._claimed(git, task, ours, Claimed(said["branch"], said["base_commit"]))
+        made = Made(stands.branch, stands.base_commit, notes + said["setup_output"])
+        return Prepared(made, path, self._launched(said["launched"]), frozenset(said["named"]))
+
+    def _claimed(self, git: Git, task: Task, ours: Claimed, said: Claimed) -> Claimed:
+        """What the worktree there stands on: a claim of home's for this very worktree, or the host lies. It may be an
+        earlier one, while somebody has that branch checked out here."""
+        if (
+            said != ours
+            and claimed(git, places.worktree_path(self._home, task)).get(said.branch) != said.base_commit
+        ):
+            raise self.link.distrust(
+                f"branch {shown(said.branch)} from {said.base_commit[:12]} for {task.id}, which home has not claimed"
+            )
+        return said
+
+    def _launched(self, spec: str | None) -> Mapping[str, Any] | None:
+        try:
+            launched = json.loads(spec) if spec is not None else None
+        except (ValueError, RecursionError):
+            launched = spec
+        if launched is not None and not isinstance(launched, dict):
+            raise self.link.distrust(f"{shown(spec)} as what it has launched")
+        return launched
+
+    def _tip(self, git: Git, task: Task, branch: str) -> str:
+        """The head of the branch, or what a host had made of it when somebody stood on the branch here."""
+        tip, work = git.said("rev-parse", f"refs/heads/{branch}"), git.commit_of(places.work_ref(task))
+        return work if work and git.asks("merge-base", "--is-ancestor", tip, work) else tip
+
+    def abandon(self, attempt: str) -> bool:
+        self.take_turn()  # what an earlier connection was asked to launch, and has not delivered yet, is void by that
+        return self.runs.abandon(attempt)
+
+    def bring_session(self, attempt: Attempt, from_account: str, cwd: Path) -> bool | None:
+        here = self._home.config_dir(attempt.account)
+        carried = from_account != attempt.account
+        if carried:
+            session.carry(attempt.session_id, self._home.config_dir(from_account), here)
+        laid = sessions.push(self.link, attempt.account, attempt.session_id, here, str(cwd))
+        return laid.moved or carried if isinstance(laid, sessions.Laid) else None
+
+    # --- work comes home ---
+
+    def take_session_home(self, account: str, session_id: str) -> None:
+        sessions.pull(self.link, account, session_id, self._home.config_dir(account))
+
+    def commit(self, task: Task, worktree: Worktree) -> str:
+        mirror = self._mirror(task)
+        path = worktree.path or str(self.worktree_path(task))
+        with self._bringing[task.id]:
+            said = self.link.call(
+                "commit",
+                {
+                    "path": path,
+                    "message": commit_message(task),
+                    "branch": task.branch,
+                    "identity": identity(mirror.git),
+                },
+            ).values
+            head: str = said["head"]
+            self._bring(mirror, task, head, {})
+        return head
+
+    def _bring(self, mirror: Mirror, task: Task, head: str, kept: Mapping[str, str]) -> None:
+        """The task's branch at home becomes what it is on the host; what is in no commit of it goes to the refs of
+        `kept`, `{ref: commit}`. What these commits need comes before they are seen."""
+        mirror.bring({places.work_ref(task): head, **kept})
+        for commit in (head, *kept.values()):
+            bring_modules(mirror, commit)
+            bring_large_files(
+                mirror, commit, task.base_commit or mirror.git.said("merge-base", head, task.spec.target)
+            )
+        adopt_branch(mirror.git, task.branch or places.branch_name(task), head, places.preserve_ref(task))
+
+    def verify(
+        self,
+        task: Task,
+        worktree: Worktree,
+        commands: Sequence[str],
+        env: Mapping[str, str],
+        hide: Callable[[str], str],
+    ) -> Verdict:
+        log = places.check_log(self._home, task)
+        said = self.link.call(
+            "verify",
+            {
+                "path": worktree.path or str(self.worktree_path(task)),
+                "commands": list(commands),
+                "env": dict(env),
+                "timeout_s": VERIFY_TIMEOUT_S,
+                "log": log.name,
+            },
+            timeout_s=VERIFY_TIMEOUT_S * (1 + len(commands)),
+        ).values
+        verdict = Verdict(said["ok"], said["command"], said["code"], said["output_tail"], said["duration_s"])
+        log.write_text(hide(verdict.output_tail), errors="surrogateescape")
+        return verdict
+
+    def sweep_checks(self, task: Task) -> None:
+        self.link.call("sweep_marker", {"marker": places.check_marker(task, self._home_id)})
+
+    def vacate(self, task: Task) -> str | None:
+        with self._bringing[task.id]:
+            return self._vacate(task)
+
+    def _vacate(self, task: Task) -> str | None:
+        mirror, ref = self._mirror(task), places.preserve_ref(task)
+        if task.session_id is not None and task.session_account is not None:
+            self.take_session_home(task.session_account, task.session_id)
+        path = str(self.worktree_path(task))
+        if any(standing.path == path for standing in self.standing()):
+            said = self._snapshot(path, ref)
+            kept = {ref: said["kept"]} if said["kept"] else {}
+            self._bring(mirror, task, said["branch_tip"] or said["head"], kept)
+            self._settle_marks(mirror, task, said["kept"])
+            self.link.call("remove", {"mirror": mirror.name, "path": path, "ref": ref}, timeout_s=TREE_S)
+        self.link.call("drop_runs", {"task": task.id})
+        return ref if mirror.git.commit_of(ref) else None
+
+    def _settle_marks(self, mirror: Mirror, task: Task, kept: str | None) -> None:
+        """What has come home for good is the last checkpoint; without loose work the branch is enough."""
+        for ref, commit in ((places.work_ref(task), None), (places.checkpoint_ref(task), kept)):
+            mirror.git.run("update-ref", *((ref, commit) if commit else ("-d", ref)))
+
+    def checkpoint(
+        self, task: Task, attempt: Attempt, worktree: Worktree, works: Callable[[], bool]
+    ) -> Checkpoint:
+        """Brings home how far a worker has come, while it `works`. Raises HostAway, GitError, OSError."""
+        with self._bringing[task.id]:
+            if not works():
+                return Checkpoint(None, changed=False)
+            return self._checkpoint(task, attempt, worktree)
+
+    def _checkpoint(self, task: Task, attempt: Attempt, worktree: Worktree) -> Checkpoint:
+        """The session is as of before the work is looked at, and comes home after it: should that break off anywhere, a
+        session never speaks of work that is not there."""
+        mirror, ref = self._mirror(task), places.checkpoint_ref(task)
+        path = worktree.path or str(self.worktree_path(task))
+        talk = sessions.look(self.link, attempt.account, attempt.session_id)
+        said = self._snapshot(path, ref)
+        now = (said["branch_tip"] or said["head"], said["kept"])
+        changed = self._checkpoints.get(task.id) != now
+        if changed:
+            # Somebody who looks at the branch keeps it from being moved, but not its commits from coming home.
+            with suppress(BranchInUse):
+                self._bring(mirror, task, now[0], {ref: said["kept"]} if said["kept"] else {})
+            self._checkpoints[task.id] = now
+        grown = sessions.bring(talk, self._home.config_dir(attempt.account))
+        talked = isinstance(grown, session.Carried) and grown.how == "copied"
+        return Checkpoint(ref if said["kept"] else None, changed or talked)
+
+    # --- what strays ---
+
+    def take_turn(self) -> None:
+        """Once for each connection: what was asked over an earlier one, and is still on its way, starts nothing any
+        more. Raises HostAway."""
+        connects = self.link.state().connects
+        with self._turn_lock:
+            if self._turn_of != connects:
+                self.link.call("take_turn")
+                self._turn_of = connects
+
+    def standing(self) -> list[Standing]:
+        """The worktrees that lie there. Raises HostAway."""
+        found = self.link.call("worktrees").values["worktrees"]
+        for one in found:
+            self._expect_place(one["path"], one["task"])
+        return [Standing(one["task"], one["path"], one["mirror"], one["branch"]) for one in found]
+
+    def _expect_place(self, path: str, task: str) -> None:
+        """Raises NotToBeTrusted for a worktree that does not lie where worktrees do."""
+        there = Path(path)
+        if there.name != task or there.parent.parent != self._directory / "worktrees":
+            raise self.link.distrust(f"a worktree of {shown(task)} at {shown(path)}")
+
+    def distrust(self, what: str) -> NotToBeTrusted:
+        """`Link.distrust`."""
+        return self.link.distrust(what)
+
+    def reclaim(self, task: Task, standing: Standing) -> str | None:
+        """Preserves at home what the worktree has that home does not, then removes it; the ref, if there was anything.
+        Raises GitError, OSError, HostAway: then it is still there."""
+        mirror = self._mirror(task)
+        kept_as = f"refs/fleet/given-up/{task.id}"
+        said = self._snapshot(standing.path, kept_as)
+        refs = {}
+        for commit in (said["kept"], said["branch_tip"], said["head"]):
+            if commit and not _has(mirror.git, commit):
+                refs[f"refs/fleet/preserved/{task.id}.given-up-on-{self.name}-{commit[:12]}"] = commit
+        mirror.bring(refs)
+        self.link.call(
+            "remove", {"mirror": mirror.name, "path": standing.path, "ref": kept_as}, timeout_s=TREE_S
+        )
+        return next(iter(refs), None)
+
+    def _snapshot(self, path: str, ref: str) -> Mapping[str, Any]:
+        return self.link.call("snapshot", {"path": path, "ref": ref}, timeout_s=TREE_S).values
+
+    def _mirror(self, task: Task) -> Mirror:
+        connects = self.link.state().connects
+        with self._lock:
+            if connects != self._mirrors_of:
+                self._mirrors.clear()
+                self._mirrors_of = connects
+            if task.spec.repo not in self._mirrors:
+                self._mirrors[task.spec.repo] = Mirror(self.link, Path(task.spec.repo))
+            return self._mirrors[task.spec.repo]
+
+
+def _has(git: Git, commit: str) -> bool:
+    """Whether a reference at home keeps the commit already."""
+    kept = git.commit_of(commit) is not None
+    return kept and bool(git.said("for-each-ref", "--count=1", f"--contains={commit}"))

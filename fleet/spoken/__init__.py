@@ -1,0 +1,1 @@
+"""What words of a person mean, and how values are said: times, spans, hours, amounts, labels."""

@@ -1,0 +1,1 @@
+"""What is shown: plain dicts and lists, ready for JSON, for every face."""

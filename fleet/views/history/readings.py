@@ -1,0 +1,26 @@
+"""What the fleet's own store knows of buckets now, as readings of the ledger's form."""
+
+from __future__ import annotations
+
+from fleet.history.reports.readings import Reading
+from fleet.views.light.database import Rows
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import os
+
+
+def latest_of_store(home: str | os.PathLike[str]) -> list[Reading]:
+    """The last reading of each bucket, for each account that draws on it. A home without a store has none. Raises
+    StoreUnreadable."""
+    with Rows(home) as rows:
+        accounts = rows.bodies("accounts", "accounts")
+        buckets = rows.bodies("buckets", "buckets")
+    return [
+        Reading(
+            account["name"], bucket["name"], bucket["observed_ms"], bucket["utilization"], bucket["resets_ms"]
+        )
+        for account in accounts
+        for bucket in buckets
+        if bucket["pool"] == account["pool"] and bucket["utilization"] is not None
+    ]

@@ -1,0 +1,18 @@
+"""What the fleet itself ran, from its own store: which session was whose, when, and paid for by which account."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+
+from fleet.history.ledger.corrections import Run
+from fleet.views.light.database import Rows
+
+
+def runs_of(home: str | os.PathLike[str], known: Iterable[str]) -> list[Run]:
+    """One for each attempt, living or ended, but those `known` to have ended. A home without a store has none. Raises
+    StoreUnreadable."""
+    with Rows(home) as rows:
+        found = rows.plain("runs", known=json.dumps(list(known)))
+    return [Run(*row) for row in found]

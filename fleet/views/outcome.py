@@ -1,0 +1,50 @@
+"""What came of the tasks while one coordinator ran: for its summary and its exit code."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from fleet.core.idle import stuck
+from fleet.core.model import Fleet, Task
+from fleet.core.model.lifecycles import TASK_ENDS
+from workers.printable import one_line
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The fleet as a coordinator found it and as it left it."""
+
+    found: Fleet
+    left: Fleet
+
+    @property
+    def tasks(self) -> list[Task]:
+        """Those that were open when it began, or were added or put back since. What had ended before is old news."""
+        return [task for task in self.left.tasks.values() if not self._had_ended(task)]
+
+    def _had_ended(self, task: Task) -> bool:
+        before = self.found.tasks.get(task.id)
+        return before is not None and before.state in TASK_ENDS and before.ended_ms == task.ended_ms
+
+
+def ended_well(outcome: Outcome) -> bool:
+    """Whether every task has landed, or was cancelled by a person."""
+    return all(task.state in ("landed", "cancelled") for task in outcome.tasks)
+
+
+def summary(outcome: Outcome) -> str:
+    """What came of the tasks, and what a person has to do about those that did not end well."""
+    tasks = outcome.tasks
+    counts = Counter(task.state for task in tasks)
+    head = ", ".join(f"{count} {state}" for state, count in sorted(counts.items())) or "no tasks"
+    lines = [f"{len(tasks)} tasks: {head}"]
+    lines += [f"  {t.id} failed: {t.reason}" for t in tasks if t.state == "failed"]
+    lines += [
+        f"  {e.task} {e.state}: {e.summary}{f' — {e.advice}' if e.advice else ''}"
+        for e in stuck(outcome.left)
+    ]
+    open_ones = sum(1 for t in tasks if t.state not in TASK_ENDS)
+    if open_ones and not lines[1:]:
+        lines.append(f"  {open_ones} are still open: fleet up goes on with them")
+    return "\n".join(one_line(line) for line in lines)

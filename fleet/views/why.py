@@ -1,0 +1,171 @@
+"""Why a task is where it is, as data and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from fleet.core.dispatch import Explanation, Quote, Refusal, explain
+from fleet.core.model import Fleet, Task
+from fleet.core.rules.placing import in_words
+from fleet.errors import NotDone
+from fleet.home import Home
+from fleet.spoken.times import local_time
+from fleet.views.light.running import coordinator
+from fleet.views.snapshot import snapshot
+from fleet.views.would_change import would_change
+from workers.printable import one_line
+
+
+@dataclass(frozen=True, slots=True)
+class Reasons:
+    """Why a task is where it is, and what would change that, in sentences."""
+
+    explanation: Explanation
+    would_change: tuple[str, ...] = ()
+
+
+def why(home: Home, task_id: str) -> Reasons:
+    """Raises NotDone for an unknown task."""
+    fleet = snapshot(home)
+    task = fleet.tasks.get(task_id)
+    if task is None:
+        raise NotDone(f"there is no task {task_id}: see `fleet task list`")
+    if coordinator(home.root) is not None:
+        return reasons(fleet, task)
+    found = reasons(replace(fleet, draining=False, hosts={}), task)
+    if task.state in ("running", "checking", "landing"):
+        unseen = "no coordinator runs, so nobody follows this: fleet up goes on with it"
+        explained = replace(found.explanation, summary=f"{found.explanation.summary}; {unseen}")
+        return replace(found, explanation=explained)
+    return found
+
+
+def reasons(fleet: Fleet, task: Task) -> Reasons:
+    explained = explain(fleet, task)
+    return Reasons(explained, would_change(fleet, task, explained))
+
+
+# --- as data --------------------------------------------------------------------------------------------
+
+
+def as_data(found: Reasons) -> dict[str, Any]:
+    explained = found.explanation
+    return {
+        "id": explained.task,
+        "state": explained.state,
+        "summary": explained.summary,
+        "expects_at": _iso(explained.expects_ms),
+        "stuck": explained.stuck,
+        "advice": explained.advice or None,
+        "considered": [
+            {
+                "account": r.account,
+                "tier": r.tier,
+                "why": r.why,
+                "until": _iso(r.until_ms),
+                "lasting": r.lasting,
+            }
+            for r in explained.refusals
+        ],
+        "possible": [{"account": account, "tier": tier} for account, tier in explained.feasible],
+        "quotes": [_quote(explained, quote) for quote in explained.quotes],
+        "would_change": list(found.would_change),
+    }
+
+
+def _quote(explained: Explanation, quote: Quote) -> dict[str, Any]:
+    return {
+        "account": quote.account,
+        "tier": quote.tier,
+        "worth": quote.worth,
+        "chance": quote.chance,
+        "charges": [
+            {"bucket": bucket, "share": share, "price": price} for bucket, share, price in quote.charges
+        ],
+        "place": quote.place,
+        "money": quote.money,
+        "after": quote.after,
+        "net": quote.net,
+        "preference": quote.other,
+        "taken": _is_taken(explained, quote),
+        "why": _not_taken(explained, quote),
+    }
+
+
+def _is_taken(explained: Explanation, quote: Quote) -> bool:
+    return explained.taken == (quote.account, quote.tier)
+
+
+def _not_taken(explained: Explanation, quote: Quote) -> str | None:
+    """What speaks against it; None for the one that was taken, and for one that is possible now."""
+    against = next(
+        (r for r in explained.refusals if (r.account, r.tier) == (quote.account, quote.tier)), None
+    )
+    if against is not None:
+        return against.why
+    if explained.taken is None or _is_taken(explained, quote):
+        return None
+    ahead = explained.quotes[0].merit - quote.merit
+    return (
+        f"{ahead:.3g} less than what was taken"
+        if ahead > 0.0
+        else "possible, but a session stays where it is"
+    )
+
+
+# --- in words -------------------------------------------------------------------------------------------
+
+READ_THIS = """\
+  Worth × chance is what running it would bring; what its capacity would bring to other work (the price) goes off that,
+  all in fresh tasks of priority 0. Where nothing would be left, it waits. Among tiers a preference decides, too: for
+  cheaper ones, or for those you named first. The best first:"""
+
+
+def as_words(found: Reasons) -> str:
+    explained = found.explanation
+    lines = [f"{explained.task} is {explained.state}: {explained.summary}"]
+    lines += _closed(explained)
+    if explained.feasible:
+        also = ", ".join(f"{account} with {tier}" for account, tier in explained.feasible)
+        lines.append(f"  also possible now: {also}")
+    if explained.expects_ms is not None:
+        lines.append(f"  expects to run at {local_time(explained.expects_ms)}")
+    if explained.advice:
+        lines.append(f"  to do: {explained.advice}")
+    if explained.quotes:
+        lines += [*READ_THIS.splitlines(), *_arithmetic(explained)]
+    lines += [f"  {told}" for told in found.would_change]
+    return "\n".join(one_line(line) for line in lines)
+
+
+def _closed(explained: Explanation) -> list[str]:
+    """What did not come to any arithmetic; tiers that are closed for the same reason together."""
+    quoted = {(quote.account, quote.tier) for quote in explained.quotes}
+    alike: dict[tuple[str, str], list[str]] = {}
+    for refused in explained.refusals:
+        if (refused.account, refused.tier) not in quoted:
+            why = "has no such tier" if refused.why == f"has no tier {refused.tier}" else refused.why
+            alike.setdefault((refused.account, f"{why}{_until(refused)}"), []).append(refused.tier)
+    return [f"  not {account} with {', '.join(tiers)}: {why}" for (account, why), tiers in alike.items()]
+
+
+def _arithmetic(explained: Explanation) -> Iterator[str]:
+    for quote in explained.quotes:
+        preferred = f", less {quote.other:.3g} of preference: {quote.merit:.3g}" if quote.other else ""
+        yield f"  {'→' if _is_taken(explained, quote) else '·'} {in_words(quote)}{preferred}"
+        against = _not_taken(explained, quote)
+        if against is not None:
+            yield f"      not taken: {against}"
+
+
+def _until(refused: Refusal) -> str:
+    return f" until {local_time(refused.until_ms)}" if refused.until_ms else ""
+
+
+def _iso(ms: int | None) -> str | None:
+    if ms is None:
+        return None
+    return datetime.fromtimestamp(ms / 1000).astimezone().isoformat(timespec="seconds")

@@ -1,0 +1,60 @@
+"""A store around another one that fails, and at which the coordinator is killed, before and after its commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from random import Random
+
+from fleet.core.model import Fleet
+from fleet.ports import Change, Loaded, Store, StoreFailed
+from tests.faults.rates import Rates
+from tests.faults.safety import Violation
+
+
+class Killed(Exception):
+    """The coordinator is gone, as after SIGKILL."""
+
+    def __init__(self, *, committed: bool) -> None:
+        super().__init__()
+        self.committed = committed
+
+
+class FailingStore:
+    def __init__(self, open_store: Callable[[], Store], rng: Random, rates: Callable[[], Rates]) -> None:
+        self._open = open_store
+        self._rng = rng
+        self._rates = rates
+        self._store = open_store()
+        self._committed: Fleet | None = None
+
+    def reopen(self) -> None:
+        """As a new process would."""
+        self._store.close()
+        self._store = self._open()
+
+    def load(self) -> Loaded:
+        """Raises Violation when what comes back is not what was committed last."""
+        loaded = self._store.load()
+        if self._committed is not None and _kept(loaded.fleet) != _kept(self._committed):
+            raise Violation("what was committed is not what the store gives back")
+        return loaded
+
+    def commit(self, change: Change) -> None:
+        rates = self._rates()
+        if self._rng.random() < rates.store_fails:
+            raise StoreFailed("simulated: no space left on device")
+        if self._rng.random() < rates.killed_before_commit:
+            raise Killed(committed=False)
+        self._store.commit(change)
+        self._committed = change.after
+        if self._rng.random() < rates.killed_after_commit:
+            raise Killed(committed=True)
+
+    def close(self) -> None:
+        self._store.close()
+
+
+def _kept(fleet: Fleet) -> Fleet:
+    """What has to survive: everything but the time, and the attempts that the last event ended."""
+    return replace(fleet, now_ms=0, ended=())

@@ -1,0 +1,114 @@
+"""People at their keyboards: they add, cancel, retry and say at any moment, come and go with accounts, and lay things
+down."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+from fleet.core import events
+from fleet.core.model import Fleet, TaskSpec
+from fleet.core.model.policy import AUTO
+from tests.faults.hosts_asked import ask_of_hosts
+from tests.faults.rulings import PROJECTS, REPOS, lay_down
+from tests.faults.world import TIERS, World
+
+TASKS_MAX = 18
+
+
+class People:
+    def __init__(self, world: World, rng: Random) -> None:
+        self._world = world
+        self._rng = rng
+        self._words = 0
+        self.regrets: str | None = None
+        """The task that a person has just cancelled, and may want back at once."""
+
+    def tasks(self, fleet: Fleet, at_ms: int, name: str) -> events.TasksAdded:
+        """A request for a few tasks, some of which wait for others."""
+        keys: list[str] = []
+        specs: list[TaskSpec] = []
+        for n in range(self._rng.randint(1, 5)):
+            specs.append(self._spec(fleet, keys, at_ms, n))
+            keys.append(f"k{n}")
+        return events.TasksAdded(at_ms=at_ms, id=name, specs=tuple(specs))
+
+    def _spec(self, fleet: Fleet, keys: list[str], at_ms: int, n: int) -> TaskSpec:
+        rng = self._rng
+        known = [*keys, *fleet.tasks]
+        after = tuple(rng.sample(known, min(len(known), rng.choice([0, 0, 0, 1, 2]))))
+        return TaskSpec(
+            prompt="do it",
+            repo=rng.choice([REPOS[0], *REPOS]),
+            title=f"task {n}",
+            tiers=(AUTO,) if rng.random() < 0.3 else tuple(rng.sample(TIERS, rng.randint(1, 3))),
+            target="main",
+            key=f"k{n}",
+            priority=rng.choice([0, 0, 1, 5]),
+            deadline_ms=at_ms + rng.randint(1, 10**8) if rng.random() < 0.3 else None,
+            after=after,
+            verify=("make test",),
+            land=rng.choice(["branch", "merge", "merge"]),
+            project=rng.choice(PROJECTS),
+            kind=rng.choice(["execution", "execution", "judgement", "reasoning", "sweeping"]),
+            size=rng.choice([1.0, 1.0, 0.2, 6.0]),
+            value=rng.choice([None, None, 0.5, 20.0]),
+            plan_tier=rng.choice([None, None, None, *TIERS]),
+            labels=self._world.machines.labels if rng.random() < 0.1 else (),
+        )
+
+    def act(self, fleet: Fleet, at_ms: int, name: str) -> events.Event:
+        """Something a person may ask for now, sensible or not."""
+        rng = self._rng
+        if not fleet.tasks or (len(fleet.tasks) < TASKS_MAX and rng.random() < 0.25):
+            return self.tasks(fleet, at_ms, name)
+        if self.regrets is not None and rng.random() < 0.7:
+            return events.RetryAsked(at_ms=at_ms, id=name, task=self.regrets)
+        self.regrets = None
+        lively = sorted(t.id for t in fleet.tasks.values() if t.state not in ("landed", "waiting", "queued"))
+        task = rng.choice(lively if lively and rng.random() < 0.7 else sorted(fleet.tasks))
+        ask = rng.choices(
+            ["say", "cancel", "retry", "prune", "remove", "verify", "add", "drain", "free", "rule", "host"],
+            weights=[8, 3, 4, 2, 1, 3, 3, 1, 3, 8, 4],
+        )[0]
+        if ask in ("host", "rule"):
+            return self._rule(ask, fleet, at_ms, name)
+        if ask == "say":
+            self._words += 1
+            tier = rng.choice([None, None, None, *TIERS])
+            return events.PersonSaid(
+                at_ms=at_ms, id=name, task=task, word=f"w{self._words}", text="also this", tier=tier
+            )
+        if ask == "cancel":
+            self.regrets = task
+            return events.CancelAsked(at_ms=at_ms, id=name, task=task)
+        if ask == "retry":
+            return events.RetryAsked(at_ms=at_ms, id=name, task=task)
+        if ask == "prune":
+            return events.PruneAsked(at_ms=at_ms, id=name, tasks=(task,))
+        if ask == "drain":
+            return events.DrainAsked(
+                at_ms=at_ms, id=name, on=not fleet.draining, stop_workers=rng.random() < 0.5
+            )
+        if ask == "free":
+            self._world.repos.checked_out.clear()
+            return events.Beat(at_ms=at_ms, id=name)
+        return self._account(ask, at_ms, name)
+
+    def _rule(self, ask: str, fleet: Fleet, at_ms: int, name: str) -> events.Event:
+        if ask == "host":
+            return ask_of_hosts(fleet, self._world.machines, self._rng, at_ms, name)
+        return lay_down(self._world, fleet, self._rng, at_ms, name)
+
+    def _account(self, ask: str, at_ms: int, name: str) -> events.Event:
+        account = self._rng.choice(self._world.accounts)
+        if ask == "remove":
+            return events.AccountRemoved(at_ms=at_ms, id=name, name=account.name)
+        self._world.credentials[account.name].good = True
+        if ask == "verify":
+            ok = self._rng.random() < 0.9
+            return events.AccountVerified(
+                at_ms=at_ms, id=name, name=account.name, ok=ok, detail="" if ok else "401"
+            )
+        renewed = replace(account, concurrency=self._rng.randint(1, 6))
+        return events.AccountAdded(at_ms=at_ms, id=name, account=renewed)

@@ -1,0 +1,176 @@
+"""What must hold whatever happens, judged from outside the core: from the events and the world alone."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+from fleet.core import events
+from fleet.core.capacity.headroom import LENGTHS_MS, LONGEST_MS
+from fleet.core.check import broken
+from fleet.core.decisions import Effect, StartWorker, StopWorker
+from fleet.core.model import Account, Attempt, Fleet
+
+CLOCK_SLACK_MS = 10 * 60_000
+
+
+class Violation(Exception):
+    """Something that must never happen has happened; the message says what."""
+
+
+class Watch:
+    """Sees every commit. Keeps its own books of refusals, ramps, moves and words."""
+
+    def __init__(self) -> None:
+        self.closings: Counter[str] = Counter()
+        """Times that an account's pool refused or was full, or the account was shut, by pool or account."""
+        self.closings_to: Counter[tuple[str, str]] = Counter()
+        """Times that a person changed what an account may give to a task or a project, by that and by account."""
+        self.kept_until: dict[str, int] = {}
+        """Until when automation stays away from a bucket because it is down to what is kept."""
+        self.moves: Counter[tuple[str, str]] = Counter()
+        self.ramp: dict[str, int] = defaultdict(lambda: 1)
+        self.refused_until: dict[tuple[str, str, str | None], int] = {}
+        self.owed: dict[str, set[str]] = defaultdict(set)
+        self._full: set[tuple[str, str]] = set()
+        self._answers: set[tuple[str, str]] = set()
+        self._at_ms = 0
+
+    def saw(
+        self, happened: Sequence[events.Event], before: Fleet, after: Fleet, effects: Sequence[Effect]
+    ) -> None:
+        """Raises Violation when what was committed breaks a rule."""
+        wrong = broken(after)
+        if wrong:
+            raise Violation("; ".join(wrong))
+        attempts = {**before.attempts, **{a.id: a for a in after.ended}, **after.attempts}
+        ramp_before = dict(self.ramp)
+        for event in happened:
+            self._forget_when_the_clock_went_back(event.at_ms)
+            self._event(event, attempts, before)
+        self._kept(after)
+        for effect in effects:
+            if isinstance(effect, StartWorker) and effect.attempt in after.attempts:
+                self._placed(after.attempts[effect.attempt], after, ramp_before)
+            elif isinstance(effect, StopWorker) and effect.why == "escalated":
+                # An account that lacks the stronger tiers is closed to the task from now on.
+                self.closings[attempts[effect.attempt].account] += 1
+
+    def _forget_when_the_clock_went_back(self, at_ms: int) -> None:
+        if at_ms < self._at_ms - CLOCK_SLACK_MS:
+            self.refused_until.clear()
+            self.kept_until.clear()
+        self._at_ms = at_ms
+
+    def _kept(self, after: Fleet) -> None:
+        """A bucket that is down to what is kept closes its pool once, until that time has passed or a person has taken
+        back what was kept of it."""
+        for key, bucket in after.buckets.items():
+            until_ms = bucket.protected_until_ms
+            if until_ms is not None and until_ms > self._at_ms:
+                self.closings[bucket.pool] += self.kept_until.get(key, 0) <= self._at_ms
+                self.kept_until[key] = max(until_ms, self.kept_until.get(key, 0))
+
+    def _event(self, event: events.Event, attempts: dict[str, Attempt], before: Fleet) -> None:
+        if isinstance(event, events.Spooled):
+            attempt = attempts.get(event.attempt)
+            known = before.attempts.get(event.attempt)
+            if attempt is not None and (known is None or known.offset <= event.start):
+                self._facts(event, attempt, before.accounts[attempt.account])
+        elif isinstance(event, events.WorkerStarted | events.StartFailed):
+            self._start(event, before.attempts.get(event.attempt), before)
+        elif isinstance(event, events.PersonSaid):
+            self.owed[event.task].add(event.word)
+            if event.tier is not None and event.task in before.tasks:
+                self.closings_to[event.task, before.tasks[event.task].session_account or ""] += 1
+        elif isinstance(event, events.CancelAsked):
+            self.owed[event.task].clear()
+        elif isinstance(event, events.ProjectSet):
+            self._project_set(event, before)
+        elif isinstance(event, events.ReservationRemoved | events.LimitRemoved):
+            self.kept_until.clear()
+        else:
+            self._account(event, before)
+
+    def _project_set(self, event: events.ProjectSet, before: Fleet) -> None:
+        """An account that is left out is closed to the project; with other tiers, each one may be."""
+        project = event.project
+        known = before.projects.get(project.name)
+        other_tiers = project.tiers != (() if known is None else known.tiers)
+        for name in before.accounts:
+            left_out = bool(project.accounts) and name not in project.accounts
+            self.closings_to[project.name, name] += left_out or other_tiers
+
+    def _start(
+        self, event: events.WorkerStarted | events.StartFailed, attempt: Attempt | None, before: Fleet
+    ) -> None:
+        if attempt is None or attempt.state != "starting":
+            return
+        if isinstance(event, events.WorkerStarted):
+            self._moved(attempt, before)
+        elif event.fault == "credential":
+            self.closings[attempt.account] += 1
+
+    def _account(self, event: events.Event, before: Fleet) -> None:
+        if isinstance(event, events.AccountRemoved):
+            self.closings[event.name] += 1
+        elif isinstance(event, events.AccountVerified):
+            self.closings[event.name] += not event.ok
+        elif isinstance(event, events.AccountAdded):
+            self.ramp[event.account.name] = 1
+        elif isinstance(event, events.AccountRead) and event.name in before.accounts:
+            for reading in event.readings:
+                self._reading(reading, event.at_ms, before.accounts[event.name])
+
+    def _facts(self, event: events.Spooled, attempt: Attempt, account: Account) -> None:
+        for fact in event.facts:
+            if isinstance(fact, events.WindowsRead):
+                for reading in fact.readings:
+                    self._reading(reading, event.at_ms, account)
+            elif isinstance(fact, events.Answered) and (attempt.id, fact.message_id) not in self._answers:
+                self._answers.add((attempt.id, fact.message_id))
+                self.ramp[account.name] = min(account.concurrency, self.ramp[account.name] * 2)
+            elif isinstance(fact, events.TurnEnded) and fact.outcome in ("login", "no_model", "limited"):
+                self.closings[account.name if fact.outcome == "login" else account.pool] += 1
+
+    def _reading(self, reading: events.WindowReading, at_ms: int, account: Account) -> None:
+        bucket = (account.pool, reading.name)
+        full = reading.utilization is not None and reading.utilization >= 1.0
+        if reading.refused or (full and bucket not in self._full):
+            self.closings[account.pool] += 1
+        (self._full.add if full else self._full.discard)(bucket)
+        if reading.refused:
+            self.ramp[account.name] = 1
+            if reading.resets_ms is not None and reading.resets_ms > at_ms:
+                key = (account.pool, reading.name, reading.scope)
+                # No refusal is believed for longer than its window lasts.
+                length_ms = next((ms for word, ms in LENGTHS_MS if word in reading.name), LONGEST_MS)
+                until_ms = min(reading.resets_ms, at_ms + length_ms)
+                self.refused_until[key] = max(self.refused_until.get(key, 0), until_ms)
+
+    def _placed(self, attempt: Attempt, after: Fleet, ramp_before: dict[str, int]) -> None:
+        account = after.accounts[attempt.account]
+        for (pool, name, scope), until_ms in self.refused_until.items():
+            if pool == account.pool and scope in (None, attempt.tier) and attempt.started_ms < until_ms:
+                raise Violation(
+                    f"{attempt.id} was placed on {account.name} though {name} refuses until {until_ms}"
+                )
+        workers = sum(1 for a in after.attempts.values() if a.account == account.name)
+        ramp = max(ramp_before.get(account.name, 1), self.ramp[account.name])
+        if workers > account.concurrency:
+            raise Violation(f"{account.name} was given {workers} workers, more than it takes at once")
+        if workers > max(1, ramp):
+            raise Violation(f"{account.name} was given {workers} workers while it may be tried with {ramp}")
+
+    def _moved(self, attempt: Attempt, fleet: Fleet) -> None:
+        """A session has moved when it runs elsewhere; a start that failed on the way moved nothing."""
+        if attempt.carry_from is not None:
+            left = fleet.accounts[attempt.carry_from]
+            self.moves[attempt.task, left.name] += 1
+            closings = self.closings[left.name] + (self.closings[left.pool] if left.pool != left.name else 0)
+            project = fleet.tasks[attempt.task].spec.project_name
+            closings += self.closings_to[project, left.name] + self.closings_to[attempt.task, left.name]
+            if self.moves[attempt.task, left.name] > closings:
+                raise Violation(
+                    f"{attempt.task} left {left.name} more often than that was closed: {closings}"
+                )
