@@ -24,6 +24,7 @@ from fleet.core.idle import stuck
 from fleet.core.model import Account, Attempt, Fleet, Host, TaskSpec
 from fleet.core.model.policy import Floor
 from fleet.engine import Engine
+from fleet.errors import NotDone
 from fleet.home import Home
 from fleet.ports import Change, Loaded, StoreFailed
 from fleet.service import requests
@@ -337,7 +338,7 @@ def test_a_request_while_the_disk_is_full_is_refused_in_words_and_the_coordinato
         await until(socket.exists)
         with homelock.hold(house.home, str(socket)):
             house.store.full = True
-            with pytest.raises(requests.NotDone, match="the disk is full"):
+            with pytest.raises(NotDone, match="the disk is full"):
                 await to_thread.run_sync(requests.submit, house.home, tasks("refused"))
             house.store.full = False
             done = await to_thread.run_sync(requests.submit, house.home, tasks("one", "two"))
