@@ -12,6 +12,7 @@ from fleet.core import events
 from fleet.core.capacity.worth import worth_now
 from fleet.core.check import broken
 from fleet.core.events import WindowsRead
+from fleet.core.idle import is_idle
 from fleet.core.model import Fleet, Task
 from fleet.core.model.policy import Floor, Project
 from fleet.core.model.prices import Prices
@@ -81,6 +82,30 @@ def test_only_what_may_run_on_any_account_waits_for_prices_to_fall() -> None:
     assert "it does better later" in story.why("t2").summary
     assert started(story.wait(10_000)) == ["t1.2"]
     assert story.task("t2").state == "queued" and story.task("t3").state == "running"
+
+
+@pytest.mark.parametrize(("later", "waits"), [(0.1, True), (1.0, False)])
+def test_a_task_waits_where_an_hour_of_a_workers_place_will_cost_less_and_not_where_it_costs_as_much(
+    later: float, waits: bool
+) -> None:
+    story = Story(account("a"))
+    edges = (START_MS + HOUR_MS,)
+    prices = Prices(
+        story.now_ms, "programme", slots={"a": 1.0}, edges=edges, later=FREE, places={"sonnet": (later,)}
+    )
+    story.tell(events.Priced, prices=prices)
+    story.add()
+    assert (story.task().state == "queued") is waits
+
+
+def test_nobody_waits_for_a_task_whose_project_has_no_account_that_is_there() -> None:
+    """Only a person can help it: `up --until-idle` ends, and `why` says for whom the accounts are not."""
+    story = Story(account("a"), account("b"))
+    story.tell(events.ProjectSet, project=Project("garden", accounts=("b",)))
+    story.tell(events.AccountRemoved, name="b")
+    story.add(spec(project="garden"))
+    assert story.why().stuck and story.why().refusals[0].why == "is not for project garden"
+    assert is_idle(story.fleet)
 
 
 FREE = {"sonnet": (0.0,)}

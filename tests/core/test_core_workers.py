@@ -10,6 +10,7 @@ import pytest
 from fleet.core import events
 from fleet.core.decisions import Decision, StopWorker
 from fleet.core.events import StartFault, TurnEnded, Used, WindowsRead
+from fleet.core.idle import is_idle
 from fleet.core.model import Settings
 from fleet.core.model.policy import Floor
 from fleet.core.model.tokens import Tokens
@@ -199,6 +200,19 @@ def test_a_full_disk_for_hours_leaves_a_task_all_its_tries() -> None:
     story.end_turn("error", last)
     story.exit(last)
     assert story.task().state == "queued"
+
+
+def test_a_start_that_fails_for_what_only_a_person_can_mend_keeps_nobody_waiting_after_some_tries() -> None:
+    """It is tried on all the same; but `up --until-idle` ends, and says what has to be done."""
+    story = Story(account("a"))
+    story.add()
+    idle = []
+    for n in range(1, SETTINGS.faults_max + 2):
+        failed = {"fault": "machine", "detail": "the disk is full", "trouble": "disk", "lasting": True}
+        story.tell(events.StartFailed, attempt=f"t1.{n}", **failed)
+        idle.append(is_idle(story.fleet))
+        assert started(story.wait(SETTINGS.backoff_max_ms)) == [f"t1.{n + 1}"]
+    assert idle == [False] * (SETTINGS.faults_max - 1) + [True, True]
 
 
 def test_a_stream_that_is_cut_after_answers_again_and_again_ends_the_task() -> None:
