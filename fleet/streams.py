@@ -15,7 +15,6 @@ import fcntl
 import io
 import os
 import sys
-from contextlib import suppress
 
 from workers.printable import printable
 
@@ -81,8 +80,7 @@ def claim() -> None:
 def release() -> None:
     """Gives both back, for a program that this process becomes."""
     for descriptor, stream in _ours.items():
-        with suppress(OSError):
-            stream.flush()
+        _flush(stream)
         os.dup2(stream.fileno(), descriptor)
         stream.close()
     _ours.clear()
@@ -123,8 +121,7 @@ def hush() -> None:
 def _private(stream: TextIO | None, descriptor: int) -> TextIO:
     if stream is None:
         return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123
-    with suppress(OSError):
-        stream.flush()
+    _flush(stream)
     # Above the standard ones, also when one of those is free; no child inherits it.
     duplicate = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _ERR + 1)
     return os.fdopen(
@@ -134,6 +131,14 @@ def _private(stream: TextIO | None, descriptor: int) -> TextIO:
         encoding=stream.encoding,
         errors=stream.errors,
     )
+
+
+def _flush(stream: TextIO) -> None:
+    """Whoever reads it may have gone. (contextlib takes too much of the start of `fleet status`.)"""
+    try:  # noqa: SIM105
+        stream.flush()
+    except OSError:
+        pass
 
 
 def _tell_failure(kind: type[BaseException], failed: BaseException, trace: TracebackType | None) -> None:

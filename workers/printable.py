@@ -12,8 +12,10 @@ sequences of those marks and of nothing else.
 from __future__ import annotations
 
 import os
-import re
-from functools import cache
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import re
 
 _CONTROLS = "\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f"
 _INVISIBLE = (
@@ -34,7 +36,7 @@ lines above and below."""
 
 _OURS = f"\x1b{os.urandom(12).hex()}["
 _FOUND = (
-    f"{re.escape(_OURS)}(?P<ours>[0-9;]*m)"
+    f"{_OURS.replace('[', chr(92) + '[')}(?P<ours>[0-9;]*m)"
     # Emoji need both: a joiner between two pictures, one variation selector behind a picture (⚠️) or in a keycap (1️⃣).
     # There is one place for each in what is seen, so they hide nothing.
     f"|(?P<kept>(?:(?<=[{_PICTURES}])|(?<=[{_PICTURES}]\\ufe0f))\\u200d(?=[{_PICTURES}])"
@@ -51,9 +53,10 @@ def printable(text: str) -> str:
     return _found().sub(_shown, text)
 
 
-@cache
 def _found() -> re.Pattern[str]:
-    """Compiled when it is needed: `fleet status` mostly prints plain words, and is to be there at once."""
+    """Compiled when it is needed, once: `fleet status` mostly prints plain words, and is to be there at once."""
+    import re
+
     return re.compile(_FOUND)
 
 

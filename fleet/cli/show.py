@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from fleet.streams import err, out
 from workers.printable import one_line, printable
 
@@ -25,6 +23,8 @@ def put_lines(text: str, *, flush: bool = False) -> None:
 
 
 def as_json(document: Any) -> int:
+    import json
+
     put_lines(json.dumps(document, indent=2, ensure_ascii=False))
     return 0
 
