@@ -133,7 +133,7 @@ def _private(stream: TextIO | None, descriptor: int) -> TextIO:
     )
 
 
-def _flush(stream: TextIO) -> None:
+def _flush(stream: TextIO | Edge) -> None:
     """Whoever reads it may have gone. (contextlib takes too much of the start of `fleet status`.)"""
     try:  # noqa: SIM105
         stream.flush()
