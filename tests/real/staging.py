@@ -88,6 +88,16 @@ def journal(house: Household, task: str | None = None) -> list[str]:
     return [text for of, _, text in rows if task in (None, of)]
 
 
+def said(house: Household) -> str:
+    """The log of the coordinator in the background."""
+    return (house.root / "up.log").read_text()
+
+
+def assert_landed(house: Household, *tasks: str) -> None:
+    assert [house.task(task)["state"] for task in tasks] == ["landed"] * len(tasks), said(house)
+    assert house.leftovers() == []
+
+
 def assert_nothing_lost_or_doubled(house: Household, *tasks: str) -> None:
     """Every task landed once, no step was played twice, every spool was read to its end once, nothing is left over."""
     shown = [house.task(task) for task in tasks]

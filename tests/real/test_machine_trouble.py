@@ -1,4 +1,5 @@
-"""A machine's trouble is nobody's failure: with the real client, tasks wait with the reason and land by themselves."""
+"""A machine's trouble is nobody's failure: with the real client, tasks wait with the reason and land by themselves.
+Full disks have `test_full_disks.py`."""
 
 from __future__ import annotations
 
@@ -12,70 +13,32 @@ from pathlib import Path
 
 import pytest
 
-from fleet.double import Task
+from fleet.double import Fault, Task
 from tests.patience import PATIENCE_S
-from tests.real.household import Household
 from tests.real.staging import (
     answered,
+    assert_landed,
     assert_nothing_lost_or_doubled,
     bash,
     journal,
     living,
     prompt,
+    said,
     step,
     write,
     writes,
 )
-from tests.small_disks import fill, mounted
 from workers.host import LocalHost
 from workers.orders import RunSpec
 
 pytestmark = pytest.mark.client
 
-MERGE = ("--land", "merge", "--target", "main")
+MERGE = ("--target", "main", "--land", "merge", "--allow-tool", "Bash")
 JOBS = ("one", "two")
 
 
 def jobs() -> list[Task]:
     return [writes(name, f"{name}.txt") for name in JOBS]
-
-
-def said(house: Household) -> str:
-    return (house.root / "up.log").read_text()
-
-
-def test_a_full_disk_of_the_repository_fails_no_task(tmp_path: Path) -> None:
-    with mounted(tmp_path / "repo"), living(tmp_path, *jobs()) as house:
-        make_repo_on(house)
-        house.add_account("work", "--concurrency", "2")
-        ids = [house.add_task(prompt(name), *MERGE) for name in JOBS]
-        filler = fill(house.repo)
-        with house.coordinator():
-            house.wait_for(
-                lambda: all(any("could not be started" in line for line in journal(house, t)) for t in ids),
-                "nobody says it",
-            )
-            for task in ids:
-                assert house.seen(task)["state"] in ("queued", "running")
-                assert "look whether the disk is full" in house.fleet("why", task)
-            filler.unlink()
-            for task in ids:
-                house.wait_for_state(task, "landed", "failed")
-        assert_landed(house, *ids)
-
-
-def make_repo_on(house: Household) -> None:
-    """As `make_repo`, in the directory that is there."""
-    house.git("init", "--quiet", "--initial-branch=main")
-    house.git("config", "user.name", "Test")
-    house.git("config", "user.email", "test@localhost")
-    house.git("commit", "--quiet", "--allow-empty", "-m", "Begin")
-    house.git("switch", "--quiet", "--create", "elsewhere")
-
-
-def assert_landed(house: Household, *ids: str) -> None:
-    assert [house.task(task)["state"] for task in ids] == ["landed"] * len(ids), said(house)
-    assert house.leftovers() == []
 
 
 def test_a_stale_lock_on_the_target_is_named_and_waited_for(tmp_path: Path) -> None:
@@ -192,39 +155,64 @@ def test_the_setup_that_a_killed_coordinator_left_does_not_keep_the_next_one_wai
         assert not answered(house, "two")
 
 
-def test_a_home_that_is_full_at_the_start_is_told_with_advice(tmp_path: Path) -> None:
-    with mounted(tmp_path / "home", 4096), living(tmp_path, *jobs()) as house:
+def test_a_worktree_whose_work_cannot_be_preserved_stays(tmp_path: Path) -> None:
+    """The reference it would be kept under is blocked: nothing is removed, the log says why, and nothing hangs."""
+    slow = Task(
+        "slow",
+        (
+            step("First.", write("half.txt")),
+            step("Slow.", bash("until false; do sleep 0.2; done")),
+            step("Done."),
+        ),
+    )
+    with living(tmp_path, slow) as house:
         house.make_repo()
+        house.git("update-ref", "refs/fleet/preserved", "HEAD")
         house.add_account("work")
-        task = house.add_task(prompt("one"), *MERGE)
-        filler = fill(house.home)
-        ended = house.run("up", "--until-idle")
-        assert ended.returncode == 1
-        assert "the disk is full: free some space" in ended.stderr and "Traceback" not in ended.stderr
-        assert "[Errno" not in ended.stderr and str(house.home) in ended.stderr
-        filler.unlink()
-        house.up_until_idle()
-        assert_landed(house, task)
-
-
-def test_a_worker_on_a_full_disk_of_worktrees_is_not_blamed(tmp_path: Path) -> None:
-    """Its gate runs while there is no room: nothing is decided until there is some."""
-    gate = "cp README.md copied.log && rm copied.log"
-    job = Task("one", (step("I write.", write("one.txt"), bash("true")), step("Done.")))
-    with mounted(tmp_path / "trees", 8192), living(tmp_path, job) as house:
-        house.make_repo({"README.md": "A sample.\n" * 1000, ".gitignore": "*.log\n"})
-        house.add_account("work")
-        (house.home / "worktrees").symlink_to(tmp_path / "trees")
-        ready = tmp_path / "ready"
-        verify = f"touch {ready}; until [ -e {tmp_path}/go ]; do sleep 0.05; done; {gate}"
-        task = house.add_task(prompt("one"), *MERGE, "--allow-tool", "Bash", "--verify", verify)
+        task = house.add_task(prompt("slow"), *MERGE)
         with house.coordinator():
-            house.wait_for(ready.exists, "it was never verified")
-            filler = fill(tmp_path / "trees")
-            (tmp_path / "go").touch()
-            house.wait_for(lambda: "the disk is full" in said(house), "nobody says it")
-            assert house.seen(task)["state"] == "checking"
-            filler.unlink()
-            house.wait_for_state(task, "landed", "failed")
-        assert_landed(house, task)
-        assert not any("verification failed" in line for line in journal(house, task))
+            house.wait_for(lambda: len(answered(house)) >= 2, "it never wrote anything")
+            house.fleet("task", "cancel", task)
+            house.wait_for(
+                lambda: "could not be preserved" in (tmp_path / "up.log").read_text(),
+                "the log does not say why",
+            )
+        worktree = Path(house.task(task)["worktree"]["path"])
+        assert (worktree / "half.txt").exists()
+        assert "could not be preserved" in str(house.up_until_idle()), "the next one says it again, and ends"
+        assert (worktree / "half.txt").exists()
+        house.git("update-ref", "-d", "refs/fleet/preserved")
+        house.up_until_idle()
+        assert not worktree.exists()
+        kept = next(w for w in house.json("worktree", "list") if w["task"] == task)["preserved"]
+        assert house.git("show", f"{kept}:half.txt") == "text\n"
+
+
+DAY_MS = 86_400_000
+
+
+@pytest.mark.sensitive
+@pytest.mark.parametrize("days", [400, -400])
+def test_a_clock_that_jumps_and_comes_back_freezes_nothing(tmp_path: Path, days: int) -> None:
+    """While it is off a worker fails, a limit is hit and a server is overloaded: none of it holds for a year."""
+    faults = (
+        Fault("overload", task="greet", step=1, times=2),
+        Fault("limit", account="work", seconds=2, after=3),
+    )
+    with living(
+        tmp_path, writes("greet", "a.txt", "b.txt", "c.txt"), writes("plain", "p.txt"), faults=faults
+    ) as house:
+        house.extra_env["CLAUDE_CODE_MAX_RETRIES"] = "1"
+        house.make_repo()
+        house.add_account("work", "--env", "CLAUDE_CODE_MAX_RETRIES=1")
+        ids = [house.add_task(prompt(name), *MERGE) for name in ("greet", "plain")]
+        house.set_clock(0)
+        with house.coordinator():
+            house.wait_for(lambda: answered(house), "it never ran")
+            house.set_clock(days * DAY_MS)
+            house.wait_for(lambda: any("overloaded" in line for line in journal(house)), "nothing went wrong")
+            house.set_clock(0)
+            house.double.account("work").reset("five_hour")
+            for task in ids:
+                house.wait_for_state(task, "landed")
+        assert house.leftovers() == []

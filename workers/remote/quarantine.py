@@ -19,6 +19,7 @@ from pathlib import Path
 
 from workers.git import Git, GitFailed, SaidTooMuch
 from workers.remote.disk_space import check_room
+from workers.worktree.repository import common_dir_of
 
 LISTED_BYTES_MAX = 256_000_000
 """So long a list of a commit's files, or of new objects, may be: some millions of them."""
@@ -35,7 +36,7 @@ class Unfit(Exception):
 def quarantine(git: Git) -> Iterator[Quarantine]:
     """A new one in `git`'s repository, which is gone afterwards with all that was not let in. Raises GitFailed,
     OSError."""
-    objects = Path(git.said("rev-parse", "--path-format=absolute", "--git-path", "objects"))
+    objects = _objects(git.directory)
     _clear(objects)
     place = Path(tempfile.mkdtemp(dir=objects, prefix=_PREFIX))
     fd = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -45,6 +46,12 @@ def quarantine(git: Git) -> Iterator[Quarantine]:
     finally:
         shutil.rmtree(place, ignore_errors=True)
         os.close(fd)
+
+
+def _objects(directory: Path) -> Path:
+    """Of a checkout, or of a git directory: a submodule's, say."""
+    itself = (directory / "HEAD").is_file() and (directory / "objects").is_dir()
+    return (directory if itself else common_dir_of(directory)) / "objects"
 
 
 def _clear(objects: Path) -> None:
@@ -72,17 +79,15 @@ class Quarantine:
     def look_at(self, commits: Iterable[str]) -> None:
         """Raises Unfit for what must not be let in, OSError where there is no room for it, GitError."""
         names = sorted(set(commits))
+        new = self._new()
         for name in names:
-            self._expect_commit(name)
+            kind = new[name][0] if name in new else self._git.run("cat-file", "-t", name, check=False).out
+            if kind != "commit":
+                raise Unfit(f"object {name[:12]} as a commit, which it is not")
         self._expect_whole(names)
-        sizes = self._sizes()
+        sizes = {name: size for name, (kind, size) in new.items() if kind == "blob"}
         for name in names:
             self._expect_fitting(name, sizes)
-
-    def _expect_commit(self, name: str) -> None:
-        kind = self._git.run("cat-file", "-t", name, check=False, env=self.env)
-        if not kind.ok or kind.out != "commit":
-            raise Unfit(f"object {name[:12]} as a commit, which it is not")
 
     def _expect_whole(self, names: list[str]) -> None:
         """git has asked that, too, but not of a commit where the host says that its history ends."""
@@ -91,12 +96,11 @@ class Quarantine:
         if not whole.ok:
             raise Unfit(f"commits {', '.join(name[:12] for name in names)} without all that belongs to them")
 
-    def _sizes(self) -> dict[str, int]:
-        """Of the files that have come, by their ids."""
+    def _new(self) -> dict[str, tuple[str, int]]:
+        """The kinds and sizes of the objects that have come, by their ids."""
         words = ("cat-file", "--batch-all-objects", "--batch-check=%(objectname) %(objecttype) %(objectsize)")
         told = self._bounded("a list of new objects", *words, env={"GIT_OBJECT_DIRECTORY": str(self.place)})
-        parts = (line.split() for line in told)
-        return {name: int(size) for name, kind, size in parts if kind == "blob"}
+        return {name: (kind, int(size)) for name, kind, size in map(str.split, told)}
 
     def _expect_fitting(self, name: str, sizes: Mapping[str, int]) -> None:
         """One tree may stand in a commit a million times, and one file, so that a little unfolds to more than any disk
