@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from base64 import urlsafe_b64encode
+from hashlib import new as new_hash
+from importlib.metadata import Distribution, PackageNotFoundError, PackagePath, distribution
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 NAME = "fleet-coordinator"
+COMMON_NAMES = ("workers", "profiles")
+"""Top-level packages of ours whose names another distribution may have, too: an installer lets it write over our files,
+and takes them along when it is removed."""
 
 
 def mend_command() -> str:
@@ -37,6 +42,36 @@ def not_whole(library: str) -> str:
     return (
         f"{library} cannot be imported, so this installation of Fleet is not whole; mend it: {mend_command()}"
     )
+
+
+def replaced() -> list[str]:
+    """What of this installation is not as it was installed, or is gone: by file, or by package where one of ours is
+    found somewhere else. Code that is used where it lies may change, but lies together."""
+    root = Path(__file__).parents[1]
+    apart = [name for name in COMMON_NAMES if not _lies_in(root, name)]
+    if apart:
+        return apart
+    try:
+        files = _ours().files or []
+    except PackageNotFoundError:
+        return []
+    return sorted(str(file) for file in files if file.suffix == ".py" and not _is_as_installed(file))
+
+
+def _lies_in(root: Path, package: str) -> bool:
+    found = find_spec(package)
+    return found is not None and found.origin is not None and Path(found.origin).parents[1] == root
+
+
+def _is_as_installed(file: PackagePath) -> bool:
+    """RECORD has the hash of every file (PEP 376, PEP 627)."""
+    if file.hash is None:
+        return True
+    try:
+        digest = new_hash(file.hash.mode, file.read_binary()).digest()
+    except OSError:
+        return False
+    return urlsafe_b64encode(digest).rstrip(b"=").decode() == file.hash.value
 
 
 def _source() -> tuple[str, bool]:

@@ -11,6 +11,7 @@ from uuid import uuid4
 from fleet.core.model import Account, Fleet
 from fleet.errors import NotDone
 from fleet.home import Home
+from fleet.installed import mend_command, replaced
 from fleet.service.clients import find_client, pins_of, proved_client
 from fleet.service.probing import examine as examine_hosts
 from fleet.shell import homelock
@@ -36,6 +37,7 @@ _NO_ACCOUNT = Finding(
 def examine(home: Home, environ: Mapping[str, str]) -> list[Finding]:
     """Every check on its own: one that cannot be made is a finding too."""
     looks: dict[str, Callable[[], list[Finding]]] = {
+        "installation": lambda: [_installation()],
         "git": lambda: [_git()],
         "client": lambda: [_client(home, environ)],
         "home": lambda: [_home(home)],
@@ -52,6 +54,19 @@ def _looked(what: str, look: Callable[[], list[Finding]]) -> list[Finding]:
         return look()
     except OSError as failed:
         return [Finding(what, "error", f"it cannot be looked at: {failed}")]
+
+
+def _installation() -> Finding:
+    found = replaced()
+    if found:
+        return Finding(
+            "installation",
+            "error",
+            f"not as it was installed: {', '.join(found[:3])}{' and more' if found[3:] else ''}; another package here "
+            "may have the same names",
+            f"install Fleet into an environment of its own (README), or mend this one: {mend_command()}",
+        )
+    return Finding("installation", "ok", "as it was installed")
 
 
 def _git() -> Finding:
