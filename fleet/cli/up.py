@@ -15,7 +15,7 @@ from fleet.run.up import up as run_up
 from fleet.service.requests import stop
 from fleet.shell.hosts.monitor import HostLimits
 from fleet.shell.starting import Limits
-from fleet.spoken.times import UnknownTime, parse_span_s
+from fleet.spoken.spans import UnknownSpan, span_ms
 from fleet.views.outcome import ended_well, summary
 from workers.private import keep_private
 
@@ -25,17 +25,14 @@ def up(args: argparse.Namespace) -> int:
     --dry-run nothing is started."""
     if args.dry_run:
         return _dry_run(args)
-    try:
-        limits = Limits(
-            start_s=parse_span_s(args.start_timeout),
-            stall_s=parse_span_s(args.stall_timeout),
-            deadline_s=parse_span_s(args.attempt_timeout),
-        )
-        host_limits = HostLimits(
-            lost_after_s=parse_span_s(args.host_lost_after), checkpoint_s=parse_span_s(args.checkpoint_every)
-        )
-    except UnknownTime as failed:
-        raise Failed(str(failed)) from failed
+    limits = Limits(
+        start_s=_seconds(args.start_timeout),
+        stall_s=_seconds(args.stall_timeout),
+        deadline_s=_seconds(args.attempt_timeout),
+    )
+    host_limits = HostLimits(
+        lost_after_s=_seconds(args.host_lost_after), checkpoint_s=_seconds(args.checkpoint_every)
+    )
     options = UpOptions(args.workers, args.until_idle, args.log_format, args.log_level, limits, host_limits)
     keep_private()
     if args.demo:
@@ -45,6 +42,14 @@ def up(args: argparse.Namespace) -> int:
         return 0
     put_lines(summary(outcome))
     return 0 if ended_well(outcome) else 1
+
+
+def _seconds(text: str) -> float:
+    """Raises Failed."""
+    try:
+        return span_ms(text) / 1000
+    except UnknownSpan as failed:
+        raise Failed(f"{text!r} {failed}") from failed
 
 
 def _dry_run(args: argparse.Namespace) -> int:

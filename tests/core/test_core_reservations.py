@@ -8,7 +8,6 @@ from fleet.core import events
 from fleet.core.capacity.reserved import RELEASE_MS
 from fleet.core.model.policy import Reservation
 from fleet.core.model.prices import Prices
-from fleet.spoken import durations
 from tests.core.story import HOUR_MS, START_MS, Story, account, reading
 
 MINUTE_MS = 60_000
@@ -146,17 +145,3 @@ def test_a_placement_says_which_expiring_window_it_fills() -> None:
 )
 def test_it_says_so_only_of_what_would_expire(resets_h: float, price: float | None, name: str) -> None:
     assert "fills" not in placed_with(resets_h, price, name)
-
-
-@pytest.mark.parametrize(
-    ("ms", "words"),
-    [
-        (-5, "0 min"),
-        (1, "1 min"),
-        (59 * MINUTE_MS, "59 min"),
-        (90 * MINUTE_MS, "1 h 30 min"),
-        (50 * HOUR_MS, "2 d 2 h"),
-    ],
-)
-def test_durations_are_said_in_whole_minutes(ms: int, words: str) -> None:
-    assert durations.in_words(ms) == words

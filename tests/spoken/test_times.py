@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.spoken.times import UnknownTime, parse_span_s, parse_when
+from fleet.spoken.times import UnknownTime, parse_when
 
 NOW = datetime(2026, 11, 22, 18, 30, 15, tzinfo=timezone(timedelta(hours=2)))
 
@@ -58,17 +58,8 @@ def test_what_is_no_time_is_refused_with_examples(text: str) -> None:
         parse_when(text, NOW)
 
 
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("90s", 90.0), ("15m", 900.0), ("2h", 7200.0), ("1d", 86400.0)]
-)
-def test_a_span_is_seconds(text: str, seconds: float) -> None:
-    assert parse_span_s(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "18:30", "fifteen", "-1m", "99999999999w"])
-def test_what_is_no_span_is_refused(text: str) -> None:
-    with pytest.raises(UnknownTime, match="span of time"):
-        parse_span_s(text)
+def test_a_deadline_may_be_said_in_several_units() -> None:
+    assert at("1d 2h30m") == "2026-11-23T21:00:15+02:00"
 
 
 @given(st.text(max_size=20) | st.from_regex(r"\+?[0-9.: T+-]{1,20}[smhdw]?", fullmatch=True))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from fleet.core.model import Account, Fleet, Host, Task
-from fleet.spoken import durations
+from fleet.spoken import spans
 
 Reach = tuple[bool, bool]
 """Whether an account works only on this machine, and whether on a host with a loopback address, too."""
@@ -153,7 +153,7 @@ def _shut(host: Host, now_ms: int) -> str | None:
         return host.problem
     if host.state != "ready":
         silent_ms = now_ms - (host.silent_since_ms or now_ms)
-        silent = f"it has not answered for {durations.lasted(silent_ms)}"
+        silent = f"it has not answered for {spans.lasted(silent_ms)}"
         return f"{silent}, and was given up" if host.state == "lost" else silent
     if host.draining:
         return "it is being drained"

@@ -29,7 +29,7 @@ from fleet.core.model import HERE, Host, Worktree
 from fleet.core.rules.tasks import Refused
 from fleet.core.rules.workers import HOST_LOST, end, stop
 from fleet.core.rules.worktrees import remove_worktree
-from fleet.spoken import durations
+from fleet.spoken import spans
 
 UNREACHED = "it has not been reached yet"
 UNFOLLOWED = "no coordinator runs: fleet up"
@@ -133,7 +133,7 @@ def _tell_problem(draft: Draft, before: Host, problem: str) -> None:
 def _back(host: Host, now_ms: int) -> str:
     if host.state != "lost" and host.problem in ("", UNREACHED):
         return "is reached"  # its silence was none that anybody was told of
-    silent = durations.lasted(now_ms - (host.silent_since_ms or now_ms))
+    silent = spans.lasted(now_ms - (host.silent_since_ms or now_ms))
     was = "and had been given up" if host.state == "lost" else "and its workers are caught up with"
     return f"answers again; it was silent for {silent}, {was}"
 
@@ -185,7 +185,7 @@ def host_trusted(draft: Draft, event: HostTrusted) -> None:
 def _give_up(draft: Draft, host: Host, event: HostSilent) -> None:
     draft.put_host(replace(host, state="lost"))
     story = (
-        f"is given up: it did not answer for {durations.lasted(event.silent_ms)}. What its workers were doing goes on "
+        f"is given up: it did not answer for {spans.lasted(event.silent_ms)}. What its workers were doing goes on "
         f"elsewhere, from what was last brought home; nothing they still do will be landed: {event.why}"
     )
     draft.note("error", story, host=host.name)

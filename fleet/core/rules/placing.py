@@ -13,7 +13,7 @@ from fleet.core.draft import Draft
 from fleet.core.model import NEVER_MS, Account, Attempt, Fleet, Task, bucket_key
 from fleet.core.rules.worktrees import claim_worktree
 from fleet.core.wording import fresh_session_id
-from fleet.spoken import durations
+from fleet.spoken import spans
 
 REFUSALS_TOLD = 8
 """Of what was refused when a task was placed, so that many accounts fill no journal."""
@@ -96,7 +96,7 @@ def _filling(fleet: Fleet, placement: Placement) -> str:
     if prices is None:
         return ""
     filled = [
-        f"{bucket.name}, which resets in {durations.in_words(bucket.resets_ms - fleet.now_ms)}"
+        f"{bucket.name}, which resets in {spans.in_words(bucket.resets_ms - fleet.now_ms)}"
         for bucket in headroom.drawn_on(fleet, fleet.accounts[placement.account], placement.tier)
         if bucket.resets_ms is not None
         and 0 < bucket.resets_ms - fleet.now_ms <= SOON_MS < (headroom.length_of(bucket) or NEVER_MS)
@@ -117,7 +117,7 @@ def _in_words(refused: Sequence[Refusal], now_ms: int) -> str:
 def _for_how_long(refusal: Refusal, now_ms: int) -> str:
     if refusal.until_ms is None:
         return ""
-    return f", for {durations.in_words(refusal.until_ms - now_ms)} still"
+    return f", for {spans.in_words(refusal.until_ms - now_ms)} still"
 
 
 def _restart_ramp(draft: Draft, name: str) -> None:

@@ -31,7 +31,7 @@ from fleet.core.model.tokens import Tokens
 from fleet.core.rules.workers import backoff_ms, end, stop, tell
 from fleet.core.rules.worktrees import remember_heard
 from fleet.core.wording import opening_id, plan_made
-from fleet.spoken import durations
+from fleet.spoken import spans
 
 
 def spooled(draft: Draft, event: Spooled) -> None:
@@ -160,7 +160,7 @@ def _take(
         rates.observed(draft, before, bucket)
         keep_clear(draft, bucket)
         if newly:
-            until = f" for {durations.in_words((bucket.refused_until_ms or 0) - draft.now_ms)} still"
+            until = f" for {spans.in_words((bucket.refused_until_ms or 0) - draft.now_ms)} still"
             draft.note(
                 "warning",
                 f"limit reached: {bucket.name} refuses{until}",

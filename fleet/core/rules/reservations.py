@@ -14,7 +14,7 @@ from fleet.core.capacity import headroom, reserved
 from fleet.core.draft import Draft
 from fleet.core.model import NEVER_MS, Bucket, Fleet
 from fleet.core.model.policy import Reservation
-from fleet.spoken import durations
+from fleet.spoken import spans
 
 TOLD = 0.005
 """Less than this share of a bucket, before the hours have begun, is not worth a line: in a window that has not begun
@@ -73,7 +73,7 @@ def _story(after: Fleet, one: Reservation, was: Held | None, now: Held | None) -
     ended = was is not None and was.span != now.span
     if now.begun and (was is None or ended or not was.begun):
         return f"its hours have begun; {kept} is kept, and given back as they pass unused"
-    in_time = durations.in_words(now.span[0] - after.now_ms)
+    in_time = spans.in_words(now.span[0] - after.now_ms)
     if was is None:
         return f"{kept} is kept from now on; its hours begin in {in_time}"
     if ended and was.begun:
@@ -87,7 +87,7 @@ def _released(after: Fleet, one: Reservation, was: Held) -> str:
         return f"its hours are over, nothing of {one.bucket} is kept for it any more"
     resets_ms = _resets_ms(after, reserved.own_bucket(after, one))
     if resets_ms is not None and resets_ms - after.now_ms <= reserved.RELEASE_MS:
-        left = durations.in_words(resets_ms - after.now_ms)
+        left = spans.in_words(resets_ms - after.now_ms)
         return f"what was kept is given back {left} before {one.bucket} resets, so that it can still be used"
     return f"the running window of {one.bucket} has nothing to keep for it any more"
 
