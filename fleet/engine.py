@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 from fleet.core.decisions import Effect, Note
 from fleet.core.dispatch import choose as dispatch_choose
-from fleet.core.events import Event
+from fleet.core.events import Event, TasksAdded
 from fleet.core.model import Attempt, Fleet
 from fleet.core.rules.placing import Choose
+from fleet.core.rules.tasks import task_ids
 from fleet.core.step import step
 from fleet.ports import Change, Store
 
@@ -57,7 +58,24 @@ class Engine:
         return Applied(tuple(effects), tuple(note for _, note in notes))
 
 
-def made(before: Fleet, after: Fleet) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a person's request came to. `tasks` are the ids of the tasks it asked for, in its order; those of `there`
+    were there before, as their source has them. `made` are the ids of the reservation, limit or floor."""
+
+    tasks: tuple[str, ...] = ()
+    there: tuple[str, ...] = ()
+    made: tuple[str, ...] = ()
+
+
+def done(before: Fleet, event: Event, after: Fleet) -> Done:
+    """Says what one event, applied to the fleet `before`, came to."""
+    tasks = task_ids(before, event) if isinstance(event, TasksAdded) else ()
+    there = tuple(dict.fromkeys(task for task in tasks if task in before.tasks))
+    return Done(tasks, there, _made(before, after))
+
+
+def _made(before: Fleet, after: Fleet) -> tuple[str, ...]:
     """Ids of what persons laid down in between: reservations, limits, floors."""
     maps = (
         (before.reservations, after.reservations),

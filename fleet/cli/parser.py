@@ -356,6 +356,9 @@ def _task_add(parser: Parser) -> None:
     parser.add_argument("--plan", metavar="TIER", help="plan with this tier, then execute")
     parser.add_argument("--subagents", metavar="TIER", help="the tier of its subagents")
     parser.add_argument("--label", action="append", metavar="L", help="only on hosts that have this label")
+    parser.add_argument(
+        "--source", metavar="NAME", help="who asks; of a source there is one task in a project"
+    )
     _json(parser)
 
 

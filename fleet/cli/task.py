@@ -16,7 +16,7 @@ from fleet.views.light import state
 _FIELDS = (
     *("id", "repo", "title", "tier", "priority", "deadline", "after", "verify", "land", "target"),
     *("allow_tool", "max_turns", "max_budget_usd", "kind", "size", "value", "project", "plan", "subagents"),
-    "label",
+    *("label", "source"),
 )
 
 
@@ -39,7 +39,7 @@ def add(args: argparse.Namespace) -> int:
     for warning in added.warnings:
         say(f"note: {warning}")
     if args.json:
-        return as_json({"ids": list(added.ids)})
+        return as_json({"ids": list(added.ids), "there": list(added.there)})
     for task_id in added.ids:
         put(task_id)
     return 0
@@ -65,6 +65,8 @@ def show(args: argparse.Namespace) -> int:
     put(f"  repository {task['repo']}, target {task['target']}, branch {task['branch'] or '-'}")
     if task["landed_commit"]:
         put(f"  landed as {task['landed_commit']}")
+    if task["source"]:
+        put(f"  asked for by {task['source']}")
     if task["labels"]:
         put(f"  only on hosts with {', '.join(task['labels'])}")
     if task["worktree"]:

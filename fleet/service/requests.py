@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import fields
 from typing import Any
 from uuid import uuid4
 
 from fleet.core import events
 from fleet.core.rules.hosts import UNFOLLOWED
 from fleet.core.rules.tasks import Refused
-from fleet.engine import Engine, made
+from fleet.engine import Done, Engine, done
 from fleet.errors import NotDone, NotKnown
 from fleet.home import Home
 from fleet.ports import StoreFailed
@@ -22,14 +22,6 @@ from fleet.shell.long_request import CannotBeSent
 from fleet.store.sqlite import SqliteStore
 
 STOP_S_MAX = 120.0
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """`tasks` are the ids of the tasks that were added, `made` those of the reservation, limit or floor."""
-
-    tasks: tuple[str, ...] = ()
-    made: tuple[str, ...] = ()
 
 
 def stamp() -> dict[str, Any]:
@@ -66,7 +58,7 @@ def submit(home: Home, event: events.Person) -> Done:
 def _done(reply: control.Reply) -> Done:
     if not reply.get("ok"):
         raise NotDone(str(reply.get("error") or "the coordinator refused without a reason"))
-    return Done(tuple(reply.get("tasks") or ()), tuple(reply.get("made") or ()))
+    return Done(**{part.name: tuple(reply.get(part.name) or ()) for part in fields(Done)})
 
 
 def _alone(home: Home, event: events.Person) -> Done:
@@ -80,8 +72,7 @@ def _alone(home: Home, event: events.Person) -> Done:
             if refused:
                 raise NotDone(refused)
             engine.apply((*_nobody_runs(), event))
-            added = range(before.tasks_made + 1, engine.fleet.tasks_made + 1)
-            return Done(tuple(f"t{n}" for n in added), made(before, engine.fleet))
+            return done(before, event, engine.fleet)
         except (Refused, StoreFailed) as failed:
             raise NotDone(str(failed)) from failed
         finally:

@@ -8,8 +8,9 @@ from uuid import UUID
 
 from fleet.core.events import CancelAsked, PersonSaid, RetryAsked
 from fleet.core.model import HERE
+from fleet.engine import Done
 from fleet.home import Home
-from fleet.service.requests import Done, stamp, submit
+from fleet.service.requests import stamp, submit
 from fleet.shell.veil import Veil
 from fleet.views.light import state
 from workers.client.render import render

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from fleet.core.events import TasksAdded
 from fleet.core.model import Fleet, TaskSpec
 from fleet.core.model.policy import AUTO, Project
+from fleet.engine import Done
 from fleet.errors import NotDone
 from fleet.home import Home
 from fleet.service.projects import expanded, project_name
@@ -62,6 +63,7 @@ class TaskRequest(BaseModel):
     max_turns: int | None = Field(default=None, ge=1)
     max_budget_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     label: tuple[str, ...] = ()
+    source: str | None = None
 
     @field_validator("tier", mode="before")
     @classmethod
@@ -78,7 +80,7 @@ class TaskRequest(BaseModel):
     def _named_size(cls, value: object) -> object:
         return SIZES.get(value.strip().upper(), value) if isinstance(value, str) else value
 
-    @field_validator("kind", "plan", "subagents")
+    @field_validator("kind", "plan", "subagents", "source")
     @classmethod
     def _one_word(cls, value: str | None) -> str | None:
         if value is not None and (not value.isprintable() or len(value.split()) != 1):
@@ -118,9 +120,11 @@ class TaskRequest(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """The ids, in the order asked for, and what the person should know about them."""
+    """The ids, in the order asked for, and what the person should know about them. Those of `there` were there before:
+    their source has asked for them already."""
 
     ids: tuple[str, ...]
+    there: tuple[str, ...]
     warnings: tuple[str, ...]
 
 
@@ -131,7 +135,19 @@ def add(home: Home, requests: list[TaskRequest], now: datetime) -> Added:
         specs, warnings = _specs(requests, repositories, now, fleet.projects)
     warnings += [*_without_account(fleet, specs), *_without_host(fleet, specs)]
     done = submit(home, TasksAdded(**stamp(), specs=tuple(specs)))
-    return Added(done.tasks, tuple(dict.fromkeys(warnings)))
+    warnings += _there(specs, done)
+    return Added(done.tasks, done.there, tuple(dict.fromkeys(warnings)))
+
+
+def _there(specs: list[TaskSpec], done: Done) -> list[str]:
+    """What made no task of its own, as its source has one."""
+    seen = set(done.there)
+    told = []
+    for spec, task_id in zip(specs, done.tasks, strict=True):
+        if task_id in seen:
+            told.append(f"{spec.source} has asked for {task_id} already: no second task was added")
+        seen.add(task_id)
+    return told
 
 
 @contextmanager
@@ -236,6 +252,7 @@ def _spec(
         plan_tier=request.plan,
         subagent_tier=request.subagents,
         labels=request.label,
+        source=request.source,
     )
 
 
@@ -275,6 +292,8 @@ def read_file(path: Path) -> list[TaskRequest]:
         what = f"unknown key {unknown[0]!r}" if unknown else "there is no [[task]]"
         raise NotDone(f"{path}: {what}; a file of tasks has [[task]] tables and at most one [defaults]")
     defaults = _table(path, "[defaults]", table.get("defaults", {}))
+    if "source" in defaults:
+        raise NotDone(f"{path}: [defaults] has a source: that is one task's, so put it into its [[task]]")
     places = _Places(path.parent)
     return [
         _request(path, n, places, {**defaults, **_table(path, f"task {n}", one)})

@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -18,7 +18,7 @@ from anyio.abc import TaskGroup
 from fleet.core import decisions, events, idle
 from fleet.core.model import Account, Trouble
 from fleet.core.rules.tasks import Refused
-from fleet.engine import Applied, Engine, made
+from fleet.engine import Applied, Engine, done
 from fleet.ports import Clock, Forecaster, LoginReader, NoForecast, NoPlan, NoReading, Planner, StoreFailed
 from fleet.shell import control, wire
 from fleet.shell.asker import Doorkeeper
@@ -425,8 +425,7 @@ class Coordinator:
                 return {"ok": False, "error": str(failed)}
             self._hand_out(applied)
             after = self.engine.fleet
-        added = range(before.tasks_made + 1, after.tasks_made + 1)
-        return {"ok": True, "tasks": [f"t{n}" for n in added], "made": list(made(before, after))}
+        return {"ok": True, **asdict(done(before, event, after))}
 
     async def _asked_to_stop(self, stop_workers: bool) -> control.Reply:
         if not stop_workers:

@@ -20,13 +20,13 @@ def encode(event: events.Person | events.AccountRead) -> dict[str, Any]:
 
 
 def decode(request: dict[str, Any]) -> events.Event:
-    """Raises ValueError when it is no request that this version knows."""
+    """Raises ValueError when it is no request that this version knows, or says more than this version would obey."""
     adapter = _ADAPTERS.get(str(request.get("kind")))
     if adapter is None:
         raise ValueError(
             f"this coordinator does not know the request {request.get('kind')!r}: is it an older version?"
         )
-    event: events.Event = adapter.validate_python(request.get("event"))
+    event: events.Event = adapter.validate_python(request.get("event"), extra="forbid")
     return event
 
 

@@ -56,6 +56,7 @@ SPEC = TaskSpec(
     plan_tier="opus",
     subagent_tier="haiku",
     labels=("gpu", "big"),
+    source="board:github#12",
 )
 WORDS = (Word("w1", "and the tests"), Word("w2", "Verification failed\n\n\0"))
 

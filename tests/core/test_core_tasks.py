@@ -87,6 +87,41 @@ def test_two_tasks_with_one_key_are_refused() -> None:
         story.add(spec(key="x"), spec(key="x"))
 
 
+# --- who asked for it ---
+
+
+def test_a_source_that_asks_twice_has_one_task_also_within_one_request_and_when_that_has_ended() -> None:
+    story = Story(account("a"))
+    story.add(spec(source="card"), spec(source="card", title="again"), spec())
+    assert [(t.id, t.spec.title) for t in story.fleet.tasks.values()] == [
+        ("t1", "the task"),
+        ("t2", "the task"),
+    ]
+    story.tell(events.CancelAsked, task="t1")
+    counted = story.fleet.demand
+    story.add(spec(source="card"))
+    assert (len(story.fleet.tasks), story.fleet.tasks_made, story.fleet.demand) == (2, 2, counted)
+
+
+def test_a_source_is_one_in_its_project_only() -> None:
+    story = Story()
+    story.add(spec(source="card"))
+    story.add(spec(source="card", project="other"), spec(source="card", repo="/r2"))
+    assert [t.spec.project_name for t in story.fleet.tasks.values()] == ["/repo", "other", "/r2"]
+
+
+def test_what_waits_for_a_task_of_the_request_waits_for_the_one_that_its_source_has() -> None:
+    story = Story()
+    story.add(spec(source="card", key="x"))
+    story.add(spec(), spec(source="card", key="y", after=("t1",)), spec(after=("y",)))
+    assert [(t.id, t.after) for t in story.fleet.tasks.values()] == [("t1", ()), ("t2", ()), ("t3", ("t1",))]
+
+
+def test_a_source_of_two_lines_is_refused() -> None:
+    with pytest.raises(Refused, match="the source has"):
+        Story().add(spec(source="card\n"))
+
+
 # --- cancel and retry ---
 
 

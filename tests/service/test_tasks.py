@@ -71,6 +71,7 @@ def add(home: Home, **values: Any) -> tasks.Added:
         ("[[task]]\nprompt = 'x'\nproject = \"a\\u001fb\"", "task 1: project: must be a name"),
         ("[[task]]\nprompt = 'x'\ntier = 'auto,opus'", "task 1: tier: auto stands alone"),
         ("[[task]]\nprompt = 'x'\nkind = 'hard work'", "task 1: kind: must be one word"),
+        ("[[task]]\nprompt = 'x'\nsource = 'a card'", "task 1: source: must be one word"),
         ("[[task]]\nprompt = 'x'\nsize = 'XXL'", "task 1: size: "),
         ("[[task]]\nprompt = 'x'\nsize = 0", "task 1: size: "),
         ("[[task]]\nprompt = 'x'\nvalue = -1.0", "task 1: value: "),
@@ -319,3 +320,26 @@ def test_a_label_that_no_host_has_is_noted_when_a_task_is_added(home: Home, repo
     assert add(home, repo=str(repo), tier="auto", label=["gpu", "linux"]).warnings == (
         "no host has all the labels gpu, linux now (fleet host list)",
     )
+
+
+def test_a_source_that_asks_again_is_answered_with_the_task_that_is_there(home: Home, repo: Path) -> None:
+    first = add(home, repo=str(repo), source="board:github#12")
+    again = add(home, repo=str(repo), source="board:github#12", title="Another")
+    assert (first.ids, first.there, again.ids, again.there) == (("t1",), (), ("t1",), ("t1",))
+    assert "board:github#12 has asked for t1 already: no second task was added" in again.warnings
+    assert [(t["id"], t["title"]) for t in state.tasks(home.root)] == [("t1", "Turn the clock")]
+    assert state.task(home.root, "t1")["source"] == "board:github#12"
+
+
+def test_two_tasks_of_one_source_in_one_file_are_one(home: Home, repo: Path, tmp_path: Path) -> None:
+    one = "[[task]]\nprompt = 'x'\nsource = 'card'\n"
+    text = f"[defaults]\nrepo = '{repo}'\n{one}{one}[[task]]\nprompt = 'y'"
+    added = tasks.add(home, tasks.read_file(file(tmp_path, text)), NOW)
+    assert (added.ids, added.there) == (("t1", "t1", "t2"), ())
+    assert "card has asked for t1 already: no second task was added" in added.warnings
+
+
+def test_a_source_for_all_tasks_of_a_file_is_refused(tmp_path: Path) -> None:
+    """It would leave one task of them."""
+    with pytest.raises(NotDone, match=r"\[defaults\] has a source"):
+        tasks.read_file(file(tmp_path, "[defaults]\nsource = 'card'\n[[task]]\nprompt = 'x'"))

@@ -51,3 +51,13 @@ def test_a_request_of_another_version_is_refused_with_a_hint(kind: object) -> No
 def test_a_request_with_a_broken_body_is_refused(event: object) -> None:
     with pytest.raises(ValueError, match="validation error"):
         wire.decode({"kind": "CancelAsked", "event": event})
+
+
+@pytest.mark.parametrize("place", ["event", "spec"])
+def test_what_a_request_says_beyond_what_this_version_would_obey_is_refused(place: str) -> None:
+    """A coordinator of the last release does less than asked for otherwise, and says nothing."""
+    spec = TaskSpec(prompt="p", repo="/srv", title="t", tiers=("sonnet",), target="main")
+    sent = wire.encode(events.TasksAdded(at_ms=1, id="e", specs=(spec,)))
+    (sent["event"] if place == "event" else sent["event"]["specs"][0])["colour"] = "red"
+    with pytest.raises(ValueError, match="colour"):
+        wire.decode(sent)

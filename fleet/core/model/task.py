@@ -36,7 +36,8 @@ class TaskSpec:
     """What a person asked for. `key` is the name other tasks of the same request may use in `after`. `kind` is its
     class for learning (execution, judgement, reasoning …, an open set), `size` how large it is relative to others of
     its kind. With `plan_tier` the session plans with that tier and then executes with the one it was placed with. It
-    runs only on hosts that have all `labels`."""
+    runs only on hosts that have all `labels`. `source` says who asked for it, such as `board:github#12`; in a project
+    there is one task of a source, however often it is asked for."""
 
     prompt: str
     repo: str
@@ -59,6 +60,7 @@ class TaskSpec:
     plan_tier: str | None = None
     subagent_tier: str | None = None
     labels: tuple[str, ...] = ()
+    source: str | None = None
 
     @property
     def worth(self) -> float:

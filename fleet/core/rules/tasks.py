@@ -20,7 +20,7 @@ from fleet.core.events import (
     RetryAsked,
     TasksAdded,
 )
-from fleet.core.model import Attempt, Task, TaskSpec, Word
+from fleet.core.model import Attempt, Fleet, Task, TaskSpec, Word
 from fleet.core.model.lifecycles import TASK_ENDS, AccountState
 from fleet.core.rules.finishing import look_at_held
 from fleet.core.rules.workers import stop
@@ -39,19 +39,25 @@ class Refused(Exception):
 
 
 def tasks_added(draft: Draft, event: TasksAdded) -> None:
-    """Adds the tasks in their order. Raises Refused for an unknown dependency or a cycle, shown."""
-    first = draft.value("tasks_made") + 1
-    ids = {spec.key or f"\0{n}": f"t{first + n}" for n, spec in enumerate(event.specs)}
+    """Adds the tasks in their order, but for those whose source has one. Raises Refused for an unknown dependency or a
+    cycle, shown."""
+    ids_of_specs = task_ids(draft.peek(), event)
+    ids = {spec.key or f"\0{n}": ids_of_specs[n] for n, spec in enumerate(event.specs)}
     if len(ids) < len(event.specs):
         raise Refused("two tasks of the request have the same id: give each an id of its own")
+    for spec in event.specs:
+        _refuse_unprintable("title", spec.title)
+        _refuse_unprintable("source", spec.source or "")
+    made: dict[str, TaskSpec] = {}
+    for task_id, spec in zip(ids_of_specs, event.specs, strict=True):
+        if task_id not in draft.tasks:
+            made.setdefault(task_id, spec)
     after = {
         task_id: tuple(_dependency(draft, ids, spec, name) for name in spec.after)
-        for task_id, spec in zip(ids.values(), event.specs, strict=True)
+        for task_id, spec in made.items()
     }
-    for spec in event.specs:
-        _refuse_unprintable(spec.title)
     _refuse_cycle(after, {task_id: key for key, task_id in ids.items() if not key.startswith("\0")})
-    for number, (task_id, spec) in enumerate(zip(ids.values(), event.specs, strict=True), start=first):
+    for number, (task_id, spec) in enumerate(made.items(), start=draft.value("tasks_made") + 1):
         landed = all(t in draft.tasks and draft.tasks[t].state == "landed" for t in after[task_id])
         task = Task(
             id=task_id,
@@ -63,18 +69,40 @@ def tasks_added(draft: Draft, event: TasksAdded) -> None:
         )
         draft.put_task(task)
         draft.note("info", f"added: {spec.title}", task=task_id)
-    draft.set("tasks_made", first - 1 + len(event.specs))
-    demand.arrived(draft, event.specs)
+    draft.set("tasks_made", draft.value("tasks_made") + len(made))
+    if made:
+        demand.arrived(draft, tuple(made.values()))
     draft.settle = True
 
 
-def _refuse_unprintable(title: str) -> None:
+def task_ids(fleet: Fleet, event: TasksAdded) -> tuple[str, ...]:
+    """The task of each spec, in their order: a new one, or the one that its source has already, in the fleet as it was
+    before or earlier in the request."""
+    sources = {spec.source for spec in event.specs if spec.source is not None}
+    known = {_source(t.spec): t.id for t in fleet.tasks.values() if t.spec.source in sources}
+    made = fleet.tasks_made
+    ids: list[str] = []
+    for spec in event.specs:
+        there = None if spec.source is None else known.get(_source(spec))
+        if there is None:
+            made += 1
+            there = f"t{made}"
+            known[_source(spec)] = there
+        ids.append(there)
+    return tuple(ids)
+
+
+def _source(spec: TaskSpec) -> tuple[str, str | None]:
+    return spec.project_name, spec.source
+
+
+def _refuse_unprintable(what: str, text: str) -> None:
     """A title is one line that reads as what it is. Joiners are left: emoji and some scripts need them."""
-    for at, letter in enumerate(title):
+    for at, letter in enumerate(text):
         if letter not in "\u200c\u200d" and unicodedata.category(letter) in _UNPRINTABLE:
-            before = f", after “{title[:at][-20:]}”" if at else ""
+            before = f", after “{text[:at][-20:]}”" if at else ""
             raise Refused(
-                f"the title has {letter!a} as its character {at + 1}{before}: leave it out, a title is one line "
+                f"the {what} has {letter!a} as its character {at + 1}{before}: leave it out, a {what} is one line "
                 "of visible characters"
             )
 

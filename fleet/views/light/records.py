@@ -144,6 +144,7 @@ def task_full(body: Record) -> Record:
         "plan": spec.get("plan_tier"),
         "subagents": spec.get("subagent_tier"),
         "labels": spec.get("labels", []),
+        "source": spec.get("source"),
         "session_id": body["session_id"],
         "words": body["words"],
     }
