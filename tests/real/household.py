@@ -212,8 +212,9 @@ class Household:
         log = self.root / "up.log"
         until(story, holds, 0.05, lambda: log.read_text() if log.exists() else "", patience_s)
 
-    def wait_for_state(self, task_id: str, *states: str) -> dict[str, Any]:
-        self.wait_for(lambda: self.seen(task_id)["state"] in states, f"{task_id} never became {states}")
+    def wait_for_state(self, task_id: str, *states: str, patience_s: float = PATIENCE_S) -> dict[str, Any]:
+        story = f"{task_id} never became {states}"
+        self.wait_for(lambda: self.seen(task_id)["state"] in states, story, patience_s)
         return self.seen(task_id)
 
     def leftovers(self) -> list[int]:
