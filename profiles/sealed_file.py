@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from profiles.secrets import NoUsableKeyring
+from profiles.errors import NoUsableKeyring
 
 PASSPHRASE_LENGTH_MIN = 8
 _FORMAT = "fleet-sealed-secrets-1"

@@ -18,8 +18,9 @@ from fleet.shell import homelock
 from fleet.shell.starting import profile_of
 from fleet.store.errors import StoreUnreadable
 from fleet.views.snapshot import snapshot
+from profiles.errors import NoUsableKeyring
 from profiles.login import LoginUnknown, login_state
-from profiles.secrets import NoUsableKeyring, open_secrets
+from profiles.secrets import open_secrets
 from workers.host import LocalHost
 from workers.remote.fitness import DISK_LOW_BYTES, Finding
 

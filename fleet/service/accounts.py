@@ -29,10 +29,11 @@ from fleet.shell.facts import Listener
 from fleet.shell.starting import profile_of
 from fleet.views.light.records import iso
 from fleet.views.snapshot import home_id, snapshot
+from profiles.errors import NoUsableKeyring
 from profiles.isolation import PLACEHOLDER, worker_environment
 from profiles.login import LoginUnknown, login_command, login_state
 from profiles.profile import InvalidProfile, Profile
-from profiles.secrets import NoUsableKeyring, Secrets, open_secrets
+from profiles.secrets import Secrets, open_secrets
 from profiles.token import InvalidToken, read_token
 from workers.client import messages, stream, verdict
 from workers.pinned.files import named

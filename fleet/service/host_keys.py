@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fleet.errors import NotDone
 from fleet.service.probing import told
-from workers.remote import keys
+from workers.remote import keys, offered_keys
 from workers.remote.address import Reach
 from workers.remote.keys import HostKey
 from workers.remote.refusals import CannotConnect, HostKeyUnknown
@@ -61,7 +61,7 @@ def trust(reach: Reach, file: Path, accepted: Collection[str], consent: Consent)
 def _unknown(reach: Reach, file: Path) -> HostKey | None:
     """The next key on the way that nobody has accepted yet."""
     try:
-        return keys.offered(reach, file) if keys.standing(reach, file) == "unknown" else None
+        return offered_keys.offered(reach, file) if offered_keys.standing(reach, file) == "unknown" else None
     except HostKeyUnknown as of_a_jump_host:
         return of_a_jump_host.key
     except CannotConnect as failed:

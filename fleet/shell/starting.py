@@ -13,9 +13,10 @@ from fleet.core.model import Account, Attempt, Task, Worktree
 from fleet.core.wording import fresh_session_id, opening_id, opening_text
 from fleet.shell import places
 from fleet.shell.hosts.driver import Driver, Drivers, Prepared
+from profiles.errors import NoUsableKeyring
 from profiles.isolation import PLACEHOLDER, Isolation, environment_on
 from profiles.profile import Profile, make_profile
-from profiles.secrets import NoUsableKeyring, Secrets
+from profiles.secrets import Secrets
 from workers.client.command import ENVIRONMENT, BadLaunch, Launch, command
 from workers.client.say import user_message
 from workers.git import Git, GitError, meaning_of

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from profiles.errors import NoUsableKeyring
 from profiles.sealed_file import SealedFileSecrets, passphrase_source
-from profiles.secrets import NoUsableKeyring
 from tests.patience import PATIENCE_S
 
 SECRET = "sk-ant-oat01-planted"
@@ -123,7 +123,7 @@ def test_a_missing_passphrase_file_is_named(tmp_path: Path) -> None:
 
 def test_without_a_terminal_the_variable_for_the_passphrase_file_is_named(tmp_path: Path) -> None:
     program = (
-        "from profiles.sealed_file import passphrase_source as p; from profiles.secrets import NoUsableKeyring as N\n"
+        "from profiles.sealed_file import passphrase_source as p; from profiles.errors import NoUsableKeyring as N\n"
         "try: p({})(True)\nexcept N as e: print(e)"
     )
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}

@@ -12,8 +12,9 @@ from pathlib import Path
 import keyring.backend
 import pytest
 
+from profiles.errors import NoUsableKeyring
 from profiles.sealed_file import SealedFileSecrets, passphrase_source
-from profiles.secrets import KeyringSecrets, MemorySecrets, NoUsableKeyring, Secrets, open_secrets
+from profiles.secrets import KeyringSecrets, MemorySecrets, Secrets, open_secrets
 from tests.patience import PATIENCE_S
 from tests.profiles.keyring_service import keyring_service
 
@@ -144,7 +145,7 @@ def test_a_locked_keyring_is_refused_with_the_choices(
         monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", env["DBUS_SESSION_BUS_ADDRESS"])
         KeyringSecrets("home1").put("work", SECRET)
     program = (
-        "from profiles.secrets import KeyringSecrets as K, NoUsableKeyring as N\n"
+        "from profiles.errors import NoUsableKeyring as N; from profiles.secrets import KeyringSecrets as K\n"
         "try: K('home1').get('work')\nexcept N as e: print(e)"
     )
     # In a process of its own, as keyring leaves its connection open when the unlocking fails.

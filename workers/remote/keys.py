@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from workers.remote.address import Reach
-from workers.remote.refusals import need_asyncssh
 
 if TYPE_CHECKING:
     from asyncssh import SSHKey, SSHKnownHosts
@@ -106,24 +105,6 @@ def host_key(key: SSHKey, host: str, port: int) -> HostKey:
     public = key.export_public_key("openssh").decode("ascii").split()
     pattern = host if port == SSH_PORT else f"[{host}]:{port}"
     return HostKey(public[0], key.get_fingerprint("sha256"), f"{pattern} {public[0]} {public[1]}")
-
-
-def offered(reach: Reach, known_hosts: Path) -> HostKey:
-    """The key that the host shows now, by its jump hosts if it has some. Raises CannotConnect."""
-    return _look(reach, known_hosts)[0]
-
-
-def standing(reach: Reach, known_hosts: Path) -> Standing:
-    """How the key that the host shows now stands to what is known of it. Raises CannotConnect."""
-    return _look(reach, known_hosts)[1]
-
-
-def _look(reach: Reach, known_hosts: Path) -> tuple[HostKey, Standing]:
-    need_asyncssh()
-    from workers.remote.connecting import LOOK_S, look
-    from workers.remote.loop import run
-
-    return run(look(reach, known_hosts), timeout_s=LOOK_S)
 
 
 def accept(known_hosts: Path, reach: Reach, key: HostKey) -> None:

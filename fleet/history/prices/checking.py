@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from fleet.history.prices.toml_file import InvalidPrices
+from fleet.history.prices.rates import InvalidPrices
 
 Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 

@@ -13,8 +13,7 @@ from datetime import date
 from typing import Any
 
 from fleet.history.prices.names import canonical
-from fleet.history.prices.rates import MILLION
-from fleet.history.prices.toml_file import InvalidPrices
+from fleet.history.prices.rates import MILLION, InvalidPrices
 
 _KEYS = {
     "input": "input_cost_per_token",

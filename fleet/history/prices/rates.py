@@ -28,6 +28,10 @@ class Tokens(NamedTuple):
         return self.input + self.cache_write_5m + self.cache_write_1h + self.cache_read
 
 
+class InvalidPrices(ValueError):
+    """The file is no table of prices; the message names each place and what is wrong there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rates:
     """US dollars for a million tokens of each kind."""

@@ -9,14 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from fleet.history.prices import rates
-from fleet.history.prices.rates import Rates, Row
+from fleet.history.prices.rates import InvalidPrices, Rates, Row
 
 Said = Mapping[str, Any]
 KINDS = ("input", "output", "cache_write_5m", "cache_write_1h", "cache_read")
-
-
-class InvalidPrices(ValueError):
-    """The file is no table of prices; the message names each place and what is wrong there."""
 
 
 def read_shipped(text: str) -> list[Row]:

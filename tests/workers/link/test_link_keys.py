@@ -9,7 +9,8 @@ import pytest
 from tests.workers.link.conftest import Connect, Serve
 from tests.workers.link.waiting import connected, trouble
 from tests.workers.sshd import Person, Sshd, keygen, make_key
-from workers.remote.keys import accept, offered, standing
+from workers.remote.keys import accept
+from workers.remote.offered_keys import offered, standing
 from workers.remote.refusals import CannotConnect
 
 
