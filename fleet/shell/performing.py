@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -22,6 +22,9 @@ from workers.host import RunHeld
 from workers.orders import Close, Order, Say, Stop
 
 T = TypeVar("T")
+Current = Callable[[], Fleet]
+"""The fleet as it is when asked, which may change while an effect waits for its turn."""
+
 SWEEP_AGAIN_S = 0.25
 """Between two looks for the commands of a start that has to end."""
 LANDINGS = "landings"
@@ -45,22 +48,10 @@ class Performer:
         self._starting = defaultdict[str, CapacityLimiter](lambda: CapacityLimiter(self.starts_at_once))
         self._checking = defaultdict[str, CapacityLimiter](lambda: CapacityLimiter(self.checks_at_once))
 
-    async def perform(self, effect: decisions.Effect, current: Callable[[], Fleet]) -> list[events.Event]:
-        """`current` gives the fleet as it is when asked, which may change while an effect waits for its turn. Raises
-        OSError, GitError, HostAway and the like where the environment is at fault; then perform it again later."""
-        if isinstance(effect, decisions.StartWorker):
-            return await self._start(effect, current)
-        if isinstance(effect, decisions.TellWorker):
-            return await self._tell(effect, current())
-        if isinstance(effect, decisions.StopWorker):
-            return await self._stop(effect, current())
-        if isinstance(effect, decisions.CheckWork):
-            return await self._check(effect, current())
-        if isinstance(effect, decisions.LandWork):
-            return await self._land(effect, current())
-        if isinstance(effect, decisions.LookAtHeld):
-            return await self._look(effect, current())
-        return await self._remove(effect, current())
+    async def perform(self, effect: decisions.Effect, current: Current) -> list[events.Event]:
+        """Raises OSError, GitError, HostAway and the like where the environment is at fault; then perform it again
+        later."""
+        return await _PERFORMS[type(effect)](self, effect, current)
 
     def _stamp(self) -> dict[str, Any]:
         return stamp(self.clock)
@@ -78,7 +69,7 @@ class Performer:
         async with lock:
             yield
 
-    async def _start(self, effect: decisions.StartWorker, current: Callable[[], Fleet]) -> list[events.Event]:
+    async def _start(self, effect: decisions.StartWorker, current: Current) -> list[events.Event]:
         fleet = current()
         task = fleet.tasks[effect.attempt.rpartition(".")[0]]
         async with self._worktree_of(task, fleet.worktrees[task.id]), self._orders[effect.attempt]:
@@ -112,7 +103,7 @@ class Performer:
             )
         ]
 
-    async def _tell(self, effect: decisions.TellWorker, fleet: Fleet) -> list[events.Event]:
+    async def _tell(self, effect: decisions.TellWorker, current: Current) -> list[events.Event]:
         """An interrupt goes first, so that the words begin a turn of their own and are not broken off with the old."""
         lines = []
         if effect.model is not None:
@@ -121,16 +112,16 @@ class Performer:
             lines.append((f"{effect.id}.interrupt", interrupt(f"{effect.id}.interrupt")))
         lines.append((effect.id, user_message(effect.text, effect.word)))
         for order_id, line in lines:
-            reports = await self._order(effect.attempt, Say(order_id, line.decode()), fleet)
+            reports = await self._order(effect.attempt, Say(order_id, line.decode()), current())
             if reports:
                 return reports
         return []
 
-    async def _stop(self, effect: decisions.StopWorker, fleet: Fleet) -> list[events.Event]:
+    async def _stop(self, effect: decisions.StopWorker, current: Current) -> list[events.Event]:
         if effect.how == "close":
-            return await self._order(effect.attempt, Close(effect.id), fleet)
+            return await self._order(effect.attempt, Close(effect.id), current())
         return await self._order(
-            effect.attempt, Stop(effect.id, effect.why, quick=effect.how == "quick"), fleet
+            effect.attempt, Stop(effect.id, effect.why, quick=effect.how == "quick"), current()
         )
 
     async def _order(self, attempt_id: str, order: Order, fleet: Fleet) -> list[events.Event]:
@@ -180,7 +171,8 @@ class Performer:
     def _never_began(self, attempt_id: str) -> events.WorkerLost:
         return events.WorkerLost(**self._stamp(), attempt=attempt_id, detail="it had not been started yet")
 
-    async def _check(self, effect: decisions.CheckWork, fleet: Fleet) -> list[events.Event]:
+    async def _check(self, effect: decisions.CheckWork, current: Current) -> list[events.Event]:
+        fleet = current()
         task = fleet.tasks[effect.attempt.rpartition(".")[0]]
         if task.attempt != effect.attempt or task.state != "checking":
             return []
@@ -201,7 +193,8 @@ class Performer:
             )
         ]
 
-    async def _land(self, effect: decisions.LandWork, fleet: Fleet) -> list[events.Event]:
+    async def _land(self, effect: decisions.LandWork, current: Current) -> list[events.Event]:
+        fleet = current()
         task = fleet.tasks[effect.task]
         if task.state != "landing":
             return []
@@ -218,14 +211,15 @@ class Performer:
             )
         ]
 
-    async def _look(self, effect: decisions.LookAtHeld, fleet: Fleet) -> list[events.Event]:
-        task = fleet.tasks[effect.task]
+    async def _look(self, effect: decisions.LookAtHeld, current: Current) -> list[events.Event]:
+        task = current().tasks[effect.task]
         if task.state != "held":
             return []
         landed, free = await self._in_thread(None, lambda: self.finisher.look(task))
         return [events.HeldSeen(**self._stamp(), task=task.id, landed=landed, free=free)]
 
-    async def _remove(self, effect: decisions.RemoveWorktree, fleet: Fleet) -> list[events.Event]:
+    async def _remove(self, effect: decisions.RemoveWorktree, current: Current) -> list[events.Event]:
+        fleet = current()
         task, worktree = fleet.tasks[effect.task], fleet.worktrees[effect.task]
         if worktree.state != "removing":  # it is gone with its host
             return []
@@ -237,6 +231,19 @@ class Performer:
         return [
             events.WorktreeRemoved(**self._stamp(), task=task.id, preserved=preserved, host=worktree.host)
         ]
+
+
+_PERFORMS: dict[
+    type[decisions.Effect], Callable[[Performer, Any, Current], Awaitable[list[events.Event]]]
+] = {
+    decisions.StartWorker: Performer._start,
+    decisions.TellWorker: Performer._tell,
+    decisions.StopWorker: Performer._stop,
+    decisions.CheckWork: Performer._check,
+    decisions.LandWork: Performer._land,
+    decisions.LookAtHeld: Performer._look,
+    decisions.RemoveWorktree: Performer._remove,
+}
 
 
 def _works_in(fleet: Fleet, repo: str) -> bool:

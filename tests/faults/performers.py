@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import singledispatchmethod
+from typing import Any
 
 from fleet.core import decisions, events
 from fleet.core.events import StartFault
@@ -22,12 +22,10 @@ class Performers:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    @singledispatchmethod
     def perform(self, effect: decisions.Effect, fleet: Fleet) -> list[Report]:
-        raise TypeError(f"no performer for {type(effect).__name__}")
+        return _PERFORMS[type(effect)](self, effect, fleet)
 
-    @perform.register
-    def _(self, effect: decisions.StartWorker, fleet: Fleet) -> list[Report]:
+    def _start(self, effect: decisions.StartWorker, fleet: Fleet) -> list[Report]:
         attempt, world = fleet.attempts.get(effect.attempt), self._world
         if attempt is None:
             return []
@@ -57,8 +55,7 @@ class Performers:
             )
         ]
 
-    @perform.register
-    def _(self, effect: decisions.TellWorker, fleet: Fleet) -> list[Report]:
+    def _tell(self, effect: decisions.TellWorker, fleet: Fleet) -> list[Report]:
         run = self._world.runs.get(effect.attempt)
         if run is not None and effect.attempt in fleet.attempts:
             self._world.machines.reach(run.host)
@@ -66,8 +63,7 @@ class Performers:
             run.tier = effect.model.removeprefix("model-") if effect.model else run.tier
         return []
 
-    @perform.register
-    def _(self, effect: decisions.StopWorker, fleet: Fleet) -> list[Report]:
+    def _stop(self, effect: decisions.StopWorker, fleet: Fleet) -> list[Report]:
         run, attempt = self._world.runs.get(effect.attempt), fleet.attempts.get(effect.attempt)
         if attempt is None:
             return []
@@ -81,8 +77,7 @@ class Performers:
             )
         ]
 
-    @perform.register
-    def _(self, effect: decisions.CheckWork, fleet: Fleet) -> list[Report]:
+    def _check(self, effect: decisions.CheckWork, fleet: Fleet) -> list[Report]:
         task = fleet.tasks[effect.attempt.rpartition(".")[0]]
         if task.attempt != effect.attempt or task.state != "checking":
             return []
@@ -102,8 +97,7 @@ class Performers:
             )
         ]
 
-    @perform.register
-    def _(self, effect: decisions.LandWork, fleet: Fleet) -> list[Report]:
+    def _land(self, effect: decisions.LandWork, fleet: Fleet) -> list[Report]:
         task = fleet.tasks[effect.task]
         if task.state != "landing":
             return []
@@ -120,8 +114,7 @@ class Performers:
             )
         ]
 
-    @perform.register
-    def _(self, effect: decisions.LookAtHeld, fleet: Fleet) -> list[Report]:
+    def _look(self, effect: decisions.LookAtHeld, fleet: Fleet) -> list[Report]:
         task = fleet.tasks[effect.task]
         lane, repos = lane_of(task), self._world.repos
         if task.state == "held" and task.id not in repos.history(lane) and self._world.rng.random() < 0.1:
@@ -131,8 +124,7 @@ class Performers:
             lambda at_ms, name: events.HeldSeen(at_ms=at_ms, id=name, task=task.id, landed=landed, free=free)
         ]
 
-    @perform.register
-    def _(self, effect: decisions.RemoveWorktree, fleet: Fleet) -> list[Report]:
+    def _remove(self, effect: decisions.RemoveWorktree, fleet: Fleet) -> list[Report]:
         world, worktree = self._world, fleet.worktrees[effect.task]
         if worktree.state != "removing":
             return []
@@ -145,6 +137,17 @@ class Performers:
                 at_ms=at_ms, id=name, task=effect.task, preserved=preserved, host=worktree.host
             )
         ]
+
+
+_PERFORMS: dict[type[decisions.Effect], Callable[[Performers, Any, Fleet], list[Report]]] = {
+    decisions.StartWorker: Performers._start,
+    decisions.TellWorker: Performers._tell,
+    decisions.StopWorker: Performers._stop,
+    decisions.CheckWork: Performers._check,
+    decisions.LandWork: Performers._land,
+    decisions.LookAtHeld: Performers._look,
+    decisions.RemoveWorktree: Performers._remove,
+}
 
 
 def _start_failed(attempt: str, fault: StartFault) -> Report:

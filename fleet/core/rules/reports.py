@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import singledispatch
+from typing import Any
 
 from fleet.core.capacity import budgets, headroom, rates, reserved
 from fleet.core.decisions import CheckWork, TellWorker
@@ -44,7 +44,7 @@ def spooled(draft: Draft, event: Spooled) -> None:
         now = draft.attempts.get(event.attempt)
         if now is None or now.state == "ended":
             return
-        apply(fact, draft, now)
+        _RULES[type(fact)](draft, now, fact)
 
 
 def account_read(draft: Draft, event: AccountRead) -> None:
@@ -55,19 +55,11 @@ def account_read(draft: Draft, event: AccountRead) -> None:
         draft.settle = True
 
 
-@singledispatch
-def apply(fact: Fact, draft: Draft, attempt: Attempt) -> None:
-    """One fact. Each kind has its own rule below."""
-    raise TypeError(f"no rule for {type(fact).__name__}")
-
-
-@apply.register
-def _(fact: Began, draft: Draft, attempt: Attempt) -> None:
+def _began(draft: Draft, attempt: Attempt, fact: Began) -> None:
     draft.note("debug", f"client {fact.version}", attempt=attempt)
 
 
-@apply.register
-def _(fact: Answered, draft: Draft, attempt: Attempt) -> None:
+def _answered(draft: Draft, attempt: Attempt, fact: Answered) -> None:
     """An answer proves the account, ends rows of faults, and lets the account's allowance grow."""
     new = fact.message_id != attempt.answer_id
     _count(
@@ -118,8 +110,7 @@ def _account_answered(draft: Draft, attempt: Attempt) -> None:
             draft.put_bucket(f"{bucket.pool}/{bucket.name}", cleared)
 
 
-@apply.register
-def _(fact: WindowsRead, draft: Draft, attempt: Attempt) -> None:
+def _windows_read(draft: Draft, attempt: Attempt, fact: WindowsRead) -> None:
     read_windows(draft, attempt, fact.readings, fact.at_ms)
 
 
@@ -192,8 +183,7 @@ def keep_clear(draft: Draft, bucket: Bucket) -> None:
     draft.settle = True
 
 
-@apply.register
-def _(fact: WordTaken, draft: Draft, attempt: Attempt) -> None:
+def _word_taken(draft: Draft, attempt: Attempt, fact: WordTaken) -> None:
     """Words taken up by the client are no longer owed to the session."""
     draft.put_attempt(replace(attempt, told=tuple(w for w in attempt.told if w != fact.word)))
     taken = {fact.word}
@@ -206,8 +196,7 @@ def _(fact: WordTaken, draft: Draft, attempt: Attempt) -> None:
         remember_heard(draft, attempt, heard)
 
 
-@apply.register
-def _(fact: Garbled, draft: Draft, attempt: Attempt) -> None:
+def _garbled(draft: Draft, attempt: Attempt, fact: Garbled) -> None:
     """Told at the first such line and at each tenfold of it, so that a client that babbles fills no journal."""
     malformed = attempt.malformed + fact.count
     draft.put_attempt(replace(attempt, malformed=malformed))
@@ -218,13 +207,11 @@ def _(fact: Garbled, draft: Draft, attempt: Attempt) -> None:
         )
 
 
-@apply.register
-def _(fact: WordLost, draft: Draft, attempt: Attempt) -> None:
+def _word_lost(draft: Draft, attempt: Attempt, fact: WordLost) -> None:
     draft.put_attempt(replace(attempt, told=tuple(w for w in attempt.told if w != fact.word)))
 
 
-@apply.register
-def _(fact: Used, draft: Draft, attempt: Attempt) -> None:
+def _used(draft: Draft, attempt: Attempt, fact: Used) -> None:
     cost = attempt.cost_usd if fact.cost_usd is None else (attempt.cost_usd or 0.0) + fact.cost_usd
     _count(
         draft,
@@ -240,19 +227,17 @@ def _(fact: Used, draft: Draft, attempt: Attempt) -> None:
     )
 
 
-@apply.register
-def _(fact: AwaitsBackground, draft: Draft, attempt: Attempt) -> None:
+def _awaits_background(draft: Draft, attempt: Attempt, fact: AwaitsBackground) -> None:
     draft.put_attempt(replace(attempt, awaits_background=True))
     draft.note("info", "turn finished; it still has something running in the background", attempt=attempt)
 
 
-@apply.register
-def _(fact: TurnEnded, draft: Draft, attempt: Attempt) -> None:
+def _turn_ended(draft: Draft, attempt: Attempt, fact: TurnEnded) -> None:
     read_windows(draft, attempt, fact.readings, draft.now_ms)
     if fact.denials:
         draft.note("warning", f"{fact.denials} tool calls were denied: see --allow-tool", attempt=attempt)
     if attempt.state == "running":
-        rule = _RULES.get(fact.outcome, _retry)
+        rule = _OUTCOMES.get(fact.outcome, _retry)
         rule(draft, attempt, fact)
 
 
@@ -341,8 +326,7 @@ def _retry(draft: Draft, attempt: Attempt, fact: TurnEnded) -> None:
     stop(draft, attempt, fact.outcome, how="quick", detail=fact.detail)
 
 
-_Rule = Callable[[Draft, Attempt, TurnEnded], None]
-_RULES: dict[str, _Rule] = {
+_OUTCOMES: dict[str, Callable[[Draft, Attempt, TurnEnded], None]] = {
     "finished": _finished,
     "limited": _limited,
     "busy": _busy,
@@ -352,8 +336,7 @@ _RULES: dict[str, _Rule] = {
 }
 
 
-@apply.register
-def _(fact: Exited, draft: Draft, attempt: Attempt) -> None:
+def _exited(draft: Draft, attempt: Attempt, fact: Exited) -> None:
     if attempt.state == "stopping":
         end(draft, attempt, attempt.reason, attempt.detail)
         return
@@ -365,3 +348,17 @@ def _(fact: Exited, draft: Draft, attempt: Attempt) -> None:
     if draft.tasks[attempt.task].state == "checking":
         reason = "finished"
     end(draft, attempt, reason, detail)
+
+
+_RULES: dict[type[Fact], Callable[[Draft, Attempt, Any], None]] = {
+    Began: _began,
+    Answered: _answered,
+    WindowsRead: _windows_read,
+    WordTaken: _word_taken,
+    WordLost: _word_lost,
+    Garbled: _garbled,
+    Used: _used,
+    AwaitsBackground: _awaits_background,
+    TurnEnded: _turn_ended,
+    Exited: _exited,
+}
