@@ -25,6 +25,8 @@ class RunSpec:
     `env` is the client's whole environment. `secret_fd` is the descriptor (3 or more) on which the client
     reads its secret. Durations are seconds, None is no limit: `start_s` to the first line of any output,
     `stall_s` between lines of standard output (an order `say` counts as one), `deadline_s` for everything.
+    `session_id` is the client's session and `resumed` whether it goes on in it: for whoever finds the run launched; a
+    supervisor reads neither.
     """
 
     argv: tuple[str, ...]
@@ -36,6 +38,8 @@ class RunSpec:
     stall_s: float | None = 900.0
     deadline_s: float | None = 21600.0
     grace: Grace = Grace()
+    session_id: str | None = None
+    resumed: bool = False
 
     def to_json(self, attempt: str, marker: str) -> str:
         return json.dumps(
@@ -51,6 +55,8 @@ class RunSpec:
                 "stall_s": self.stall_s,
                 "deadline_s": self.deadline_s,
                 "grace_s": {"interrupt": self.grace.interrupt_s, "terminate": self.grace.terminate_s},
+                "session_id": self.session_id,
+                "resumed": self.resumed,
             }
         )
 

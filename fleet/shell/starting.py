@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 from fleet.core.events import StartFault
 from fleet.core.model import Account, Attempt, Task, Worktree
@@ -17,7 +14,7 @@ from profiles.errors import NoUsableKeyring
 from profiles.isolation import PLACEHOLDER, Isolation, environment_on
 from profiles.profile import Profile, make_profile
 from profiles.secrets import Secrets
-from workers.client.command import ENVIRONMENT, BadLaunch, Launch, command
+from workers.client.command import ENVIRONMENT, BadLaunch, Launch, Launched, command
 from workers.client.say import user_message
 from workers.git import Git, GitError, meaning_of
 from workers.host import LaunchFailed
@@ -80,8 +77,8 @@ class Starter:
         prepared, kept = self._worktree(driver, task, worktree, attempt)
         made, path = prepared.made, prepared.path
         if prepared.launched is not None:
-            session_id, resumed = self._as_launched(driver, attempt, prepared.launched)
-            return Started(made, path, session_id, resumed, kept)
+            found = self._as_launched(driver, attempt, prepared.launched)
+            return Started(made, path, found.session_id, found.resumed, kept)
         moved = self._bring_session(driver, task, worktree, attempt, path)
         resumed = moved is not None
         session_id = attempt.session_id if resumed else fresh_session_id(self.home_id, attempt.id)
@@ -97,17 +94,16 @@ class Starter:
         that is not known."""
         return self.drivers.of(attempt.host).abandon(attempt.id)
 
-    def _as_launched(self, driver: Driver, attempt: Attempt, spec: Mapping[str, Any]) -> tuple[str, bool]:
-        """The session that an earlier performance of this start has given the client, and whether it was resumed: one
-        of the two that it can have been."""
-        argv = spec.get("argv")
-        for option, session_id in (
-            ("--resume", attempt.session_id),
-            ("--session-id", fresh_session_id(self.home_id, attempt.id)),
-        ):
-            if isinstance(argv, list) and (option, session_id) in pairwise(argv):
-                return session_id, option == "--resume"
-        raise driver.distrust(f"a client of {attempt.id} with a session that home has not given it")
+    def _as_launched(self, driver: Driver, attempt: Attempt, found: Launched) -> Launched:
+        """The session that an earlier performance of this start has given the client: one of the two that it can have
+        been."""
+        possible = (
+            Launched(attempt.session_id, resumed=True),
+            Launched(fresh_session_id(self.home_id, attempt.id), resumed=False),
+        )
+        if found not in possible:
+            raise driver.distrust(f"a client of {attempt.id} with a session that home has not given it")
+        return found
 
     def _worktree(
         self, driver: Driver, task: Task, worktree: Worktree, attempt: Attempt
@@ -212,6 +208,8 @@ class Starter:
             start_s=self.limits.start_s,
             stall_s=self.limits.stall_s,
             deadline_s=self.limits.deadline_s,
+            session_id=launch.session_id,
+            resumed=launch.resume,
         )
         try:
             driver.runs.launch(attempt.id, spec, secret)

@@ -9,6 +9,7 @@ that the attack is after.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -85,7 +86,7 @@ def base(request: dict[str, Any], header: dict[str, Any], target: str, _: int) -
 def session(request: dict[str, Any], header: dict[str, Any], target: str, _: int) -> bytes:
     """As if it had been started before, with a session of another task."""
     if request["op"] == "prepare" and "ok" in header:
-        header["ok"]["launched"] = f'{{"argv": ["claude", "--session-id", "{target}"]}}'
+        header["ok"]["launched"] = json.dumps({"argv": ["claude"], "session_id": target, "resumed": False})
     return b""
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 from uuid import UUID
@@ -78,6 +79,37 @@ def command(client: Path, launch: Launch, known_flags: Set[str], pins: Sequence[
     argv += pins
     # One `=` argument for each rule: a list flag would swallow whatever came after it.
     return argv + [f"--allowedTools={rule}" for rule in launch.allow_tools]
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """The session of a run that was launched, and whether the client goes on in it or began it."""
+
+    session_id: str
+    resumed: bool
+
+
+def launched(spec: Mapping[str, object]) -> Launched:
+    """What `spec.json` of a run (`RunSpec.to_json`) says of its session.
+
+    Raises:
+        ValueError: it names none.
+    """
+    if "session_id" not in spec:
+        return _launched_by_the_version_before(spec.get("argv"))
+    session_id, resumed = spec["session_id"], spec.get("resumed")
+    if not isinstance(session_id, str) or not isinstance(resumed, bool):
+        raise ValueError("the run's spec names no session")
+    return Launched(session_id, resumed)
+
+
+def _launched_by_the_version_before(argv: object) -> Launched:
+    """Specs written before 0.2.0 name the session in the command line alone. It can go with 0.3.0: a run that such a
+    version started, and that still lives, is adopted by 0.2 first."""
+    for option, session_id in pairwise(argv if isinstance(argv, list) else ()):
+        if option in ("--resume", "--session-id") and isinstance(session_id, str):
+            return Launched(session_id, option == "--resume")
+    raise ValueError("the run's command line names no session")
 
 
 def check_rule(rule: str) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from fleet.core.model import Attempt, Task, Worktree
+from workers.client.command import Launched
 from workers.runs import Runs
 from workers.verify import Verdict
 from workers.worktree.make import Made
@@ -24,13 +25,13 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A worktree in which work can begin, and where; `launched` is the spec of the attempt's run (`RunSpec.to_json`) if
-    that was started there already, by whomever. `named` are the variables that settings files of the client set there.
+    """A worktree in which work can begin, and where; `launched` is the session of the attempt's run if that was started
+    there already, by whomever. `named` are the variables that settings files of the client set there.
     """
 
     made: Made
     path: Path
-    launched: Mapping[str, Any] | None
+    launched: Launched | None
     named: frozenset[str] = frozenset()
 
 

@@ -16,6 +16,7 @@ from fleet.shell.hosts.driver import Client, Prepared
 from profiles.isolation import make_private
 from workers import processes
 from workers.client import session
+from workers.client.command import Launched, launched
 from workers.git import Git, GitError
 from workers.host import LocalHost
 from workers.pinned.files import named
@@ -71,9 +72,15 @@ class LocalDriver:
             agreed.after_setup(repo)
         started = self.runs.alive(attempt.id) or self.runs.has_started(attempt.id)
         if started:
-            return Prepared(made, path, self.runs.spec(attempt.id))
+            return Prepared(made, path, self._launched(attempt.id))
         prove(self.client.path, self.client.version, self.home.client_proofs)
         return Prepared(made, path, None, named(path, self.config_dir(attempt.account)))
+
+    def _launched(self, attempt: str) -> Launched:
+        try:
+            return launched(self.runs.spec(attempt))
+        except ValueError as failed:
+            raise self.distrust(f"a spec of {attempt} that cannot be read: {failed}") from failed
 
     def abandon(self, attempt: str) -> bool:
         return self.runs.abandon(attempt)

@@ -18,6 +18,7 @@ from fleet.shell import places
 from fleet.shell.hosts.driver import Client, Prepared
 from fleet.shell.hosts.local import VERIFY_TIMEOUT_S
 from workers.client import session
+from workers.client.command import Launched, launched
 from workers.git import Git, GitError, identity
 from workers.remote import fitness, sessions
 from workers.remote.answers import shown
@@ -212,14 +213,16 @@ class SshDriver:
             )
         return said
 
-    def _launched(self, spec: str | None) -> Mapping[str, Any] | None:
+    def _launched(self, spec: str | None) -> Launched | None:
+        if spec is None:
+            return None
         try:
-            launched = json.loads(spec) if spec is not None else None
+            found = json.loads(spec)
+            if isinstance(found, dict):
+                return launched(found)
         except (ValueError, RecursionError):
-            launched = spec
-        if launched is not None and not isinstance(launched, dict):
-            raise self.link.distrust(f"{shown(spec)} as what it has launched")
-        return launched
+            pass
+        raise self.link.distrust(f"{shown(spec)} as what it has launched")
 
     def _tip(self, git: Git, task: Task, branch: str) -> str:
         """The head of the branch, or what a host had made of it when somebody stood on the branch here."""

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from workers.client.command import BadLaunch, Launch, command
+from workers.client.command import BadLaunch, Launch, Launched, command, launched
+from workers.orders import RunSpec
 
 SESSION = "7c1b3f0e-0000-4000-8000-000000000007"
 ALL = frozenset({"--replay-user-messages", "--permission-prompts"})
@@ -101,3 +103,35 @@ def test_a_launch_that_cannot_work_is_refused(bad: dict[str, Any]) -> None:
     """A value that the client would take for something else is refused before anything starts."""
     with pytest.raises(BadLaunch):
         launch(**bad)
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_a_run_that_is_found_launched_says_in_its_spec_which_session_it_has(resumed: bool) -> None:
+    """Whatever its command line says."""
+    argv = ("claude", "--resume", "another", "--session-id", "another")
+    spec = RunSpec(argv, "/w", {}, session_id=SESSION, resumed=resumed)
+    assert launched(json.loads(spec.to_json("t1.1", "t1.1@home"))) == Launched(SESSION, resumed)
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_a_run_that_the_version_before_launched_is_known_by_its_command_line(resumed: bool) -> None:
+    argv = command(Path("/c"), launch(resume=resumed), ALL, ())
+    assert launched({"version": 1, "argv": argv}) == Launched(SESSION, resumed)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {},
+        {"argv": "--resume x"},
+        {"argv": ["claude", "--resume"]},
+        {"argv": ["claude", "--resume", 7]},
+        {"argv": ["claude", "--resume", SESSION], "session_id": None, "resumed": False},
+        {"session_id": SESSION},
+        {"session_id": SESSION, "resumed": "yes"},
+        {"session_id": 7, "resumed": True},
+    ],
+)
+def test_a_spec_that_names_no_session_is_refused(spec: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="names no session"):
+        launched(spec)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import json
 import os
 import secrets
 import signal
@@ -232,6 +233,13 @@ def test_a_spec_that_cannot_be_obeyed_is_a_failed_launch_with_its_story(yard: Ya
         yard.launch(yard.python("", argv=()))
     yard.launch(yard.python("print('hello')"))
     assert yard.exit()["code"] == 0
+
+
+def test_a_spec_of_a_later_version_is_obeyed_as_far_as_it_is_known(yard: Yard) -> None:
+    """A supervisor that an older version has started, or brought to a host, reads what a newer one adds."""
+    spec = json.loads(yard.python("print('hello')").to_json("t1.1", yard.host.marker("t1.1")))
+    yard.host.launch_text("t1.1", json.dumps({**spec, "colour": {"of": "its session"}}), None)
+    assert yard.exit()["code"] == 0 and yard.said() == [b"hello"]
 
 
 def _processes_showing(token: bytes) -> list[str]:
