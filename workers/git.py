@@ -2,7 +2,7 @@
 
 Everything that wants git holds an object with `run`. Of the caller's environment git gets what work may have: what it
 runs (hooks, filters) may be a worker's, and a repository that is named there would be the wrong one. Output is in
-English, and nothing ever asks a question on a terminal.
+English and as git ships it, whatever a person has configured, and nothing ever asks a question on a terminal.
 """
 
 from __future__ import annotations
@@ -322,6 +322,63 @@ def identity(git: RunsGit) -> dict[str, str]:
     return names
 
 
+_PLAIN = {
+    # How output looks.
+    "color.branch": "never",
+    "color.diff": "never",
+    "color.status": "never",
+    "color.ui": "never",
+    "column.ui": "never",
+    "diff.ignoreSubmodules": "untracked",
+    "diff.mnemonicPrefix": "false",
+    "diff.noprefix": "false",
+    "diff.orderFile": "/dev/null",
+    "diff.relative": "false",
+    "format.pretty": "medium",
+    "i18n.commitEncoding": "UTF-8",
+    "i18n.logOutputEncoding": "UTF-8",
+    "log.decorate": "no",
+    "log.follow": "false",
+    "log.mailmap": "false",
+    "log.showSignature": "false",
+    "status.branch": "false",
+    "status.showUntrackedFiles": "normal",
+    "status.submoduleSummary": "false",
+    # What else a command does: sign, look at signatures, fetch or check out more, write configuration, run programs.
+    "branch.autoSetupMerge": "false",
+    "branch.autoSetupRebase": "never",
+    "checkout.guess": "false",
+    "commit.cleanup": "whitespace",
+    "commit.gpgSign": "false",
+    "commit.verbose": "false",
+    "core.fsmonitor": "false",
+    "fetch.prune": "false",
+    "fetch.pruneTags": "false",
+    "fetch.recurseSubmodules": "false",
+    "merge.autoStash": "false",
+    "merge.log": "false",
+    "merge.verifySignatures": "false",
+    "push.followTags": "false",
+    "push.gpgSign": "false",
+    "push.recurseSubmodules": "no",
+    "rerere.autoUpdate": "false",
+    "rerere.enabled": "false",
+    "submodule.recurse": "false",
+    "tag.gpgSign": "false",
+    "worktree.guessRemote": "false",
+}
+"""What a person has set for their own eyes and habits never reaches what we read and do (`log.showSignature` stopped
+landings for good). Settings that say what content is (filters, line ends, what is ignored) stay theirs."""
+
+
+def configured(settings: Mapping[str, str]) -> dict[str, str]:
+    """The variables that give these settings to a command, besides those that every command has."""
+    pairs = {"GIT_CONFIG_COUNT": str(len(_PLAIN) + len(settings))}
+    for number, (key, value) in enumerate({**_PLAIN, **settings}.items()):
+        pairs |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return pairs
+
+
 _FIXED = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_OPTIONAL_LOCKS": "0",
@@ -333,6 +390,7 @@ _FIXED = {
     # something else would be looked at than what lands.
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_GRAFT_FILE": "/dev/null/none",
+    **configured({}),
 }
 
 

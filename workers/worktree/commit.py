@@ -94,7 +94,10 @@ def _refuse_unfinished(git: Git, admin: Path, branch: str) -> None:
 
 def _commit_all(git: Git, admin: Path, message: str, writer: Mapping[str, str]) -> str | None:
     git.run("-c", "advice.addEmbeddedRepo=false", "add", "--all", "--sparse", *_without_strangers(git))
-    if git.asks("diff", "--cached", "--quiet") and not (admin / "MERGE_HEAD").exists():
+    if (
+        git.asks("diff", "--cached", "--quiet", "--ignore-submodules=none")
+        and not (admin / "MERGE_HEAD").exists()
+    ):
         return None
     words = ("commit", "--quiet", "--no-gpg-sign", "--cleanup=whitespace", "--file=-")
     result = git.run(*words, check=False, stdin=message.encode(), env=writer)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from workers.git import Git, GitError, GitFailed, answer
+from workers.git import Git, GitError, GitFailed, answer, configured
 
 BASE_REF = "refs/fleet/base"
 WORK_REFS = "refs/fleet/work"
@@ -142,7 +142,7 @@ def _check_out(git: Git, submodule: Submodule, sources: Sources) -> None:
         settings["protocol.file.allow"] = "always"
     try:
         # Not --init: that would write into the configuration of the user's repository.
-        git.run("submodule", "--quiet", "update", "--", submodule.path, env=_as_config(settings))
+        git.run("submodule", "--quiet", "update", "--", submodule.path, env=configured(settings))
     except GitFailed as error:
         raise SubmoduleMissing(
             f"submodule {submodule.name} ({submodule.path}) at {submodule.commit[:12]} is not in the repository's own "
@@ -159,14 +159,6 @@ def _remember_origin(inside: Git, local: Path | None) -> None:
     origin = answer(Git(local), "config", "remote.origin.url") if local else None
     if origin is not None and origin.ok:
         inside.run("remote", "set-url", "origin", origin.out)
-
-
-def _as_config(settings: dict[str, str]) -> dict[str, str]:
-    """Settings for one command. Unlike `-c` this takes names with any character in them."""
-    pairs = {"GIT_CONFIG_COUNT": str(len(settings))}
-    for number, (key, value) in enumerate(settings.items()):
-        pairs |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-    return pairs
 
 
 def _absolute_url(git: Git, url: str) -> str:
