@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from fleet.cli.show import as_json, put
+from fleet.cli.show import as_json, print_findings, put
 from fleet.streams import out
 
 
@@ -17,7 +17,8 @@ def version_or_help(args: argparse.Namespace) -> int:
         return 0
     from fleet.cli.parser import build
 
-    getattr(args, "group", build()).print_help(out())
+    group = getattr(args, "group", None) or build(asked=())
+    group.print_help(out())
     return 2
 
 
@@ -25,7 +26,6 @@ def doctor(args: argparse.Namespace) -> int:
     """1 when something is an error."""
     from dataclasses import asdict
 
-    from fleet.cli.findings import print_findings
     from fleet.home import find_home
     from fleet.run.doctor import examine
 

@@ -6,10 +6,54 @@ import argparse
 import os
 import sys
 
+from fleet.cli.parser import Parser, add_command, group_of, json_word, name_word, positive
 from fleet.cli.run import Failed
 from fleet.cli.show import as_json, clock, put, say, table, window
 from fleet.home import find_home
 from fleet.views.light import state
+
+
+def words(parser: Parser) -> None:
+    commands = group_of(parser)
+    add_command(commands, "add", "add an account that is yours to use", "fleet.cli.account:add", _add_words)
+    add_command(commands, "list", "list the accounts", "fleet.cli.account:listing", json_word)
+    add_command(commands, "show", "show one account", "fleet.cli.account:show", name_word, json_word)
+    add_command(
+        commands, "verify", "send it one small request", "fleet.cli.account:verify", name_word, json_word
+    )
+    add_command(
+        commands,
+        "remove",
+        "remove it; its work goes on elsewhere",
+        "fleet.cli.account:remove",
+        name_word,
+        json_word,
+    )
+
+
+def _add_words(parser: Parser) -> None:
+    name_word(parser)
+    parser.add_argument("--kind", required=True, choices=("subscription", "api-key", "local"))
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument(
+        "--login", action="store_true", help="the client's own login, kept in the account's directory"
+    )
+    how.add_argument(
+        "--token-stdin", action="store_true", help="read the token from standard input into the keyring"
+    )
+    parser.add_argument("--base-url", metavar="URL", help="where the Messages API is spoken")
+    parser.add_argument("--tier-map", metavar="TIER=MODEL,…", help="which model serves which tier")
+    parser.add_argument("--concurrency", type=positive, metavar="N", help="workers at once on this account")
+    parser.add_argument(
+        "--organisation", metavar="NAME", help="accounts of one organisation share their buckets"
+    )
+    parser.add_argument(
+        "--env", action="append", default=[], metavar="NAME=VALUE", help="for its workers; no secrets"
+    )
+    parser.add_argument(
+        "--pass-env", action="append", default=[], metavar="NAME", help="taken over from this shell"
+    )
+    json_word(parser)
 
 
 def add(args: argparse.Namespace) -> int:

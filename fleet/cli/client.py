@@ -12,7 +12,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Never
 
+    from fleet.cli.parser import Parser
     from fleet.cli.run import Words
+
+
+def words(parser: Parser) -> None:
+    from fleet.cli.parser import add_command, group_of  # the client starts without argparse
+
+    parser.epilog = "All other words are the client's own: fleet client setup-token, fleet client --version."
+    add_command(group_of(parser), "install", "fetch one for Fleet alone", "fleet.cli.client:install")
 
 
 def install(_: Words) -> int:

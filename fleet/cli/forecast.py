@@ -6,6 +6,7 @@ import argparse
 import os
 import sqlite3
 
+from fleet.cli.parser import Parser, json_word
 from fleet.cli.run import Failed
 from fleet.cli.show import as_json, clock, draw, put, say, table
 from fleet.home import find_home
@@ -21,6 +22,25 @@ ROWS_H = (1, 2, 3, 5, 8, 12, 24, 48, 72, 120, 168)
 """The hours from now that are shown of those that were asked for."""
 
 KNOWN = {"little": "little is known so far", "some": "some is known", "enough": "enough is known"}
+
+
+def words(parser: Parser) -> None:
+    parser.add_argument("--account", metavar="A", help="only of this one")
+    parser.add_argument(
+        "--hours",
+        type=_whole_hours,
+        default=24,
+        metavar="H",
+        help="how far (default 24, up to 168)",
+    )
+    parser.add_argument("--svg", metavar="FILE", help="draw it as a band chart")
+    json_word(parser)
+
+
+def _whole_hours(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= ROWS_H[-1]):
+        raise argparse.ArgumentTypeError(f"must be a whole number of hours from 1 to {ROWS_H[-1]}")
+    return int(text)
 
 
 def forecast(args: argparse.Namespace) -> int:

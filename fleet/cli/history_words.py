@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from typing import Any
 
-Parser = argparse.ArgumentParser
-Build = Callable[[Parser], None]
+from fleet.cli.parser import Build, Parser, add_command, json_word
 
 Words = dict[str, Any]
 
 
-def fill(parser: Parser, add: Callable[..., Parser], json: Build) -> None:
-    """`add` adds a command to a group of them, `json` is what gives one its `--json`."""
+def words(parser: Parser) -> None:
     parser.description = (
         "What was used: answers, tokens, and cost by list price. Begin with: fleet history scan"
     )
@@ -28,10 +25,12 @@ def fill(parser: Parser, add: Callable[..., Parser], json: Build) -> None:
     _zone(parser)
     _rows(parser)
     commands = parser.add_subparsers(metavar="COMMAND", title="commands")
-    add(commands, "scan", "read the transcripts into the ledger", "fleet.cli.history:scan", _scan, json)
+    add_command(
+        commands, "scan", "read the transcripts into the ledger", "fleet.cli.history:scan", _scan, json_word
+    )
     for name, (about, chosen, own) in REPORTS.items():
-        add(commands, name, about, f"fleet.cli.history:{name}", _choosing(*chosen), own, _zone, _rows)
-    add(commands, "prices", "what models cost", "fleet.cli.history:prices", _prices, _rows)
+        add_command(commands, name, about, f"fleet.cli.history:{name}", _choosing(*chosen), own, _zone, _rows)
+    add_command(commands, "prices", "what models cost", "fleet.cli.history:prices", _prices, _rows)
     for command in commands.choices.values():
         _keep_what_stands_before(command, parser)
 
@@ -57,8 +56,8 @@ def _choosing(*names: str) -> Build:
 
 def _whose(parser: Parser) -> None:
     whose = parser.add_mutually_exclusive_group()
-    for name, words in WHOSE.items():
-        whose.add_argument(f"--{name}", **words)
+    for name, how in WHOSE.items():
+        whose.add_argument(f"--{name}", **how)
 
 
 def _zone(parser: Parser) -> None:

@@ -10,15 +10,85 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from fleet.cli import host_words
-from fleet.cli.findings import print_findings
+from fleet.cli.parser import Parser, add_command, group_of, json_word, name_word, positive
 from fleet.cli.run import Failed
-from fleet.cli.show import as_json, clock, put, say, table
+from fleet.cli.show import as_json, clock, print_findings, put, say, table
 from fleet.home import find_home
 from fleet.views.light import state
 
 if TYPE_CHECKING:
     from fleet.service.host_keys import UnknownKey
     from workers.remote.fitness import Finding
+
+
+def words(parser: Parser) -> None:
+    commands = group_of(parser)
+    add_command(
+        commands,
+        "add",
+        "add a machine reached over ssh",
+        "fleet.cli.host:add",
+        name_word,
+        _add_words,
+        json_word,
+    )
+    add_command(
+        commands, "list", "list the hosts, this machine among them", "fleet.cli.host:listing", json_word
+    )
+    add_command(
+        commands, "show", "show one host and the worktrees on it", "fleet.cli.host:show", name_word, json_word
+    )
+    add_command(
+        commands,
+        "verify",
+        "look at it anew: what is missing there",
+        "fleet.cli.host:verify",
+        name_word,
+        _key_words,
+        json_word,
+    )
+    add_command(
+        commands,
+        "drain",
+        "give it no new work, or again",
+        "fleet.cli.host:drain",
+        name_word,
+        _drain_words,
+        json_word,
+    )
+    add_command(
+        commands, "remove", "use it no longer; drain it first", "fleet.cli.host:remove", name_word, json_word
+    )
+
+
+def _add_words(parser: Parser) -> None:
+    parser.add_argument("address", metavar="ADDRESS", help="ssh://user@host:port, or a Host of ~/.ssh/config")
+    parser.add_argument("--jump", metavar="HOST", help="by way of this one, as ssh -J; several with commas")
+    parser.add_argument("--identity", metavar="FILE", help="the private key to log in with")
+    parser.add_argument("--workers", type=positive, metavar="N", help="workers at once (default: what fits)")
+    parser.add_argument(
+        "--label", action="append", default=[], metavar="L", help="what it has, for tasks that need it"
+    )
+    parser.add_argument("--dir", metavar="DIR", help="where Fleet's files lie there (default ~/.fleet/…)")
+    parser.add_argument("--client", metavar="PATH", help="the client there (default: claude on the PATH)")
+    _key_words(parser)
+
+
+def _key_words(parser: Parser) -> None:
+    parser.add_argument(
+        "--accept-key",
+        action="append",
+        default=[],
+        metavar="SHA256:…",
+        help="its host key, compared with what is shown there",
+    )
+
+
+def _drain_words(parser: Parser) -> None:
+    parser.description = "Give it no new work; what runs there goes on. Its worktrees are brought home."
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--move", action="store_true", help="stop its workers, too: their tasks go on elsewhere")
+    how.add_argument("--off", action="store_true", help="give it work again")
 
 
 def add(args: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ import argparse
 import os
 from typing import Any
 
+from fleet.cli.parser import Parser, add_command, group_of, id_word, json_word
 from fleet.cli.run import Failed
 from fleet.cli.show import as_json, clock, put, say, table
 from fleet.home import find_home
@@ -16,6 +17,41 @@ if TYPE_CHECKING:
 
 _UNITS: tuple[Unit, ...] = ("tokens", "usd", "share")
 _SCOPES: tuple[Scope, ...] = ("account", "project", "task")
+
+
+def words(parser: Parser) -> None:
+    commands = group_of(parser)
+    add_command(
+        commands,
+        "add",
+        "lay down a limit or a floor; prints the id",
+        "fleet.cli.limit:add",
+        _add_words,
+        json_word,
+    )
+    add_command(
+        commands, "list", "list limits with what is used, and floors", "fleet.cli.limit:listing", json_word
+    )
+    add_command(
+        commands, "remove", "take a limit or a floor back", "fleet.cli.limit:remove", id_word, json_word
+    )
+
+
+def _add_words(parser: Parser) -> None:
+    whom = parser.add_mutually_exclusive_group()
+    whom.add_argument("--fleet", action="store_true", help="for all work")
+    whom.add_argument("--account", metavar="A")
+    whom.add_argument("--project", metavar="P", help="a name, or the path of a repository")
+    whom.add_argument("--task", metavar="ID")
+    parser.add_argument("--per", choices=("minute", "hour", "day", "week", "month", "total"))
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--tokens", metavar="N", help="such as 500k, 2M")
+    what.add_argument("--usd", metavar="X", help="dollars of accounts that bill by the token")
+    what.add_argument("--share", metavar="SHARE", help="of a bucket, such as 30%%")
+    what.add_argument("--floor", metavar="SHARE", help="of each bucket: never used by automation")
+    parser.add_argument(
+        "--bucket", metavar="B", help="of a share (default five_hour) or a floor (default all)"
+    )
 
 
 def add(args: argparse.Namespace) -> int:

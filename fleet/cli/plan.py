@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
+from fleet.cli.parser import Parser, json_word, up_to
 from fleet.cli.show import as_json, clock, put, say, table
 from fleet.home import find_home
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     Record = dict[str, Any]
 
+HOURS_MAX = 168
 TITLE_WIDTH = 40
 ROWS_MAX = 60
 """More planned rows than this are no overview."""
@@ -21,6 +23,17 @@ ROWS_MAX = 60
 
 TOLD = 0.005
 """Less is shown as 0 %."""
+
+
+def words(parser: Parser) -> None:
+    parser.add_argument(
+        "--hours",
+        type=up_to(HOURS_MAX, "hours"),
+        default=12.0,
+        metavar="H",
+        help=f"how far to show it (default 12, up to {HOURS_MAX})",
+    )
+    json_word(parser)
 
 
 def plan(args: argparse.Namespace) -> int:

@@ -5,8 +5,42 @@ from __future__ import annotations
 import argparse
 import os
 
+from fleet.cli.parser import Parser, add_command, json_word, positive
 from fleet.cli.show import as_json, put, say
 from fleet.home import find_home
+
+
+def strategy_words(parser: Parser) -> None:
+    parser.add_argument("name", nargs="?", metavar="NAME", help="after-hours or full-time; none: show them")
+    json_word(parser)
+
+
+def breaker_words(parser: Parser) -> None:
+    json_word(parser)
+    commands = parser.add_subparsers(metavar="COMMAND", title="commands")
+    add_command(commands, "show", "whether it is open, and why", "fleet.cli.policy:breaker", json_word)
+    add_command(
+        commands,
+        "open",
+        "let nothing start any more",
+        "fleet.cli.policy:breaker_open",
+        _open_words,
+        json_word,
+    )
+    add_command(commands, "close", "let work start again", "fleet.cli.policy:breaker_close", json_word)
+    add_command(
+        commands, "set", "when it opens by itself", "fleet.cli.policy:breaker_set", _set_words, json_word
+    )
+
+
+def _open_words(parser: Parser) -> None:
+    parser.add_argument("--why", required=True, metavar="TEXT")
+
+
+def _set_words(parser: Parser) -> None:
+    parser.add_argument(
+        "--faults", required=True, type=positive, metavar="N", help="workers in a row without an answer"
+    )
 
 
 def strategy(args: argparse.Namespace) -> int:

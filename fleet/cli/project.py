@@ -6,8 +6,53 @@ import argparse
 import os
 from typing import Any
 
+from fleet.cli.parser import Parser, add_command, group_of, json_word, positive
 from fleet.cli.show import as_json, put, say, table
 from fleet.home import find_home
+
+
+def words(parser: Parser) -> None:
+    commands = group_of(parser)
+    add_command(commands, "list", "list the projects", "fleet.cli.project:listing", json_word)
+    add_command(commands, "show", "show one project", "fleet.cli.project:show", _name_word, json_word)
+    add_command(
+        commands,
+        "set",
+        "lay down what holds for it",
+        "fleet.cli.project:set_",
+        _name_word,
+        _set_words,
+        json_word,
+    )
+    add_command(
+        commands,
+        "allow",
+        "agree to a repository's configuration and hooks as they are now",
+        "fleet.cli.project:allow",
+        _allow_words,
+    )
+
+
+def _allow_words(parser: Parser) -> None:
+    parser.description = (
+        "What all worktrees of a repository share (.git/config, hooks, info) is obeyed by git in each of them. When it "
+        "changes while workers run there, work waits until the change is undone or allowed."
+    )
+    parser.add_argument("repo", metavar="PATH", help="the repository")
+
+
+def _name_word(parser: Parser) -> None:
+    parser.add_argument("name", metavar="NAME_OR_PATH", help="a name, or the path of a repository")
+
+
+def _set_words(parser: Parser) -> None:
+    parser.description = "Lay down what holds for a project. What is not said is as for any project."
+    parser.add_argument(
+        "--weight", type=float, default=1.0, metavar="W", help="its share when projects compete (default 1)"
+    )
+    parser.add_argument("--account", action="append", default=[], metavar="A", help="only on these accounts")
+    parser.add_argument("--tier", action="append", default=[], metavar="TIER", help="only with these tiers")
+    parser.add_argument("--workers", type=positive, metavar="N", help="at most so many workers at once")
 
 
 def listing(args: argparse.Namespace) -> int:

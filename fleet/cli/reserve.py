@@ -5,8 +5,57 @@ from __future__ import annotations
 import argparse
 import os
 
+from fleet.cli.parser import Parser, add_command, group_of, id_word, json_word
 from fleet.cli.show import as_json, clock, put, say, table
 from fleet.home import find_home
+
+
+def words(parser: Parser) -> None:
+    commands = group_of(parser)
+    add_command(
+        commands,
+        "add",
+        "keep capacity for you; prints the id",
+        "fleet.cli.reserve:add",
+        _add_words,
+        json_word,
+    )
+    add_command(
+        commands,
+        "list",
+        "list what is reserved, and what is kept now",
+        "fleet.cli.reserve:listing",
+        json_word,
+    )
+    add_command(commands, "remove", "give it back", "fleet.cli.reserve:remove", id_word, json_word)
+    add_command(
+        commands,
+        "auto",
+        "whether what you are expected to use is kept for you",
+        "fleet.cli.reserve:auto",
+        _auto_words,
+        json_word,
+    )
+
+
+def _auto_words(parser: Parser) -> None:
+    parser.add_argument("on", nargs="?", choices=("on", "off"), help="default: show which")
+
+
+def _add_words(parser: Parser) -> None:
+    parser.add_argument("--account", required=True, metavar="A")
+    parser.add_argument("--tier", metavar="TIER", help="what you will use it with (default: any)")
+    parser.add_argument(
+        "--at",
+        required=True,
+        metavar="HOURS",
+        help="'Thu 19:00-22:00', 'Mon-Fri 9:00-12:00', 'daily 18:00-20:00', '2026-11-30 19:00-22:00'",
+    )
+    parser.add_argument("--amount", required=True, metavar="SHARE", help="of the bucket, such as 40%%")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--weekly", action="store_true", help="every week (the default for days of the week)")
+    how.add_argument("--once", action="store_true", help="only the next time")
+    parser.add_argument("--bucket", default="five_hour", metavar="B", help="default five_hour")
 
 
 def add(args: argparse.Namespace) -> int:

@@ -7,8 +7,12 @@ from workers.printable import one_line, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from typing import Any
+
+    from workers.remote.fitness import Finding
+
+_MARKS = {"ok": "✓", "warning": "!", "error": "✗"}
 
 
 def put(text: str = "", *, flush: bool = False) -> None:
@@ -35,6 +39,14 @@ def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     widths = [max(len(cell) for cell in column) for column in zip(head, *rows, strict=True)]
     for row in (head, *rows):
         put("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def print_findings(findings: Iterable[Finding]) -> None:
+    """What was looked at, how it is, and what to do."""
+    for finding in findings:
+        put(f"{_MARKS[finding.grade]} {finding.what}: {finding.story}")
+        if finding.advice:
+            put(f"    → {finding.advice}")
 
 
 def draw(path: str, picture: str) -> None:

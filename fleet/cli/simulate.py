@@ -7,6 +7,7 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
+from fleet.cli.parser import Parser, json_word, up_to
 from fleet.cli.run import Failed
 from fleet.cli.show import as_json, draw, put, say, table
 from fleet.home import find_home
@@ -21,6 +22,41 @@ Rows = list[tuple[str, str]]
 
 WEEKS = 1.0
 """How far one's own week looks, unless told otherwise."""
+
+WEEKS_MAX = 8
+
+
+def words(parser: Parser) -> None:
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--scenario", metavar="FILE", help="TOML or JSON, see docs/simulate.md")
+    what.add_argument("--own", action="store_true", help="your own accounts, tasks and what has been learned")
+    parser.add_argument(
+        "--policy",
+        default="fleet",
+        metavar="NAME",
+        help="fleet, or a peer's to compare with (default: fleet)",
+    )
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="draws what is random (default 1)")
+    parser.add_argument("--picture", metavar="FILE.svg", help="draw each account's week")
+    own = parser.add_argument_group("with --own")
+    own.add_argument(
+        "--weeks",
+        type=up_to(WEEKS_MAX, "weeks"),
+        metavar="N",
+        help=f"how far to look (default 1, up to {WEEKS_MAX})",
+    )
+    own.add_argument(
+        "--add-account",
+        action="append",
+        default=[],
+        metavar="LIKE",
+        help="with one more account such as this, compared with how it is",
+    )
+    own.add_argument("--strategy", metavar="NAME", help="after-hours or full-time (default: yours)")
+    own.add_argument(
+        "--write", metavar="FILE.json", help="only write the scenario down, to be edited and run"
+    )
+    json_word(parser)
 
 
 def simulate(args: argparse.Namespace) -> int:

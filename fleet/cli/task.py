@@ -7,6 +7,7 @@ import os
 import sys
 from typing import Any
 
+from fleet.cli.parser import Parser, add_command, group_of, json_word
 from fleet.cli.run import Failed
 from fleet.cli.show import as_json, clock, put, put_lines, say, table
 from fleet.home import find_home
@@ -18,6 +19,94 @@ _FIELDS = (
     *("allow_tool", "max_turns", "max_budget_usd", "kind", "size", "value", "project", "plan", "subagents"),
     *("label", "source"),
 )
+
+
+def words(parser: Parser) -> None:
+    commands = group_of(parser)
+    add_command(
+        commands, "add", "add a task, or many from a file; prints the ids", "fleet.cli.task:add", _add_words
+    )
+    add_command(commands, "list", "list the tasks", "fleet.cli.task:listing", _list_words, json_word)
+    add_command(
+        commands, "show", "show one task and its attempts", "fleet.cli.task:show", _task_word, json_word
+    )
+    add_command(
+        commands, "cancel", "stop it; its work is kept", "fleet.cli.task:cancel", _task_word, json_word
+    )
+    add_command(
+        commands,
+        "retry",
+        "put a failed or cancelled task back",
+        "fleet.cli.task:retry",
+        _task_word,
+        json_word,
+    )
+    add_command(commands, "logs", "what its workers say", "fleet.cli.task:logs", _task_word, _logs_words)
+    add_command(
+        commands, "say", "say something to its session", "fleet.cli.task:say_to", _task_word, _say_words
+    )
+
+
+def why_words(parser: Parser) -> None:
+    _task_word(parser)
+    json_word(parser)
+
+
+def _task_word(parser: Parser) -> None:
+    parser.add_argument("id", metavar="ID", help="a task, such as t7")
+
+
+def _list_words(parser: Parser) -> None:
+    parser.add_argument("--state", help="only tasks in this state")
+
+
+def _logs_words(parser: Parser) -> None:
+    parser.add_argument("-f", "--follow", action="store_true", help="go on until the task ends")
+
+
+def _say_words(parser: Parser) -> None:
+    parser.add_argument("message", metavar="MESSAGE")
+    parser.add_argument(
+        "--interrupt", action="store_true", help="break off what it is doing and hear this first"
+    )
+    parser.add_argument("--tier", metavar="TIER", help="let the session at work go on with another tier")
+    json_word(parser)
+
+
+def _add_words(parser: Parser) -> None:
+    parser.add_argument(
+        "prompt", nargs="?", metavar="PROMPT", help="what to do; - reads it from standard input"
+    )
+    parser.add_argument("--file", metavar="TASKS.toml", help="many tasks at once")
+    parser.add_argument("--repo", metavar="PATH", help="the git repository (default: the one you stand in)")
+    parser.add_argument("--title", metavar="T")
+    parser.add_argument("--tier", metavar="TIER[,TIER]", help="tiers it may use; auto: all of them")
+    parser.add_argument("--priority", type=int, metavar="N", help="higher runs first (default 0)")
+    parser.add_argument("--deadline", metavar="WHEN", help="2h, 18:30, 2026-11-30T18:30")
+    parser.add_argument("--after", action="append", metavar="ID", help="start only when that task has landed")
+    parser.add_argument("--verify", action="append", metavar="CMD", help="must succeed before it lands")
+    parser.add_argument(
+        "--land", choices=("branch", "merge"), help="leave the branch, or merge it into the target"
+    )
+    parser.add_argument(
+        "--target", metavar="BRANCH", help="start from and land in (default: the current branch)"
+    )
+    parser.add_argument("--allow-tool", action="append", metavar="RULE", help="such as 'Bash(npm test *)'")
+    parser.add_argument("--max-turns", type=int, metavar="N")
+    parser.add_argument("--max-budget-usd", type=float, metavar="X")
+    parser.add_argument(
+        "--kind", metavar="WORD", help="execution (default), judgement, reasoning, or a word of yours"
+    )
+    parser.add_argument("--size", metavar="X", help="S, M (default), L, XL, or a multiple of a usual task")
+    parser.add_argument("--value", type=float, metavar="V", help="what it is worth (default 2 ** priority)")
+    parser.add_argument("--project", metavar="NAME", help="default: its repository")
+    parser.add_argument("--plan", metavar="TIER", help="plan with this tier, then execute")
+    parser.add_argument("--subagents", metavar="TIER", help="the tier of its subagents")
+    parser.add_argument("--label", action="append", metavar="L", help="only on hosts that have this label")
+    parser.add_argument(
+        "--source", metavar="NAME", help="who asks; of a source there is one task in a project"
+    )
+    json_word(parser)
 
 
 def add(args: argparse.Namespace) -> int:

@@ -7,17 +7,74 @@ import os
 import shutil
 import sys
 
+from fleet.cli.parser import Parser, positive
 from fleet.cli.run import Failed
 from fleet.cli.show import put_lines, say
 from fleet.home import find_home
-from fleet.run.up import UpOptions
-from fleet.run.up import up as run_up
-from fleet.service.requests import stop
-from fleet.shell.hosts.monitor import HostLimits
-from fleet.shell.starting import Limits
-from fleet.spoken.spans import UnknownSpan, span_ms
-from fleet.views.outcome import ended_well, summary
-from workers.private import keep_private
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from fleet.run.up import UpOptions
+
+
+def up_words(parser: Parser) -> None:
+    parser.add_argument(
+        "--demo",
+        nargs="?",
+        const="limit",
+        metavar="STORY",
+        help="show the main job, or another story, with a scripted server; no account needed (--demo list: which)",
+    )
+    parser.add_argument(
+        "--until-idle", action="store_true", help="end when nothing is left to do: 0 all well, 1 not"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show the plan and what would be started now; start nothing"
+    )
+    parser.add_argument(
+        "--workers", type=positive, default=8, metavar="N", help="workers at once (default 8)"
+    )
+    parser.add_argument(
+        "--log-format", choices=("console", "json"), help="default: console on a terminal, else json"
+    )
+    parser.add_argument(
+        "--log-level",
+        choices=("debug", "info", "warning", "error"),
+        default="info",
+        help="debug: also each step, and the arithmetic of each placement (default info)",
+    )
+    parser.add_argument(
+        "--start-timeout",
+        default="1m",
+        metavar="SPAN",
+        help="a worker that has said nothing by then is stopped",
+    )
+    parser.add_argument(
+        "--stall-timeout", default="15m", metavar="SPAN", help="a worker silent for so long is stopped"
+    )
+    parser.add_argument(
+        "--attempt-timeout", default="6h", metavar="SPAN", help="a worker is stopped after so long"
+    )
+    parser.add_argument(
+        "--host-lost-after",
+        default="10m",
+        metavar="SPAN",
+        help="the work of a host that has not answered for so long goes on elsewhere (default 10m)",
+    )
+    parser.add_argument(
+        "--checkpoint-every",
+        default="1m",
+        metavar="SPAN",
+        help="how often a worker on another host has its work in progress brought home (default 1m)",
+    )
+
+
+def down_words(parser: Parser) -> None:
+    parser.add_argument(
+        "--stop-workers",
+        action="store_true",
+        help="interrupt the workers too; their tasks go on with the next up",
+    )
 
 
 def up(args: argparse.Namespace) -> int:
@@ -25,15 +82,11 @@ def up(args: argparse.Namespace) -> int:
     --dry-run nothing is started."""
     if args.dry_run:
         return _dry_run(args)
-    limits = Limits(
-        start_s=_seconds(args.start_timeout),
-        stall_s=_seconds(args.stall_timeout),
-        deadline_s=_seconds(args.attempt_timeout),
-    )
-    host_limits = HostLimits(
-        lost_after_s=_seconds(args.host_lost_after), checkpoint_s=_seconds(args.checkpoint_every)
-    )
-    options = UpOptions(args.workers, args.until_idle, args.log_format, args.log_level, limits, host_limits)
+    from fleet.run.up import up as run_up
+    from fleet.views.outcome import ended_well, summary
+    from workers.private import keep_private
+
+    options = _options(args)
     keep_private()
     if args.demo:
         return _demo(args.demo, options)
@@ -44,8 +97,26 @@ def up(args: argparse.Namespace) -> int:
     return 0 if ended_well(outcome) else 1
 
 
+def _options(args: argparse.Namespace) -> UpOptions:
+    from fleet.run.up import UpOptions
+    from fleet.shell.hosts.monitor import HostLimits
+    from fleet.shell.starting import Limits
+
+    limits = Limits(
+        start_s=_seconds(args.start_timeout),
+        stall_s=_seconds(args.stall_timeout),
+        deadline_s=_seconds(args.attempt_timeout),
+    )
+    host_limits = HostLimits(
+        lost_after_s=_seconds(args.host_lost_after), checkpoint_s=_seconds(args.checkpoint_every)
+    )
+    return UpOptions(args.workers, args.until_idle, args.log_format, args.log_level, limits, host_limits)
+
+
 def _seconds(text: str) -> float:
     """Raises Failed."""
+    from fleet.spoken.spans import UnknownSpan, span_ms
+
     try:
         return span_ms(text) / 1000
     except UnknownSpan as failed:
@@ -65,6 +136,7 @@ def _dry_run(args: argparse.Namespace) -> int:
 def _demo(name: str, options: UpOptions) -> int:
     from fleet.run import demo
     from fleet.run.demo_report import report
+    from fleet.views.outcome import ended_well
 
     if name == "list":
         put_lines("\n".join(f"fleet up --demo {one.name:<9} {one.about}" for one in demo.stories().values()))
@@ -79,6 +151,8 @@ def _demo(name: str, options: UpOptions) -> int:
 
 
 def down(args: argparse.Namespace) -> int:
+    from fleet.service.requests import stop
+
     workers = stop(find_home(os.environ), stop_workers=args.stop_workers)
     living = "1 worker goes on" if workers == 1 else f"{workers} workers go on"
     say(f"stopped; {living}, the next `fleet up` adopts them" if workers else "stopped")

@@ -6,9 +6,22 @@ import argparse
 import os
 from typing import Any
 
+from fleet.cli.parser import Parser, add_command, group_of, json_word
 from fleet.cli.show import as_json, say, table
 from fleet.home import find_home
 from fleet.views.light import state
+
+
+def words(parser: Parser) -> None:
+    commands = group_of(parser)
+    add_command(commands, "list", "list the worktrees", "fleet.cli.worktree:listing", json_word)
+    add_command(
+        commands,
+        "prune",
+        "remove those of ended tasks; uncommitted work is kept",
+        "fleet.cli.worktree:prune",
+        json_word,
+    )
 
 
 def listing(args: argparse.Namespace) -> int:
