@@ -159,7 +159,7 @@ ERRORS = {
     "host add box ssh://box --label a,b": "a label must be one word",
     "host add box ssh://127.0.0.1:9": "refuses connections at port 9: is sshd running there",
     "down": "no coordinator runs on",
-    "up --stall-timeout soon": "no span of time",
+    "up --stall-timeout soon": "'soon' must be a span of time such as",
     "history --since soon": "'soon' is no time: write a day (2026-11-22)",
     "history blocks --until 2026-13-01": "is no time",
     "history --tz Mars/Olympus": "'Mars/Olympus' is no time zone: write one such as Europe/Berlin",
