@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 from fleet.core.decisions import Effect, Note
 from fleet.core.dispatch import choose as dispatch_choose
-from fleet.core.events import Event, TasksAdded
+from fleet.core.events import Event, TaskRevised, TasksAdded
 from fleet.core.model import Attempt, Fleet
 from fleet.core.rules.placing import Choose
+from fleet.core.rules.revising import effects
 from fleet.core.rules.tasks import task_ids
 from fleet.core.step import step
 from fleet.ports import Change, Store
@@ -61,18 +62,28 @@ class Engine:
 @dataclass(frozen=True, slots=True)
 class Done:
     """What a person's request came to. `tasks` are the ids of the tasks it asked for, in its order; those of `there`
-    were there before, as their source has them. `made` are the ids of the reservation, limit or floor."""
+    were there before, as their source has them. `made` are the ids of the reservation, limit or floor. Of a revision,
+    `now` are the fields that are different from now on, `later` those that the next attempt has."""
 
     tasks: tuple[str, ...] = ()
     there: tuple[str, ...] = ()
     made: tuple[str, ...] = ()
+    now: tuple[str, ...] = ()
+    later: tuple[str, ...] = ()
 
 
 def done(before: Fleet, event: Event, after: Fleet) -> Done:
     """Says what one event, applied to the fleet `before`, came to."""
     tasks = task_ids(before, event) if isinstance(event, TasksAdded) else ()
+    revised = effects(before, event) if isinstance(event, TaskRevised) else {}
     there = tuple(dict.fromkeys(task for task in tasks if task in before.tasks))
-    return Done(tasks, there, _made(before, after))
+    return Done(
+        tasks,
+        there,
+        _made(before, after),
+        now=tuple(name for name, effect in revised.items() if effect == "now"),
+        later=tuple(name for name, effect in revised.items() if effect != "now"),
+    )
 
 
 def _made(before: Fleet, after: Fleet) -> tuple[str, ...]:

@@ -5,20 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from fleet.cli.parser import Parser, add_command, group_of, json_word
 from fleet.cli.run import Failed
 from fleet.cli.show import as_json, clock, put, put_lines, say, table
 from fleet.home import find_home
+from fleet.spoken.task_fields import FIELDS, Field
 from fleet.streams import out
 from fleet.views.light import state
-
-_FIELDS = (
-    *("id", "repo", "title", "tier", "priority", "deadline", "after", "verify", "land", "target"),
-    *("allow_tool", "max_turns", "max_budget_usd", "kind", "size", "value", "project", "plan", "subagents"),
-    *("label", "source"),
-)
 
 
 def words(parser: Parser) -> None:
@@ -29,6 +25,9 @@ def words(parser: Parser) -> None:
     add_command(commands, "list", "list the tasks", "fleet.cli.task:listing", _list_words, json_word)
     add_command(
         commands, "show", "show one task and its attempts", "fleet.cli.task:show", _task_word, json_word
+    )
+    add_command(
+        commands, "edit", "revise what it was asked for", "fleet.cli.task:edit", _task_word, _edit_words
     )
     add_command(
         commands, "cancel", "stop it; its work is kept", "fleet.cli.task:cancel", _task_word, json_word
@@ -78,34 +77,27 @@ def _add_words(parser: Parser) -> None:
         "prompt", nargs="?", metavar="PROMPT", help="what to do; - reads it from standard input"
     )
     parser.add_argument("--file", metavar="TASKS.toml", help="many tasks at once")
-    parser.add_argument("--repo", metavar="PATH", help="the git repository (default: the one you stand in)")
-    parser.add_argument("--title", metavar="T")
-    parser.add_argument("--tier", metavar="TIER[,TIER]", help="tiers it may use; auto: all of them")
-    parser.add_argument("--priority", type=int, metavar="N", help="higher runs first (default 0)")
-    parser.add_argument("--deadline", metavar="WHEN", help="2h, 18:30, 2026-11-30T18:30")
-    parser.add_argument("--after", action="append", metavar="ID", help="start only when that task has landed")
-    parser.add_argument("--verify", action="append", metavar="CMD", help="must succeed before it lands")
-    parser.add_argument(
-        "--land", choices=("branch", "merge"), help="leave the branch, or merge it into the target"
-    )
-    parser.add_argument(
-        "--target", metavar="BRANCH", help="start from and land in (default: the current branch)"
-    )
-    parser.add_argument("--allow-tool", action="append", metavar="RULE", help="such as 'Bash(npm test *)'")
-    parser.add_argument("--max-turns", type=int, metavar="N")
-    parser.add_argument("--max-budget-usd", type=float, metavar="X")
-    parser.add_argument(
-        "--kind", metavar="WORD", help="execution (default), judgement, reasoning, or a word of yours"
-    )
-    parser.add_argument("--size", metavar="X", help="S, M (default), L, XL, or a multiple of a usual task")
-    parser.add_argument("--value", type=float, metavar="V", help="what it is worth (default 2 ** priority)")
-    parser.add_argument("--project", metavar="NAME", help="default: its repository")
-    parser.add_argument("--plan", metavar="TIER", help="plan with this tier, then execute")
-    parser.add_argument("--subagents", metavar="TIER", help="the tier of its subagents")
-    parser.add_argument("--label", action="append", metavar="L", help="only on hosts that have this label")
-    parser.add_argument(
-        "--source", metavar="NAME", help="who asks; of a source there is one task in a project"
-    )
+    for field in FIELDS:
+        if field.help_ and field.word != "prompt":
+            _field_words(parser, field, field.of)
+    json_word(parser)
+
+
+def _field_words(parser: Parser, field: Field, of: Callable[[str], object]) -> None:
+    if field.many:
+        parser.add_argument(field.option, action="append", metavar=field.metavar, help=field.help_)
+    else:
+        parser.add_argument(
+            field.option, type=of, choices=field.choices, metavar=field.metavar, help=field.help_
+        )
+
+
+def _edit_words(parser: Parser) -> None:
+    parser.epilog = "“none” takes away what was asked for, such as --deadline none; lists are said anew, whole."
+    for field in FIELDS:
+        if not field.stays:
+            _field_words(parser, field, str)
+    parser.add_argument("--resume", action="store_true", help="it is paused no longer")
     json_word(parser)
 
 
@@ -120,10 +112,7 @@ def add(args: argparse.Namespace) -> int:
     if args.file:
         requests = tasks.read_file(Path(args.file))
     else:
-        values = {name: getattr(args, name, None) for name in _FIELDS}
-        values = {name: value for name, value in values.items() if value is not None}
-        prompt = sys.stdin.read() if args.prompt == "-" else args.prompt
-        requests = [tasks.make_request({"repo": ".", **values, "prompt": prompt}, "fleet task add")]
+        requests = [tasks.make_request({"repo": ".", **_fields(args)}, "fleet task add")]
     added = tasks.add(find_home(os.environ), requests, datetime.now().astimezone())
     for warning in added.warnings:
         say(f"note: {warning}")
@@ -134,6 +123,36 @@ def add(args: argparse.Namespace) -> int:
     return 0
 
 
+def _fields(args: argparse.Namespace) -> dict[str, Any]:
+    """The fields of a task that were said, by their words."""
+    said = {field.word: getattr(args, field.word, None) for field in FIELDS}
+    if said["prompt"] == "-":
+        said["prompt"] = sys.stdin.read()
+    # `id` is the name of a task within a file; here it is that of the task that is edited.
+    return {word: value for word, value in said.items() if value is not None and word != "id"}
+
+
+def edit(args: argparse.Namespace) -> int:
+    from datetime import datetime
+
+    from fleet.service import tasks
+
+    said = {word: None if value in ("none", ["none"]) else value for word, value in _fields(args).items()}
+    if args.resume:
+        said["paused"] = None
+    if not said:
+        raise Failed("say what is to be revised: fleet task edit --help")
+    edited = tasks.edit(find_home(os.environ), args.id, said, datetime.now().astimezone())
+    for warning in edited.warnings:
+        say(f"note: {warning}")
+    if args.json:
+        return as_json({"id": args.id, "now": list(edited.now), "next_attempt": list(edited.next_attempt)})
+    parts = (("from now on", edited.now), ("with its next attempt", edited.next_attempt))
+    told = [f"{when}: {', '.join(words).replace('_', ' ')}" for when, words in parts if words]
+    say(f"{args.id}: {'; '.join(told) or 'it was so already'}")
+    return 0
+
+
 def listing(args: argparse.Namespace) -> int:
     found = state.tasks(find_home(os.environ).root, args.state)
     if args.json:
@@ -141,9 +160,23 @@ def listing(args: argparse.Namespace) -> int:
     if not found:
         say(f"no task is {args.state}" if args.state else 'no tasks: fleet task add "PROMPT" --repo PATH')
         return 0
-    rows = [(t["id"], t["state"], str(t["priority"]), t["branch"] or "", t["title"]) for t in found]
+    rows = [
+        (
+            t["id"],
+            t["state"] + ", paused" * bool(t["paused"]),
+            str(t["priority"]),
+            t["branch"] or "",
+            t["title"],
+        )
+        for t in found
+    ]
     table(("ID", "STATE", "PRIORITY", "BRANCH", "TITLE"), rows)
     return 0
+
+
+def _row(task: dict[str, Any]) -> tuple[str, ...]:
+    state = f"{task['state']}, paused" if task["paused"] else task["state"]
+    return task["id"], state, str(task["priority"]), task["branch"] or "", task["title"]
 
 
 def show(args: argparse.Namespace) -> int:
@@ -154,6 +187,8 @@ def show(args: argparse.Namespace) -> int:
     put(f"  repository {task['repo']}, target {task['target']}, branch {task['branch'] or '-'}")
     if task["landed_commit"]:
         put(f"  landed as {task['landed_commit']}")
+    if task["paused"]:
+        put(f"  paused by {task['paused']['by']}: {task['paused']['why']}")
     if task["source"]:
         put(f"  asked for by {task['source']}")
     if task["labels"]:

@@ -24,7 +24,7 @@ def broken(fleet: Fleet) -> list[str]:
 
 def _queue(fleet: Fleet) -> Iterator[str]:
     if fleet.queue != queue_of(fleet.tasks.values()):
-        yield "the queue holds exactly the queued tasks, in lanes of rank order"
+        yield "the queue holds exactly the queued tasks that are not paused, in lanes of rank order"
 
 
 def _workers(fleet: Fleet) -> Iterator[str]:

@@ -119,8 +119,8 @@ class Draft:
         return self._write("tasks", task.id, task)
 
     def _requeue(self, before: Task | None, after: Task) -> None:
-        was = before if before is not None and before.state == "queued" else None
-        now = after if after.state == "queued" else None
+        was = before if before is not None and before.queues else None
+        now = after if after.queues else None
         if was is not None and now is not None and was.rank == now.rank and was.lane == now.lane:
             return
         if was is not None:

@@ -26,8 +26,9 @@ def is_idle(fleet: Fleet, kept: Set[str] = frozenset()) -> bool:
 
 
 def _stuck_ids(fleet: Fleet) -> set[str]:
-    """Held tasks, those in lasting trouble, queued ones that no account can ever take, and whatever waits behind these
-    or behind a task that ended without landing. Linear in the tasks and their dependencies, however long the chains."""
+    """Held tasks, those that are paused or in lasting trouble, queued ones that no account can ever take, and whatever
+    waits behind these or behind a task that ended without landing. Linear in the tasks and their dependencies, however
+    long the chains."""
     waiting_on: dict[str, list[str]] = defaultdict(list)
     for task in fleet.tasks.values():
         if task.state == "waiting":

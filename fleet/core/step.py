@@ -17,6 +17,7 @@ from fleet.core.rules import (
     hosts,
     reports,
     reservations,
+    revising,
     settings,
     tasks,
     troubles,
@@ -68,6 +69,7 @@ def _priced(draft: Draft, event: events.Priced) -> None:
 
 _RULES: dict[type, Callable[[Draft, Any], None]] = {
     events.TasksAdded: tasks.tasks_added,
+    events.TaskRevised: revising.task_revised_asked,
     events.CancelAsked: tasks.cancel_asked,
     events.RetryAsked: tasks.retry_asked,
     events.PersonSaid: tasks.person_said,

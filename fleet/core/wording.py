@@ -48,6 +48,11 @@ def plan_made(attempt: Attempt) -> Word:
     return Word(stable_id(attempt.id, "planned"), CARRY_OUT)
 
 
+def task_revised(prompt: str) -> str:
+    """What a session that goes on is told when its task's prompt is another one."""
+    return f"Your task has been revised. What counts from now on is this:\n\n{prompt}"
+
+
 def check_failed(cause: str, output: str) -> Word:
     text = f"Verification failed. Fix the cause, then finish.\n\n{output}"
     return Word(stable_id(cause, "check"), text)

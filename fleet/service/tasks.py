@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from fleet.core.events import TasksAdded
-from fleet.core.model import Fleet, TaskSpec
+from fleet.core.events import PERSON, TaskRevised, TasksAdded
+from fleet.core.model import Fleet, Pause, TaskSpec
 from fleet.core.model.policy import AUTO, Project
 from fleet.engine import Done
 from fleet.errors import NotDone
@@ -23,6 +23,7 @@ from fleet.service.projects import expanded, project_name
 from fleet.service.repositories import Repositories, Repository
 from fleet.service.requests import stamp, submit
 from fleet.spoken.labels import read_labels
+from fleet.spoken.task_fields import FIELDS
 from fleet.spoken.times import UnknownTime, parse_when
 from fleet.views.snapshot import snapshot
 from workers.client.command import BadLaunch, check_rule
@@ -64,6 +65,7 @@ class TaskRequest(BaseModel):
     max_budget_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     label: tuple[str, ...] = ()
     source: str | None = None
+    paused: str | None = None
 
     @field_validator("tier", mode="before")
     @classmethod
@@ -99,10 +101,10 @@ class TaskRequest(BaseModel):
             raise ValueError("must be a name, or the path of a repository")
         return value.strip()
 
-    @field_validator("prompt")
+    @field_validator("prompt", "paused")
     @classmethod
-    def _not_blank(cls, value: str) -> str:
-        if not value.strip():
+    def _not_blank(cls, value: str | None) -> str | None:
+        if value is not None and not value.strip():
             raise ValueError("must not be empty")
         return value
 
@@ -150,6 +152,53 @@ def _there(specs: list[TaskSpec], done: Done) -> list[str]:
     return told
 
 
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """The fields, as they are said, that are different from now on, and those that the next attempt has."""
+
+    now: tuple[str, ...]
+    next_attempt: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def edit(home: Home, task_id: str, said: Mapping[str, Any], now: datetime, by: str = PERSON) -> Edited:
+    """Revises a task: `said` are fields by their words, None for what is taken away. Raises NotDone."""
+    fleet = snapshot(home)
+    task = fleet.tasks.get(task_id)
+    if task is None:
+        raise NotDone(f"there is no task {task_id}: see `fleet task list`")
+    given = {word: value for word, value in said.items() if value is not None}
+    asked = {"prompt": task.spec.prompt, "repo": task.spec.repo, **given}
+    request = make_request(asked, "fleet task edit")
+    try:
+        spec = _spec(
+            request, task.spec.repo, _target(task.spec, said), task.spec.project, now, fleet.projects
+        )
+    except (GitError, UnknownTime, BadLaunch) as failed:
+        raise NotDone(str(failed)) from failed
+    if spec.paused is not None:
+        spec = replace(spec, paused=Pause(by, spec.paused.why))
+    names = tuple(field.name for field in FIELDS if field.word in said)
+    done = submit(home, TaskRevised(**stamp(), task=task_id, fields=names, spec=spec, by=by))
+    warnings = _without_account(fleet, [spec]) if "tier" in said else []
+    warnings += _without_host(fleet, [spec]) if "label" in said else []
+    return Edited(_said(done.now), _said(done.later), tuple(warnings))
+
+
+def _target(spec: TaskSpec, said: Mapping[str, Any]) -> str:
+    """Only who names another one needs the repository to be there."""
+    if "target" not in said:
+        return spec.target
+    with Repositories({spec.repo}) as repositories:
+        repository = repositories.at(spec.repo)
+        repository.read_targets({said["target"]})
+        return repository.target(said["target"])
+
+
+def _said(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(field.word for field in FIELDS if field.name in names)
+
+
 @contextmanager
 def _naming(requests: list[TaskRequest], number: int) -> Iterator[None]:
     """Says of many which one cannot be added."""
@@ -169,7 +218,11 @@ def _specs(
     for number, (request, repository) in enumerate(zip(requests, _located(requests, found), strict=True)):
         with _naming(requests, number):
             project = name_of(request.project) if request.project else ""
-            specs.append(_spec(request, repository, project, now, projects))
+            specs.append(
+                _spec(
+                    request, str(repository.root), repository.target(request.target), project, now, projects
+                )
+            )
             warnings += _warnings(request, repository, specs[-1].target)
     return specs, warnings
 
@@ -222,20 +275,20 @@ def _tiers(request: TaskRequest, project: Project | None) -> tuple[str, ...]:
 
 def _spec(
     request: TaskRequest,
-    repository: Repository,
+    root: str,
+    target: str,
     project: str,
     now: datetime,
     projects: Mapping[str, Project],
 ) -> TaskSpec:
     for rule in request.allow_tool:
         check_rule(rule)
-    root = str(repository.root)
     return TaskSpec(
         prompt=request.prompt,
         repo=root,
         title=_title(request),
         tiers=_tiers(request, projects.get(project or root)),
-        target=repository.target(request.target),
+        target=target,
         key=request.id,
         priority=request.priority,
         deadline_ms=parse_when(request.deadline, now) if request.deadline else None,
@@ -253,6 +306,7 @@ def _spec(
         subagent_tier=request.subagents,
         labels=request.label,
         source=request.source,
+        paused=Pause(request.source or PERSON, request.paused) if request.paused else None,
     )
 
 

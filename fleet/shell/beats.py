@@ -55,7 +55,8 @@ def _what_prices_rest_on(fleet: Fleet) -> tuple[Any, ...]:
     policy = (fleet.policy.strategy.name, fleet.policy.tiers)
     forecast = (fleet.policy.protect_by_forecast, fleet.protections and fleet.protections.at_ms)
     laid_down = (len(fleet.reservations), len(fleet.floors), len(fleet.limits), policy, forecast)
-    return (fleet.tasks_made, len(fleet.attempts), _states(fleet), closed, laid_down)
+    asked = (fleet.tasks_made, sum(task.revisions for task in fleet.tasks.values()))
+    return (asked, len(fleet.attempts), _states(fleet), closed, laid_down)
 
 
 def _has_something_to_keep(fleet: Fleet) -> bool:

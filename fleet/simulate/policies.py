@@ -63,7 +63,7 @@ def _in_turn(fleet: Fleet, rank: Rank) -> Iterator[Placement]:
 
 def _queued(fleet: Fleet) -> list[Task]:
     """By priority (the worth that was given), then first come."""
-    tasks = [task for task in fleet.tasks.values() if task.state == "queued"]
+    tasks = [task for task in fleet.tasks.values() if task.queues]
     return sorted(tasks, key=lambda task: (-task.spec.worth, task.number))
 
 

@@ -15,7 +15,7 @@ from tests.cli.commands import Shell
 COMMANDS = [
     *("up", "down", "status", "plan", "forecast", "why", "doctor", "strategy", "breaker", "simulate"),
     *(f"account {word}" for word in ("add", "list", "show", "verify", "remove")),
-    *(f"task {word}" for word in ("add", "list", "show", "cancel", "retry", "logs", "say")),
+    *(f"task {word}" for word in ("add", "list", "show", "edit", "cancel", "retry", "logs", "say")),
     *(f"host {word}" for word in ("add", "list", "show", "verify", "drain", "remove")),
     *("worktree list", "worktree prune"),
     *("reserve add", "reserve list", "reserve remove", "reserve auto"),

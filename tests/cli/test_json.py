@@ -32,6 +32,7 @@ CALLS: tuple[tuple[str, str, int], ...] = (
     ("plan", "", 0),
     ("forecast", "", 1),
     ("task say", "t1 and_the_tests", 0),
+    ("task edit", "t1 --priority 3 --paused not_now", 0),
     ("task cancel", "t1", 0),
     ("task retry", "t1", 0),
     ("worktree list", "", 0),

@@ -22,6 +22,7 @@ from fleet.core.model import (
     Bucket,
     Fleet,
     Host,
+    Pause,
     Task,
     TaskSpec,
     Trouble,
@@ -162,7 +163,7 @@ def full_fleet(home_id: str) -> Fleet:
         Task(
             id="t1",
             number=1,
-            spec=SPEC,
+            spec=replace(SPEC, paused=Pause("board:github", "moved to Blocked")),
             created_ms=2_000,
             state="landed",
             landed_commit="abc",
@@ -195,6 +196,7 @@ def full_fleet(home_id: str) -> Fleet:
             tier_work=1_234.5,
             tier_ms=61_000,
             planned=True,
+            revisions=2,
         ),
         Task(id="t10", number=10, spec=SPEC, created_ms=2_600, state="queued"),
         Task(

@@ -1,5 +1,5 @@
-"""People at their keyboards: they add, cancel, retry and say at any moment, come and go with accounts, and lay things
-down."""
+"""People at their keyboards: they add, revise, pause, cancel, retry and say at any moment, come and go with accounts,
+and lay things down."""
 
 from __future__ import annotations
 
@@ -7,13 +7,23 @@ from dataclasses import replace
 from random import Random
 
 from fleet.core import events
-from fleet.core.model import Fleet, TaskSpec
+from fleet.core.model import Fleet, Pause, Task, TaskSpec
 from fleet.core.model.policy import AUTO
+from fleet.core.rules.revising import TABLE
+from tests.faults.coordinator import Ask
 from tests.faults.hosts_asked import ask_of_hosts
 from tests.faults.rulings import PROJECTS, REPOS, lay_down
 from tests.faults.world import TIERS, World
 
 TASKS_MAX = 18
+REVISED = tuple(name for name, row in TABLE.items() if row["queued"] in ("now", "next attempt"))
+
+
+def resuming(task: str) -> Ask:
+    spec = TaskSpec(prompt="", repo="", title="", tiers=(), target="")
+    return lambda at_ms, name: events.TaskRevised(
+        at_ms=at_ms, id=name, task=task, fields=("paused",), spec=spec
+    )
 
 
 class People:
@@ -68,10 +78,25 @@ class People:
         lively = sorted(t.id for t in fleet.tasks.values() if t.state not in ("landed", "waiting", "queued"))
         task = rng.choice(lively if lively and rng.random() < 0.7 else sorted(fleet.tasks))
         ask = rng.choices(
-            ["say", "cancel", "retry", "prune", "remove", "verify", "add", "drain", "free", "rule", "host"],
-            weights=[8, 3, 4, 2, 1, 3, 3, 1, 3, 8, 4],
+            [
+                *(
+                    "say",
+                    "cancel",
+                    "retry",
+                    "prune",
+                    "remove",
+                    "verify",
+                    "add",
+                    "drain",
+                    "free",
+                    "rule",
+                    "host",
+                ),
+                *("revise", "resume"),
+            ],
+            weights=[8, 3, 4, 2, 1, 3, 3, 1, 3, 8, 4, 10, 3],
         )[0]
-        if ask in ("host", "rule"):
+        if ask in ("host", "rule", "revise", "resume"):
             return self._rule(ask, fleet, at_ms, name)
         if ask == "say":
             self._words += 1
@@ -95,7 +120,24 @@ class People:
             return events.Beat(at_ms=at_ms, id=name)
         return self._account(ask, at_ms, name)
 
+    def _revise(self, task: Task, at_ms: int, name: str) -> events.Event:
+        """Some fields become what another task is asked with, or it is paused."""
+        rng = self._rng
+        spec = replace(
+            self._spec(Fleet(), [], at_ms, 9),
+            prompt=f"do another thing ({name})",
+            target=rng.choice(["main", "next"]),
+            paused=rng.choice([None, Pause("a person", "not now")]),
+        )
+        fields = tuple(rng.sample(REVISED, rng.choice([1, 1, 1, 3])))
+        return events.TaskRevised(at_ms=at_ms, id=name, task=task.id, fields=fields, spec=spec)
+
     def _rule(self, ask: str, fleet: Fleet, at_ms: int, name: str) -> events.Event:
+        if ask == "revise":
+            return self._revise(fleet.tasks[self._rng.choice(sorted(fleet.tasks))], at_ms, name)
+        if ask == "resume":
+            paused = next((t.id for t in fleet.tasks.values() if t.spec.paused), min(fleet.tasks))
+            return resuming(paused)(at_ms, name)
         if ask == "host":
             return ask_of_hosts(fleet, self._world.machines, self._rng, at_ms, name)
         return lay_down(self._world, fleet, self._rng, at_ms, name)

@@ -20,7 +20,7 @@ from fleet.virtual.memory_store import Memory, MemoryStore
 from tests.faults.coordinator import Ask, Coordinator
 from tests.faults.failing_store import FailingStore
 from tests.faults.hosts_asked import adding_host, mended
-from tests.faults.people import People
+from tests.faults.people import People, resuming
 from tests.faults.planner import prices_for, protections_for
 from tests.faults.rulings import undone
 from tests.faults.safety import Violation
@@ -35,7 +35,8 @@ HEALED_MS = 120 * 24 * 3_600_000
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a seed came to: a digest of everything that happened, and how much that was. `moves` are those of sessions
-    between accounts, `carried` those of work between hosts; `zombies` are workers that came back with a lost host."""
+    between accounts, `carried` those of work between hosts, `revised` revisions of tasks; `zombies` are workers that
+    came back with a lost host."""
 
     seed: int
     digest: str
@@ -48,6 +49,7 @@ class Outcome:
     hosts_distrusted: int
     zombies: int
     carried: int
+    revised: int
 
 
 class Trace:
@@ -201,6 +203,8 @@ class _Simulation:
         self.agenda.after(3_600_000, self._look_again)
         for ask in list(undone(self._fleet())):
             self.coordinator.ask(ask)
+        for task in [t for t in self._fleet().tasks.values() if t.spec.paused]:
+            self.coordinator.ask(resuming(task.id))
         for ask in mended(self._fleet(), self.world.machines):
             self.coordinator.ask(ask)
         for account in self.world.accounts:
@@ -238,6 +242,7 @@ class _Simulation:
             hosts_distrusted=self.coordinator.distrusted,
             zombies=self.coordinator.zombies,
             carried=self.world.disks.carried,
+            revised=sum(t.revisions for t in tasks.values()),
         )
 
 

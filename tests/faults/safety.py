@@ -48,10 +48,16 @@ class Watch:
         for event in happened:
             self._forget_when_the_clock_went_back(event.at_ms)
             self._event(event, attempts, before)
+            if isinstance(event, events.TaskRevised):
+                self._revised(event, before, after)
         self._kept(after)
         for effect in effects:
             if isinstance(effect, StartWorker) and effect.attempt in after.attempts:
-                self._placed(after.attempts[effect.attempt], after, ramp_before)
+                attempt = after.attempts[effect.attempt]
+                self._placed(attempt, after, ramp_before)
+                known = before.tasks.get(attempt.task)
+                if after.tasks[attempt.task].spec.paused and (known is None or known.spec.paused):
+                    raise Violation(f"{attempt.id} was started though {attempt.task} is paused")
             elif isinstance(effect, StopWorker) and effect.why == "escalated":
                 # An account that lacks the stronger tiers is closed to the task from now on.
                 self.closings[attempts[effect.attempt].account] += 1
@@ -91,6 +97,13 @@ class Watch:
             self.kept_until.clear()
         else:
             self._account(event, before)
+
+    def _revised(self, event: events.TaskRevised, before: Fleet, after: Fleet) -> None:
+        """A prompt that a session goes on with is owed to it; other tiers may close the account that it is on."""
+        was, now = before.tasks[event.task], after.tasks[event.task]
+        self.owed[event.task].update({word.id for word in now.words} - {word.id for word in was.words})
+        if was.spec.tiers != now.spec.tiers:
+            self.closings_to[event.task, was.session_account or ""] += 1
 
     def _project_set(self, event: events.ProjectSet, before: Fleet) -> None:
         """An account that is left out is closed to the project; with other tiers, each one may be."""

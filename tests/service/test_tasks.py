@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,14 @@ from typing import Any
 import pytest
 
 from fleet.core.events import HostAdded, ProjectSet
-from fleet.core.model import Host
+from fleet.core.model import Host, TaskSpec
 from fleet.core.model.policy import Project
 from fleet.errors import NotDone
 from fleet.home import Home
 from fleet.service import tasks
 from fleet.service.repositories import MANY
 from fleet.service.requests import stamp, submit
+from fleet.spoken.task_fields import FIELDS
 from fleet.views.light import state
 from fleet.views.snapshot import snapshot
 from tests.processes_started import processes_started
@@ -343,3 +345,86 @@ def test_a_source_for_all_tasks_of_a_file_is_refused(tmp_path: Path) -> None:
     """It would leave one task of them."""
     with pytest.raises(NotDone, match=r"\[defaults\] has a source"):
         tasks.read_file(file(tmp_path, "[defaults]\nsource = 'card'\n[[task]]\nprompt = 'x'"))
+
+
+def edit(home: Home, **said: Any) -> tasks.Edited:
+    return tasks.edit(home, "t1", said, NOW)
+
+
+def test_a_task_is_revised_in_the_words_it_was_added_with(home: Home, repo: Path) -> None:
+    git(repo, "branch", "develop")
+    add(home, repo=str(repo))
+    edited = edit(
+        home,
+        title="Another",
+        tier="sonnet,opus",
+        priority="4",
+        deadline="2h",
+        value="2.5",
+        max_turns="9",
+        verify=["make test"],
+        label=["gpu"],
+        target="develop",
+        prompt="Turn it back",
+        paused="not now",
+    )
+    shown = state.task(home.root, "t1")
+    assert [shown[name] for name in ("title", "tiers", "priority", "value", "max_turns", "target")] == [
+        *("Another", ["sonnet", "opus"], 4, 2.5, 9, "develop"),
+    ]
+    assert [shown[name] for name in ("verify", "labels", "prompt", "deadline", "paused")] == [
+        *(["make test"], ["gpu"], "Turn it back", "2026-11-22T20:30:00.000Z"),
+        {"by": "a person", "why": "not now"},
+    ]
+    assert set(edited.next_attempt) == {"prompt", "verify", "max_turns"}
+    assert set(edited.now) == {
+        *("title", "tier", "priority", "deadline", "value", "label", "target", "paused")
+    }
+    assert "no host has the label gpu now (fleet host list)" in edited.warnings
+
+
+def test_what_was_asked_for_is_taken_away_again_and_what_is_not_named_stays(home: Home, repo: Path) -> None:
+    add(
+        home,
+        repo=str(repo),
+        title="Clock",
+        deadline="2h",
+        label=["gpu"],
+        tier="opus",
+        priority=3,
+        paused="no",
+    )
+    edited = edit(home, deadline=None, label=None, tier=None, title=None, paused=None)
+    shown = state.task(home.root, "t1")
+    assert (shown["deadline"], shown["labels"], shown["tiers"], shown["paused"]) == (
+        *(None, [], ["sonnet"], None),
+    )
+    assert (shown["title"], shown["priority"]) == ("Turn the clock", 3)
+    assert (edited.now, edited.next_attempt) == (("title", "tier", "deadline", "label", "paused"), ())
+
+
+def test_a_revision_in_wrong_words_or_of_no_task_or_to_no_branch_is_refused(home: Home, repo: Path) -> None:
+    with pytest.raises(NotDone, match="there is no task t1"):
+        edit(home, title="x")
+    add(home, repo=str(repo))
+    for said, why in (
+        ({"priority": "high"}, "fleet task edit: priority: "),
+        ({"deadline": "soon"}, "soon"),
+        ({"target": "nowhere"}, "nowhere"),
+        ({"allow_tool": ["Bash(("]}, "Bash"),
+        ({"paused": " "}, "must not be empty"),
+        ({"colour": "red"}, "colour"),
+    ):
+        with pytest.raises(NotDone, match=why):
+            edit(home, **said)
+
+
+def test_a_task_whose_repository_is_gone_can_be_paused(home: Home, repo: Path) -> None:
+    add(home, repo=str(repo))
+    repo.rename(repo.with_name("elsewhere"))
+    assert edit(home, paused="its repository is gone").now == ("paused",)
+
+
+def test_each_field_that_can_be_asked_for_is_one_of_the_list_of_fields() -> None:
+    assert set(tasks.TaskRequest.model_fields) == {field.word for field in FIELDS}
+    assert {field.name for field in fields(TaskSpec)} == {field.name for field in FIELDS}

@@ -204,6 +204,7 @@ def test_tasks_are_listed_in_their_order_or_by_state(home: Path) -> None:
             "after": ["t1"],
             "reason": "limited",
             "trouble": "No space left on device",
+            "paused": None,
             "created_at": "1970-01-01T00:00:02.500Z",
         }
     ]

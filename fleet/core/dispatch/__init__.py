@@ -1,7 +1,7 @@
 """Who runs what, where, now: feasible → price → choose, and every choice explained.
 
 The rest of the core knows three names of this room: `choose` (the placements to make now), `explain` (why a
-task is where it is) and `needs_a_person` (whether it is in trouble that lasts). A better rule
+task is where it is) and `needs_a_person` (whether it is paused, or in trouble that lasts). A better rule
 replaces what is behind them.
 """
 

@@ -20,13 +20,18 @@ DEAD_ENDS = frozenset({"failed", "cancelled"})
 
 
 def needs_a_person(task: Task) -> bool:
-    """Whether an open task cannot go on until a person has mended what it is in trouble for."""
-    return task.trouble is not None and task.trouble.lasting and task.state not in TASK_ENDS
+    """Whether an open task cannot go on until a person has resumed it, or mended what it is in trouble for."""
+    paused = task.state == "queued" and not task.queues
+    return paused or (task.trouble is not None and task.trouble.lasting and task.state not in TASK_ENDS)
 
 
 def explain(fleet: Fleet, task: Task) -> Explanation:
     """Explains any task's present state."""
     explained = _explained(fleet, task)
+    paused = task.spec.paused
+    if paused is not None and task.state not in ("queued", "landed"):
+        told = f"no further worker is started: paused by {paused.by}: {paused.why}"
+        explained = replace(explained, summary=f"{explained.summary}; {told}")
     return explained if task.trouble is None else _troubled(explained, task.trouble)
 
 
@@ -78,6 +83,10 @@ def _blocker(fleet: Fleet, task: Task) -> Task | None:
 
 
 def _queued(fleet: Fleet, task: Task) -> Explanation:
+    if task.spec.paused is not None:
+        summary = f"paused by {task.spec.paused.by}: {task.spec.paused.why}"
+        advice = f"fleet task edit {task.id} --resume"
+        return Explanation(task.id, task.state, summary, stuck=True, advice=advice)
     until = backs_off_until(fleet, task)
     if until is not None:
         return Explanation(task.id, task.state, f"backs off: {task.reason}", expects_ms=until)

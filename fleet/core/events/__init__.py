@@ -8,6 +8,7 @@ ignored by its fence.
 from __future__ import annotations
 
 from fleet.core.events.asked import (
+    PERSON,
     AccountAdded,
     AccountRemoved,
     AccountVerified,
@@ -25,6 +26,7 @@ from fleet.core.events.asked import (
     ReservationRemoved,
     RetryAsked,
     StrategySet,
+    TaskRevised,
     TasksAdded,
     TiersSet,
 )
@@ -77,6 +79,7 @@ from fleet.core.events.reports import (
 )
 
 __all__ = [
+    "PERSON",
     "AccountAdded",
     "AccountRead",
     "AccountRemoved",
@@ -123,6 +126,7 @@ __all__ = [
     "StartFailed",
     "StartFault",
     "StrategySet",
+    "TaskRevised",
     "TasksAdded",
     "TiersSet",
     "TurnEnded",
@@ -162,6 +166,7 @@ World = (
 )
 Person = (
     TasksAdded
+    | TaskRevised
     | CancelAsked
     | RetryAsked
     | PersonSaid

@@ -9,10 +9,24 @@ from fleet.core.events.facts import WindowReading
 from fleet.core.model import Account, TaskSpec
 from fleet.core.model.policy import Floor, Limit, Project, Reservation, Strategy, Tier
 
+PERSON = "a person"
+"""Who revises or pauses a task, where it is no source."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TasksAdded(Event):
     specs: tuple[TaskSpec, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRevised(Event):
+    """The `fields` of what a task was asked for become those of `spec`, whose others do not count. `by` is who
+    revises it: a person, or a source such as `board:github`."""
+
+    task: str
+    fields: tuple[str, ...]
+    spec: TaskSpec
+    by: str = PERSON
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,8 +43,8 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """The whole state. `queue` is the index of queued tasks: lanes in rank order; `check` holds it to that.
-    `ended` are the attempts that the last event ended: the store keeps them, the fleet drops them."""
+    """The whole state. `queue` is the index of queued tasks but for paused ones: lanes in rank order; `check` holds it
+    to that. `ended` are the attempts that the last event ended: the store keeps them, the fleet drops them."""
 
     now_ms: int = 0
     home_id: str = ""

@@ -32,6 +32,14 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """Who has stopped a task, a person or a board, and the reason: no worker is started for it until it is resumed."""
+
+    by: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class TaskSpec:
     """What a person asked for. `key` is the name other tasks of the same request may use in `after`. `kind` is its
     class for learning (execution, judgement, reasoning …, an open set), `size` how large it is relative to others of
@@ -61,6 +69,7 @@ class TaskSpec:
     subagent_tier: str | None = None
     labels: tuple[str, ...] = ()
     source: str | None = None
+    paused: Pause | None = None
 
     @property
     def worth(self) -> float:
@@ -96,6 +105,7 @@ class Task:
     whose work failed its verification for good; `tier_work` (work units) and `tier_ms` are what the present tier has
     taken so far in attempts that have ended. `planned`: its plan has been made. `late`: its deadline had passed when
     that was last looked at. `unlocks`: what the tasks that wait for it are worth beyond their cost, as last planned.
+    `revisions`: how often what was asked for has been revised.
     """
 
     id: str
@@ -129,12 +139,18 @@ class Task:
     planned: bool = False
     late: bool = False
     unlocks: float = 0.0
+    revisions: int = 0
 
     @property
     def budget_left_usd(self) -> float | None:
         """What the next attempt may cost; None without a limit. The client counts anew with each process."""
         limit = self.spec.max_budget_usd
         return None if limit is None else max(limit - self.spent_usd, 0.0)
+
+    @property
+    def queues(self) -> bool:
+        """Whether it stands in the queue, from which tasks are placed: one that is paused does not."""
+        return self.state == "queued" and self.spec.paused is None
 
     @property
     def plans_with(self) -> str | None:
@@ -182,6 +198,6 @@ def queue_of(tasks: Iterable[Task]) -> Queue:
     """The index of the queued ones among these tasks."""
     lanes: dict[str, list[Rank]] = {}
     for task in tasks:
-        if task.state == "queued":
+        if task.queues:
             lanes.setdefault(task.lane, []).append(task.rank)
     return {lane: tuple(sorted(ranks)) for lane, ranks in lanes.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
@@ -46,8 +47,8 @@ def tasks_added(draft: Draft, event: TasksAdded) -> None:
     if len(ids) < len(event.specs):
         raise Refused("two tasks of the request have the same id: give each an id of its own")
     for spec in event.specs:
-        _refuse_unprintable("title", spec.title)
-        _refuse_unprintable("source", spec.source or "")
+        refuse_unprintable("title", spec.title)
+        refuse_unprintable("source", spec.source or "")
     made: dict[str, TaskSpec] = {}
     for task_id, spec in zip(ids_of_specs, event.specs, strict=True):
         if task_id not in draft.tasks:
@@ -96,7 +97,7 @@ def _source(spec: TaskSpec) -> tuple[str, str | None]:
     return spec.project_name, spec.source
 
 
-def _refuse_unprintable(what: str, text: str) -> None:
+def refuse_unprintable(what: str, text: str) -> None:
     """A title is one line that reads as what it is. Joiners are left: emoji and some scripts need them."""
     for at, letter in enumerate(text):
         if letter not in "\u200c\u200d" and unicodedata.category(letter) in _UNPRINTABLE:
@@ -125,15 +126,16 @@ def _refuse_cycle(after: dict[str, tuple[str, ...]], names: dict[str, str]) -> N
         raise Refused(f"the tasks wait for each other in a circle: {' → '.join(circle)}") from None
 
 
-def _known(draft: Draft, task_id: str) -> Task:
-    task = draft.tasks.get(task_id)
+def known(tasks: Mapping[str, Task], task_id: str) -> Task:
+    """Raises Refused for one that is not there."""
+    task = tasks.get(task_id)
     if task is None:
         raise Refused(f"there is no task {task_id}: see `fleet task list`")
     return task
 
 
 def cancel_asked(draft: Draft, event: CancelAsked) -> None:
-    task = _known(draft, event.task)
+    task = known(draft.tasks, event.task)
     if task.state == "cancelled":
         return
     if task.state in TASK_ENDS:
@@ -156,7 +158,7 @@ def cancel_asked(draft: Draft, event: CancelAsked) -> None:
 
 def retry_asked(draft: Draft, event: RetryAsked) -> None:
     """Puts an ended task back; its session and branch go on where they were."""
-    task = _known(draft, event.task)
+    task = known(draft.tasks, event.task)
     if task.state not in ("failed", "cancelled"):
         raise Refused(f"{task.id} is {task.state}: only a failed or cancelled task can be tried again")
     if task.attempt in draft.attempts:
@@ -181,7 +183,7 @@ def retry_asked(draft: Draft, event: RetryAsked) -> None:
 def person_said(draft: Draft, event: PersonSaid) -> None:
     """Words reach a running worker at once; otherwise the session's next worker is given them. Verified work
     whose merge has not begun goes back to its session for them."""
-    task = _known(draft, event.task)
+    task = known(draft.tasks, event.task)
     if task.state == "landed":
         raise Refused(f"{task.id} has landed: its session is over. Say it to a new one: fleet task add")
     if task.state in TASK_ENDS:
@@ -205,7 +207,7 @@ def person_said(draft: Draft, event: PersonSaid) -> None:
     if attempt is not None and works:
         _tell_at_work(draft, attempt, word, event)
     elif task.state in ("landing", "held"):
-        _take_back(draft, task.id)
+        take_back(draft, task.id, "a person has said more")
 
 
 def _tell_at_work(draft: Draft, attempt: Attempt, word: Word, event: PersonSaid) -> None:
@@ -221,11 +223,9 @@ def _tell_at_work(draft: Draft, attempt: Attempt, word: Word, event: PersonSaid)
     )
 
 
-def _take_back(draft: Draft, task_id: str) -> None:
+def take_back(draft: Draft, task_id: str, why: str) -> None:
     """There is more for its session to do before it may land."""
-    draft.put_task(
-        replace(draft.tasks[task_id], state="queued", reason="a person has said more", not_before_ms=0)
-    )
+    draft.put_task(replace(draft.tasks[task_id], state="queued", reason=why, not_before_ms=0))
     draft.settle = True
 
 
@@ -277,7 +277,7 @@ def account_verified(draft: Draft, event: AccountVerified) -> None:
 
 def prune_asked(draft: Draft, event: PruneAsked) -> None:
     for task_id in event.tasks:
-        task = _known(draft, task_id)
+        task = known(draft.tasks, task_id)
         if task.state not in TASK_ENDS:
             raise Refused(
                 f"{task_id} is {task.state}: only the worktree of a task that has ended can be pruned"

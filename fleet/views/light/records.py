@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import time
 
+from fleet.spoken.task_fields import FIELDS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -19,6 +21,10 @@ READING_LIFE_MS = 5 * 3_600_000
 
 HERE = "local"
 """`fleet.core.model.HERE`, which is too heavy to import here."""
+
+_BRIEF = ("title", "priority", "deadline_ms", "repo", "after", "paused")
+_FURTHER = tuple(field for field in FIELDS if field.name not in (*_BRIEF, "project", "key"))
+"""The fields of a task that are shown as they are kept, beside those of `task_brief`."""
 
 _TOKENS = ("input", "output", "cache_read", "cache_write")
 
@@ -114,6 +120,7 @@ def task_brief(body: Record) -> Record:
         "after": body["after"],
         "reason": body["reason"] or None,
         "trouble": trouble(body),
+        "paused": spec.get("paused"),
         "created_at": iso(body["created_ms"]),
     }
 
@@ -129,22 +136,8 @@ def task_full(body: Record) -> Record:
     return {
         **task_brief(body),
         "ended_at": iso(body["ended_ms"]),
-        "prompt": spec["prompt"],
-        "tiers": spec["tiers"],
-        "target": spec["target"],
-        "land": spec["land"],
-        "verify": spec["verify"],
-        "allow_tools": spec["allow_tools"],
-        "max_turns": spec["max_turns"],
-        "max_budget_usd": spec["max_budget_usd"],
+        **{field.shown: spec.get(field.name, field.older) for field in _FURTHER},
         "project": spec.get("project") or spec["repo"],
-        "kind": spec.get("kind", "execution"),
-        "size": spec.get("size", 1.0),
-        "value": spec.get("value"),
-        "plan": spec.get("plan_tier"),
-        "subagents": spec.get("subagent_tier"),
-        "labels": spec.get("labels", []),
-        "source": spec.get("source"),
         "session_id": body["session_id"],
         "words": body["words"],
     }
