@@ -93,7 +93,9 @@ def _field_words(parser: Parser, field: Field, of: Callable[[str], object]) -> N
 
 
 def _edit_words(parser: Parser) -> None:
-    parser.epilog = "“none” takes away what was asked for, such as --deadline none; lists are said anew, whole."
+    parser.epilog = (
+        "“none” takes away what was asked for, such as --deadline none; lists are said anew, whole."
+    )
     for field in FIELDS:
         if not field.stays:
             _field_words(parser, field, str)

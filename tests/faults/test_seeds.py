@@ -55,7 +55,7 @@ def test_the_seeds_do_reach_what_they_are_for() -> None:
     assert sum(o.hosts_lost for o in outcomes) > 5
     assert sum(o.hosts_distrusted for o in outcomes) > 1
     assert sum(o.zombies for o in outcomes) > 1
-    assert sum(o.revised for o in outcomes) > 100
+    assert sum(o.revised for o in outcomes) > 40
 
 
 def test_a_broken_invariant_names_the_seed_and_the_command_that_runs_it_again() -> None:

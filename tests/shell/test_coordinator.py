@@ -92,6 +92,9 @@ def account(name: str = "work") -> events.AccountAdded:
     return events.AccountAdded(**stamp(), account=added)
 
 
+EMPTY: control.Reply = {"tasks": [], "there": [], "made": [], "now": [], "later": []}
+
+
 def tasks(*titles: str) -> events.TasksAdded:
     specs = [
         TaskSpec(prompt="p", repo=f"/srv/{t}", title=t, tiers=("sonnet",), target="main") for t in titles
@@ -532,7 +535,33 @@ def test_what_a_person_lays_down_is_named_in_the_answer(house: House) -> None:
         replies.extend(await ask(house, asked))
 
     assert house.run(lay, until_idle=False).floors["f1"].share == 0.1
-    assert replies == [{"ok": True, "tasks": [], "made": ["f1"]}]
+    assert replies == [{"ok": True, **EMPTY, "made": ["f1"]}]
+
+
+def test_a_running_coordinator_answers_with_the_task_that_a_source_has_and_with_what_a_revision_changes(
+    house: House,
+) -> None:
+    (one,) = tasks("one").specs
+    card = events.TasksAdded(**stamp(), specs=(replace(one, source="card"),))
+    revision = events.TaskRevised(
+        **stamp(),
+        task="t1",
+        fields=("priority", "max_turns"),
+        spec=replace(one, priority=3, max_turns=9, title="unnamed"),
+    )
+    replies: list[control.Reply] = []
+
+    async def add(made: Coordinator) -> None:
+        asked: tuple[events.Person, ...] = (card, replace(card, id="again"), revision)
+        replies.extend(await ask(house, *map(wire.encode, asked)))
+
+    spec = house.run(add, until_idle=False).tasks["t1"].spec
+    assert (spec.priority, spec.max_turns, spec.title) == (3, 9, "one")
+    assert replies == [
+        {"ok": True, **EMPTY, "tasks": ["t1"]},
+        {"ok": True, **EMPTY, "tasks": ["t1"], "there": ["t1"]},
+        {"ok": True, **EMPTY, "now": ["priority"], "later": ["max_turns"]},
+    ]
 
 
 def test_a_request_with_more_tasks_than_a_line_holds_is_done_as_a_whole_or_not_at_all(house: House) -> None:
