@@ -1,4 +1,4 @@
-"""F2: load → step → commit state and decisions together → hand the decisions out. Synchronous."""
+"""Load → step → commit state and decisions together → hand the decisions out. Synchronous."""
 
 from __future__ import annotations
 

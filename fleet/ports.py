@@ -1,4 +1,4 @@
-"""F1: what the outside does for the coordinator, as protocols. Fakes and real parts pass the same contract
+"""What the outside does for the coordinator, as protocols. Fakes and real parts pass the same contract
 tests."""
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""F5: parse, call the service, render. No decisions here, and nothing heavy is imported before it is needed."""
+"""The command line: parse the words, call the service, print what comes back. It decides nothing, and imports nothing
+heavy before it is needed."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""F0: the pure core. No clock, no randomness, no I/O, no async, no logging. Values in, values out."""
+"""The pure core. No clock, no randomness, no I/O, no async, no logging. Values in, values out."""

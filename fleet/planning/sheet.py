@@ -102,7 +102,7 @@ class Sheet:
             highs.setOptionValue(name, setting)
         if highs.passModel(self._model(highspy, np)) == highspy.HighsStatus.kError:
             raise NoPlan(
-                "HiGHS refused the programme: a number in it is none. Report this as a bug of Fleet's"
+                "HiGHS refused the programme: one of its numbers is not a number. Report this as a bug of Fleet's"
             )
         return highs
 

@@ -1,1 +1,1 @@
-"""F4: the composition root. Commands and read models for all faces."""
+"""The composition root. Commands and read models for all faces."""

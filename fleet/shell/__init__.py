@@ -1,1 +1,1 @@
-"""F3: the async outside (anyio). Performs decisions, and turns what comes back into events."""
+"""The async outside (anyio). Performs decisions, and turns what comes back into events."""

@@ -4,7 +4,7 @@ A fence, not a wall, until workers run in a sandbox. What carries this home's FL
 descends from a supervisor or the coordinator itself, is refused: a worker's tools, setup commands and verifications. A
 process that has detached itself comes back below its supervisor, which takes such orphans in (PR_SET_CHILD_SUBREAPER),
 however clean its environment is. But one that detaches below the coordinator with a clean environment, outlives its
-supervisor so, or has something start it that is none of ours (cron, a service manager, sshd, a terminal multiplexer)
+supervisor so, or has a program that is not ours start it (cron, a service manager, sshd, a terminal multiplexer)
 passes for a person.
 """
 

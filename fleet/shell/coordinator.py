@@ -48,9 +48,9 @@ MEMORY_GRAIN_BYTES = 64_000_000
 RETRY_S_FIRST = 0.5
 RETRY_S_MAX = 30.0
 TRIES_BEFORE_TOLD = 2
-"""So often has a decision failed when its task is said to be in trouble: what passes at once is none."""
+"""After so many failures of a decision its task is said to be in trouble. One failure often passes by itself."""
 TRIES_BEFORE_LASTING = 5
-"""So often has it failed, some seconds long, when a repository's fault is taken to be a person's matter."""
+"""After so many failures, over some seconds, a fault of the repository is taken to need a person."""
 STORE_RETRY_S = 1.0
 ANSWER_S_MAX = 10.0
 

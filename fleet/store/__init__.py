@@ -1,1 +1,1 @@
-"""F3: durable state. SQLite today; the SQL lies in `.sql` files and stays portable where it can."""
+"""Durable state. SQLite today; the SQL lies in `.sql` files and stays portable where it can."""

@@ -1,4 +1,4 @@
-"""F3: the simulator. A virtual clock and a fake world, both drawn from one seed, drive the real engine through faults.
+"""The simulator. A virtual clock and a fake world, both drawn from one seed, drive the real engine through faults.
 
 First safety: whatever happens, `fleet.core.check` and the world's own rules hold. Then the faults are healed
 and liveness is asserted: every task that can end ends (as in TigerBeetle's VOPR). A failure is a seed.

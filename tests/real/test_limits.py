@@ -73,7 +73,7 @@ def test_a_task_waits_for_the_earliest_reset_and_goes_on_by_itself(household: Ma
 
 @pytest.mark.parametrize(("window", "tier"), [("seven_day_fable", "fable"), ("lunar_opus", "opus")])
 def test_a_models_own_window_stops_only_that_model(household: MakeHousehold, window: str, tier: str) -> None:
-    """A window of one model, known or never heard of, closes its tier alone: the others go on on the same account."""
+    """A window of one model, known or never heard of, closes only its tier: the others continue on the same account."""
     script = Script(
         accounts=(subscription("only", Window(window, models=(tier,))),),
         tasks=(

@@ -28,7 +28,6 @@ _OPERATION_FILES = (
 # refuse.
 _SAFE = ("-c", "core.fsync=committed,loose-object", "-c", "core.safecrlf=false", "-c", "core.fsmonitor=false")
 _AS_COMMIT = "160000"
-_EMPTY_TREE = ("hash-object", "-t", "tree", "-w", "/dev/null")
 
 
 class PreserveFailed(GitError):

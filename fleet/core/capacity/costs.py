@@ -1,7 +1,7 @@
 """What a task is expected to take with a tier: work, time, and its chance, learned from tasks that have ended.
 
 `fleet.core.capacity.experience` says what is believed of a class, `fleet.core.capacity.lognormal` what follows for one
-task of it.
+task of it (docs/dispatch.md, "2. What a task costs").
 """
 
 from __future__ import annotations

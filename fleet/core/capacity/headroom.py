@@ -1,6 +1,6 @@
 """What a bucket can still give: readings, refusals and resets.
 
-Rules, in this order:
+Rules, in this order (docs/dispatch.md, "Readings"):
 1. a refusal outranks every reading until its reset;
 2. past its reset a reading is unknown, and unknown is not zero: it is spent carefully;
 3. of two readings the later observation of the later window counts.
@@ -21,11 +21,7 @@ CLOCK_SLACK_MS = 600_000
 """An observation further in the future than this was made by a clock that has since been put right: it is void."""
 
 UNKNOWN_HEADROOM = 0.5
-"""How an account without a fresh reading ranks among those that have one: neither free nor spent."""
-
-WORKER_COMMITMENT = 0.02
-"""Share of a bucket that one running worker is taken to need still, until that rate is learned."""
-
+"""What a bucket without a fresh reading is taken to have left: neither all nor nothing."""
 
 LENGTHS_MS = (
     ("five_hour", 5 * 3_600_000),

@@ -26,6 +26,7 @@ Measured on two tiers in changing parts, read to 1 %: within 3 % of the truth; w
 within 5 %, a fifth of the time within 7 %; rates that grow 2.5 times are followed in about seven buckets of work.
 
 What is not known of a bucket is taken from its other tiers and from other pools' buckets of the same name.
+docs/dispatch.md, "2. What a task costs", has the place of this in the whole.
 """
 
 from __future__ import annotations

@@ -14,7 +14,9 @@ task takes could not be used by anybody else. Where a window ends within the occ
 therefore runs to that moment instead of to the occurrence's end.
 
 The week's windows behind the bucket are drawn on by the same work, so they keep its equivalent, for every occurrence
-that lies in them: a reservation of the afternoon that the week then refuses would be none.
+that lies in them: the week must not refuse what the afternoon keeps.
+
+Why: docs/dispatch.md, "6. Reservations". For persons: docs/reserve.md.
 """
 
 from __future__ import annotations

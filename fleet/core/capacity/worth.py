@@ -6,7 +6,7 @@
 where slack is the time to the deadline less the time the work is expected to take, and `unlocks` what the tasks that
 wait for this one are worth beyond their cost (`fleet.planning.unlocks`). Age doubles a worth each week, without bound:
 nothing can starve, because whatever competes with it is younger; and because that growth is exponential, the order of
-two tasks never changes with time, so that queues stay sorted.
+two tasks never changes with time, so that queues stay sorted. (docs/dispatch.md, "3. What a task is worth")
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """Fairness between projects whose weights a person has set, while they compete.
 
 Each project's share of the workers is held to its share of the weights: an offer's rank is multiplied by
-√(due / has), within ¼ to 4, where `due` is weight over the sum of weights of the competing projects and `has` its part
-of their workers (one added to each, so that the first worker is well-defined). Weighted max–min fairness approached by
-a priority, as fair schedulers of clusters do it; without weights set it is 1, and value alone decides.
+√(due / has), within 1 / `FACTOR_MAX` to `FACTOR_MAX`. `due` is the project's weight over the sum of the weights of
+all competing projects. `has` is its part of their workers (one added to each, so that the first worker is
+well-defined). This is weighted max–min fairness, approached by a priority, as fair schedulers of clusters do it.
+Without weights the factor is 1, and value alone decides. (docs/dispatch.md, "5. The choice")
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from collections import Counter
 from math import sqrt
 
 from fleet.core.model import Fleet, Task
+
+FACTOR_MAX = 4.0
+"""A weight moves an offer no further than two steps of priority would."""
 
 
 class Fairness:
@@ -36,7 +40,7 @@ class Fairness:
         name = task.spec.project_name
         workers = sum(self._workers[n] for n in self._due)
         has = (self._workers[name] + 1) / (workers + len(self._due))
-        return min(4.0, max(0.25, sqrt(self._due[name] / has)))
+        return min(FACTOR_MAX, max(1 / FACTOR_MAX, sqrt(self._due[name] / has)))
 
     def take(self, task: Task) -> None:
         self._workers[task.spec.project_name] += 1

@@ -13,7 +13,7 @@ Why a session cannot flap between accounts: it leaves its account only when that
 No price, reading, ranking or momentary crowding moves it. Each of these lasts, so an account that was left stays closed
 until then; and between two departures from one account lies the reset of a bucket that refused or was full, the end of
 a pause before what is kept, an escalation, or a person's act. The number of moves is at most the number of those
-events. `tests.faults.safety` counts them from outside, and `tests/sim` holds every seed to that bound.
+events. `tests.faults.safety` counts them from outside, and `tests/faults` holds every seed to that bound.
 """
 
 from __future__ import annotations

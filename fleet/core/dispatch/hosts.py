@@ -78,7 +78,7 @@ class Places:
     # --- tasks and accounts ---
 
     def refusal_for(self, host: Host, task: Task, account: Account) -> str | None:
-        """Why `host` is none for the task with that account, however free it is: only a person can change that."""
+        """Why `host` cannot take the task with that account, however free it is: only a person can change that."""
         lacking = [label for label in task.spec.labels if label not in host.labels]
         if lacking:
             return f"it has not the label {' and '.join(lacking)}"

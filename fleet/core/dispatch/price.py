@@ -17,23 +17,32 @@ from fleet.core.model import Account, Fleet, Task, bucket_key
 from fleet.core.model.prices import Prices
 
 STALE_MS = 6 * 3_600_000
-"""Prices older than this say nothing any more."""
+"""Prices older than this say nothing any more (docs/dispatch.md, "4. What capacity costs")."""
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 
 STEP_DOWN = 0.1
-"""Where a person named tiers, each step away from the preferred one costs this part of the value."""
+"""Where a person named tiers, each step away from the preferred one costs this part of the value (docs/dispatch.md, "5.
+The choice")."""
 
 FUEL = 0.03
 """What work with a tier of weight 1 costs in any case, as a part of the task's value: so that of two tiers that would
-do, the cheaper one does it also while nothing is scarce (merit order)."""
+do, the cheaper one does it also while nothing is scarce (merit order; docs/dispatch.md, "5. The choice")."""
 
 FAILURE = 0.05
-"""What a failed try costs beside its work, as a part of the task's value: time, and a person's patience."""
+"""What a failed try costs beside its work, as a part of the task's value: time, and a person's patience
+(docs/dispatch.md, "3. What a task is worth")."""
 
 CERTAIN = 0.995
-"""A chance from which on it isn't asked what would follow a failure: no chance is known that well."""
+"""From this chance on nobody asks what follows a failure: no chance is known that well."""
+
+HOUR_SHARE = 1e-6
+"""What an hour of a worker counts for beside shares of buckets, in the density: of tasks that take next to nothing of
+any bucket the shorter goes first."""
+
+SHARE_MIN = 1e-12
+"""The density divides by no less."""
 
 DOLLAR = 0.5
 """The price of a dollar, in the worth of a task of priority 0: what a key that bills by the token has to be worth."""
@@ -195,7 +204,7 @@ class Market:
             money=need.work * self._bill(account, tier),
             other=bid.preference,
             after=bid.after,
-            density=bid.gross / max(tightest, need.ms / HOUR_MS * 1e-6, 1e-12),
+            density=bid.gross / max(tightest, need.ms / HOUR_MS * HOUR_SHARE, SHARE_MIN),
         )
 
     def _preference(self, task: Task, tier: str) -> float:
@@ -207,8 +216,8 @@ class Market:
 
     def _after(self, task: Task, tier: str, worth: float, chance: float) -> tuple[float, float]:
         """Should `tier` fail: what the stronger tiers are still expected to bring, at the cheapest prices of now, and
-        the fuel of that: a cheap tier that often fails is none. The chances are of the same work, so one that has
-        failed is harder: p' = (p_next − p) / (1 − p)."""
+        the fuel of that: a tier that often fails is not cheap. Both chances are of the same work, and work that has
+        failed once is harder: p' = (p_next − p) / (1 − p). (docs/dispatch.md, "3. What a task is worth")"""
         value, aside, failed = 0.0, 0.0, 1.0 - chance
         likely = chance
         for following in self._above(allowed(self._fleet, task), tier):

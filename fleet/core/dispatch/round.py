@@ -2,7 +2,7 @@
 
 Each lane of the queue offers the best of its first tasks; among the lanes the offer with the highest density is taken,
 its capacity and place are gone, and the next is looked for, until nothing acceptable is left. Acceptable is what pays
-for its capacity (net ≥ 0), and would not do clearly better later.
+for its capacity (net ≥ 0), and would not do clearly better later. Why: docs/dispatch.md, "5. The choice".
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from heapq import heappop, heappush
 from math import inf
 from typing import Literal
 
+from fleet.core.capacity.headroom import UNKNOWN_HEADROOM
 from fleet.core.dispatch.fairness import Fairness
 from fleet.core.dispatch.feasible import (
     Placement,
@@ -36,15 +37,24 @@ HEADS = 4
 """How many acceptable tasks of a lane with deadlines are compared: the nearest deadline is not always worth most."""
 
 LOOKED_AT = 32
-"""How many of a lane are looked at, so that a long lane of what cannot run takes no time."""
+"""How many tasks of a lane are looked at: a long lane of tasks that cannot run must take no time."""
 
 PATIENCE = 0.02
-"""By how much of its worth waiting must be better than running now."""
+"""By how much of its worth waiting must be better than running now (docs/dispatch.md, "5. The choice")."""
 
 MERIT = {"subscription": 0, "local": 0, "api-key": 1}
-"""What is already paid for goes first among equals."""
+"""Among equals, what is already paid for goes first (docs/dispatch.md, "5. The choice")."""
+
+CROWD = 0.02
+"""What a worker counts for on its account, as a share of a bucket: of accounts with the same headroom, the one with
+fewer workers is tried first."""
+
+SAME_DECIMALS = 6
+"""Headroom that differs only behind these decimals is the same: then the name decides, on every machine alike."""
 
 TOLERANCE = 1e-6
+"""A net below 0 by less than this part of the worth is 0: prices are computed, and what pays exactly its price is
+accepted (docs/dispatch.md, "4. What capacity costs")."""
 
 Against = Literal["price", "size", "both", "host"]
 
@@ -114,9 +124,9 @@ class Round:
     def best_of(self, lane: str) -> Offer | None:
         """The best acceptable offer of a lane, None when there is none.
 
-        A lane without deadlines is in the order of value for size: its first acceptable task is its best, and behind
-        one that does not pay for its capacity nothing does; behind one that pays only where it does not fit, nothing
-        that is as large. In one with deadlines several have to be compared.
+        A lane without deadlines is in the order of value for size. So its first acceptable task is its best. Behind a
+        task that does not pay for its capacity, no task does. Behind a task that pays only where it does not fit, no
+        task that is as large can run. In a lane with deadlines several tasks have to be compared.
         """
         places = self._places(lane)
         timed = is_timed(lane)
@@ -183,9 +193,9 @@ class Round:
         return self._giving[tier]
 
     def _offer(self, task: Task, places: list[tuple[str, list[Account]]]) -> Offer | Against:
-        """The best placement of the task that is acceptable; and without any what speaks against all of them: that they
-        are too dear, or that it fits nowhere, which holds for every larger one of its lane, too; or that it waits for a
-        place where its work is, which holds for no other."""
+        """The best acceptable placement of the task. When there is none, what is against all of them: `price`, they are
+        too dear; `size`, the task fits nowhere, and so no larger task of its lane does; `both`; or `host`, it waits for
+        a place where its work is, which says nothing of other tasks."""
         best: tuple[tuple[float, ...], str, str, Account] | None = None
         dear = large = stays = False
         has_work = task.id in self.fleet.worktrees
@@ -271,8 +281,11 @@ class Round:
 
     def _among_equals(self, account: Account, tier: str) -> tuple[float, ...]:
         draws = self.shares.draws(account, tier)
-        least = min((left.mean if left.known else 0.5 for left, _ in draws), default=0.5)
-        return (MERIT[account.kind], -round(least - 0.02 * self.slots.workers_on(account), 6))
+        least = min(
+            (left.mean if left.known else UNKNOWN_HEADROOM for left, _ in draws), default=UNKNOWN_HEADROOM
+        )
+        roomy = least - CROWD * self.slots.workers_on(account)
+        return (MERIT[account.kind], -round(roomy, SAME_DECIMALS))
 
     def still_good(self, offer: Offer) -> bool:
         """Whether nothing was taken since it was made, or it still fits."""

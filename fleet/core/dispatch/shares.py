@@ -12,8 +12,16 @@ from fleet.core.capacity.rates import Estimates
 from fleet.core.model import Account, Bucket, Fleet, bucket_key
 
 OVERLAP = 0.5
-"""How much of a task's mean cost must still be left in a bucket of which nothing is kept: the session of one that does
-not fit goes on elsewhere or after the reset, and the rest of a window that nobody begins is lost for certain."""
+"""How much of a task's mean cost must still be left in a bucket of which nothing is kept (docs/dispatch.md, "What is
+left of a bucket"): a session that does not fit continues elsewhere or after the reset, and the rest of a window that
+nobody uses is lost for certain."""
+
+FRESH = 0.95
+"""A window that still has this part of what it can give counts as fresh: what is larger than any window begins
+there."""
+
+ROUNDING = 0.999999
+"""Two paces that differ by less than this are the same: they are quotients of the same numbers."""
 
 
 @dataclass(slots=True)
@@ -105,8 +113,8 @@ class Shares:
             smaller is not None
             and need.work >= smaller.work
             and need.high >= smaller.high
-            and need.work * smaller.ms >= smaller.work * need.ms * 0.999999
-            and need.high * smaller.ms >= smaller.high * need.ms * 0.999999
+            and need.work * smaller.ms >= smaller.work * need.ms * ROUNDING
+            and need.high * smaller.ms >= smaller.high * need.ms * ROUNDING
         )
 
     def too_little(self, account: Account, tier: str, need: Expected) -> TooLittle | None:
@@ -117,7 +125,7 @@ class Shares:
             there = left.here
             # What is larger than any window can never fit whole: it begins in a fresh one and is stopped where the kept
             # part begins.
-            if wanted > there and not left.untried and (there <= 0.0 or there < 0.95 * left.whole):
+            if wanted > there and not left.untried and (there <= 0.0 or there < FRESH * left.whole):
                 until = left.bucket.resets_ms
                 self._short[account.name, tier] = need
                 kept = 1.0 - left.whole

@@ -52,7 +52,7 @@ class Slots:
         return self._hosts.refusal(host)
 
     def host_refusal_for(self, host: Host, task: Task, account: Account) -> str | None:
-        """Why `host` is none for the task with that account, however free it is, None when it is one."""
+        """Why `host` cannot take the task with that account, however free it is, None when it can."""
         return self._hosts.refusal_for(host, task, account)
 
     def hosts_are_full(self) -> bool:

@@ -31,6 +31,9 @@ TIERS = (
 )
 """The ordering by capability, the least first."""
 
+UNKNOWN_WEIGHT = 3.0
+"""The weight of a tier that is not in the ordering: that of the middle one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
@@ -73,7 +76,7 @@ class Policy:
         return next((n for n, t in enumerate(self.tiers) if t.name == tier), len(self.tiers))
 
     def weight_of(self, tier: str) -> float:
-        return next((t.weight for t in self.tiers if t.name == tier), 3.0)
+        return next((t.weight for t in self.tiers if t.name == tier), UNKNOWN_WEIGHT)
 
 
 DEFAULT = Policy()

@@ -48,7 +48,7 @@ def _place(draft: Draft, placement: Placement) -> None:
     draft.decide(StartWorker, attempt=attempt.id)
     how = f"starts on {attempt.account}"
     if attempt.resumes:
-        how = f"goes on on {attempt.account}"
+        how = f"continues on {attempt.account}"
     if attempt.carry_from:
         how = f"moves from {attempt.carry_from} to {attempt.account}, with its session"
     where, released = _where(draft, attempt), _released(task, attempt)

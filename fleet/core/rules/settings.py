@@ -105,7 +105,8 @@ def limit_added(draft: Draft, event: LimitAdded) -> None:
     limit = event.limit
     if not (isfinite(limit.amount) and limit.amount > 0):
         raise Refused(
-            f"a limit of {limit.amount:g} {limit.unit} is none: it must be above 0 (`fleet breaker` stops all)"
+            f"a limit of {limit.amount:g} {limit.unit} is no limit: it must be above 0 "
+            "(to stop all work: fleet breaker open)"
         )
     if (limit.unit == "share") != (limit.bucket is not None):
         raise Refused("a share is one of a bucket, and only a share: name --share together with --bucket")

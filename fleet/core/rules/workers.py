@@ -33,6 +33,12 @@ PATIENT = frozenset({"lost", "machine", "launch", "cannot_start"})
 """Faults of the host: tried again with growing pauses, for as long as it takes. A connection that broke before any
 answer is one of them, too: the way to the server is down."""
 
+DOUBLINGS_MAX = 20
+"""More of them would only make the number large: `backoff_max_ms` is less."""
+
+JITTER_STEPS = 256
+"""In so many steps pauses of tasks that failed together differ, so that they do not all come back at once."""
+
 FINAL = {
     "turns": "it reached its limit of turns: raise --max-turns, or say what to do and retry",
     "budget": "it reached its budget: raise --max-budget-usd and retry",
@@ -238,8 +244,9 @@ def fail(draft: Draft, task: Task, reason: str) -> None:
 
 
 def backoff_ms(draft: Draft, faults: int, salt: str) -> int:
-    """Doubles with each fault in a row, up to `backoff_max_ms`, plus up to a quarter that differs from task
-    to task."""
+    """Doubles with each fault in a row, plus up to a quarter that differs from task to task. At most
+    `backoff_max_ms`."""
     settings = draft.before.settings
-    pause = min(settings.backoff_first_ms << min(max(faults, 1) - 1, 20), settings.backoff_max_ms * 4 // 5)
-    return pause + pause * (crc32(f"{salt}{faults}".encode()) % 256) // 1024
+    doublings = min(max(faults, 1) - 1, DOUBLINGS_MAX)
+    pause = min(settings.backoff_first_ms << doublings, settings.backoff_max_ms * 4 // 5)
+    return pause + pause * (crc32(f"{salt}{faults}".encode()) % JITTER_STEPS) // (4 * JITTER_STEPS)

@@ -42,7 +42,7 @@ def _said(home: str | os.PathLike[str]) -> Record | None:
 
 
 def _parsed(text: str) -> Record | None:
-    """A holder that has not written who it is yet is none yet."""
+    """None also while the holder has not yet written who it is."""
     try:
         said = json.loads(text)
         if not said["socket"]:

@@ -79,7 +79,7 @@ def test_the_bundled_client_has_what_we_ask_of_it(tmp_path: Path) -> None:
 
 
 def test_a_limited_session_goes_on_elsewhere_with_all_it_knew(start: Start, tmp_path: Path) -> None:
-    """Refused in mid-task and killed at once, the session goes on on another account, and no word needs
+    """Refused in mid-task and killed at once, the session continues on another account, and no word needs
     telling twice.
     """
     first = start("a")
