@@ -3,9 +3,9 @@ tests."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from fleet.core.decisions import Effect, Note
 from fleet.core.events import WindowReading
@@ -48,6 +48,73 @@ class Store(Protocol):
         """Writes the change in one transaction. Raises StoreFailed, and then nothing has changed."""
 
     def close(self) -> None: ...
+
+
+Record = dict[str, Any]
+"""A value of the fleet as it is kept: its fields by name, as JSON has them. One of an older version lacks what was
+added since."""
+
+HistoryLine = tuple[int, str, str | None, str | None, str | None, str]
+"""When (ms), level, attempt, account, host, text."""
+
+
+class Reader(Protocol):
+    """What faces read of a store while its one writer goes on: as last committed, and all of one moment within a `with`
+    block. A home that has no store yet is empty. Its methods raise StoreUnreadable. (`Store.load` gives the fleet as a
+    whole, to whom needs that.)"""
+
+    def __enter__(self) -> Reader: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def policy(self) -> Record | None: ...
+
+    def task_states(self) -> dict[str, int]:
+        """How many tasks there are in each state that has any."""
+
+    def tasks(self, state: str | None = None) -> list[Record]:
+        """In the order in which they were added."""
+
+    def tasks_in_trouble(self) -> list[Record]:
+        """Those for which something is being performed, in vain so far."""
+
+    def task(self, name: str) -> Record | None: ...
+
+    def accounts(self) -> list[Record]:
+        """All but the removed ones, by name."""
+
+    def account(self, name: str) -> Record | None:
+        """None also for a removed one."""
+
+    def buckets(self) -> list[Record]:
+        """By pool."""
+
+    def workers(self) -> list[Record]:
+        """The attempts that have not ended, in the order in which they began."""
+
+    def attempts_of(self, task: str) -> list[Record]:
+        """Those that have ended, too, in the order in which they began."""
+
+    def runs(self, known: Iterable[str]) -> list[tuple[Any, ...]]:
+        """Session, task, attempt, project, account, tier, begin and end (ms) of all attempts but the `known` ones."""
+
+    def hosts(self) -> list[Record]:
+        """By name."""
+
+    def host(self, name: str) -> Record | None: ...
+
+    def worktree(self, task: str) -> Record | None: ...
+
+    def worktrees(self) -> list[tuple[Record, str]]:
+        """Each with its task's state, removed ones, too."""
+
+    def worktrees_on(self, host: str) -> list[tuple[Record, str]]:
+        """Those that are there, or whose work has still to be brought from there."""
+
+    def history(self, task: str) -> list[HistoryLine]: ...
+
+    def host_history(self, host: str) -> list[HistoryLine]:
+        """The last twelve lines that are told of the host itself."""
 
 
 class NoPlan(Exception):

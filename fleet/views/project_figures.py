@@ -18,7 +18,7 @@ from fleet.core.model import Fleet, Task, TaskSpec
 from fleet.core.model.learned import Experience
 from fleet.core.model.lifecycles import TASK_ENDS
 from fleet.home import Home
-from fleet.views.light.database import Rows
+from fleet.store.reading import Reading
 
 MIDDLE, HIGH = 0.5, 0.9
 MINUTE_MS = 60_000
@@ -93,12 +93,12 @@ def quantile(amounts: Sequence[float], share: float) -> float:
 def _took(home: Home, tasks: Iterable[Task]) -> dict[Class, list[Took]]:
     """Of the tasks that have ended. An attempt that never got an answer took nothing that could be told."""
     found: dict[Class, list[Took]] = {}
-    with Rows(home.root) as rows:
+    with Reading(home.root) as reader:
         for task in tasks:
             if task.state not in TASK_ENDS:
                 continue
             by_tier: dict[str, Took] = {}
-            for body in rows.bodies("attempts", "attempts_of", task=task.id):
+            for body in reader.attempts_of(task.id):
                 if body["answers"]:
                     by_tier[body["tier"]] = _with(by_tier.get(body["tier"], Took(0, 0)), body)
             for tier, took in by_tier.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from fleet.core.decisions import Effect
+from fleet.core.decisions import Effect, Note
 from fleet.core.model import Attempt, Fleet
 from fleet.ports import Change, Loaded, StoreFailed
 
@@ -15,7 +15,9 @@ class Memory:
 
     fleet: Fleet = field(default_factory=lambda: Fleet(home_id="memory"))
     outstanding: dict[str, Effect] = field(default_factory=dict)
-    ended: dict[str, Attempt] = field(default_factory=dict)
+    attempts: dict[str, Attempt] = field(default_factory=dict)
+    """All that there were, those that have ended, too."""
+    notes: list[tuple[int, Note]] = field(default_factory=list)
 
 
 class MemoryStore:
@@ -34,7 +36,8 @@ class MemoryStore:
             raise StoreFailed("the store is closed: open it again, then apply the events again")
         memory = self._memory
         memory.fleet = change.after
-        memory.ended |= {attempt.id: attempt for attempt in change.ended}
+        memory.attempts |= {attempt.id: attempt for attempt in change.ended} | dict(change.after.attempts)
+        memory.notes += change.notes
         memory.outstanding |= {effect.id: effect for effect in change.decided}
         for done in change.done:
             memory.outstanding.pop(done, None)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from fleet.history.reports.readings import Reading
-from fleet.views.light.database import Rows
+from fleet.history.reports import readings
+from fleet.store.reading import Reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
 
 
-def latest_of_store(home: str | os.PathLike[str]) -> list[Reading]:
+def latest_of_store(home: str | os.PathLike[str]) -> list[readings.Reading]:
     """The last reading of each bucket, for each account that draws on it. A home without a store has none. Raises
     StoreUnreadable."""
-    with Rows(home) as rows:
-        accounts = rows.bodies("accounts", "accounts")
-        buckets = rows.bodies("buckets", "buckets")
+    with Reading(home) as reader:
+        accounts = reader.accounts()
+        buckets = reader.buckets()
     return [
-        Reading(
+        readings.Reading(
             account["name"], bucket["name"], bucket["observed_ms"], bucket["utilization"], bucket["resets_ms"]
         )
         for account in accounts

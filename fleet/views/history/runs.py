@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable
 
 from fleet.history.ledger.corrections import Run
-from fleet.views.light.database import Rows
+from fleet.store.reading import Reading
 
 
 def runs_of(home: str | os.PathLike[str], known: Iterable[str]) -> list[Run]:
     """One for each attempt, living or ended, but those `known` to have ended. A home without a store has none. Raises
     StoreUnreadable."""
-    with Rows(home) as rows:
-        found = rows.plain("runs", known=json.dumps(list(known)))
-    return [Run(*row) for row in found]
+    with Reading(home) as reader:
+        return [Run(*row) for row in reader.runs(known)]

@@ -10,8 +10,8 @@ from __future__ import annotations
 import time
 
 from fleet.errors import NotFound
+from fleet.store.reading import Reading
 from fleet.views.light import records
-from fleet.views.light.database import Rows
 from fleet.views.light.running import coordinator
 
 TYPE_CHECKING = False
@@ -27,102 +27,98 @@ def status(home: Home, now_ms: int | None = None) -> Record:
     """The fleet at a glance. `coordinator` is None when none runs, `breaker` is why the circuit breaker is open, None
     while work may start."""
     now_ms = _now_ms(now_ms)
-    with Rows(home) as rows:
-        buckets = _buckets_by_pool(rows, now_ms)
-        workers = [records.worker(body) for body in rows.bodies("attempts", "workers")]
+    with Reading(home) as reader:
+        buckets = _buckets_by_pool(reader, now_ms)
+        workers = [records.worker(body) for body in reader.workers()]
         return {
             "accounts": [
-                records.account_brief(body, buckets.get(body["pool"], []))
-                for body in rows.bodies("accounts", "accounts")
+                records.account_brief(body, buckets.get(body["pool"], [])) for body in reader.accounts()
             ],
-            "tasks": dict(rows.plain("task_states")),
+            "tasks": reader.task_states(),
             "troubles": [
                 {"task": body["id"], "state": body["state"], "story": records.trouble(body)}
-                for body in rows.bodies("tasks", "tasks_in_trouble")
+                for body in reader.tasks_in_trouble()
             ],
             "workers": workers,
-            "hosts": [records.host(body, workers) for body in rows.bodies("hosts", "hosts")],
-            "breaker": next((b["breaker"] or None for b in rows.bodies("singles", "policy")), None),
+            "hosts": [records.host(body, workers) for body in reader.hosts()],
+            "breaker": (reader.policy() or {}).get("breaker") or None,
             "coordinator": coordinator(home),
         }
 
 
 def tasks(home: Home, state: str | None = None) -> list[Record]:
     """All tasks in the order they were added, or those in one state."""
-    statement = "tasks_in_state" if state else "tasks"
-    with Rows(home) as rows:
-        return [records.task_brief(body) for body in rows.bodies("tasks", statement, state=state)]
+    with Reading(home) as reader:
+        return [records.task_brief(body) for body in reader.tasks(state)]
 
 
 def task(home: Home, task_id: str) -> Record:
     """Everything about one task, with its attempts and its history. Raises NotFound."""
-    with Rows(home) as rows:
-        found = rows.bodies("tasks", "task", id=task_id)
-        if not found:
+    with Reading(home) as reader:
+        found = reader.task(task_id)
+        if found is None:
             raise NotFound(f"there is no task {task_id}: see `fleet task list`")
-        worktree = rows.bodies("worktrees", "worktree", task=task_id)
+        worktree = reader.worktree(task_id)
         return {
-            **records.task_full(found[0]),
-            "worktree": records.worktree_brief(worktree[0]) if worktree else None,
-            "attempts": [
-                records.attempt(body) for body in rows.bodies("attempts", "attempts_of", task=task_id)
-            ],
-            "history": [records.history_line(*line) for line in rows.plain("history", task=task_id)],
+            **records.task_full(found),
+            "worktree": records.worktree_brief(worktree) if worktree else None,
+            "attempts": [records.attempt(body) for body in reader.attempts_of(task_id)],
+            "history": [records.history_line(*line) for line in reader.history(task_id)],
         }
 
 
 def accounts(home: Home, now_ms: int | None = None) -> list[Record]:
     """All accounts but the removed ones, by name."""
     now_ms = _now_ms(now_ms)
-    with Rows(home) as rows:
-        return _accounts(rows, rows.bodies("accounts", "accounts"), now_ms)
+    with Reading(home) as reader:
+        return _accounts(reader, reader.accounts(), now_ms)
 
 
 def account(home: Home, name: str, now_ms: int | None = None) -> Record:
     """One account. Raises NotFound, also for a removed one."""
     now_ms = _now_ms(now_ms)
-    with Rows(home) as rows:
-        found = rows.bodies("accounts", "account", name=name)
-        if not found:
+    with Reading(home) as reader:
+        found = reader.account(name)
+        if found is None:
             raise NotFound(f"there is no account {name}: see `fleet account list`")
-        return _accounts(rows, found, now_ms)[0]
+        return _accounts(reader, [found], now_ms)[0]
 
 
 def worktrees(home: Home) -> list[Record]:
     """The worktrees that exist, and of the removed ones those with work preserved in a ref."""
-    with Rows(home) as rows:
-        found = [records.worktree(body, state) for body, state in rows.bodies_and("worktrees", "worktrees")]
+    with Reading(home) as reader:
+        found = [records.worktree(body, state) for body, state in reader.worktrees()]
     return [one for one in found if one["state"] != "removed" or one["preserved"]]
 
 
 def hosts(home: Home) -> list[Record]:
     """All hosts by name, this machine among them once it is known: with the first `fleet up`."""
-    with Rows(home) as rows:
-        workers = [records.worker(body) for body in rows.bodies("attempts", "workers")]
-        return [records.host(body, workers) for body in rows.bodies("hosts", "hosts")]
+    with Reading(home) as reader:
+        workers = [records.worker(body) for body in reader.workers()]
+        return [records.host(body, workers) for body in reader.hosts()]
 
 
 def host(home: Home, name: str) -> Record:
     """One host, with the worktrees on it and the last that was told of it. Raises NotFound."""
-    with Rows(home) as rows:
-        found = rows.bodies("hosts", "host", name=name)
-        if not found:
+    with Reading(home) as reader:
+        found = reader.host(name)
+        if found is None:
             raise NotFound(f"there is no host {name}: see `fleet host list`")
-        workers = [records.worker(body) for body in rows.bodies("attempts", "workers")]
-        there = [records.worktree(*row) for row in rows.bodies_and("worktrees", "worktrees_on", host=name)]
-        told = [records.history_line(*line) for line in rows.plain("host_history", host=name)]
-        return records.host_full(found[0], workers, there, told[::-1])
+        workers = [records.worker(body) for body in reader.workers()]
+        there = [records.worktree(*row) for row in reader.worktrees_on(name)]
+        told = [records.history_line(*line) for line in reader.host_history(name)]
+        return records.host_full(found, workers, there, told)
 
 
-def _accounts(rows: Rows, bodies: list[Record], now_ms: int) -> list[Record]:
-    buckets = _buckets_by_pool(rows, now_ms)
-    workers = [records.worker(body) for body in rows.bodies("attempts", "workers")]
+def _accounts(reader: Reading, bodies: list[Record], now_ms: int) -> list[Record]:
+    buckets = _buckets_by_pool(reader, now_ms)
+    workers = [records.worker(body) for body in reader.workers()]
     return [records.account(body, buckets.get(body["pool"], []), workers) for body in bodies]
 
 
-def _buckets_by_pool(rows: Rows, now_ms: int) -> dict[str, list[Record]]:
+def _buckets_by_pool(reader: Reading, now_ms: int) -> dict[str, list[Record]]:
     by_pool: dict[str, list[Record]] = {}
-    for body in rows.bodies("buckets", "buckets"):
+    for body in reader.buckets():
         by_pool.setdefault(body["pool"], []).append(records.bucket(body, now_ms))
     return by_pool
 

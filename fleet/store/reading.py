@@ -1,0 +1,131 @@
+"""What read models read of a home's database, in one snapshot: `ports.Reader`. Light, as `fleet status` starts with it:
+standard library only, and `typing` only for the type checker."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+
+from fleet.store.errors import StoreUnmade, corrupt_row
+from fleet.store.reader import open_reader, unreadable
+from fleet.store.statements import DATABASE, statements
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from fleet.ports import HistoryLine, Record
+
+
+class Reading:
+    """Reads within a `with` block. A home without a database, or with one that is just being made, has none."""
+
+    def __init__(self, home: str | os.PathLike[str]) -> None:
+        self._path = os.path.join(os.fspath(home), DATABASE)  # noqa: PTH118 pathlib costs `fleet status` its start
+        self._connection: sqlite3.Connection | None = None
+        self._statements = statements("reading.sql")
+
+    def __enter__(self) -> Reading:
+        if self._is_there():
+            try:
+                self._connection = open_reader(self._path)
+            except StoreUnmade:
+                self._connection = None
+        return self
+
+    def _is_there(self) -> bool:
+        """Raises OSError where it cannot even be looked for: a home that is a file is not an empty fleet."""
+        try:
+            os.stat(self._path)  # noqa: PTH116
+        except FileNotFoundError:
+            return False
+        return True
+
+    def __exit__(self, *_: object) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+    def policy(self) -> Record | None:
+        return _first(self._bodies("singles", "policy"))
+
+    def task_states(self) -> dict[str, int]:
+        return dict(self._rows("task_states"))
+
+    def tasks(self, state: str | None = None) -> list[Record]:
+        return self._bodies("tasks", "tasks_in_state" if state else "tasks", state=state)
+
+    def tasks_in_trouble(self) -> list[Record]:
+        return self._bodies("tasks", "tasks_in_trouble")
+
+    def task(self, name: str) -> Record | None:
+        return _first(self._bodies("tasks", "task", id=name))
+
+    def accounts(self) -> list[Record]:
+        return self._bodies("accounts", "accounts")
+
+    def account(self, name: str) -> Record | None:
+        return _first(self._bodies("accounts", "account", name=name))
+
+    def buckets(self) -> list[Record]:
+        return self._bodies("buckets", "buckets")
+
+    def workers(self) -> list[Record]:
+        return self._bodies("attempts", "workers")
+
+    def attempts_of(self, task: str) -> list[Record]:
+        return self._bodies("attempts", "attempts_of", task=task)
+
+    def runs(self, known: Iterable[str]) -> list[tuple[Any, ...]]:
+        return self._rows("runs", known=json.dumps(list(known)))
+
+    def hosts(self) -> list[Record]:
+        return self._bodies("hosts", "hosts")
+
+    def host(self, name: str) -> Record | None:
+        return _first(self._bodies("hosts", "host", name=name))
+
+    def worktree(self, task: str) -> Record | None:
+        return _first(self._bodies("worktrees", "worktree", task=task))
+
+    def worktrees(self) -> list[tuple[Record, str]]:
+        return self._bodies_and("worktrees", "worktrees")
+
+    def worktrees_on(self, host: str) -> list[tuple[Record, str]]:
+        return self._bodies_and("worktrees", "worktrees_on", host=host)
+
+    def history(self, task: str) -> list[HistoryLine]:
+        return self._rows("history", task=task)
+
+    def host_history(self, host: str) -> list[HistoryLine]:
+        return self._rows("host_history", host=host)[::-1]
+
+    def _rows(self, statement: str, **what: str | None) -> list[Any]:
+        if self._connection is None:
+            return []
+        try:
+            return self._connection.execute(self._statements[statement], what).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise unreadable(self._path, error) from error
+
+    def _bodies(self, table: str, statement: str, **what: str | None) -> list[Record]:
+        """Of rows (key, body). Raises StoreCorrupt, naming the row that is no JSON."""
+        return [self._parsed(table, key, body) for key, body in self._rows(statement, **what)]
+
+    def _bodies_and(self, table: str, statement: str, **what: str | None) -> list[tuple[Record, str]]:
+        """The same of rows (key, body, column)."""
+        return [
+            (self._parsed(table, key, body), column) for key, body, column in self._rows(statement, **what)
+        ]
+
+    def _parsed(self, table: str, key: str, body: str) -> Record:
+        try:
+            found: Record = json.loads(body)
+        except (ValueError, RecursionError) as error:
+            raise corrupt_row(self._path, table, key, error) from None
+        return found
+
+
+def _first(found: list[Record]) -> Record | None:
+    return found[0] if found else None

@@ -1,0 +1,125 @@
+"""Reading a store in memory, as faces read a database. Held to the same contract tests."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from typing import Any
+
+from fleet.core.decisions import Note
+from fleet.core.model import Account, Task, Worktree
+from fleet.ports import HistoryLine, Record
+from fleet.virtual.memory_store import Memory
+
+PERFORMED = frozenset({"running", "checking", "landing", "held"})
+"""States in which something is done for a task."""
+
+HOST_LINES = 12
+
+
+class MemoryReader:
+    """`Reader` of what a store in memory has committed. Nothing else runs meanwhile."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self._fleet = memory.fleet
+
+    def __enter__(self) -> MemoryReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def policy(self) -> Record | None:
+        return _body(self._fleet.policy)
+
+    def task_states(self) -> dict[str, int]:
+        return dict(Counter(task.state for task in self._fleet.tasks.values()))
+
+    def tasks(self, state: str | None = None) -> list[Record]:
+        return self._tasks(lambda task: state in (None, task.state))
+
+    def tasks_in_trouble(self) -> list[Record]:
+        removed = {w.task for w in self._fleet.worktrees.values() if w.state == "removing"}
+        return self._tasks(
+            lambda task: task.trouble is not None and (task.state in PERFORMED or task.id in removed)
+        )
+
+    def _tasks(self, which: Callable[[Task], bool]) -> list[Record]:
+        return [_body(task) for task in self._fleet.tasks.values() if which(task)]
+
+    def task(self, name: str) -> Record | None:
+        return _body_of(self._fleet.tasks.get(name))
+
+    def accounts(self) -> list[Record]:
+        return [_body(one) for _, one in sorted(self._fleet.accounts.items()) if _is_there(one)]
+
+    def account(self, name: str) -> Record | None:
+        found = self._fleet.accounts.get(name)
+        return _body(found) if found is not None and _is_there(found) else None
+
+    def buckets(self) -> list[Record]:
+        return [_body(one) for _, one in sorted(self._fleet.buckets.items(), key=lambda b: (b[1].pool, b[0]))]
+
+    def workers(self) -> list[Record]:
+        return [_body(one) for one in self._memory.attempts.values() if one.state != "ended"]
+
+    def attempts_of(self, task: str) -> list[Record]:
+        return [_body(one) for one in self._memory.attempts.values() if one.task == task]
+
+    def runs(self, known: Iterable[str]) -> list[tuple[Any, ...]]:
+        left_out = set(known)
+        return [
+            (a.session_id, a.task, a.id, self._project(a.task), a.account, a.tier, a.started_ms, a.ended_ms)
+            for a in self._memory.attempts.values()
+            if a.id not in left_out
+        ]
+
+    def _project(self, task: str) -> str:
+        return self._fleet.tasks[task].spec.project_name
+
+    def hosts(self) -> list[Record]:
+        return [_body(one) for _, one in sorted(self._fleet.hosts.items())]
+
+    def host(self, name: str) -> Record | None:
+        return _body_of(self._fleet.hosts.get(name))
+
+    def worktree(self, task: str) -> Record | None:
+        return _body_of(self._fleet.worktrees.get(task))
+
+    def worktrees(self) -> list[tuple[Record, str]]:
+        return self._worktrees(lambda _: True)
+
+    def worktrees_on(self, host: str) -> list[tuple[Record, str]]:
+        return self._worktrees(lambda w: w.moves_from == host or (w.state != "removed" and w.host == host))
+
+    def _worktrees(self, which: Callable[[Worktree], bool]) -> list[tuple[Record, str]]:
+        found = [one for one in self._fleet.worktrees.values() if which(one)]
+        return [(_body(one), self._fleet.tasks[one.task].state) for one in found]
+
+    def history(self, task: str) -> list[HistoryLine]:
+        return [_line(at_ms, note) for at_ms, note in self._memory.notes if note.task == task]
+
+    def host_history(self, host: str) -> list[HistoryLine]:
+        own = [(at, note) for at, note in self._memory.notes if note.host == host and note.task is None]
+        return [_line(at_ms, note) for at_ms, note in own[-HOST_LINES:]]
+
+
+def _is_there(account: Account) -> bool:
+    return account.state != "removed"
+
+
+def _line(at_ms: int, note: Note) -> HistoryLine:
+    return at_ms, note.level, note.attempt, note.account, note.host, note.text
+
+
+def _body_of(value: Any) -> Record | None:
+    return None if value is None else _body(value)
+
+
+def _body(value: Any) -> Record:
+    """As it comes back from JSON."""
+    found: Record = json.loads(json.dumps(asdict(value)))
+    return found

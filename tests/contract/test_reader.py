@@ -1,0 +1,140 @@
+"""What every reader of a store gives, whatever the store keeps the fleet in. A new one joins by a line in READERS."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fleet.core.decisions import Note
+from fleet.ports import Change, Reader, Store
+from fleet.store.codec import encode
+from fleet.store.reading import Reading
+from fleet.store.sqlite import SqliteStore
+from fleet.virtual.memory_reader import MemoryReader
+from fleet.virtual.memory_store import Memory, MemoryStore
+from tests.contract.full_fleet import ATTEMPT, FAR, full_fleet, note
+
+Opened = tuple[Store, Callable[[], Reader]]
+
+
+def sqlite(home: Path) -> Opened:
+    return SqliteStore(home / "fleet.db"), lambda: Reading(home)
+
+
+def memory(home: Path) -> Opened:
+    kept = Memory()
+    return MemoryStore(kept), lambda: MemoryReader(kept)
+
+
+READERS: dict[str, Callable[[Path], Opened]] = {"sqlite": sqlite, "memory": memory}
+
+ENDED = replace(ATTEMPT, id="t1.1", task="t1", number=1, state="ended", ended_ms=8_100)
+OF_HOST = [
+    (
+        8_000 + n,
+        Note(
+            id="",
+            cause="e",
+            level="warning",
+            text=f"line {n}",
+            task=None,
+            attempt=None,
+            account=None,
+            host="big",
+        ),
+    )
+    for n in range(14)
+]
+
+
+@pytest.fixture(params=sorted(READERS))
+def read(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    """A reader of a full fleet, with one account and one worktree removed, an attempt that ended, and a history."""
+    store, reader = READERS[request.param](tmp_path)
+    before = store.load().fleet
+    full = full_fleet(before.home_id)
+    gone = replace(full.accounts["side"], name="gone", state="removed")
+    left = replace(full.worktrees["t2"], task="t1", slot=9, state="removed", host="big")
+    fleet = replace(
+        full,
+        accounts={**full.accounts, "gone": gone},
+        worktrees={**full.worktrees, "t1": left},
+        buckets={
+            **full.buckets,
+            "a/x": replace(full.buckets["organisation/seven_day_opus"], pool="a", name="x"),
+        },
+    )
+    notes = [(8_001, note("first")), (8_002, note("of another", "t1")), *OF_HOST]
+    store.commit(Change(before, fleet, ended=[ENDED], notes=notes))
+    with reader() as opened:
+        yield opened, fleet
+    store.close()
+
+
+def body(value: Any) -> Any:
+    return json.loads(encode(value))
+
+
+def test_tasks_are_read_whole_in_their_order_by_state_and_by_name(read: Any) -> None:
+    reader, fleet = read
+    assert reader.tasks() == [body(task) for task in fleet.tasks.values()]
+    assert [task["id"] for task in reader.tasks("queued")] == ["t10", "t3"]
+    assert (reader.task("t2"), reader.task("t9")) == (body(fleet.tasks["t2"]), None)
+    assert reader.task_states() == {"landed": 1, "running": 1, "queued": 2}
+    assert [task["id"] for task in reader.tasks_in_trouble()] == ["t2"]
+
+
+def test_accounts_are_read_but_for_removed_ones_and_their_buckets_by_pool(read: Any) -> None:
+    reader, fleet = read
+    assert reader.accounts() == [body(fleet.accounts[name]) for name in ("side", "work")]
+    assert (reader.account("work"), reader.account("gone")) == (body(fleet.accounts["work"]), None)
+    assert [bucket["pool"] for bucket in reader.buckets()] == ["a", "organisation"]
+    assert reader.buckets()[1] == body(fleet.buckets["organisation/seven_day_opus"])
+
+
+def test_living_attempts_are_workers_and_ended_ones_stay_readable(read: Any) -> None:
+    reader, _ = read
+    assert reader.workers() == [body(ATTEMPT)]
+    assert (reader.attempts_of("t1"), reader.attempts_of("t2")) == ([body(ENDED)], [body(ATTEMPT)])
+    ended = (ENDED.session_id, "t1", "t1.1", "clocks", "work", "opus", 4_000, 8_100)
+    assert reader.runs(["t2.3"]) == [ended]
+    assert {run[2] for run in reader.runs([])} == {"t1.1", "t2.3"}
+
+
+def test_hosts_are_read_by_name_with_the_last_that_was_told_of_each(read: Any) -> None:
+    reader, fleet = read
+    assert reader.hosts() == [body(FAR), body(fleet.hosts["local"])]
+    assert (reader.host("big"), reader.host("none")) == (body(FAR), None)
+    assert reader.host_history("big") == [
+        (at_ms, "warning", None, None, "big", told.text) for at_ms, told in OF_HOST[2:]
+    ]
+
+
+def test_worktrees_are_read_with_the_state_of_their_tasks_and_by_the_host_that_has_the_work(
+    read: Any,
+) -> None:
+    reader, fleet = read
+    assert reader.worktree("t2") == body(fleet.worktrees["t2"])
+    assert reader.worktree("t3") is None
+    found = {one["task"]: (one, state) for one, state in reader.worktrees()}
+    states = {"t2": "running", "t10": "queued", "t1": "landed"}
+    assert found == {task: (body(fleet.worktrees[task]), state) for task, state in states.items()}
+    assert [one["task"] for one, _ in reader.worktrees_on("big")] == ["t10"]
+    assert [one["task"] for one, _ in reader.worktrees_on("local")] == ["t2", "t10"]
+
+
+def test_the_history_of_a_task_and_the_policy_are_read(read: Any) -> None:
+    reader, fleet = read
+    assert reader.history("t2") == [(8_001, "info", "t2.3", "work", "local", "first")]
+    assert reader.policy() == body(fleet.policy)
+
+
+def test_a_home_without_a_store_is_empty(tmp_path: Path) -> None:
+    with Reading(tmp_path) as reader:
+        assert (reader.tasks(), reader.task_states(), reader.policy()) == ([], {}, None)
+        assert (reader.task("t1"), reader.runs([]), reader.history("t1")) == (None, [], [])
