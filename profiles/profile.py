@@ -87,7 +87,7 @@ class Profile(BaseModel):
     @field_validator("base_url")
     @classmethod
     def _reachable(cls, url: str | None) -> str | None:
-        return None if url is None else check_base_url(url)
+        return None if url is None else _check_base_url(url)
 
     @field_validator("tiers")
     @classmethod
@@ -138,7 +138,7 @@ def make_profile(**settings: object) -> Profile:
         raise InvalidProfile(_story(error)) from None
 
 
-def check_base_url(url: str) -> str:
+def _check_base_url(url: str) -> str:
     """The address without a trailing slash. Raises `InvalidProfile` when the client couldn't use it, or when it holds a
     password (addresses are shown and stored)."""
     try:

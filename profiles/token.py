@@ -56,10 +56,10 @@ def clean_token(raw: str) -> str:
 def read_token(raw: str, kind: Kind) -> CleanToken:
     """`clean_token`, and a warning when the prefix is that of another kind of account. Raises `InvalidToken`."""
     token = clean_token(raw)
-    return CleanToken(token, prefix_warning(token, kind))
+    return CleanToken(token, _prefix_warning(token, kind))
 
 
-def prefix_warning(token: str, kind: Kind) -> str | None:
+def _prefix_warning(token: str, kind: Kind) -> str | None:
     """What to tell the user when the token's prefix doesn't fit the kind; None when nothing looks odd.
 
     `sk-ant-oat…` is printed by the client's `setup-token`, `sk-ant-api…` is a key of the Console. Only a warning:

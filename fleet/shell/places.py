@@ -15,20 +15,20 @@ PORTS_END = 60_000
 CHECK = "check-"
 
 
-def repository_directory(home: Home, repo: str) -> Path:
+def _repository_directory(home: Home, repo: str) -> Path:
     """One directory for the worktrees of a repository: its name for people, a digest of its path for uniqueness."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(repo).name).strip("-.") or "repository"
     return home.worktrees / f"{name}-{hashlib.sha256(repo.encode()).hexdigest()[:8]}"
 
 
 def worktree_path(home: Home, task: Task) -> Path:
-    return repository_directory(home, task.spec.repo) / task.id
+    return _repository_directory(home, task.spec.repo) / task.id
 
 
 def landing_path(home: Home, task: Task) -> Path:
     """The worktree in which merges into the task's target are made and verified."""
     digest = hashlib.sha256(task.spec.target.encode()).hexdigest()[:8]
-    return repository_directory(home, task.spec.repo) / f"landing-{digest}"
+    return _repository_directory(home, task.spec.repo) / f"landing-{digest}"
 
 
 def branch_name(task: Task) -> str:

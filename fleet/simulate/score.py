@@ -72,7 +72,7 @@ def score(record: Record, bound: float | None = None) -> Score:
         requests=len(record.requests),
         requests_served=served,
         deadlines=len(due),
-        deadlines_met=sum(is_in_time(course, record.start_ms) for course in due),
+        deadlines_met=sum(_is_in_time(course, record.start_ms) for course in due),
         tasks=len(courses),
         tasks_started=sum(bool(course.stays) for course in courses),
         tasks_finished=sum(course.done_ms is not None for course in courses),
@@ -91,10 +91,10 @@ def worth(course: Course, start_ms: int) -> float:
     """What the task came to: its value when it was verified in time, a part of it later, nothing when never."""
     if course.done_ms is None:
         return 0.0
-    return course.job.value * (1.0 if is_in_time(course, start_ms) else LATE)
+    return course.job.value * (1.0 if _is_in_time(course, start_ms) else LATE)
 
 
-def is_in_time(course: Course, start_ms: int) -> bool:
+def _is_in_time(course: Course, start_ms: int) -> bool:
     deadline_ms = course.job.deadline_ms
     return course.done_ms is not None and (deadline_ms is None or course.done_ms <= start_ms + deadline_ms)
 

@@ -101,14 +101,6 @@ def test_the_class_that_has_been_silent_longest_is_forgotten_first() -> None:
     assert "p1" not in kept
 
 
-def test_a_period_of_twice_the_length_brings_twice_as_many() -> None:
-    fleet = steady(HOUR_MS, 7)
-    ((one, rate),) = demand.forecast(fleet)
-    now_ms = fleet.now_ms
-    assert demand.expected_count(fleet, one, now_ms, now_ms + 2 * HOUR_MS) == pytest.approx(2 * rate)
-    assert demand.expected_count(fleet, one, now_ms, now_ms - HOUR_MS) == 0.0
-
-
 def test_tasks_are_counted_when_they_are_added() -> None:
     story = Story(account("a"))
     story.add(spec(), spec(project="other"))

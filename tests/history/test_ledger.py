@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from fleet.history.ledger import Ledger, LedgerUnreadable
-from fleet.history.ledger.corrections import Run, put_readings, put_runs
+from fleet.history.ledger.corrections import Run, add_readings, put_runs
+from fleet.history.ledger.file import transaction
+from fleet.history.ledger.texts import Texts
 from fleet.history.transcripts.limits import Reading
 from tests.history.writing import Disk, answer, sums_of_answers, sums_told
 
@@ -100,5 +102,7 @@ def test_a_run_that_goes_on_takes_more_and_the_same_again_changes_nothing(disk: 
 
 def test_a_reading_is_kept_once(disk: Disk) -> None:
     reading = Reading("five_hour", AT_MS, "allowed", 0.5, None, "status line")
-    assert put_readings(disk.ledger, "me", [reading]) == 1
-    assert put_readings(disk.ledger, "me", [reading]) == 0
+    connection = disk.ledger.connection
+    with transaction(connection):
+        added = [add_readings(connection, Texts(connection), "me", [reading]) for _ in range(2)]
+    assert added == [1, 0]

@@ -189,7 +189,7 @@ def spend(draft: Draft, attempt: Attempt, tokens: int, work: float, usd: float) 
 def _count(draft: Draft, fleet: Fleet, limit: Limit, attempt: Attempt, amount: float) -> None:
     before = used_of(fleet, limit)
     after = max(0.0, before + amount)
-    draft.put("spent", limit.id, Spent(limit.id, period_of(limit, fleet.now_ms), after))
+    draft.put("spent", limit.id, Spent(limit.id, _period_of(limit, fleet.now_ms), after))
     if limit.per != "minute" and before <= limit.amount * OVERRUN < after:
         story = f"{in_words(limit)} ({limit.id}) is exceeded by running work: {_amount(limit, after)} used"
         draft.note("warning", f"{story}. Nothing more starts under it; what runs goes on", attempt=attempt)
@@ -198,10 +198,10 @@ def _count(draft: Draft, fleet: Fleet, limit: Limit, attempt: Attempt, amount: f
 def used_of(fleet: Fleet, limit: Limit) -> float:
     """What the limit's running period has used."""
     spent = fleet.spent.get(limit.id)
-    return spent.amount if spent is not None and spent.period == period_of(limit, fleet.now_ms) else 0.0
+    return spent.amount if spent is not None and spent.period == _period_of(limit, fleet.now_ms) else 0.0
 
 
-def period_of(limit: Limit, now_ms: int) -> int:
+def _period_of(limit: Limit, now_ms: int) -> int:
     """Number of the limit's period: 0 is the one that began at its anchor."""
     per_ms = PER_MS[limit.per]
     return 0 if per_ms is None else (now_ms - limit.anchor_ms) // per_ms
@@ -210,7 +210,7 @@ def period_of(limit: Limit, now_ms: int) -> int:
 def next_period_ms(limit: Limit, now_ms: int) -> int | None:
     """When the limit's next period begins, None for a limit in all."""
     per_ms = PER_MS[limit.per]
-    return None if per_ms is None else limit.anchor_ms + (period_of(limit, now_ms) + 1) * per_ms
+    return None if per_ms is None else limit.anchor_ms + (_period_of(limit, now_ms) + 1) * per_ms
 
 
 # --- in words -------------------------------------------------------------------------------------------

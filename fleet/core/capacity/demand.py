@@ -59,12 +59,6 @@ def forecast(fleet: Fleet) -> list[tuple[Demand, float]]:
     return [(one, _rate(one, fleet.now_ms) * HOUR_MS) for _, one in sorted(fleet.demand.items())]
 
 
-def expected_count(fleet: Fleet, one: Demand, from_ms: int, to_ms: int) -> float:
-    """How many tasks of the class are expected from `from_ms` up to `to_ms`. Any two periods of one length are alike
-    until the hours of the week are learned."""
-    return _rate(one, fleet.now_ms) * max(to_ms - from_ms, 0)
-
-
 def _rate(one: Demand, now_ms: int) -> float:
     """Tasks a millisecond."""
     age = max(now_ms - one.since_ms, 0)

@@ -28,7 +28,7 @@ def deviations(quantile: float) -> float:
     return _NORMAL.inv_cdf(quantile)
 
 
-def mean_of(mean: float, deviation: float) -> float:
+def _mean_of(mean: float, deviation: float) -> float:
     return exp(mean + 0.5 * deviation * deviation)
 
 
@@ -39,10 +39,10 @@ def quantile_of(mean: float, deviation: float, quantile: float) -> float:
 def mean_left(mean: float, deviation: float, passed: float) -> float:
     """What is expected still of an amount of which `passed` has not been all."""
     if passed <= 0.0 or deviation <= 0.0:
-        return max(mean_of(mean, deviation) - max(passed, 0.0), 0.0)
+        return max(_mean_of(mean, deviation) - max(passed, 0.0), 0.0)
     place = (log(passed) - mean) / deviation
     if place < _SURE:
-        return mean_of(mean, deviation) - passed
+        return _mean_of(mean, deviation) - passed
     return passed * max(_mills(place - deviation) / _mills(place) - 1.0, 0.0)
 
 

@@ -92,7 +92,7 @@ class Places:
         if self._only_here:
             return ANYWHERE
         if account.name not in self._reach:
-            near = account.base_url is not None and is_loopback(account.base_url)
+            near = account.base_url is not None and _is_loopback(account.base_url)
             self._reach[account.name] = (account.login or near, not account.login)
         return self._reach[account.name]
 
@@ -162,10 +162,10 @@ def _shut(host: Host, now_ms: int) -> str | None:
 
 def _is_within(host: Host, reach: Reach) -> bool:
     only_here, loopback_too = reach
-    return not only_here or host.is_here or (loopback_too and is_loopback(host.address))
+    return not only_here or host.is_here or (loopback_too and _is_loopback(host.address))
 
 
-def is_loopback(address: str) -> bool:
+def _is_loopback(address: str) -> bool:
     """Whether an address (a URL) is of the machine that asks."""
     try:
         name = urlsplit(address).hostname or ""

@@ -10,7 +10,7 @@ from fleet.core.events import WorktreeRemoved
 from fleet.core.model import Attempt, Task, Word, Worktree
 
 
-def free_slot(draft: Draft) -> int:
+def _free_slot(draft: Draft) -> int:
     """The lowest block of ports that no living worktree has."""
     taken = {w.slot for w in draft.worktrees.values() if w.state != "removed"}
     return next(n for n in range(len(taken) + 1) if n not in taken)
@@ -21,10 +21,10 @@ def claim_worktree(draft: Draft, task: Task, host: str) -> None:
     gone on with is no longer what had been preserved, which would only bring back older work."""
     before = draft.worktrees.get(task.id)
     if before is None:
-        slot = free_slot(draft)
+        slot = _free_slot(draft)
         draft.put_worktree(Worktree(task=task.id, repo=task.spec.repo, slot=slot, host=host))
     elif before.state == "removed":
-        again = replace(before, state="making", slot=free_slot(draft), path=None, host=host)
+        again = replace(before, state="making", slot=_free_slot(draft), path=None, host=host)
         draft.put_worktree(replace(again, checkpoint=before.checkpoint or before.preserved))
     elif before.host != host:
         moved = replace(before, state="making", path=None, host=host, moves_from=before.lies_on)
@@ -45,7 +45,7 @@ def remove_worktree(draft: Draft, task_id: str) -> None:
     worktree = draft.worktrees.get(task_id)
     if worktree is not None and worktree.state == "removed" and worktree.moves_from is not None:
         back = replace(worktree, state="making", host=worktree.moves_from, moves_from=None)
-        worktree = draft.put_worktree(replace(back, slot=free_slot(draft)))
+        worktree = draft.put_worktree(replace(back, slot=_free_slot(draft)))
     if worktree is not None and worktree.state in ("making", "ready"):
         draft.put_worktree(replace(worktree, state="removing"))
         draft.decide(RemoveWorktree, task=task_id)

@@ -51,12 +51,6 @@ def put_runs(ledger: Ledger, runs: Iterable[Run]) -> int:
     return changed
 
 
-def put_readings(ledger: Ledger, account: str, readings: Sequence[Reading]) -> int:
-    """Returns how many were new."""
-    with transaction(ledger.connection):
-        return add_readings(ledger.connection, Texts(ledger.connection), account, readings)
-
-
 def add_readings(
     connection: sqlite3.Connection, texts: Texts, account: str, readings: Sequence[Reading]
 ) -> int:
@@ -79,7 +73,7 @@ def add_readings(
     return max(0, connection.executemany(statements()["put_reading"], rows).rowcount)
 
 
-def are_priced_with(connection: sqlite3.Connection, prices: Prices) -> bool:
+def _are_priced_with(connection: sqlite3.Connection, prices: Prices) -> bool:
     """Whether all costs were made with these prices."""
     found = connection.execute(statements()["get_meta"], (PRICES,)).fetchone()
     return found is not None and found[0] == prices.digest
@@ -88,7 +82,7 @@ def are_priced_with(connection: sqlite3.Connection, prices: Prices) -> bool:
 def price_again(connection: sqlite3.Connection, prices: Prices) -> int:
     """Makes all costs anew where they were made with other prices, within a transaction of the caller's. Returns how
     many changed."""
-    if are_priced_with(connection, prices):
+    if _are_priced_with(connection, prices):
         return 0
     sql = statements()
     changed = list(_other_costs(connection.execute(sql["costs"]), prices))

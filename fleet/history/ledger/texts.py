@@ -42,7 +42,7 @@ class Texts:
         """The id of a model's name, with its tier known."""
         model = self.id(name)
         if model not in self._models:
-            tier = self.id(tier_of(name))
+            tier = self.id(_tier_of(name))
             self._connection.execute(
                 "INSERT OR IGNORE INTO models (model, tier) VALUES (?, ?)", (model, tier)
             )
@@ -59,7 +59,7 @@ class Texts:
         return int(made.lastrowid or 0)
 
 
-def tier_of(model: str) -> str:
+def _tier_of(model: str) -> str:
     """The family's name of one of Anthropic's models, whatever it may be: `claude-opus-4-1` and `claude-3-opus` are
     `opus`. '' for all others."""
     words = canonical(model).split("-")

@@ -115,7 +115,7 @@ def _near(of: Course, now_ms: int, length: int) -> list[int]:
     return [at for at in every if first_ms <= at <= now_ms - length]
 
 
-def past_demand(connection: sqlite3.Connection) -> Demand:
+def _past_demand(connection: sqlite3.Connection) -> Demand:
     courses: dict[str, Course] = {}
 
     def demand(account: str, _bucket: str, now_ms: int, reset_ms: int) -> Past | None:
@@ -153,7 +153,7 @@ def projections(
     connection: sqlite3.Connection, every: Iterable[Reading], now_ms: int, demand: Demand | None = None
 ) -> list[Projection]:
     """Of the windows open now, by account and bucket."""
-    demand = demand or past_demand(connection)
+    demand = demand or _past_demand(connection)
     of_bucket: dict[tuple[str, str], list[Window]] = {}
     for window in windows(every):
         of_bucket.setdefault((window.account, window.bucket), []).append(window)
@@ -173,7 +173,7 @@ def projections(
 
 def _projection(of: Course, known: Sequence[Window], now_ms: int, demand: Distribution | None) -> Projection:
     window = known[-1]
-    rate = share_of_work(of, known)
+    rate = _share_of_work(of, known)
     now = window.last.utilization
     per_hour = full_ms = None
     if rate is not None:
@@ -206,7 +206,7 @@ def _full_ms(now: float, per_hour: float, now_ms: int, resets_ms: int) -> int | 
     return at_ms if at_ms < resets_ms else None
 
 
-def share_of_work(of: Course, known: Iterable[Window]) -> float | None:
+def _share_of_work(of: Course, known: Iterable[Window]) -> float | None:
     """What share of the bucket a unit of work took, by all that its readings rose and what was used meanwhile. None
     where they rose too little to tell."""
     rise = work = 0.0

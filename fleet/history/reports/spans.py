@@ -22,7 +22,7 @@ QUARTER_S = QUARTER_MS // 1000
 def spans(unit: str, first: int, last: int, zone: tzinfo | None) -> Iterator[tuple[str, int, int]]:
     """Key, first quarter and the quarter after the last of each unit that holds the quarters `first` to `last`.
     Without a zone: the system's."""
-    day = _begin_of(unit, local_day(first, zone))
+    day = _begin_of(unit, _local_day(first, zone))
     end = midnight(day, zone)
     while end <= last:
         begin, key = end, _key(unit, day)
@@ -31,7 +31,7 @@ def spans(unit: str, first: int, last: int, zone: tzinfo | None) -> Iterator[tup
         yield key, begin, end
 
 
-def local_day(quarter: int, zone: tzinfo | None) -> date:
+def _local_day(quarter: int, zone: tzinfo | None) -> date:
     return local_time(quarter, zone).date()
 
 
