@@ -302,7 +302,7 @@ def test_a_pause_stays_when_a_failed_task_is_tried_again() -> None:
 def test_a_task_that_failed_at_its_limit_of_turns_goes_on_with_a_higher_one() -> None:
     """As its failure says."""
     story = in_stage("failed")
-    assert "raise --max-turns" in story.task().reason
+    assert "raise it (fleet task edit --max-turns), then retry" in story.task().reason
     revise(story, max_turns=90)
     assert started(story.tell(events.RetryAsked, task="t1")) == ["t1.2"]
     assert story.task().spec.max_turns == 90

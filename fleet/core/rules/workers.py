@@ -40,8 +40,8 @@ JITTER_STEPS = 256
 """In so many steps pauses of tasks that failed together differ, so that they do not all come back at once."""
 
 FINAL = {
-    "turns": "it reached its limit of turns: raise --max-turns, or say what to do and retry",
-    "budget": "it reached its budget: raise --max-budget-usd and retry",
+    "turns": "it reached its limit of turns: raise it (fleet task edit --max-turns), then retry, and say what to do",
+    "budget": "it reached its budget: raise it (fleet task edit --max-budget-usd), then retry",
     "refused": "the model's safeguards refused its content",
     "context": "its conversation no longer fits the model's context",
     "deadline": "it ran longer than one attempt may",
