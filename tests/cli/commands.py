@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from tests.patience import PATIENCE_S
+from tests.warm import run_fleet
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,9 @@ class Shell:
     def fleet(
         self, *words: str, stdin: str | IO[bytes] = "", options: tuple[str, ...] = ()
     ) -> subprocess.CompletedProcess[str]:
-        """`stdin` is what it reads there, or the file that it reads."""
+        """`stdin` is what it reads there, or the file that it reads; `options` are those of a Python started anew."""
+        if not options:
+            return run_fleet(words, self.environment(), self.home.parent, stdin, PATIENCE_S)
         given: dict[str, Any] = {"input": stdin} if isinstance(stdin, str) else {"stdin": stdin}
         return subprocess.run(
             [sys.executable, *options, "-m", "fleet.cli", *words],

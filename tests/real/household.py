@@ -18,6 +18,7 @@ from fleet.views.light import state
 from tests.patience import PATIENCE_S, until
 from tests.proofs import lend
 from tests.real_client import CLIENT
+from tests.warm import run_fleet
 
 OFF = """
 import sys, time
@@ -98,6 +99,8 @@ class Household:
         return ended.stdout
 
     def run(self, *words: str, stdin: str = "", cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        if not self._clock.exists():
+            return run_fleet(words, self.env, cwd or self.root, stdin, PATIENCE_S)
         return subprocess.run(
             self._command(words),
             input=stdin,

@@ -28,25 +28,35 @@ from fleet.simulate.cases import draw
 from fleet.simulate.generate import Shape, generate
 from fleet.simulate.policies import POLICIES
 from fleet.simulate.run import run_case
-case = draw(generate("chances", 4, Shape(1.0, 3, 4, 80, 0.2, 0.2, True)), 4)
+case = draw(generate("chances", 4, Shape(*SHAPE)), 4)
 print([run_case(case, POLICIES[name](), policy=name).digest for name in sorted(POLICIES)])
 priced = run_case(case, choose, policy="fleet", planner=lambda fleet: plan(fleet, time_limit_s=60.0))
 print(priced.digest, priced.plans > 100)
 """
 
 
-def test_the_same_seed_gives_the_same_trace_whatever_the_hash_seed() -> None:
+@pytest.mark.parametrize(
+    ("shape", "hash_seeds"),
+    [
+        ((1.0, 2, 3, 24, 0.2, 0.2, True), ("1", "4711")),
+        pytest.param((1.0, 3, 4, 80, 0.2, 0.2, True), ("1", "2", "4711"), marks=pytest.mark.large),
+    ],
+    ids=["24 tasks", "80 tasks"],
+)
+def test_the_same_seed_gives_the_same_trace_whatever_the_hash_seed(
+    shape: tuple[float | bool, ...], hash_seeds: tuple[str, ...]
+) -> None:
     """Under every policy, and with the planner's prices."""
     traces = {
         subprocess.run(
-            [sys.executable, "-c", DIGEST],
+            [sys.executable, "-c", f"SHAPE = {shape}\n{DIGEST}"],
             env={**os.environ, "PYTHONHASHSEED": seed},
             cwd=ROOT,
             check=True,
             capture_output=True,
             text=True,
         ).stdout
-        for seed in ("1", "2", "4711")
+        for seed in hash_seeds
     }
     assert len(traces) == 1
     assert traces.pop().endswith("True\n")
