@@ -7,13 +7,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from math import log
 
+from fleet.core.capacity import demand
 from fleet.core.capacity.worth import LATE, aged, urgency, worth_now
 from fleet.core.model import Fleet, Task
+from fleet.core.model.learned import Demand
 from fleet.planning.allowed import Allowed
-from fleet.planning.arrivals import arrivals_of
 from fleet.planning.needs import Need, Needs
 from fleet.planning.periods import HOUR_MS, Periods
 from fleet.planning.readiness import readiness
+
+ARRIVALS_MAX = 128
+"""Kinds of expected work in the programme: those that bring the most value."""
 
 CLASSES_MAX = 150
 STEPS = (1.0, 1.05, 1.1, 1.2, 1.44, 2.0, 4.0, 16.0, 1e9)
@@ -186,7 +190,7 @@ def _mean_needs(alike: list[Item], amount: float) -> tuple[Need, ...]:
 
 def _expected(fleet: Fleet, periods: Periods, allowed: Allowed, needs: Needs) -> list[WorkClass]:
     found = []
-    for arrival, count_per_hour in arrivals_of(fleet):
+    for arrival, count_per_hour in _arrivals(fleet):
         accounts = allowed.of_project(arrival.project)
         per_size = needs.of_kind(arrival.project, arrival.kind, arrival.tiers)
         if not accounts or not per_size:
@@ -207,3 +211,12 @@ def _expected(fleet: Fleet, periods: Periods, allowed: Allowed, needs: Needs) ->
             )
         )
     return found
+
+
+def _arrivals(fleet: Fleet) -> list[tuple[Demand, float]]:
+    """The kinds of work that are expected, and how many tasks of each in an hour: as many as came until now."""
+    found = [
+        (kind, per_hour) for kind, per_hour in demand.forecast(fleet) if per_hour > 0.0 and kind.size > 0.0
+    ]
+    by_value = sorted(found, key=lambda pair: (-pair[0].value * pair[0].size * pair[1], pair[0].key))
+    return by_value[:ARRIVALS_MAX]
