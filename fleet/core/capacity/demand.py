@@ -10,6 +10,8 @@ The first arrival of all opens the observation and is not counted in it (an inte
 event must not count that event), so a backlog added at once is nothing that is forecast to come again; and `TRUST` lets
 a burst of a few minutes look like no more than a day's. A class that stops arriving fades, because its count does
 and its span does not.
+
+What planning makes of it: docs/dispatch.md, "4. What capacity costs: the planning problem".
 """
 
 from __future__ import annotations

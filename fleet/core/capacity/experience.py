@@ -8,6 +8,8 @@ belief counted as `PARENT` tasks (Murphy, "Conjugate Bayesian analysis of the Ga
     mean = (k·m₀ + n·ȳ) / (k + n),    variance = (k·v₀ + Σ(y−ȳ)² + k·n/(k+n)·(ȳ−m₀)²) / (k + n)
 
 The chance that a tier succeeds is the mean of a beta-binomial shrunk in the same way: (k·p₀ + won) / (k + won + lost).
+
+Why: docs/dispatch.md, "2. What a task costs".
 """
 
 from __future__ import annotations

@@ -14,6 +14,8 @@ No price, reading, ranking or momentary crowding moves it. Each of these lasts, 
 until then; and between two departures from one account lies the reset of a bucket that refused or was full, the end of
 a pause before what is kept, an escalation, or a person's act. The number of moves is at most the number of those
 events. `tests.faults.safety` counts them from outside, and `tests/faults` holds every seed to that bound.
+
+The order of the reasons: docs/dispatch.md, "1. What is feasible". The proof in full: "Why a session can't flap" there.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 A task goes on where its work is. It leaves that host when it may not go on there, or when there has been no place for
 `Settings.move_patience_ms`: moving costs a fetch and a cold cache, and a place is often free in a moment.
+The rules: docs/dispatch.md, "1. What is feasible".
 """
 
 from __future__ import annotations

@@ -17,14 +17,14 @@ from fleet.core.model import Account, Fleet, Task, bucket_key
 from fleet.core.model.prices import Prices
 
 STALE_MS = 6 * 3_600_000
-"""Prices older than this say nothing any more (docs/dispatch.md, "4. What capacity costs")."""
+"""Prices older than this say nothing any more (docs/dispatch.md, "4. What capacity costs: the planning problem")."""
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 
 STEP_DOWN = 0.1
-"""Where a person named tiers, each step away from the preferred one costs this part of the value (docs/dispatch.md, "5.
-The choice")."""
+"""Where a person named tiers, each step away from the preferred one costs this part of the value (docs/dispatch.md,
+"5. The choice")."""
 
 FUEL = 0.03
 """What work with a tier of weight 1 costs in any case, as a part of the task's value: so that of two tiers that would

@@ -54,7 +54,7 @@ SAME_DECIMALS = 6
 
 TOLERANCE = 1e-6
 """A net below 0 by less than this part of the worth is 0: prices are computed, and what pays exactly its price is
-accepted (docs/dispatch.md, "4. What capacity costs")."""
+accepted (docs/dispatch.md, "4. What capacity costs: the planning problem")."""
 
 Against = Literal["price", "size", "both", "host"]
 

@@ -1,4 +1,7 @@
-"""How much room accounts, projects and hosts have for one more worker, while placements are being made."""
+"""How much room accounts, projects and hosts have for one more worker, while placements are being made.
+
+Why a fresh account gets one worker at first: docs/dispatch.md, "Ramp".
+"""
 
 from __future__ import annotations
 

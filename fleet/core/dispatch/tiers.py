@@ -1,4 +1,4 @@
-"""Which tiers a task may use now."""
+"""Which tiers a task may use now. Why they rise after a failed check: docs/dispatch.md, "5. The choice"."""
 
 from __future__ import annotations
 
