@@ -11,6 +11,7 @@ from fleet.cli.show import as_json, say
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Callable
     from types import SimpleNamespace
 
     Words = Namespace | SimpleNamespace
@@ -37,8 +38,14 @@ def _ran(args: Words) -> int:
     module, _, function = args.run.partition(":")
     try:
         __import__(module)  # importlib takes longer
-        code: int = getattr(sys.modules[module], function)(args)
-        return code
+        command: Callable[[Words], int] = getattr(sys.modules[module], function)
+        try:
+            return command(args)
+        except Exception as failed:
+            if not _of_an_older_home(failed):
+                raise
+        _bring_up_to_date()
+        return command(args)
     except Failed as failed:
         told: str | None = str(failed)
     except BrokenPipeError:
@@ -52,6 +59,21 @@ def _ran(args: Words) -> int:
     if getattr(args, "json", False):
         as_json({"error": told})
     return 1
+
+
+def _of_an_older_home(failed: Exception) -> bool:
+    """Whatever a command does, it reads the home first: so nothing has been done yet."""
+    from fleet.store.errors import StoreOlder
+
+    return isinstance(failed, StoreOlder)
+
+
+def _bring_up_to_date() -> None:
+    """Raises HomeHeld while a coordinator of the older version has the home."""
+    from fleet.home import find_home
+    from fleet.views.snapshot import bring_up_to_date
+
+    bring_up_to_date(find_home(os.environ))
 
 
 def _told(failed: Exception) -> str | None:

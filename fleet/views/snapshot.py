@@ -33,7 +33,12 @@ def home_id(home: Home) -> str:
     found = snapshot(home).home_id
     if found:
         return found
-    with homelock.hold(home, patience_s=homelock.SHORT_COMMAND_S):
-        # Whoever held the home before may have made it.
-        SqliteStore(home.database).close()
+    bring_up_to_date(home)
     return snapshot(home).home_id
+
+
+def bring_up_to_date(home: Home) -> None:
+    """Makes the home's database, or brings it to this version's schema; nothing if whoever held the home before has
+    done so. Raises HomeHeld, StoreUnreadable, StoreFailed."""
+    with homelock.hold(home, patience_s=homelock.SHORT_COMMAND_S):
+        SqliteStore(home.database).close()
