@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from tests.real_client import CLIENT
-from workers.client.locate import ClientBinary, version
+from workers.client.probe.locating import ClientBinary, version
 from workers.pinned.proof import prove
 
 AS_PROVED = f'case "$FLEET_RUN" in canary-*) exec {CLIENT} "$@";; esac\n'

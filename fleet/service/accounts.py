@@ -35,7 +35,7 @@ from profiles.login import LoginUnknown, login_command, login_state
 from profiles.profile import InvalidProfile, Profile
 from profiles.secrets import Secrets, open_secrets
 from profiles.token import InvalidToken, read_token
-from workers.client import messages, stream, verdict
+from workers.client import launch, listen
 from workers.pinned.files import named
 from workers.pinned.pins import PinsContradicted, pinned
 from workers.spool import Record
@@ -189,20 +189,9 @@ def _ask(home: Home, account: Account) -> Verified:
         secret = _secret(home, account) if isolation.secret_fd is not None else None
     except (NoUsableKeyring, OSError) as failed:
         raise NotDone(str(failed)) from failed
-    model = account.tiers[0][1]
-    argv = [
-        str(client.path),
-        "-p",
-        VERIFY_PROMPT,
-        "--output-format",
-        "stream-json",
-        "--verbose",
-        "--model",
-        model,
-    ]
-    argv += ["--max-turns", "1", "--no-session-persistence"]
+    argv = launch.one_question(client.path, account.tiers[0][1], VERIFY_PROMPT)
     with TemporaryDirectory(prefix="fleet-verify-") as empty:
-        env = {**isolation.env, "CLAUDE_CODE_MAX_RETRIES": "2"}
+        env = {**isolation.env, **launch.IMPATIENT}
         try:
             set_there = named(Path(empty), home.config_dir(account.name))
             kept = pinned(env, set_there, own_login=isolation.secret_fd is None)
@@ -243,17 +232,15 @@ def _judge(
         )
     except subprocess.TimeoutExpired:
         return Verified(False, f"no answer within {VERIFY_TIMEOUT_S:.0f} s"), []
-    seen, result = verdict.Seen(), None
+    ear = listen.Ear()
     said = [text.encode() for text in ended.stdout.splitlines()]
-    for text in said:
-        line = stream.read(text)
-        seen = seen.after(line)
-        result = line if isinstance(line, messages.Result) else result
-    judged = verdict.judge(result, seen, verdict.Exit(ended.returncode, None, ended.stderr))
+    turns = [heard.verdict for heard in map(ear.hear, said) if heard.verdict is not None]
+    ear.hear_stderr(ended.stderr)
+    judged = turns[-1] if turns else ear.ended(ended.returncode)
     # A limit shows that the credential works, as an answer does.
-    ok = judged.kind in (verdict.Kind.FINISHED, verdict.Kind.LIMITED, verdict.Kind.TURNS, verdict.Kind.BUSY)
-    story = "" if judged.kind in (verdict.Kind.FINISHED, verdict.Kind.TURNS) else judged.reason
-    return Verified(ok, story, refused=judged.kind in (verdict.Kind.LOGIN, verdict.Kind.BILLING)), said
+    ok = judged.kind in (listen.Kind.FINISHED, listen.Kind.LIMITED, listen.Kind.TURNS, listen.Kind.BUSY)
+    story = "" if judged.kind in (listen.Kind.FINISHED, listen.Kind.TURNS) else judged.reason
+    return Verified(ok, story, refused=judged.kind in (listen.Kind.LOGIN, listen.Kind.BILLING)), said
 
 
 def _readings(account: Account, said: list[bytes]) -> tuple[WindowReading, ...]:

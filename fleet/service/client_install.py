@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from fleet.errors import NotDone
-from workers.client import locate
+from workers.client import probe
 
 WHEEL = "claude-agent-sdk"
 STAGING = ".new-"
@@ -32,7 +32,7 @@ Tell = Callable[[str], None]
 @dataclass(frozen=True, slots=True)
 class InstalledClient:
     path: Path
-    version: locate.Version
+    version: probe.Version
     new: bool
     """Whether it was not there before."""
 
@@ -45,7 +45,7 @@ def install(root: Path, tell: Tell) -> InstalledClient:
         if new := not binary.exists():
             tell(f"fetching the client of {WHEEL} {version} (about 170 MB)")
             _fetch(root, version, sha256)
-            for old in locate.installed_versions(root)[:-KEPT]:
+            for old in probe.installed_versions(root)[:-KEPT]:
                 shutil.rmtree(old)
         return InstalledClient(binary, _checked(binary), new)
 
@@ -89,7 +89,7 @@ def _fetch(root: Path, version: str, sha256: str) -> None:
             "--requirement",
             str(wanted),
         )
-        binary = staging / "wheel" / locate.BUNDLED
+        binary = staging / "wheel" / probe.BUNDLED
         if not binary.is_file():
             raise NotDone(f"{WHEEL} {version} has no client for this platform: nothing was installed")
         binary.chmod(0o755)
@@ -100,10 +100,10 @@ def _fetch(root: Path, version: str, sha256: str) -> None:
         ready.rename(root / version)
 
 
-def _checked(binary: Path) -> locate.Version:
+def _checked(binary: Path) -> probe.Version:
     try:
-        return locate.version(locate.ClientBinary(binary, "installed"))
-    except locate.ClientError as failed:
+        return probe.version(probe.ClientBinary(binary, "installed"))
+    except probe.ClientError as failed:
         raise NotDone(str(failed)) from failed
 
 

@@ -12,7 +12,7 @@ from fleet.errors import NotDone
 from fleet.home import Home
 from fleet.shell.hosts.driver import Client
 from profiles.login import ClientCommand, Pin, person_command
-from workers.client import locate
+from workers.client import probe
 from workers.pinned.files import named
 from workers.pinned.pins import PinsContradicted, pin
 from workers.pinned.proof import ClientRefused, prove
@@ -23,14 +23,14 @@ def clients_root() -> Path:
     return Path(user_data_dir("fleet", appauthor=False), "clients")
 
 
-def locate_client(environ: Mapping[str, str]) -> locate.ClientBinary:
+def locate_client(environ: Mapping[str, str]) -> probe.ClientBinary:
     """`FLEET_CLIENT`, else `claude` on the PATH, else the one of `fleet client install`, else the one that
     claude-agent-sdk brings. Raises NotDone."""
     name = environ.get("FLEET_CLIENT")
     explicit = Path(os.path.expanduser(name)) if name else None  # noqa: PTH111 (leaves an unknown ~user as it is)
     try:
-        return locate.locate(explicit, environ.get("PATH", ""), clients_root())
-    except locate.ClientError as failed:
+        return probe.locate(explicit, environ.get("PATH", ""), clients_root())
+    except probe.ClientError as failed:
         raise NotDone(str(failed)) from failed
 
 
@@ -44,9 +44,9 @@ def find_client(environ: Mapping[str, str]) -> Client:
     """The client that workers run, looked at. Raises NotDone."""
     binary = locate_client(environ)
     try:
-        version = locate.version(binary)
-        return Client(binary.path, str(version), locate.flags(binary))
-    except locate.ClientError as failed:
+        version = probe.version(binary)
+        return Client(binary.path, str(version), probe.flags(binary))
+    except probe.ClientError as failed:
         raise NotDone(str(failed)) from failed
 
 

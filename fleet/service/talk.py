@@ -13,7 +13,7 @@ from fleet.home import Home
 from fleet.service.requests import stamp, submit
 from fleet.shell.veil import Veil
 from fleet.views.light import state
-from workers.client.render import render
+from workers.client.listen import render
 from workers.spool import Follower, Record
 
 POLL_S = 0.1

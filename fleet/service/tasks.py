@@ -26,7 +26,7 @@ from fleet.spoken.labels import read_labels
 from fleet.spoken.task_fields import FIELDS
 from fleet.spoken.times import UnknownTime, parse_when
 from fleet.views.snapshot import snapshot
-from workers.client.command import BadLaunch, check_rule
+from workers.client.launch import BadLaunch, check_rule
 from workers.git import GitError
 from workers.printable import one_line
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import structlog
 
 from fleet.core.model import Attempt
-from workers.client import messages
-from workers.client.render import render_line
+from workers.client import listen
 
 LINES_PER_S = 3.0
 BURST_LINES = 8.0
@@ -40,10 +39,10 @@ class Chatter:
         self._voices: dict[str, _Voice] = {}
         self._all = _Voice(ALL_BURST_LINES, 0.0)
 
-    def say(self, attempt: Attempt, worktree: str | None, line: messages.Message, now_s: float) -> None:
+    def say(self, attempt: Attempt, worktree: str | None, line: listen.Message, now_s: float) -> None:
         """Shows a line, with paths as they are seen from `worktree`. The sums of a turn that failed are not shown: what
         went wrong its last answer has said, and what comes of it the fleet says."""
-        if isinstance(line, messages.Result) and line.is_error:
+        if isinstance(line, listen.Result) and line.is_error:
             return
         voice = self._voices.get(attempt.id)
         if voice is None:
@@ -52,7 +51,7 @@ class Chatter:
         if not (self._all.fill(now_s, ALL_LINES_PER_S, ALL_BURST_LINES) and may_speak):
             voice.hidden += 1
             return
-        text = render_line(line)
+        text = listen.render_line(line)
         if text is None:
             return
         voice.left -= 1

@@ -9,39 +9,28 @@ from dataclasses import dataclass
 from fleet.core import events
 from fleet.core.model.tokens import Tokens
 from profiles.windows import is_informative, scope_of
-from workers.client import messages, stream, verdict
-from workers.client.activity import Activity
-from workers.client.windows import Windows
+from workers.client import listen
 from workers.spool import Record
 
-STDERR_TAIL_CHARS = 2_000
-LOGIN_TRIES = 3
-"""A subscription's client ends by itself after two."""
-_TELLING = (messages.Answer, messages.Retry, messages.Result)
+_TELLING = (listen.Answer, listen.Retry, listen.Result)
 _URGENT = (events.TurnEnded, events.Exited)
 
-_OUTCOMES: Mapping[verdict.Kind, events.Outcome] = {
-    verdict.Kind.FINISHED: "finished",
-    verdict.Kind.LIMITED: "limited",
-    verdict.Kind.BUSY: "busy",
-    verdict.Kind.LOGIN: "login",
-    verdict.Kind.BILLING: "login",
-    verdict.Kind.CUT: "cut",
-    verdict.Kind.TURNS: "turns",
-    verdict.Kind.BUDGET: "budget",
-    verdict.Kind.INTERRUPTED: "interrupted",
-    verdict.Kind.NO_SESSION: "no_session",
-    verdict.Kind.MODEL_MISSING: "no_model",
-    verdict.Kind.TOO_LONG: "context",
-    verdict.Kind.REFUSED: "refused",
+_OUTCOMES: Mapping[listen.Kind, events.Outcome] = {
+    listen.Kind.FINISHED: "finished",
+    listen.Kind.LIMITED: "limited",
+    listen.Kind.BUSY: "busy",
+    listen.Kind.LOGIN: "login",
+    listen.Kind.BILLING: "login",
+    listen.Kind.CUT: "cut",
+    listen.Kind.TURNS: "turns",
+    listen.Kind.BUDGET: "budget",
+    listen.Kind.INTERRUPTED: "interrupted",
+    listen.Kind.NO_SESSION: "no_session",
+    listen.Kind.MODEL_MISSING: "no_model",
+    listen.Kind.TOO_LONG: "context",
+    listen.Kind.REFUSED: "refused",
 }
 """What is not here (an answer that was too long, an unknown error) is tried again, with pauses."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Total:
-    tokens: Tokens
-    cost_usd: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +38,7 @@ class Heard:
     """The facts for the core, and the lines of the client that tell a person something."""
 
     facts: list[events.Fact]
-    messages: list[messages.Message]
+    messages: list[listen.Message]
 
 
 class Listener:
@@ -58,13 +47,10 @@ class Listener:
 
     def __init__(self, tiers: Mapping[str, str]) -> None:
         self._tiers = tiers
-        self._seen = verdict.Seen()
-        self._activity = Activity()
+        self._ear = listen.Ear()
         self._turn_judged = False
         self._being_stopped = False
         self._good_end: events.TurnEnded | None = None
-        self._counted = _Total(Tokens(), 0.0)
-        self._stderr = ""
 
     def hear(self, records: Iterable[Record]) -> Heard:
         """What these records say, in order; pieces of one answer are folded into one fact."""
@@ -73,63 +59,55 @@ class Listener:
             gather(heard.facts, self._record(record, heard.messages))
         return heard
 
-    def _record(self, record: Record, telling: list[messages.Message]) -> Iterable[events.Fact]:
+    def _record(self, record: Record, telling: list[listen.Message]) -> Iterable[events.Fact]:
         if record.kind == "o":
-            line = stream.read(record.payload)
-            if isinstance(line, _TELLING):
-                telling.append(line)
-            return self._said(line, record.at_ms)
+            said = self._ear.hear(record.payload)
+            if isinstance(said.line, _TELLING):
+                telling.append(said.line)
+            return self._said(said, record.at_ms)
         if record.kind == "e":
-            text = record.payload.decode(errors="replace")
-            self._stderr = f"{self._stderr}\n{text}"[-STDERR_TAIL_CHARS:]
+            self._ear.hear_stderr(record.payload.decode(errors="replace"))
             return ()
         if record.kind == "s":
             return self._supervised(record.payload)
         return (events.Garbled(1),)
 
-    def _said(self, line: messages.Message, at_ms: int) -> Iterable[events.Fact]:
-        self._seen = self._seen.after(line)
-        before, self._activity = self._activity, self._activity.after(line)
-        if self._activity is not before:
-            yield from (events.WordTaken(word) for word in sorted(self._activity.taken - before.taken))
-            yield from (events.WordLost(word) for word in sorted(self._activity.lost - before.lost))
-        if isinstance(line, messages.Init):
+    def _said(self, said: listen.Heard, at_ms: int) -> Iterable[events.Fact]:
+        line = said.line
+        yield from (events.WordTaken(word) for word in said.taken)
+        yield from (events.WordLost(word) for word in said.lost)
+        if isinstance(line, listen.Init):
             self._turn_judged = False
             yield events.Began(line.version)
-        elif isinstance(line, messages.Answer):
+        elif isinstance(line, listen.Answer):
             yield from self._answered(line, at_ms)
-        elif isinstance(line, Windows):
+        elif isinstance(line, listen.Windows):
             yield events.WindowsRead(self._readings(line), at_ms)
-        elif isinstance(line, messages.Result):
-            yield from self._ended(line)
-        elif isinstance(line, messages.Retry):
-            yield from self._refused_again(line)
-        elif isinstance(line, messages.Malformed):
+        elif isinstance(line, listen.Malformed):
             yield events.Garbled(1)
-        if self._good_end is not None and self._activity.idle:
+        if said.used is not None:
+            yield events.Used(_tokens(said.used.tokens), said.used.cost_usd)
+        if isinstance(line, listen.Result) and said.verdict is not None:
+            yield from self._ended(line, said.verdict)
+        elif said.verdict is not None:
+            yield events.TurnEnded(_outcome(said.verdict), said.verdict.reason)
+        if self._good_end is not None and self._ear.idle:
             yield self._good_end
             self._good_end = None
 
-    def _refused_again(self, retry: messages.Retry) -> Iterable[events.Fact]:
-        """With an API key the client asks ten times, over minutes, although a refused key stays refused."""
-        if retry.status == 401 and retry.attempt == LOGIN_TRIES:
-            yield events.TurnEnded("login", f"{retry.error} (401), {LOGIN_TRIES} times in a row")
-
-    def _answered(self, line: messages.Answer, at_ms: int) -> Iterable[events.Fact]:
+    def _answered(self, line: listen.Answer, at_ms: int) -> Iterable[events.Fact]:
         if line.error is not None:
             return (events.WindowsRead(self._readings(line.refused), at_ms),) if line.refused else ()
         return (events.Answered(line.message_id, _tokens(line.tokens)),)
 
-    def _ended(self, result: messages.Result) -> Iterable[events.Fact]:
+    def _ended(self, result: listen.Result, judged: listen.Verdict) -> Iterable[events.Fact]:
         """A good end waits until the client is at rest: words told in the meantime get a turn of their own."""
-        judged = verdict.judge(result, self._seen, None)
         self._turn_judged = True
-        outcome = _OUTCOMES.get(judged.kind, "error")
+        outcome = _outcome(judged)
         denials = len(result.permission_denials)
-        yield self._used(result)
         if outcome == "finished":
             self._good_end = events.TurnEnded(outcome, "", denials=denials)
-            if self._activity.background:
+            if self._ear.background:
                 yield events.AwaitsBackground()
             return
         self._good_end = None
@@ -140,14 +118,6 @@ class Listener:
         if outcome == "limited" and judged.window is None:
             readings = (events.WindowReading("unnamed", None, None, None, "rejected", refused=True),)
         yield events.TurnEnded(outcome, judged.reason, readings, denials)
-
-    def _used(self, result: messages.Result) -> events.Used:
-        """What was used since the last result. An older client gives only the process's totals."""
-        if result.turn is not None:
-            return events.Used(_sum(result.turn), sum(use.cost_usd for use in result.turn))
-        total, before = _Total(_sum(result.models), result.cost_usd), self._counted
-        self._counted = total
-        return events.Used(total.tokens - before.tokens, total.cost_usd - before.cost_usd)
 
     def _supervised(self, payload: bytes) -> Iterable[events.Fact]:
         try:
@@ -168,10 +138,9 @@ class Listener:
         if cause != "exited" or self._turn_judged:
             return str(said.get("detail") or "")
         number = said.get("signal")
-        ended = verdict.Exit(code, number if isinstance(number, int) else None, self._stderr)
-        return verdict.judge(None, self._seen, ended).reason
+        return self._ear.ended(code, number if isinstance(number, int) else None).reason
 
-    def _readings(self, windows: Windows) -> tuple[events.WindowReading, ...]:
+    def _readings(self, windows: listen.Windows) -> tuple[events.WindowReading, ...]:
         """A refusal counts for the window that refused and for others said to be rejected, except those that only
         inform."""
         refused_by = windows.refused_by
@@ -218,9 +187,9 @@ def is_urgent(fact: events.Fact) -> bool:
     return isinstance(fact, _URGENT)
 
 
-def _sum(models: Iterable[messages.ModelUse]) -> Tokens:
-    return sum((_tokens(use.tokens) for use in models), Tokens())
+def _outcome(judged: listen.Verdict) -> events.Outcome:
+    return _OUTCOMES.get(judged.kind, "error")
 
 
-def _tokens(tokens: messages.Tokens) -> Tokens:
+def _tokens(tokens: listen.Tokens) -> Tokens:
     return Tokens(tokens.input, tokens.output, tokens.cache_read, tokens.cache_creation)

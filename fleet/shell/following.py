@@ -11,7 +11,7 @@ from uuid import uuid4
 from fleet.core import events
 from fleet.core.model import HERE, Attempt, Fleet
 from fleet.shell.facts import Listener, gather, is_urgent
-from workers.client import messages
+from workers.client import listen
 from workers.spool import Batch, Follower, parse
 
 GATHER_S = 0.1
@@ -27,7 +27,7 @@ class _Pending:
     facts: list[events.Fact] = field(default_factory=list)
 
 
-Said = Callable[[str, messages.Message], None]
+Said = Callable[[str, listen.Message], None]
 AheadMs = Callable[[str], int]
 """By how much the clock of an attempt's host is ahead of ours."""
 

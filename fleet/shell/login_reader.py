@@ -13,8 +13,7 @@ from fleet.shell.hosts.driver import Client
 from fleet.shell.starting import profile_of
 from profiles.isolation import worker_environment
 from profiles.windows import scope_of
-from workers.client.idle import ask_usage
-from workers.client.usage import NoUsage
+from workers.client.probe import NoUsage, ask_usage
 from workers.pinned.proof import ClientRefused, prove
 from workers.processes import ProcessesRemain
 

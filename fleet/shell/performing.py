@@ -17,7 +17,7 @@ from fleet.ports import Clock
 from fleet.shell.finishing import Finisher
 from fleet.shell.stamp import stamp
 from fleet.shell.starting import CannotStart, Starter
-from workers.client.say import interrupt, set_model, user_message
+from workers.client.words import interrupt, set_model, user_message
 from workers.host import RunHeld
 from workers.orders import Close, Order, Say, Stop
 

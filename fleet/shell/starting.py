@@ -14,8 +14,8 @@ from profiles.errors import NoUsableKeyring
 from profiles.isolation import PLACEHOLDER, Isolation, environment_on
 from profiles.profile import Profile, make_profile
 from profiles.secrets import Secrets
-from workers.client.command import ENVIRONMENT, BadLaunch, Launch, Launched, command
-from workers.client.say import user_message
+from workers.client.launch import ENVIRONMENT, BadLaunch, Launch, Launched, command
+from workers.client.words import user_message
 from workers.git import Git, GitError, meaning_of
 from workers.host import LaunchFailed
 from workers.orders import RunSpec

@@ -15,8 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from workers.client.messages import Answer, ToolResults, ToolUse
-from workers.client.stream import read
+from workers.client.listen import Answer, ToolResults, ToolUse, read
 from workers.git import Git
 from workers.spool import parse
 

@@ -19,7 +19,7 @@ from tests.patience import PATIENCE_S
 from tests.proofs import AS_PROVED
 from tests.workers.proxy import proxy_to
 from tests.workers.sshd import Person, Sshd, make_key, needs, running
-from workers.client.locate import OLDEST
+from workers.client.probe.locating import OLDEST
 
 CLIENT = f"""#!/bin/sh
 case "$1" in

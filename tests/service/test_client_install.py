@@ -18,7 +18,7 @@ import pytest
 
 from fleet.errors import NotDone
 from fleet.service.client_install import KEPT, STAGING, install
-from workers.client.locate import Version, installed_versions, locate
+from workers.client.probe.locating import Version, installed_versions, locate
 
 CLIENT = "#!/bin/sh\necho '2.1.{} (Claude Code)'\n"
 
@@ -100,7 +100,7 @@ def unheard(_: str) -> None:
 
 
 def locate_version(root: Path) -> Version:
-    from workers.client.locate import version
+    from workers.client.probe.locating import version
 
     return version(locate(None, "", root))
 

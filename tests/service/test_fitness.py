@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from workers.client.locate import OLDEST
+from workers.client.probe.locating import OLDEST
 from workers.remote.fitness import Finding, findings, problem, workers_that_fit
 
 CLIENT = "2.1.250"

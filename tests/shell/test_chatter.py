@@ -12,7 +12,7 @@ from fleet.shell.chatter import Chatter
 from fleet.shell.logs import open_log
 from fleet.shell.veil import Veil
 from tests.contract.full_fleet import ATTEMPT
-from workers.client.messages import Answer, Init, Text, Tokens
+from workers.client.listen.messages import Answer, Init, Text, Tokens
 
 
 def answer(text: str) -> Answer:

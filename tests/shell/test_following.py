@@ -15,7 +15,7 @@ from fleet.shell.facts import Listener, is_urgent
 from fleet.shell.following import Following
 from tests.shell.spools import TIERS, as_lines, records, write
 from tests.workers.client import recordings
-from workers.client import messages
+from workers.client import listen
 
 ACCOUNT = Account(
     name="work",
@@ -52,7 +52,7 @@ class Hearer:
     """Follows a runs directory and keeps what it is told."""
 
     def __init__(self, runs: Path, ahead_ms: int = 0) -> None:
-        self.said: list[tuple[str, messages.Message]] = []
+        self.said: list[tuple[str, listen.Message]] = []
         self.lost: list[tuple[str, str]] = []
         self.following = Following(
             runs,

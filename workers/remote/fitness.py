@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from workers.client.locate import OLDEST, Version
+from workers.client.probe.locating import OLDEST, Version
 
 Facts = Mapping[str, Any]
 """What `workers.far.probe` says; what is missing or null is not known."""

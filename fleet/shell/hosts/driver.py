@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from fleet.core.model import Attempt, Task, Worktree
-from workers.client.command import Launched
+from workers.client.launch import Launched
 from workers.runs import Runs
 from workers.verify import Verdict
 from workers.worktree.make import Made

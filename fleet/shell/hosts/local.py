@@ -16,7 +16,7 @@ from fleet.shell.hosts.driver import Client, Prepared
 from profiles.isolation import make_private
 from workers import processes
 from workers.client import session
-from workers.client.command import Launched, launched
+from workers.client.launch import Launched, launched
 from workers.git import Git, GitError
 from workers.host import LocalHost
 from workers.pinned.files import named

@@ -18,7 +18,7 @@ from fleet.shell import places
 from fleet.shell.hosts.driver import Client, Prepared
 from fleet.shell.hosts.local import VERIFY_TIMEOUT_S
 from workers.client import session
-from workers.client.command import Launched, launched
+from workers.client.launch import Launched, launched
 from workers.git import Git, GitError, identity
 from workers.remote import fitness, sessions
 from workers.remote.answers import shown

@@ -15,13 +15,13 @@ from types import TracebackType
 from uuid import uuid4
 
 from tests.patience import PATIENCE_S
-from workers.client import say
-from workers.client.activity import Activity
-from workers.client.command import ENVIRONMENT, Launch, command
-from workers.client.locate import bundled_client
-from workers.client.messages import Message, Result
-from workers.client.stream import read
-from workers.client.verdict import Exit, Seen, Verdict, judge
+from workers.client import words
+from workers.client.launch import ENVIRONMENT, Launch, command
+from workers.client.listen.activity import Activity
+from workers.client.listen.messages import Message, Result
+from workers.client.listen.stream import read
+from workers.client.listen.verdict import Exit, Seen, Verdict, judge
+from workers.client.probe.locating import bundled_client
 
 FLAGS = frozenset({"--replay-user-messages", "--permission-prompts"})
 
@@ -74,7 +74,7 @@ class Duplex:
     def say(self, text: str) -> str:
         uuid = str(uuid4())
         self.told.add(uuid)
-        self.send(say.user_message(text, uuid))
+        self.send(words.user_message(text, uuid))
         return uuid
 
     def send(self, line: bytes) -> None:

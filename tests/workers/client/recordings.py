@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from workers.client.messages import Message, Result
-from workers.client.stream import read
-from workers.client.verdict import Exit, Seen, Verdict, judge
+from workers.client.listen.messages import Message, Result
+from workers.client.listen.stream import read
+from workers.client.listen.verdict import Exit, Seen, Verdict, judge
 
 FOLDER = Path(__file__).parent / "recorded"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.jsonl"))

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from tests.workers.client import recordings
-from workers.client.activity import Activity
-from workers.client.messages import Lifecycle, Message, ModelUse, Result, SessionState
-from workers.client.stream import read
+from workers.client.listen.activity import Activity
+from workers.client.listen.messages import Lifecycle, Message, ModelUse, Result, SessionState
+from workers.client.listen.stream import read
 
 FIRST, SECOND = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
 BOTH = frozenset({FIRST, SECOND})

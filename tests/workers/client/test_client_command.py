@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from workers.client.command import BadLaunch, Launch, Launched, command, launched
+from workers.client.launch import BadLaunch, Launch, Launched, command, launched
 from workers.orders import RunSpec
 
 SESSION = "7c1b3f0e-0000-4000-8000-000000000007"

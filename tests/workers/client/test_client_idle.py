@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from workers import processes
-from workers.client.idle import ask_usage
-from workers.client.usage import NoUsage
-from workers.client.windows import WindowReading
+from workers.client.listen.windows import WindowReading
+from workers.client.probe.idle import ask_usage
+from workers.client.probe.usage import NoUsage
 
 MARKER = "usage-test@idle"
 TOLD = {"rate_limits_available": True, "rate_limits": {"five_hour": {"utilization": 40}, "limits": []}}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from workers.client.locate import (
+from workers.client.probe.locating import (
     ClientBinary,
     ClientMissing,
     ClientTooOld,

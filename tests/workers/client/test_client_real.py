@@ -13,12 +13,12 @@ import pytest
 
 from fleet.double import Account, Double, Fault, Script, Step, Task, ToolCall, Window
 from tests.workers.client.duplex import FLAGS, Duplex
-from workers.client import say
-from workers.client.command import Launch
-from workers.client.locate import flags, locate, version
-from workers.client.messages import ControlReply, Init, Result, ToolResults
+from workers.client import words
+from workers.client.launch import Launch
+from workers.client.listen.messages import ControlReply, Init, Result, ToolResults
+from workers.client.listen.verdict import Kind, judge
+from workers.client.probe.locating import flags, locate, version
 from workers.client.session import Carried, Missing, carry, find_transcript, slug
-from workers.client.verdict import Kind, judge
 
 pytestmark = pytest.mark.client
 
@@ -115,7 +115,7 @@ def test_an_interrupted_client_takes_in_what_came_next(start: Start, double: Dou
     client = start()
     client.say("[[double:slow_answer]] Take your time.")
     double.wait_for(lambda requests: bool(requests))
-    client.send(say.interrupt("i1"))
+    client.send(words.interrupt("i1"))
     reply = client.until(lambda line: isinstance(line, ControlReply))
     assert isinstance(reply, ControlReply)
     assert reply.ok
@@ -129,7 +129,7 @@ def test_the_model_can_be_changed_between_turns(start: Start, double: Double) ->
     client = start()
     client.say("[[double:short]] One.")
     client.rest()
-    client.send(say.set_model("m1", "haiku"))
+    client.send(words.set_model("m1", "haiku"))
     client.until(lambda line: isinstance(line, ControlReply) and line.request_id == "m1" and line.ok)
     client.say("[[double:short]] Two.")
     client.rest()

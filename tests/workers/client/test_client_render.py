@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 from tests.workers.client import recordings
-from workers.client.render import render
+from workers.client.listen.rendering import render
 from workers.printable import printable
 
 

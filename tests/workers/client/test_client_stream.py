@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.workers.client import recordings
-from workers.client import say
-from workers.client.messages import (
+from workers.client import words
+from workers.client.listen.messages import (
     Answer,
     ControlReply,
     Init,
@@ -24,10 +24,10 @@ from workers.client.messages import (
     ToolResults,
     ToolUse,
 )
-from workers.client.render import render
-from workers.client.stream import read
-from workers.client.verdict import Seen, judge
-from workers.client.windows import Windows
+from workers.client.listen.rendering import render
+from workers.client.listen.stream import read
+from workers.client.listen.verdict import Seen, judge
+from workers.client.listen.windows import Windows
 
 TOLD = "11111111-1111-4111-8111-111111111111"
 
@@ -152,7 +152,7 @@ def test_a_failed_control_request_says_why() -> None:
 @given(st.text())
 def test_any_words_fit_on_one_line(text: str) -> None:
     """Whatever a person says is one line for the client, and arrives as it was said."""
-    said = say.user_message(text, TOLD)
+    said = words.user_message(text, TOLD)
     assert len(said.splitlines()) == 1
     back = json.loads(said)
     assert (back["message"]["content"], back["uuid"], back["type"]) == (text, TOLD, "user")
@@ -160,7 +160,7 @@ def test_any_words_fit_on_one_line(text: str) -> None:
 
 def test_control_requests_carry_their_id() -> None:
     """Each control request is one line with the id that its answer will carry."""
-    requests = [say.interrupt("a"), say.set_model("a", "haiku"), say.get_context_usage("a")]
+    requests = [words.interrupt("a"), words.set_model("a", "haiku"), words.get_context_usage("a")]
     assert {json.loads(line)["request_id"] for line in requests} == {"a"}
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.client.usage import NoUsage, read_usage
-from workers.client.windows import WindowReading
+from workers.client.listen.windows import WindowReading
+from workers.client.probe.usage import NoUsage, read_usage
 
 RESETS = "2026-11-22T22:00:00.123456+00:00"
 RESETS_MS = 1_795_384_800_123

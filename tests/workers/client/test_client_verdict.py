@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from tests.workers.client import recordings
-from workers.client.messages import Answer, Init, Result
-from workers.client.stream import read
-from workers.client.verdict import Exit, Kind, Seen, judge
+from workers.client.listen.messages import Answer, Init, Result
+from workers.client.listen.stream import read
+from workers.client.listen.verdict import Exit, Kind, Seen, judge
 
 RESET_MS = 1_795_400_000_000
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.workers.client import recordings
-from workers.client.stream import read
-from workers.client.windows import WindowReading, Windows, model_scope
+from workers.client.listen.stream import read
+from workers.client.listen.windows import WindowReading, Windows, model_scope
 
 RESET_S = 1_795_400_000
 RESET_MS = RESET_S * 1000

@@ -9,10 +9,10 @@ import pytest
 from fleet.double import Account, Double, Script, Step, Task
 from tests.workers.client.duplex import Duplex
 from tests.workers.mirror.wires import Wires
-from workers.client.command import Launch
-from workers.client.messages import Result
+from workers.client.launch import Launch
+from workers.client.listen.messages import Result
+from workers.client.listen.verdict import Kind
 from workers.client.session import Carried, find_transcript
-from workers.client.verdict import Kind
 from workers.remote.sessions import Laid, pull, push
 
 pytestmark = pytest.mark.client

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from workers.client.windows import WindowReading, reset_ms
+from workers.client.listen.windows import WindowReading, reset_ms
 
 PERCENT = 100.0
 _PERIOD = re.compile(r"(?:^|_)(?:minute|hour|day|week|month)s?(?:_|$)")

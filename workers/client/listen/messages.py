@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from workers.client.windows import Windows
+from workers.client.listen.windows import Windows
 
 Json: TypeAlias = Mapping[str, Any]
 
@@ -26,6 +26,14 @@ class Tokens:
             self.output + other.output,
             self.cache_read + other.cache_read,
             self.cache_creation + other.cache_creation,
+        )
+
+    def __sub__(self, other: Tokens) -> Tokens:
+        return Tokens(
+            self.input - other.input,
+            self.output - other.output,
+            self.cache_read - other.cache_read,
+            self.cache_creation - other.cache_creation,
         )
 
     @property

@@ -23,6 +23,9 @@ ENVIRONMENT = {
 "duplex".
 """
 
+IMPATIENT = {"CLAUDE_CODE_MAX_RETRIES": "2"}
+"""For a question that somebody waits for: the client asks ten times, over minutes, by itself."""
+
 _RULE = re.compile(r"[A-Za-z_][\w*-]*(\(.+\))?", re.DOTALL)
 
 
@@ -61,7 +64,7 @@ class Launch:
 
 
 def command(client: Path, launch: Launch, known_flags: Set[str], pins: Sequence[str]) -> list[str]:
-    """The argument list. `known_flags` (`locate.flags`) decides over flags that older clients do not have; `pins`
+    """The argument list. `known_flags` (`probe.flags`) decides over flags that older clients do not have; `pins`
     (`workers.pinned`) keep it from the orders of a repository."""
     argv = [str(client), "-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose"]
     argv += ["--resume" if launch.resume else "--session-id", launch.session_id]
@@ -79,6 +82,12 @@ def command(client: Path, launch: Launch, known_flags: Set[str], pins: Sequence[
     argv += pins
     # One `=` argument for each rule: a list flag would swallow whatever came after it.
     return argv + [f"--allowedTools={rule}" for rule in launch.allow_tools]
+
+
+def one_question(client: Path, model: str, prompt: str) -> list[str]:
+    """The argument list of a client that answers once, remembers nothing and ends; pins are to be added."""
+    argv = [str(client), "-p", prompt, "--output-format", "stream-json", "--verbose", "--model", model]
+    return [*argv, "--max-turns", "1", "--no-session-persistence"]
 
 
 @dataclass(frozen=True, slots=True)

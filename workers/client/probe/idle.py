@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import IO
 
 from workers import processes
-from workers.client.messages import ControlReply, Json, Malformed
-from workers.client.say import get_usage
-from workers.client.stream import read
-from workers.client.usage import NoUsage, read_usage
-from workers.client.windows import WindowReading
+from workers.client.listen.messages import ControlReply, Json, Malformed
+from workers.client.listen.stream import read
+from workers.client.listen.windows import WindowReading
+from workers.client.probe.usage import NoUsage, read_usage
+from workers.client.words import get_usage
 from workers.pinned.files import named
 from workers.pinned.pins import PinsContradicted, pinned
 from workers.supervisor import MARKER

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from workers.client.messages import Answer, Init, Message, Result, Retry
-from workers.client.windows import Windows, model_scope
+from workers.client.listen.messages import Answer, Init, Message, Result, Retry
+from workers.client.listen.windows import Windows, model_scope
 
 
 class Kind(StrEnum):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from workers.client.messages import (
+from workers.client.listen.messages import (
     Answer,
     Malformed,
     Message,
@@ -18,8 +18,8 @@ from workers.client.messages import (
     ToolResults,
     ToolUse,
 )
-from workers.client.stream import read
-from workers.client.windows import Windows
+from workers.client.listen.stream import read
+from workers.client.listen.windows import Windows
 from workers.printable import paint, printable
 
 _WIDTH = 160

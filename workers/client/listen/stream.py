@@ -1,4 +1,4 @@
-"""Read what the client says, a line of JSON each, as the values of `lines`.
+"""Read what the client says, a line of JSON each, as the values of `messages`.
 
 Tolerant by design: the client changes weekly. What is not known becomes `Other`, what cannot be read becomes
 `Malformed`, a field of an unexpected type counts as absent, and nothing here raises. Every shape was recorded
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from pydantic_core import from_json
 
-from workers.client.messages import (
+from workers.client.listen.messages import (
     Answer,
     Background,
     ControlReply,
@@ -33,7 +33,7 @@ from workers.client.messages import (
     ToolResults,
     ToolUse,
 )
-from workers.client.windows import read_windows
+from workers.client.listen.windows import read_windows
 
 
 def read(payload: bytes) -> Message:

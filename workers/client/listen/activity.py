@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import dataclass, replace
 
-from workers.client.messages import Background, Init, Lifecycle, Message, Replay, Result, SessionState
+from workers.client.listen.messages import Background, Init, Lifecycle, Message, Replay, Result, SessionState
 
 _LOST = frozenset({"discarded", "refused"})
 
