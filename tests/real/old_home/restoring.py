@@ -12,8 +12,9 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+from fleet.core.model import Task, TaskSpec
 from fleet.home import Home
-from fleet.shell.places import repository_directory
+from fleet.shell.places import worktree_path
 from tests.real.household import Household
 from tests.real_client import CLIENT
 from workers.client.session import slug
@@ -74,7 +75,10 @@ def _agreed(repo: Path) -> str:
 
 
 def _trees(house: Household) -> Path:
-    return repository_directory(Home(house.home), str(house.repo))
+    task = Task(
+        "t1", 1, TaskSpec(prompt="", repo=str(house.repo), title="", tiers=(), target="main"), 0, "queued"
+    )
+    return worktree_path(Home(house.home), task).parent
 
 
 def _last_ms(sql: str) -> int:
