@@ -85,7 +85,7 @@ def test_a_limited_session_goes_on_elsewhere_with_all_it_knew(start: Start, tmp_
     first = start("a")
     first.say("[[double:tool]] Look around.")
     verdict = first.rest()
-    assert (verdict.kind, verdict.window, verdict.model_scope) == (Kind.LIMITED, "five_hour", None)
+    assert (verdict.kind, verdict.window) == (Kind.LIMITED, "five_hour")
     assert verdict.resets_at_ms is not None
     assert 3500 < verdict.resets_at_ms / 1000 - time.time() < 3700
     assert first.activity.untold(first.told) == frozenset()

@@ -69,20 +69,20 @@ def test_every_kind_was_recorded() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "window", "scope"),
+    ("name", "window"),
     [
-        ("limited_five_hour", "five_hour", None),
-        ("limited_seven_day", "seven_day", None),
-        ("limited_opus", "seven_day_opus", "opus"),
-        ("limited_sonnet", "seven_day_sonnet", "sonnet"),
-        ("limited_unknown_window", "thirty_day_fable", "fable"),
-        ("limited_overage", "overage", None),
+        ("limited_five_hour", "five_hour"),
+        ("limited_seven_day", "seven_day"),
+        ("limited_opus", "seven_day_opus"),
+        ("limited_sonnet", "seven_day_sonnet"),
+        ("limited_unknown_window", "thirty_day_fable"),
+        ("limited_overage", "overage"),
     ],
 )
-def test_a_limit_names_its_window_its_reset_and_its_model(name: str, window: str, scope: str | None) -> None:
-    """A limit says which window, until when, and for which model; a window never heard of works too."""
+def test_a_limit_names_its_window_and_its_reset(name: str, window: str) -> None:
+    """A limit says which window, and until when; a window never heard of works too."""
     verdict = recordings.verdict(name)
-    assert (verdict.window, verdict.resets_at_ms, verdict.model_scope) == (window, RESET_MS, scope)
+    assert (verdict.window, verdict.resets_at_ms) == (window, RESET_MS)
 
 
 def test_a_busy_server_is_never_a_full_window() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.workers.client import recordings
 from workers.client.listen.stream import read
-from workers.client.listen.windows import WindowReading, Windows, model_scope
+from workers.client.listen.windows import WindowReading, Windows
 
 RESET_S = 1_795_400_000
 RESET_MS = RESET_S * 1000
@@ -106,21 +106,3 @@ def test_any_set_of_windows_is_read(listed: dict[str, dict[str, int] | None]) ->
     """The set of windows is open: each that has a name and an object is one reading."""
     found = windows(status="allowed", unifiedWindows=listed)
     assert [one.name for one in found.windows] == [k for k, v in listed.items() if k and v is not None]
-
-
-@pytest.mark.parametrize(
-    ("window", "scope"),
-    [
-        ("five_hour", None),
-        ("seven_day", None),
-        ("overage", None),
-        ("seven_day_overage_included", None),
-        ("seven_day_opus", "opus"),
-        ("thirty_day_fable", "fable"),
-        ("five_hour_sonnet", "sonnet"),
-        ("lunar", None),
-    ],
-)
-def test_a_windows_model_is_in_its_name(window: str, scope: str | None) -> None:
-    """A window scoped to a model says so in its name, also one never heard of."""
-    assert model_scope(window) == scope

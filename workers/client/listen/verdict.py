@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from workers.client.listen.messages import Answer, Init, Message, Result, Retry
-from workers.client.listen.windows import Windows, model_scope
+from workers.client.listen.windows import Windows
 
 
 class Kind(StrEnum):
@@ -73,8 +73,8 @@ class Exit:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How it ended. `window`, `resets_at_ms` (epoch) and `model_scope` belong to `limited` alone; each may be
-    unknown.
+    """How it ended. `window` and `resets_at_ms` (epoch) belong to `limited` alone; each may be unknown. Which model a
+    window blocks depends on the account's tiers: `profiles.windows` says it.
     """
 
     kind: Kind
@@ -82,8 +82,6 @@ class Verdict:
     """For a person: what happened, in one line."""
     window: str | None = None
     resets_at_ms: int | None = None
-    model_scope: str | None = None
-    """The model that the window is about; None: all of the account's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +192,7 @@ def _limited(result: Result, seen: Seen) -> Verdict:
     refused = seen.refused
     window = refused.refused_by if refused else None
     if refused and window:
-        scope = model_scope(window.name)
-        return Verdict(Kind.LIMITED, _story(result), window.name, window.resets_at_ms, scope)
+        return Verdict(Kind.LIMITED, _story(result), window.name, window.resets_at_ms)
     if result.api_error == "usage_limit_reached":
         return Verdict(Kind.LIMITED, _story(result), None, refused.resets_at_ms if refused else None)
     return Verdict(Kind.BUSY, _story(result))

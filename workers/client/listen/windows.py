@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,8 +10,6 @@ from typing import Any
 _EARLIEST_S = 978_307_200
 """2001-01-01. What lies outside 2001–2100 is no reset time, whatever the unit."""
 _LATEST_S = 4_102_444_800
-
-_SCOPED = re.compile(r"(?:[a-z0-9]+_)?(?:minute|hour|day|week|month)s?_(?P<scope>[a-z0-9_]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +68,6 @@ def read_windows(info: Mapping[str, Any]) -> Windows:
     if name:
         found[name] = _merge(found.get(name), top)
     return Windows(status, name, top.resets_at_ms, tuple(found.values()), info.get("isUsingOverage") is True)
-
-
-def model_scope(window: str) -> str | None:
-    """The model that a window is about: `opus` for `seven_day_opus`, None for a window that is about all
-    models.
-
-    The set of windows is open, so what follows the period is taken as a model's name; ask the account's tiers
-    whether they know it.
-    """
-    found = _SCOPED.fullmatch(window)
-    scope = found["scope"] if found else None
-    return None if scope is None or scope.startswith("overage") else scope
 
 
 def _reading(name: str, value: Mapping[str, Any]) -> WindowReading:
