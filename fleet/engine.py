@@ -11,7 +11,7 @@ from fleet.core.events import Event, TaskRevised, TasksAdded
 from fleet.core.model import Attempt, Fleet
 from fleet.core.rules.placing import Choose
 from fleet.core.rules.revising import effects
-from fleet.core.rules.tasks import task_ids
+from fleet.core.rules.tasks import new_or_known_ids
 from fleet.core.step import step
 from fleet.ports import Change, Store
 
@@ -74,7 +74,7 @@ class Done:
 
 def done(before: Fleet, event: Event, after: Fleet) -> Done:
     """Says what one event, applied to the fleet `before`, came to."""
-    tasks = task_ids(before, event) if isinstance(event, TasksAdded) else ()
+    tasks = new_or_known_ids(before, event) if isinstance(event, TasksAdded) else ()
     revised = effects(before, event) if isinstance(event, TaskRevised) else {}
     there = tuple(dict.fromkeys(task for task in tasks if task in before.tasks))
     return Done(

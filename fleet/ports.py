@@ -1,5 +1,7 @@
-"""What the outside does for the coordinator, as protocols. Fakes and real parts pass the same contract
-tests."""
+"""What the outside does for the coordinator, as protocols. Fakes and real parts pass the same contract tests.
+
+The client is no port: it stands behind the five modules of `workers/client`.
+"""
 
 from __future__ import annotations
 

@@ -162,17 +162,7 @@ def listing(args: argparse.Namespace) -> int:
     if not found:
         say(f"no task is {args.state}" if args.state else 'no tasks: fleet task add "PROMPT" --repo PATH')
         return 0
-    rows = [
-        (
-            t["id"],
-            t["state"] + ", paused" * bool(t["paused"]),
-            str(t["priority"]),
-            t["branch"] or "",
-            t["title"],
-        )
-        for t in found
-    ]
-    table(("ID", "STATE", "PRIORITY", "BRANCH", "TITLE"), rows)
+    table(("ID", "STATE", "PRIORITY", "BRANCH", "TITLE"), [_row(task) for task in found])
     return 0
 
 

@@ -56,6 +56,7 @@ FIELDS = (
     Field("key", "id", stays=True),
     Field("tiers", "tier", shown="tiers", metavar="TIER[,TIER]", help_="tiers it may use; auto: all of them"),
     Field("priority", metavar="N", of=int, help_="higher runs first (default 0)"),
+    # Read by `fleet.spoken.times.parse_when`, which knows what time it is.
     Field("deadline_ms", "deadline", metavar="WHEN", help_="2h, 18:30, 2026-11-30T18:30"),
     Field("after", metavar="ID", many=True, help_="start only when that task has landed", stays=True),
     Field("verify", metavar="CMD", many=True, help_="must succeed before it lands"),

@@ -19,7 +19,7 @@ from fleet.store import codec
 from fleet.store.errors import corrupt_file, corrupt_row
 from fleet.store.failures import is_damage, why
 from fleet.store.migrate import migrate
-from fleet.store.reader import open_reader
+from fleet.store.read_connection import open_reader
 from fleet.store.rows import Row, effect_row, meta_row, note_row, value_row
 from fleet.store.statements import statements
 

@@ -18,7 +18,7 @@ from fleet.core.model import Fleet, Task, TaskSpec
 from fleet.core.model.learned import Experience
 from fleet.core.model.lifecycles import TASK_ENDS
 from fleet.home import Home
-from fleet.store.reading import Reading
+from fleet.store.sqlite_reader import SqliteReader
 
 MIDDLE, HIGH = 0.5, 0.9
 MINUTE_MS = 60_000
@@ -93,7 +93,7 @@ def quantile(amounts: Sequence[float], share: float) -> float:
 def _took(home: Home, tasks: Iterable[Task]) -> dict[Class, list[Took]]:
     """Of the tasks that have ended. An attempt that never got an answer took nothing that could be told."""
     found: dict[Class, list[Took]] = {}
-    with Reading(home.root) as reader:
+    with SqliteReader(home.root) as reader:
         for task in tasks:
             if task.state not in TASK_ENDS:
                 continue

@@ -13,8 +13,8 @@ import pytest
 from fleet.core.decisions import Note
 from fleet.ports import Change, Reader, Store
 from fleet.store.codec import encode
-from fleet.store.reading import Reading
 from fleet.store.sqlite import SqliteStore
+from fleet.store.sqlite_reader import SqliteReader
 from fleet.virtual.memory_reader import MemoryReader
 from fleet.virtual.memory_store import Memory, MemoryStore
 from tests.contract.full_fleet import ATTEMPT, FAR, full_fleet, note
@@ -23,7 +23,7 @@ Opened = tuple[Store, Callable[[], Reader]]
 
 
 def sqlite(home: Path) -> Opened:
-    return SqliteStore(home / "fleet.db"), lambda: Reading(home)
+    return SqliteStore(home / "fleet.db"), lambda: SqliteReader(home)
 
 
 def memory(home: Path) -> Opened:
@@ -135,6 +135,6 @@ def test_the_history_of_a_task_and_the_policy_are_read(read: Any) -> None:
 
 
 def test_a_home_without_a_store_is_empty(tmp_path: Path) -> None:
-    with Reading(tmp_path) as reader:
+    with SqliteReader(tmp_path) as reader:
         assert (reader.tasks(), reader.task_states(), reader.policy()) == ([], {}, None)
         assert (reader.task("t1"), reader.runs([]), reader.history("t1")) == (None, [], [])

@@ -6,7 +6,7 @@ from typing import get_args
 
 from fleet.core import events, step
 from fleet.core.decisions import IN_WORDS, Effect
-from fleet.core.rules import reports
+from fleet.core.rules import worker_reports
 
 
 def test_every_kind_of_event_has_a_rule() -> None:
@@ -17,7 +17,7 @@ def test_every_kind_of_event_has_a_rule() -> None:
 
 
 def test_every_fact_that_a_spool_may_tell_has_a_rule() -> None:
-    assert set(reports._RULES) == set(get_args(events.Fact))
+    assert set(worker_reports._RULES) == set(get_args(events.Fact))
 
 
 def test_every_effect_can_be_told_to_a_person_when_it_fails() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 
 from fleet.core.capacity import headroom
-from fleet.core.dispatch.hosts import Places, Stay
+from fleet.core.dispatch.host_places import Places, Stay
 from fleet.core.model import Account, Fleet, Host, Task
 
 

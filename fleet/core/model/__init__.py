@@ -7,8 +7,9 @@ state changes only in `fleet.core.step`.
 
 from fleet.core.model.account import Account, Bucket, Kind, bucket_key
 from fleet.core.model.attempt import ATTEMPT_MS_MAX, Attempt
-from fleet.core.model.fleet import NEVER_MS, Fleet, Settings
+from fleet.core.model.fleet import NEVER_MS, Fleet
 from fleet.core.model.host import HERE, Host, Worktree
+from fleet.core.model.settings import Settings
 from fleet.core.model.task import (
     AGE_DOUBLES_MS,
     LATE,

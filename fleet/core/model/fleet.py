@@ -1,4 +1,4 @@
-"""`Fleet`, the whole state, and the constants of its policy."""
+"""`Fleet`, the whole state."""
 
 from __future__ import annotations
 
@@ -12,33 +12,10 @@ from fleet.core.model.learned import Demand, Experience, Rate
 from fleet.core.model.policy import DEFAULT, Floor, Limit, Policy, Project, Reservation, Spent
 from fleet.core.model.prices import Prices
 from fleet.core.model.protection import Protections
+from fleet.core.model.settings import SETTINGS, Settings
 from fleet.core.model.task import Queue, Task
 
 NEVER_MS = 1 << 62
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """The constants of the policy. Memory of one worker: measured, 182 MB resident when idle; its tools
-    (compilers, tests) need as much again. A host counts as lost after `host_lost_ms` of trying in vain; a task waits
-    for `move_patience_ms` for a place where its work is, before it moves; a host with a load of `load_per_core_max` is
-    left alone."""
-
-    worker_memory_bytes: int = 400_000_000
-    repairs_max: int = 3
-    repairs_per_tier: int = 1
-    faults_max: int = 6
-    progress_answers: int = 3
-    backoff_first_ms: int = 2_000
-    backoff_max_ms: int = 600_000
-    refusal_guess_ms: int = 300_000
-    reading_life_ms: int = 5 * 3_600_000
-    answer_life_ms: int = 900_000
-    held_recheck_ms: int = 5_000
-    protected_pause_ms: int = 1_800_000
-    host_lost_ms: int = 600_000
-    move_patience_ms: int = 120_000
-    load_per_core_max: float = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,4 +47,4 @@ class Fleet:
     tasks_made: int = 0
     decisions_made: int = 0
     draining: bool = False
-    settings: Settings = Settings()
+    settings: Settings = SETTINGS

@@ -10,7 +10,7 @@ from fleet.core.dispatch.tiers import stronger
 from fleet.core.draft import Draft
 from fleet.core.events import HeldSeen, LandingEnded, WorkChecked
 from fleet.core.model import Task, Word
-from fleet.core.rules.workers import fail, stop, tell
+from fleet.core.rules.attempts import fail, stop, tell
 from fleet.core.rules.worktrees import remove_worktree
 from fleet.core.wording import check_failed, landing_conflict, landing_unverified
 

@@ -26,8 +26,8 @@ from fleet.core.events import (
     WorkReclaimed,
 )
 from fleet.core.model import HERE, Host, Worktree
+from fleet.core.rules.attempts import HOST_LOST, end, stop
 from fleet.core.rules.tasks import Refused
-from fleet.core.rules.workers import HOST_LOST, end, stop
 from fleet.core.rules.worktrees import remove_worktree
 from fleet.spoken import spans
 

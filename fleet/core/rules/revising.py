@@ -14,8 +14,8 @@ from fleet.core.draft import Draft
 from fleet.core.events import TaskRevised
 from fleet.core.model import Fleet, Task, TaskSpec, Word
 from fleet.core.model.lifecycles import TaskState
+from fleet.core.rules.attempts import tell
 from fleet.core.rules.tasks import Refused, known, refuse_unprintable, take_back
-from fleet.core.rules.workers import tell
 from fleet.core.wording import stable_id, task_revised
 from fleet.spoken.task_fields import FIELDS, WORDS
 

@@ -7,13 +7,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
-from fleet.core.capacity import demand, headroom, rates
+from fleet.core.capacity import demand
 from fleet.core.decisions import TellWorker
 from fleet.core.draft import Draft
 from fleet.core.events import (
-    AccountAdded,
-    AccountRemoved,
-    AccountVerified,
     CancelAsked,
     DrainAsked,
     PersonSaid,
@@ -22,9 +19,9 @@ from fleet.core.events import (
     TasksAdded,
 )
 from fleet.core.model import Attempt, Fleet, Task, TaskSpec, Word
-from fleet.core.model.lifecycles import TASK_ENDS, AccountState
+from fleet.core.model.lifecycles import TASK_ENDS
+from fleet.core.rules.attempts import stop
 from fleet.core.rules.finishing import look_at_held
-from fleet.core.rules.workers import stop
 from fleet.core.rules.worktrees import remove_worktree
 
 CIRCLE_SHOWN = 20
@@ -42,7 +39,7 @@ class Refused(Exception):
 def tasks_added(draft: Draft, event: TasksAdded) -> None:
     """Adds the tasks in their order, but for those whose source has one. Raises Refused for an unknown dependency or a
     cycle, shown."""
-    ids_of_specs = task_ids(draft.peek(), event)
+    ids_of_specs = new_or_known_ids(draft.peek(), event)
     ids = {spec.key or f"\0{n}": ids_of_specs[n] for n, spec in enumerate(event.specs)}
     if len(ids) < len(event.specs):
         raise Refused("two tasks of the request have the same id: give each an id of its own")
@@ -76,7 +73,7 @@ def tasks_added(draft: Draft, event: TasksAdded) -> None:
     draft.settle = True
 
 
-def task_ids(fleet: Fleet, event: TasksAdded) -> tuple[str, ...]:
+def new_or_known_ids(fleet: Fleet, event: TasksAdded) -> tuple[str, ...]:
     """The task of each spec, in their order: a new one, or the one that its source has already, in the fleet as it was
     before or earlier in the request."""
     sources = {spec.source for spec in event.specs if spec.source is not None}
@@ -226,52 +223,6 @@ def _tell_at_work(draft: Draft, attempt: Attempt, word: Word, event: PersonSaid)
 def take_back(draft: Draft, task_id: str, why: str) -> None:
     """There is more for its session to do before it may land."""
     draft.put_task(replace(draft.tasks[task_id], state="queued", reason=why, not_before_ms=0))
-    draft.settle = True
-
-
-def account_added(draft: Draft, event: AccountAdded) -> None:
-    """Adds an account, or replaces the settings of one that was removed or has to be renewed."""
-    before = draft.accounts.get(event.account.name)
-    if before is not None and before.state == "ready":
-        raise Refused(
-            f"there is an account {before.name} already: remove it first (`fleet account remove {before.name}`)"
-        )
-    draft.put_account(event.account)
-    draft.note("info", f"account added: {event.account.kind}", account=event.account.name)
-    draft.settle = True
-
-
-def account_removed(draft: Draft, event: AccountRemoved) -> None:
-    """No further work goes to it; running work is stopped and goes on elsewhere."""
-    account = draft.accounts.get(event.name)
-    if account is None or account.state == "removed":
-        raise Refused(f"there is no account {event.name}: see `fleet account list`")
-    draft.put_account(replace(account, state="removed", reason="removed by a person"))
-    draft.note("info", "account removed", account=account.name)
-    for attempt in list(draft.attempts.values()):
-        if attempt.account == account.name and attempt.state != "stopping":
-            stop(draft, attempt, "account removed", how="ladder")
-    draft.settle = True
-
-
-def account_verified(draft: Draft, event: AccountVerified) -> None:
-    account = draft.accounts.get(event.name)
-    if account is None or account.state == "removed":
-        raise Refused(f"there is no account {event.name}: see `fleet account list`")
-    changed = headroom.merged(
-        draft.buckets,
-        account.pool,
-        event.readings,
-        at_ms=event.at_ms,
-        now_ms=draft.now_ms,
-        source="verify",
-        settings=draft.before.settings,
-    )
-    for key, bucket in changed.items():
-        rates.observed(draft, draft.buckets.get(key), draft.put_bucket(key, bucket))
-    state: AccountState = "ready" if event.ok else "quarantined"
-    draft.put_account(replace(account, state=state, reason=event.detail))
-    draft.note("info" if event.ok else "warning", f"verified: {state} {event.detail}", account=account.name)
     draft.settle = True
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fleet.history.reports import readings
-from fleet.store.reading import Reading
+from fleet.store.sqlite_reader import SqliteReader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def latest_of_store(home: str | os.PathLike[str]) -> list[readings.Reading]:
     """The last reading of each bucket, for each account that draws on it. A home without a store has none. Raises
     StoreUnreadable."""
-    with Reading(home) as reader:
+    with SqliteReader(home) as reader:
         accounts = reader.accounts()
         buckets = reader.buckets()
     return [

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 
 from fleet.errors import NotFound
-from fleet.store.reading import Reading
+from fleet.store.sqlite_reader import SqliteReader
 from fleet.views.light import records
 from fleet.views.light.running import coordinator
 
@@ -27,7 +27,7 @@ def status(home: Home, now_ms: int | None = None) -> Record:
     """The fleet at a glance. `coordinator` is None when none runs, `breaker` is why the circuit breaker is open, None
     while work may start."""
     now_ms = _now_ms(now_ms)
-    with Reading(home) as reader:
+    with SqliteReader(home) as reader:
         buckets = _buckets_by_pool(reader, now_ms)
         workers = [records.worker(body) for body in reader.workers()]
         return {
@@ -48,13 +48,13 @@ def status(home: Home, now_ms: int | None = None) -> Record:
 
 def tasks(home: Home, state: str | None = None) -> list[Record]:
     """All tasks in the order they were added, or those in one state."""
-    with Reading(home) as reader:
+    with SqliteReader(home) as reader:
         return [records.task_brief(body) for body in reader.tasks(state)]
 
 
 def task(home: Home, task_id: str) -> Record:
     """Everything about one task, with its attempts and its history. Raises NotFound."""
-    with Reading(home) as reader:
+    with SqliteReader(home) as reader:
         found = reader.task(task_id)
         if found is None:
             raise NotFound(f"there is no task {task_id}: see `fleet task list`")
@@ -70,14 +70,14 @@ def task(home: Home, task_id: str) -> Record:
 def accounts(home: Home, now_ms: int | None = None) -> list[Record]:
     """All accounts but the removed ones, by name."""
     now_ms = _now_ms(now_ms)
-    with Reading(home) as reader:
+    with SqliteReader(home) as reader:
         return _accounts(reader, reader.accounts(), now_ms)
 
 
 def account(home: Home, name: str, now_ms: int | None = None) -> Record:
     """One account. Raises NotFound, also for a removed one."""
     now_ms = _now_ms(now_ms)
-    with Reading(home) as reader:
+    with SqliteReader(home) as reader:
         found = reader.account(name)
         if found is None:
             raise NotFound(f"there is no account {name}: see `fleet account list`")
@@ -86,21 +86,21 @@ def account(home: Home, name: str, now_ms: int | None = None) -> Record:
 
 def worktrees(home: Home) -> list[Record]:
     """The worktrees that exist, and of the removed ones those with work preserved in a ref."""
-    with Reading(home) as reader:
+    with SqliteReader(home) as reader:
         found = [records.worktree(body, state) for body, state in reader.worktrees()]
     return [one for one in found if one["state"] != "removed" or one["preserved"]]
 
 
 def hosts(home: Home) -> list[Record]:
     """All hosts by name, this machine among them once it is known: with the first `fleet up`."""
-    with Reading(home) as reader:
+    with SqliteReader(home) as reader:
         workers = [records.worker(body) for body in reader.workers()]
         return [records.host(body, workers) for body in reader.hosts()]
 
 
 def host(home: Home, name: str) -> Record:
     """One host, with the worktrees on it and the last that was told of it. Raises NotFound."""
-    with Reading(home) as reader:
+    with SqliteReader(home) as reader:
         found = reader.host(name)
         if found is None:
             raise NotFound(f"there is no host {name}: see `fleet host list`")
@@ -110,13 +110,13 @@ def host(home: Home, name: str) -> Record:
         return records.host_full(found, workers, there, told)
 
 
-def _accounts(reader: Reading, bodies: list[Record], now_ms: int) -> list[Record]:
+def _accounts(reader: SqliteReader, bodies: list[Record], now_ms: int) -> list[Record]:
     buckets = _buckets_by_pool(reader, now_ms)
     workers = [records.worker(body) for body in reader.workers()]
     return [records.account(body, buckets.get(body["pool"], []), workers) for body in bodies]
 
 
-def _buckets_by_pool(reader: Reading, now_ms: int) -> dict[str, list[Record]]:
+def _buckets_by_pool(reader: SqliteReader, now_ms: int) -> dict[str, list[Record]]:
     by_pool: dict[str, list[Record]] = {}
     for body in reader.buckets():
         by_pool.setdefault(body["pool"], []).append(records.bucket(body, now_ms))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from fleet.core.draft import Draft
 from fleet.core.events import PerformFailed, PerformWentWell
 from fleet.core.model import Trouble
-from fleet.core.rules.workers import stop
+from fleet.core.rules.attempts import stop
 
 
 def perform_failed(draft: Draft, event: PerformFailed) -> None:

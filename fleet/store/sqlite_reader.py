@@ -8,7 +8,7 @@ import os
 import sqlite3
 
 from fleet.store.errors import StoreUnmade, corrupt_row
-from fleet.store.reader import open_reader, unreadable
+from fleet.store.read_connection import open_reader, unreadable
 from fleet.store.statements import DATABASE, statements
 
 TYPE_CHECKING = False
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fleet.ports import HistoryLine, Record
 
 
-class Reading:
+class SqliteReader:
     """Reads within a `with` block. A home without a database, or with one that is just being made, has none."""
 
     def __init__(self, home: str | os.PathLike[str]) -> None:
@@ -27,7 +27,7 @@ class Reading:
         self._connection: sqlite3.Connection | None = None
         self._statements = statements("reading.sql")
 
-    def __enter__(self) -> Reading:
+    def __enter__(self) -> SqliteReader:
         if self._is_there():
             try:
                 self._connection = open_reader(self._path)

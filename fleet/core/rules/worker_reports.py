@@ -28,7 +28,7 @@ from fleet.core.events import (
 from fleet.core.model import Account, Attempt, Bucket, Task, bucket_key
 from fleet.core.model.learned import work_of
 from fleet.core.model.tokens import Tokens
-from fleet.core.rules.workers import backoff_ms, end, stop, tell
+from fleet.core.rules.attempts import backoff_ms, end, stop, tell
 from fleet.core.rules.worktrees import remember_heard
 from fleet.core.wording import opening_id, plan_made
 from fleet.spoken import spans

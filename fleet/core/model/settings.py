@@ -1,0 +1,33 @@
+"""The constants of the policy: what a worker needs, how often something is tried again, how long is waited."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Times are milliseconds."""
+
+    worker_memory_bytes: int = 400_000_000
+    """Of one worker. Measured: 182 MB resident when idle; its tools (compilers, tests) need as much again."""
+    repairs_max: int = 3
+    repairs_per_tier: int = 1
+    faults_max: int = 6
+    progress_answers: int = 3
+    backoff_first_ms: int = 2_000
+    backoff_max_ms: int = 600_000
+    refusal_guess_ms: int = 300_000
+    reading_life_ms: int = 5 * 3_600_000
+    answer_life_ms: int = 900_000
+    held_recheck_ms: int = 5_000
+    protected_pause_ms: int = 1_800_000
+    host_lost_ms: int = 600_000
+    """A host that has been tried for so long in vain counts as lost."""
+    move_patience_ms: int = 120_000
+    """So long a task waits for a place where its work is, before it moves."""
+    load_per_core_max: float = 8.0
+    """A host with more load is left alone."""
+
+
+SETTINGS = Settings()
