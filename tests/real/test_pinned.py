@@ -90,7 +90,10 @@ def test_what_a_worker_wrote_in_mid_run_leaks_nothing_when_its_session_goes_on(t
                 house.fleet("task", "cancel", added)
                 house.wait_for_state(added, "cancelled")
                 (tmp_path / "go").touch()
-                house.fleet("task", "retry", added)
+                # Its worker may still be on its way out.
+                house.wait_for(
+                    lambda: house.run("task", "retry", added).returncode == 0, "it cannot be retried"
+                )
                 house.wait_for_state(added, "landed", "failed")
             shown = house.task(added)
             assert shown["state"] == "landed" and len(shown["attempts"]) == 2, shown

@@ -67,7 +67,8 @@ def test_a_directory_with_other_things_that_others_can_read_is_no_home_and_stays
     tmp_path: Path,
 ) -> None:
     shared = tmp_path / "shared"
-    shared.mkdir(mode=0o755)
+    shared.mkdir()
+    shared.chmod(0o755)
     (shared / "photo.jpg").touch()
     found = findings(Home(shared))["home"]
     assert (found.grade, "chmod 700" in str(found)) == ("error", True)

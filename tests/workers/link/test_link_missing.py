@@ -11,8 +11,8 @@ import sys
 sys.modules["asyncssh"] = None
 from pathlib import Path
 from workers.remote.address import parse
-from workers.remote.keys import offered
 from workers.remote.link import Link
+from workers.remote.offered_keys import offered
 from workers.remote.refusals import CannotConnect
 link = Link(parse("box"), home_id="home", runs=Path("runs"), known_hosts=Path("known_hosts"))
 link.open()
