@@ -15,7 +15,7 @@ from fleet.double import Script
 from tests.real.conftest import MakeHousehold
 from tests.real.farm import Farm, farm
 from tests.real.household import Household
-from tests.real.scripting import job, prompt, says, subscription, writes
+from tests.real.scripting import job, prompt, runs, says, subscription, writes
 from tests.workers import evil_end, evil_git
 
 pytestmark = pytest.mark.client
@@ -54,14 +54,14 @@ def files_of(*places: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("attack", ["settings", "side", "branch", "trav", "session", "greeting"])
 def test_a_host_that_was_taken_over_reaches_nothing_at_home_and_its_task_lands_elsewhere(
-    household: MakeHousehold, attack: str
+    household: MakeHousehold, tmp_path: Path, attack: str
 ) -> None:
-    house = household(
-        Script(
-            accounts=(subscription("first"),),
-            tasks=(job("alpha", writes("one.txt", "one\n"), says("Done.")),),
-        )
-    )
+    # The work may not land before the host shows what it is: all but one do so while their worker still runs.
+    seen = tmp_path / "seen"
+    steps = (writes("one.txt", "one\n"), runs(f"until test -e {seen}; do sleep 0.1; done"), says("Done."))
+    if attack == "branch":
+        seen.touch()
+    house = household(Script(accounts=(subscription("first"),), tasks=(job("alpha", *steps),)))
     house.make_repo()
     house.git("branch", "release")
     house.add_account("first")
@@ -77,6 +77,7 @@ def test_a_host_that_was_taken_over_reaches_nothing_at_home_and_its_task_lands_e
         with house.coordinator("--checkpoint-every", "1s"):
             house.wait_for(lambda: hosts.shows("one")["state"] == "distrusted", "nobody noticed")
             assert refs == house.git("for-each-ref", "refs/heads/release", "refs/heads/main")
+            seen.touch()
             why = house.fleet("why", task)
             assert "host one: not to be trusted" in why, why
             house.fleet("host", "drain", "local", "--off")
