@@ -247,7 +247,7 @@ def _expired(one: Record) -> tuple[str, ...]:
 def scan(args: Namespace) -> int:
     """Reads the transcripts into the ledger."""
     from fleet.history.prices import InvalidPrices
-    from fleet.views.history.scanning import scan_home
+    from fleet.service.scanning import scan_home
 
     _refuse_to_scan(args.config_dir, args.account)
     try:

@@ -71,7 +71,7 @@ def _of_an_older_home(failed: Exception) -> bool:
 def _bring_up_to_date() -> None:
     """Raises HomeHeld while a coordinator of the older version has the home."""
     from fleet.home import find_home
-    from fleet.views.snapshot import bring_up_to_date
+    from fleet.service.making_home import bring_up_to_date
 
     bring_up_to_date(find_home(os.environ))
 

@@ -27,9 +27,10 @@ from fleet.double.stage import Request
 from fleet.errors import NotDone
 from fleet.home import Home
 from fleet.run.up import UpOptions, up
-from fleet.service.requests import stamp, submit
+from fleet.service.requests import submit
 from fleet.service.tasks import add, read_file
 from fleet.shell.logs import open_log
+from fleet.shell.stamp import stamp
 from fleet.shell.veil import Veil
 from fleet.views.outcome import Outcome
 from profiles.profile import make_profile

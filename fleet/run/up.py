@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,6 +29,7 @@ from fleet.shell.hosts.monitor import HostLimits
 from fleet.shell.login_reader import ClientReader
 from fleet.shell.logs import Format, Level, open_log
 from fleet.shell.performing import Performer
+from fleet.shell.stamp import WALL
 from fleet.shell.starting import Limits, Starter
 from fleet.shell.veil import Veil, VeiledSecrets
 from fleet.store.errors import StoreUnreadable
@@ -52,11 +52,6 @@ class UpOptions:
     """Read the transcripts and forecast. The demo does not: it has no business with the history of who watches it."""
     heeds_load: bool = True
     """Start nothing on a machine that is overloaded. The demo does: its model is a script, so its workers rest."""
-
-
-class WallClock:
-    def now_ms(self) -> int:
-        return time.time_ns() // 1_000_000
 
 
 def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secrets | None = None) -> Outcome:
@@ -115,11 +110,11 @@ def _coordinator(
 ) -> Coordinator:
     return Coordinator(
         engine=engine,
-        performer=Performer(starter, finisher, WallClock()),
+        performer=Performer(starter, finisher, WALL),
         hosts=hosts,
         runs=home.runs,
         socket=control.socket_path(home),
-        clock=WallClock(),
+        clock=WALL,
         log=open_log(options.log_format, veil, streams.err(), options.log_level),
         workers_max=options.workers_max,
         host_limits=options.host_limits,

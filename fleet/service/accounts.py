@@ -24,11 +24,13 @@ from fleet.core.model import Account
 from fleet.errors import NotDone, NotKnown
 from fleet.home import Home
 from fleet.service.clients import pins_of, proved_client
-from fleet.service.requests import stamp, submit
+from fleet.service.making_home import home_id
+from fleet.service.requests import submit
 from fleet.shell.facts import Listener
+from fleet.shell.stamp import stamp
 from fleet.shell.starting import profile_of
 from fleet.views.light.records import iso
-from fleet.views.snapshot import home_id, snapshot
+from fleet.views.snapshot import snapshot
 from profiles.errors import NoUsableKeyring
 from profiles.isolation import PLACEHOLDER, worker_environment
 from profiles.login import LoginUnknown, login_command, login_state

@@ -11,12 +11,14 @@ from fleet.core.model import HERE, Fleet, Host
 from fleet.errors import NotDone
 from fleet.home import Home
 from fleet.service.host_keys import Consent, trust
+from fleet.service.making_home import home_id
 from fleet.service.probing import Looked, look
 from fleet.service.projects import expanded
-from fleet.service.requests import stamp, submit
+from fleet.service.requests import submit
 from fleet.shell.hosts.connecting import reach_of
+from fleet.shell.stamp import stamp
 from fleet.spoken.labels import read_labels
-from fleet.views.snapshot import home_id, snapshot
+from fleet.views.snapshot import snapshot
 from workers.remote.address import BadAddress, Reach, parse
 from workers.remote.fitness import workers_that_fit
 

@@ -9,7 +9,8 @@ from fleet.core.model.policy import Floor, Limit, Per, Scope, Unit
 from fleet.errors import NotDone
 from fleet.home import Home
 from fleet.service.projects import project_name
-from fleet.service.requests import stamp, submit
+from fleet.service.requests import submit
+from fleet.shell.stamp import stamp
 from fleet.spoken.amounts import UnknownAmount, parse_count, parse_share
 
 

@@ -11,9 +11,9 @@ from fleet.core.model import Host
 from fleet.errors import NotDone
 from fleet.home import Home
 from fleet.service.clients import find_client
+from fleet.service.making_home import home_id
 from fleet.shell.hosts.connecting import Connecting, reach_of
 from fleet.shell.hosts.ssh import PROOF_S
-from fleet.views.snapshot import home_id
 from workers.far.errors import FarFailed
 from workers.remote.address import BadAddress, Reach
 from workers.remote.away import HostAway

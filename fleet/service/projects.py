@@ -12,11 +12,13 @@ from fleet.core.events import ProjectSet
 from fleet.core.model.policy import Project
 from fleet.errors import NotDone
 from fleet.home import Home
-from fleet.service.requests import stamp, submit
+from fleet.service.making_home import home_id
+from fleet.service.requests import submit
 from fleet.shell.agreed import Agreed
 from fleet.shell.asker import Asker, Doorkeeper
+from fleet.shell.stamp import stamp
 from fleet.views.project_figures import profile
-from fleet.views.snapshot import home_id, snapshot
+from fleet.views.snapshot import snapshot
 from workers.git import GitError
 from workers.worktree.repository import locate
 

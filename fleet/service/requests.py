@@ -6,8 +6,6 @@ import os
 import re
 import time
 from dataclasses import fields
-from typing import Any
-from uuid import uuid4
 
 from fleet.core import events
 from fleet.core.rules.hosts import UNFOLLOWED
@@ -19,6 +17,7 @@ from fleet.ports import StoreFailed
 from fleet.shell import control, homelock, wire
 from fleet.shell.asker import Asker, Doorkeeper
 from fleet.shell.long_request import CannotBeSent
+from fleet.shell.stamp import stamp
 from fleet.store.sqlite import SqliteStore
 
 STOP_S_MAX = 120.0
@@ -30,11 +29,6 @@ HOLDS_CREDENTIAL = (
     "it holds a credential, which would be kept in the database and sent to the model: nothing was done. "
     "Say it without; accounts take theirs by `fleet account add … --token-stdin`"
 )
-
-
-def stamp() -> dict[str, Any]:
-    """Time and id of an event that begins here."""
-    return {"at_ms": time.time_ns() // 1_000_000, "id": uuid4().hex}
 
 
 def submit(home: Home, event: events.Person) -> Done:

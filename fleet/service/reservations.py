@@ -11,7 +11,8 @@ from fleet.core.model import Bucket, Fleet
 from fleet.core.model.policy import Reservation
 from fleet.errors import NotDone
 from fleet.home import Home
-from fleet.service.requests import stamp, submit
+from fleet.service.requests import submit
+from fleet.shell.stamp import stamp
 from fleet.spoken.amounts import UnknownAmount, parse_share
 from fleet.spoken.hours import lay_out
 from fleet.spoken.times import UnknownTime, local_time

@@ -10,7 +10,8 @@ from fleet.core.events import CancelAsked, PersonSaid, RetryAsked
 from fleet.core.model import HERE
 from fleet.engine import Done
 from fleet.home import Home
-from fleet.service.requests import stamp, submit
+from fleet.service.requests import submit
+from fleet.shell.stamp import stamp
 from fleet.shell.veil import Veil
 from fleet.views.light import state
 from workers.client.listen import render

@@ -21,7 +21,8 @@ from fleet.errors import NotDone
 from fleet.home import Home
 from fleet.service.projects import expanded, project_name
 from fleet.service.repositories import Repositories, Repository
-from fleet.service.requests import stamp, submit
+from fleet.service.requests import submit
+from fleet.shell.stamp import stamp
 from fleet.spoken.labels import read_labels
 from fleet.spoken.task_fields import FIELDS
 from fleet.spoken.times import UnknownTime, parse_when

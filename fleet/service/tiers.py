@@ -9,7 +9,8 @@ from fleet.core.model import Fleet
 from fleet.core.model.policy import Policy, Tier
 from fleet.errors import NotDone
 from fleet.home import Home
-from fleet.service.requests import stamp, submit
+from fleet.service.requests import submit
+from fleet.shell.stamp import stamp
 from fleet.views.snapshot import snapshot
 
 

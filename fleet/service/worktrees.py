@@ -5,7 +5,8 @@ from __future__ import annotations
 from fleet.core.events import PruneAsked
 from fleet.core.model.lifecycles import TASK_ENDS
 from fleet.home import Home
-from fleet.service.requests import stamp, submit
+from fleet.service.requests import submit
+from fleet.shell.stamp import stamp
 from fleet.views.snapshot import snapshot
 
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from fleet.core.model import Fleet
 from fleet.home import Home
-from fleet.shell import homelock
 from fleet.store.errors import StoreUnmade
 from fleet.store.sqlite import SqliteStore
 
@@ -25,20 +24,3 @@ def snapshot(home: Home) -> Fleet:
         return replace(store.load().fleet, now_ms=time.time_ns() // 1_000_000)
     finally:
         store.close()
-
-
-def home_id(home: Home) -> str:
-    """The name that this home's secrets and processes go by. Made with the home. Raises HomeHeld when it has to be made
-    and somebody else holds the home, StoreUnreadable."""
-    found = snapshot(home).home_id
-    if found:
-        return found
-    bring_up_to_date(home)
-    return snapshot(home).home_id
-
-
-def bring_up_to_date(home: Home) -> None:
-    """Makes the home's database, or brings it to this version's schema; nothing if whoever held the home before has
-    done so. Raises HomeHeld, StoreUnreadable, StoreFailed."""
-    with homelock.hold(home, patience_s=homelock.SHORT_COMMAND_S):
-        SqliteStore(home.database).close()

@@ -6,6 +6,9 @@ from fleet.double import Account, Reaction, Request, Step, Task, ToolCall, Windo
 
 HOUR_S = 3600.0
 
+MERGE = ("--target", "main", "--land", "merge", "--allow-tool", "Bash")
+"""How most tasks of these tests are to land."""
+
 
 def says(text: str, delay_s: float = 0.0) -> Step:
     """An answer without tools: it ends the turn."""

@@ -38,6 +38,13 @@ def writes(name: str, *files: str, delay_s: float = 0.0, reactions: tuple[Reacti
     return Task(name, (*steps, step(f"{name} is done.", delay_s=delay_s)), reactions=reactions)
 
 
+JOBS = ("one", "two")
+
+
+def jobs() -> list[Task]:
+    return [writes(name, f"{name}.txt") for name in JOBS]
+
+
 def prompt(name: str) -> str:
     return f"Do it. [[double:{name}]]"
 

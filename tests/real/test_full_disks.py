@@ -11,10 +11,13 @@ import pytest
 from fleet.double import Task
 from tests.patience import PATIENCE_S
 from tests.real.household import Household
+from tests.real.scripting import MERGE
 from tests.real.staging import (
+    JOBS,
     answered,
     assert_landed,
     bash,
+    jobs,
     journal,
     living,
     prompt,
@@ -26,13 +29,6 @@ from tests.real.staging import (
 from tests.small_disks import fill, mounted
 
 pytestmark = pytest.mark.client
-
-MERGE = ("--target", "main", "--land", "merge", "--allow-tool", "Bash")
-JOBS = ("one", "two")
-
-
-def jobs() -> list[Task]:
-    return [writes(name, f"{name}.txt") for name in JOBS]
 
 
 def test_a_full_disk_of_the_repository_fails_no_task(tmp_path: Path) -> None:

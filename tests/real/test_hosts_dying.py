@@ -15,12 +15,10 @@ from tests.patience import PATIENCE_S
 from tests.real.conftest import MakeHousehold
 from tests.real.farm import Farm, farm
 from tests.real.gates import Gates, halfway, waits
-from tests.real.scripting import job, played, prompt, says, subscription, writes
+from tests.real.scripting import MERGE, job, played, prompt, says, subscription, writes
 from tests.real.staging import started
 
 pytestmark = pytest.mark.client
-
-MERGE = ("--target", "main", "--land", "merge", "--allow-tool", "Bash")
 
 
 def power_off(hosts: Farm, name: str, *attempts: str) -> None:

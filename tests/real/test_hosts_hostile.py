@@ -15,12 +15,11 @@ from fleet.double import Script
 from tests.real.conftest import MakeHousehold
 from tests.real.farm import Farm, farm
 from tests.real.household import Household
-from tests.real.scripting import job, prompt, runs, says, subscription, writes
+from tests.real.scripting import MERGE, job, prompt, runs, says, subscription, writes
 from tests.workers import evil_end, evil_git
 
 pytestmark = pytest.mark.client
 
-MERGE = ("--target", "main", "--land", "merge", "--allow-tool", "Bash")
 AS_ASKED = 'exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"'
 
 

@@ -10,7 +10,8 @@ from fleet.core.events import AccountAdded
 from fleet.core.model import Account
 from fleet.double import Script
 from fleet.home import Home
-from fleet.service.requests import stamp, submit
+from fleet.service.requests import submit
+from fleet.shell.stamp import stamp
 from tests.real.conftest import MakeHousehold
 from tests.real.farm import farm
 from tests.real.scripting import job, prompt, says, subscription, writes

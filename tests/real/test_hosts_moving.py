@@ -9,11 +9,9 @@ from tests.real.conftest import MakeHousehold
 from tests.real.farm import farm
 from tests.real.gates import Gates, waits
 from tests.real.household import Household
-from tests.real.scripting import accounts_of, job, played, prompt, says, subscription, writes
+from tests.real.scripting import MERGE, accounts_of, job, played, prompt, says, subscription, writes
 
 pytestmark = pytest.mark.client
-
-MERGE = ("--target", "main", "--land", "merge", "--allow-tool", "Bash")
 
 
 def test_a_drained_hosts_work_goes_on_elsewhere_with_its_session_and_its_loose_files(

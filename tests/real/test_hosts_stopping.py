@@ -12,7 +12,7 @@ from tests.patience import PATIENCE_S
 from tests.real.conftest import MakeHousehold
 from tests.real.farm import farm
 from tests.real.gates import Gates, halfway
-from tests.real.scripting import job, played, prompt, says, subscription, writes
+from tests.real.scripting import MERGE, job, played, prompt, says, subscription, writes
 from tests.real.staging import journal
 from tests.workers.proxy import proxy_to
 from workers.host import LocalHost
@@ -20,7 +20,6 @@ from workers.orders import RunSpec
 
 pytestmark = pytest.mark.client
 
-MERGE = ("--target", "main", "--land", "merge", "--allow-tool", "Bash")
 END_S = 15.0
 """Less than a call to a host is waited for."""
 GATE = """

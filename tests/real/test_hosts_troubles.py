@@ -13,15 +13,13 @@ from fleet.double import Script, Window
 from tests.real.conftest import MakeHousehold
 from tests.real.farm import farm
 from tests.real.gates import Gates, waits
-from tests.real.scripting import HOUR_S, job, prompt, says, subscription, writes
+from tests.real.scripting import HOUR_S, MERGE, job, prompt, says, subscription, writes
 from tests.real.staging import answered
 from tests.real_client import CLIENT
 from tests.small_disks import fill, mounted
 from tests.workers.sshd import Sshd, needs
 
 pytestmark = pytest.mark.client
-
-MERGE = ("--target", "main", "--land", "merge", "--allow-tool", "Bash")
 
 
 def client_of_version(path: Path, version: str) -> Path:

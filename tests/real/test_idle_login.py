@@ -13,7 +13,8 @@ from fleet.core.model import Account
 from fleet.double import Account as Payer
 from fleet.double import Double, Script, Window
 from fleet.home import Home
-from fleet.service.requests import stamp, submit
+from fleet.service.requests import submit
+from fleet.shell.stamp import stamp
 from tests.real.household import Household
 from tests.shell.loopback_world import HOST, loopback_world, plant_login
 

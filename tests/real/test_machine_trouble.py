@@ -15,11 +15,14 @@ import pytest
 
 from fleet.double import Fault, Task
 from tests.patience import PATIENCE_S
+from tests.real.scripting import MERGE
 from tests.real.staging import (
+    JOBS,
     answered,
     assert_landed,
     assert_nothing_lost_or_doubled,
     bash,
+    jobs,
     journal,
     living,
     prompt,
@@ -32,13 +35,6 @@ from workers.host import LocalHost
 from workers.orders import RunSpec
 
 pytestmark = pytest.mark.client
-
-MERGE = ("--target", "main", "--land", "merge", "--allow-tool", "Bash")
-JOBS = ("one", "two")
-
-
-def jobs() -> list[Task]:
-    return [writes(name, f"{name}.txt") for name in JOBS]
 
 
 def test_a_stale_lock_on_the_target_is_named_and_waited_for(tmp_path: Path) -> None:

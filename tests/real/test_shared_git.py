@@ -6,7 +6,7 @@ import pytest
 
 from fleet.double import Script
 from tests.real.conftest import MakeHousehold
-from tests.real.scripting import job, prompt, runs, says, subscription, writes
+from tests.real.scripting import MERGE, job, prompt, runs, says, subscription, writes
 
 pytestmark = pytest.mark.client
 
@@ -15,7 +15,6 @@ PLANT = (
     "printf '#!/bin/sh\\ntouch %s\\n' \"$HOME/planted-ran\" > $d/reference-transaction; "
     "chmod +x $d/reference-transaction"
 )
-MERGE = ("--land", "merge", "--target", "main", "--allow-tool", "Bash")
 
 
 def test_a_planted_hook_holds_all_work_of_the_repository_until_a_person_has_looked(

@@ -9,6 +9,7 @@ import pytest
 
 from fleet.double import Fault, Task
 from tests.patience import PATIENCE_S
+from tests.real.scripting import MERGE
 from tests.real.staging import (
     answered,
     assert_nothing_lost_or_doubled,
@@ -24,7 +25,6 @@ from tests.real.staging import (
 
 pytestmark = pytest.mark.client
 
-MERGE = ("--land", "merge", "--target", "main", "--allow-tool", "Bash")
 GREET = writes("greet", "hello.txt")
 
 

@@ -18,8 +18,9 @@ from fleet.errors import NotDone
 from fleet.home import Home
 from fleet.ports import Change
 from fleet.service import limits, policy, projects, reservations, tasks, tiers
-from fleet.service.requests import stamp, submit
+from fleet.service.requests import submit
 from fleet.service.reservations import Laid
+from fleet.shell.stamp import stamp
 from fleet.spoken.amounts import UnknownAmount, parse_count, parse_share
 from fleet.store.sqlite import SqliteStore
 from fleet.views import laid_down

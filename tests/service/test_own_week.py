@@ -29,7 +29,8 @@ from fleet.home import Home
 from fleet.ports import Change
 from fleet.service import limits, reservations, tasks
 from fleet.service.own_week import OwnWeek, own_week, run
-from fleet.service.requests import stamp, submit
+from fleet.service.requests import submit
+from fleet.shell.stamp import stamp
 from fleet.simulate.cases import draw
 from fleet.simulate.founding import found as found_at_the_start
 from fleet.simulate.run import START_MS

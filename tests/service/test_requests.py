@@ -15,11 +15,13 @@ from fleet.core.events import CancelAsked, PersonSaid, TasksAdded
 from fleet.core.model import Fleet, TaskSpec
 from fleet.errors import NotDone, NotKnown
 from fleet.home import Home
-from fleet.service.requests import stamp, stop, submit
+from fleet.service.making_home import home_id
+from fleet.service.requests import stop, submit
 from fleet.shell import control, homelock
+from fleet.shell.stamp import stamp
 from fleet.store.errors import StoreOlder
 from fleet.views.light import state
-from fleet.views.snapshot import home_id, snapshot
+from fleet.views.snapshot import snapshot
 from tests.service.answering import Answering
 
 ADD = """

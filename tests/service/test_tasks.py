@@ -19,7 +19,8 @@ from fleet.errors import NotDone
 from fleet.home import Home
 from fleet.service import tasks
 from fleet.service.repositories import MANY
-from fleet.service.requests import stamp, submit
+from fleet.service.requests import submit
+from fleet.shell.stamp import stamp
 from fleet.spoken.task_fields import FIELDS
 from fleet.views.light import state
 from fleet.views.snapshot import snapshot

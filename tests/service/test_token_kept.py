@@ -9,7 +9,7 @@ import pytest
 from fleet.errors import NotDone, NotKnown
 from fleet.home import Home
 from fleet.service import accounts
-from fleet.views.snapshot import home_id
+from fleet.service.making_home import home_id
 from profiles.profile import make_profile
 from profiles.secrets import Secrets, open_secrets
 from tests.service.answering import Answering

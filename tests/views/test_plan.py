@@ -21,8 +21,9 @@ from fleet.planning import Planned
 from fleet.ports import Change
 from fleet.run.up import UpOptions
 from fleet.service import limits, policy, reservations, tasks
-from fleet.service.requests import stamp, submit
+from fleet.service.requests import submit
 from fleet.shell import homelock
+from fleet.shell.stamp import stamp
 from fleet.store.sqlite import SqliteStore
 from fleet.views import plan, timeline
 from tests.service.repositories import repository

@@ -18,8 +18,9 @@ from fleet.core.model import Account
 from fleet.history.ledger import DATABASE, Ledger
 from fleet.history.watching import Latest, Told, latest
 from fleet.home import Home
-from fleet.service.requests import stamp, submit
+from fleet.service.requests import submit
 from fleet.shell.homelock import hold
+from fleet.shell.stamp import stamp
 from fleet.shell.wire import decode
 from fleet.views.history import places
 from fleet.views.history.statusline import config_dir, line, windows_of

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 from fleet.core.draft import Draft
 from fleet.core.events import TaskRevised
-from fleet.core.model import Fleet, Task, TaskSpec, Word
+from fleet.core.model import Fleet, Task, Word
 from fleet.core.model.lifecycles import TaskState
 from fleet.core.rules.attempts import tell
 from fleet.core.rules.tasks import Refused, known, refuse_unprintable, take_back
@@ -89,11 +89,11 @@ def _changed(task: Task, event: TaskRevised) -> list[str]:
     unknown = sorted(set(event.fields) - set(TABLE))
     if unknown:
         raise Refused(f"a task has no field {unknown[0]}")
-    return [name for name in TABLE if name in event.fields and _of(event.spec, name) != _of(task.spec, name)]
-
-
-def _of(spec: TaskSpec, name: str) -> Any:
-    return getattr(spec, name)
+    return [
+        name
+        for name in TABLE
+        if name in event.fields and getattr(event.spec, name) != getattr(task.spec, name)
+    ]
 
 
 def task_revised_asked(draft: Draft, event: TaskRevised) -> None:
@@ -102,7 +102,7 @@ def task_revised_asked(draft: Draft, event: TaskRevised) -> None:
     task = known(draft.tasks, event.task)
     if not changed:
         return
-    spec = replace(task.spec, **{name: _of(event.spec, name) for name in changed})
+    spec = replace(task.spec, **{name: getattr(event.spec, name) for name in changed})
     refuse_unprintable("title", spec.title)
     refuse_unprintable("reason", spec.paused.why if spec.paused else "")
     left = None if spec.max_budget_usd is None else spec.max_budget_usd - task.spent_usd

@@ -22,7 +22,6 @@ from benchmarks.following import notes
 from fleet.engine import Engine
 from fleet.home import Home
 from fleet.ports import Change
-from fleet.run.up import WallClock
 from fleet.shell.coordinator import Coordinator
 from fleet.shell.finishing import Finisher
 from fleet.shell.hosts.all import Hosts
@@ -32,6 +31,7 @@ from fleet.shell.hosts.local import LocalDriver
 from fleet.shell.hosts.monitor import HostLimits
 from fleet.shell.logs import open_log
 from fleet.shell.performing import Performer
+from fleet.shell.stamp import WallClock
 from fleet.shell.starting import Starter
 from fleet.shell.veil import Veil
 from fleet.store.sqlite import SqliteStore

@@ -15,9 +15,9 @@ from fleet.history.prices import InvalidPrices
 from fleet.history.reports.choice import Choice
 from fleet.home import Home
 from fleet.ports import Change
+from fleet.service.scanning import scan_home
 from fleet.store.sqlite import SqliteStore
 from fleet.views.history import reporting
-from fleet.views.history.scanning import scan_home
 from tests.history.ledgers import ms
 
 SPEC = TaskSpec(prompt="x", repo="/src/app", title="x", tiers=("sonnet",), target="main")

@@ -12,7 +12,7 @@ from fleet.history.ledger import DATABASE, Ledger
 from fleet.history.reports.choice import Choice
 from fleet.history.reports.uses import uses
 from fleet.history.watching import latest
-from fleet.views.history.scanning import scan_home
+from fleet.service.scanning import scan_home
 from fleet.views.history.statusline import line
 from tests.history.writing import answer
 
