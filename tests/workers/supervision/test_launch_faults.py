@@ -109,12 +109,14 @@ def test_a_fault_at_any_call_of_a_launch_leaves_one_client_and_none_that_is_nobo
         killed = came is None
         attempt, met = came or launched(yard, folder, "none", 0) or ("none", False)
         met = met or killed
-        until("its client is there", (folder / "clients").exists)
+        # It makes the file before it writes in it, and is stopped soon after.
+        clients = folder / "clients"
+        until("its client is there", lambda c=clients: c.exists() and c.read_text())  # type: ignore[misc]
         living = host.living()
         assert living == {attempt}, f"call {number}: {living} live, {attempt} was launched"
         host.order(attempt, Stop("over", "the test is over", quick=True))
         until("it has ended", lambda h=host, a=attempt: not h.alive(a))  # type: ignore[misc]
-        assert not (folder / "two-clients").exists() and (folder / "clients").read_text() == "x"
+        assert not (folder / "two-clients").exists() and clients.read_text() == "x"
         for spec in ("t1.1", "t1.2"):
             assert not host.alive(spec) and host.sweep(spec) == ()
     assert number > 20
