@@ -3,10 +3,10 @@ standard library only, and `typing` only for the type checker."""
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 
+from fleet.store.bodies import parsed
 from fleet.store.errors import StoreUnmade, corrupt_row
 from fleet.store.read_connection import open_reader, unreadable
 from fleet.store.statements import DATABASE, statements
@@ -78,6 +78,8 @@ class SqliteReader:
         return self._bodies("attempts", "attempts_of", task=task)
 
     def runs(self, known: Iterable[str]) -> list[tuple[Any, ...]]:
+        import json
+
         return self._rows("runs", known=json.dumps(list(known)))
 
     def hosts(self) -> list[Record]:
@@ -121,7 +123,7 @@ class SqliteReader:
 
     def _parsed(self, table: str, key: str, body: str) -> Record:
         try:
-            found: Record = json.loads(body)
+            found: Record = parsed(body)
         except (ValueError, RecursionError) as error:
             raise corrupt_row(self._path, table, key, error) from None
         return found

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 
+from fleet.store.bodies import parsed
 from fleet.views.light.records import iso
 
 TYPE_CHECKING = False
@@ -44,7 +44,7 @@ def _said(home: str | os.PathLike[str]) -> Record | None:
 def _parsed(text: str) -> Record | None:
     """None also while the holder has not yet written who it is."""
     try:
-        said = json.loads(text)
+        said = parsed(text)
         if not said["socket"]:
             return None
         since = iso(int(said["since"] * 1000))
