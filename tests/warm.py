@@ -14,6 +14,7 @@ import importlib
 import json
 import os
 import pkgutil
+import select
 import selectors
 import signal
 import socket
@@ -77,6 +78,37 @@ class Warm:
         return pid, ours
 
 
+class Begun:
+    """A command that runs, to be asked and ended like a subprocess.Popen."""
+
+    def __init__(self, args: Sequence[str], pid: int, told: socket.socket) -> None:
+        self.args, self.pid, self._told = list(args), pid, told
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        return self._ended(0)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Raises subprocess.TimeoutExpired."""
+        code = self._ended(timeout)
+        if code is None:
+            raise subprocess.TimeoutExpired(self.args, timeout or 0.0)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def _ended(self, patience_s: float | None) -> int | None:
+        if self.returncode is None and select.select([self._told], [], [], patience_s)[0]:
+            with self._told:
+                self.returncode = int(self._told.makefile("rb").readline())
+        return self.returncode
+
+
 _warm: dict[tuple[tuple[str, str], ...], Warm] = {}
 
 
@@ -85,36 +117,41 @@ def run_fleet(
 ) -> subprocess.CompletedProcess[str]:
     """As subprocess.run of `python -m fleet.cli`. `stdin` is what it reads there, or the file that it reads. Raises
     subprocess.TimeoutExpired, and the process is killed."""
-    early = tuple(sorted((name, value) for name, value in env.items() if not name.startswith(READ_LATE)))
-    if early not in _warm:
-        _warm[early] = Warm(dict(early))
-    command = [sys.executable, "-m", "fleet.cli", *words]
-    sys.audit(
-        "subprocess.Popen", sys.executable, command, str(cwd), dict(env)
-    )  # a process begins, all the same
     (in_read, in_write), (out_read, out_write), (err_read, err_write) = os.pipe(), os.pipe(), os.pipe()
     reads = in_read if isinstance(stdin, str) else stdin.fileno()
-    asked = {"words": list(words), "env": dict(env), "cwd": str(cwd)}
-    pid, ours = _warm[early].begin(asked, [reads, out_write, err_write])
+    begun = begin_fleet(words, env, cwd, (reads, out_write, err_write))
     for theirs in (in_read, out_write, err_write):
         os.close(theirs)
     too_late = threading.Event()
 
     def end() -> None:
         too_late.set()
-        os.kill(pid, signal.SIGKILL)
+        os.kill(begun.pid, signal.SIGKILL)
 
     watch = threading.Timer(timeout_s, end)
     watch.start()
-    with ours, ThreadPoolExecutor(2) as beside:
+    with ThreadPoolExecutor(2) as beside:
         beside.submit(_feed, in_write, stdin if isinstance(stdin, str) else "")
         err = beside.submit(_drain, err_read)
         out = _drain(out_read)
-        code = int(ours.makefile("rb").readline())
+        code = begun.wait()
         watch.cancel()
     if too_late.is_set():
-        raise subprocess.TimeoutExpired(command, timeout_s, out, err.result())
-    return subprocess.CompletedProcess(command, code, out, err.result())
+        raise subprocess.TimeoutExpired(begun.args, timeout_s, out, err.result())
+    return subprocess.CompletedProcess(begun.args, code, out, err.result())
+
+
+def begin_fleet(words: Sequence[str], env: Mapping[str, str], cwd: Path, descriptors: Sequence[int]) -> Begun:
+    """As subprocess.Popen of `python -m fleet.cli`, with these descriptors as its standard ones."""
+    early = tuple(sorted((name, value) for name, value in env.items() if not name.startswith(READ_LATE)))
+    if early not in _warm:
+        _warm[early] = Warm(dict(early))
+    command = [sys.executable, "-m", "fleet.cli", *words]
+    # A process begins, all the same.
+    sys.audit("subprocess.Popen", sys.executable, command, str(cwd), dict(env))
+    ignored = [number for number in signal.valid_signals() if signal.getsignal(number) is signal.SIG_IGN]
+    asked = {"words": list(words), "env": dict(env), "cwd": str(cwd), "ignored": ignored}
+    return Begun(command, *_warm[early].begin(asked, descriptors))
 
 
 def _feed(descriptor: int, text: str) -> None:
@@ -188,6 +225,8 @@ def become(request: Mapping[str, Any], descriptors: Sequence[int]) -> None:
     os.environ.update(request["env"])
     time.tzset()
     os.chdir(request["cwd"])
+    for number in request["ignored"]:  # as under nohup
+        signal.signal(number, signal.SIG_IGN)
     sys.argv = [str(ROOT / "fleet" / "cli" / "__main__.py"), *request["words"]]
     sys.stdin = _stream(0, "r", sys.stdin, -1)
     sys.stdout = _stream(1, "w", sys.stdout, 1 if os.isatty(1) else -1)

@@ -147,8 +147,8 @@ def commands(
             yield from commands(one, (*words, name))
 
 
-GOES_ON = {("up",), ("history", "scan"), ("statusline",)}
-"""What starts something, or reads standard input: `up` prints by the log, tried above."""
+GOES_ON = {("up",), ("history", "scan"), ("statusline",), ("client", "install")}
+"""What starts something, reads standard input, or fetches from a registry: `up` prints by the log, tried above."""
 
 
 def asked(words: tuple[str, ...], parser: argparse.ArgumentParser, text: str) -> list[str]:

@@ -17,7 +17,7 @@ from tests.faults import simulate
 
 REACHING = 20
 """The first seeds, of which one test also asks that they reach what they are for."""
-SEEDS = 60
+SEEDS = 40
 SEEDS_LARGE = 1_000
 AT_ONCE = 10
 
@@ -33,7 +33,7 @@ def test_no_fault_breaks_an_invariant_and_every_task_that_can_end_ends(first: in
         simulate(seed)
 
 
-@pytest.mark.parametrize("seed", range(10_000, 10_006))
+@pytest.mark.parametrize("seed", range(10_000, 10_003))
 def test_the_same_holds_on_sqlite_opened_anew_after_each_crash(seed: int, tmp_path: Path) -> None:
     simulate(seed, open_store=lambda: SqliteStore(tmp_path / "fleet.db"))
 
@@ -41,7 +41,7 @@ def test_the_same_holds_on_sqlite_opened_anew_after_each_crash(seed: int, tmp_pa
 def test_a_seed_runs_the_same_way_in_every_process() -> None:
     command = [sys.executable, "-m", "tests.faults", "--seed", "7"]
     told = repr(simulate(7))
-    for hash_seed in ("0", "1", "4711"):
+    for hash_seed in ("0", "4711"):
         env = {**os.environ, "PYTHONHASHSEED": hash_seed}
         run = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
         assert run.stdout.strip() == told

@@ -11,14 +11,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from fleet.double import Double
 from fleet.views.light import state
 from tests.patience import PATIENCE_S, until
 from tests.proofs import lend
 from tests.real_client import CLIENT
-from tests.warm import run_fleet
+from tests.warm import Begun, begin_fleet, run_fleet
+
+Running: TypeAlias = Begun | subprocess.Popen[bytes]
+"""A coordinator in the background."""
 
 OFF = """
 import sys, time
@@ -182,7 +185,7 @@ class Household:
         return [json.loads(line) for line in ended.stderr.splitlines() if line.startswith("{")]
 
     @contextmanager
-    def coordinator(self, *more: str) -> Iterator[subprocess.Popen[bytes]]:
+    def coordinator(self, *more: str) -> Iterator[Running]:
         """A coordinator in the background; its log goes to `root/up.log`. Its workers are stopped at the end."""
         with (self.root / "up.log").open("ab") as log:
             process = self.start_coordinator(log, *more)
@@ -195,20 +198,21 @@ class Household:
                         process.send_signal(signal.SIGTERM)
                     process.wait(PATIENCE_S)
 
-    def start_coordinator(self, log: Any, *more: str) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(
-            self._command(("up", "--log-format", "json", *more)),
-            env=self.env,
-            cwd=self.root,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
+    def start_coordinator(self, log: Any, *more: str) -> Running:
+        process = self._begin_up(("up", "--log-format", "json", *more), log)
         self.wait_for(
             lambda: state.status(self.home)["coordinator"] is not None or process.poll() is not None,
             "no coordinator",
         )
         return process
+
+    def _begin_up(self, words: Sequence[str], log: Any) -> Running:
+        with Path(os.devnull).open("rb") as nothing:
+            if not self._clock.exists():
+                return begin_fleet(words, self.env, self.root, (nothing.fileno(), log.fileno(), log.fileno()))
+            return subprocess.Popen(
+                self._command(words), env=self.env, cwd=self.root, stdin=nothing, stdout=log, stderr=log
+            )
 
     def wait_for(self, holds: Callable[[], object], story: str, patience_s: float = PATIENCE_S) -> None:
         """Polls until `holds`; fails with `story` and the coordinator's log when it never does."""

@@ -129,6 +129,7 @@ def test_a_tier_that_fails_its_verification_hands_the_session_to_a_stronger_one(
     assert learned[SEPARATOR.join((project, "execution", "opus"))].won == 1.0
 
 
+@pytest.mark.large
 def test_a_session_plans_with_one_tier_and_executes_with_another(household: MakeHousehold) -> None:
     script = Script(
         accounts=(subscription("first"),),
@@ -209,6 +210,7 @@ def test_reserved_capacity_is_kept_until_the_reservation_is_taken_back(household
     ]
 
 
+@pytest.mark.large
 @pytest.mark.sensitive
 def test_reserved_capacity_returns_as_its_hours_pass_unused(household: MakeHousehold) -> None:
     """Of two hours that nobody comes for, a part is released each second: the task begins when it fits, not before."""

@@ -101,6 +101,7 @@ def test_the_demo_tells_its_story_and_every_command_it_names_works(newcomer: dic
     assert list(Path(newcomer["TMPDIR"]).glob("fleet-demo-*")) == []
 
 
+@pytest.mark.large
 def test_a_coordinator_that_is_killed_in_the_demo_costs_its_workers_nothing(newcomer: dict[str, str]) -> None:
     """The log is JSON, line by line, across both coordinators."""
     out, log = demo(newcomer, "killed", "--log-format", "json")
@@ -114,6 +115,7 @@ def test_a_coordinator_that_is_killed_in_the_demo_costs_its_workers_nothing(newc
     assert "each was done by its first worker" in out
 
 
+@pytest.mark.large
 def test_a_conflict_in_the_demo_is_resolved_by_the_session_that_met_it(newcomer: dict[str, str]) -> None:
     out, _ = demo(newcomer, "conflict")
     assert "2 tasks: 2 landed" in out

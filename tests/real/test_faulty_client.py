@@ -77,8 +77,12 @@ def test_a_client_that_hangs_when_asked_for_its_version_is_given_up_on(tmp_path:
     ("script", "said"),
     [
         ("echo 'no license for this machine' >&2; exit 7\n", "no license for this machine"),
-        ("exit 0\n", "exit code 0 and no result"),
-        ("echo 'not json at all'; echo '{\"torn\": '; exit 1\n", "exit code 1 and no result"),
+        pytest.param("exit 0\n", "exit code 0 and no result", marks=pytest.mark.large),
+        pytest.param(
+            "echo 'not json at all'; echo '{\"torn\": '; exit 1\n",
+            "exit code 1 and no result",
+            marks=pytest.mark.large,
+        ),
     ],
 )
 def test_a_client_that_ends_at_once_is_tried_a_few_times_and_the_task_goes_on_once_it_is_healed(
@@ -113,6 +117,7 @@ def test_a_client_that_says_nothing_is_stopped_and_tried_again(tmp_path: Path) -
         assert house.leftovers() == []
 
 
+@pytest.mark.large
 def test_a_client_that_vanishes_after_it_was_looked_at_is_named(tmp_path: Path) -> None:
     with living(tmp_path, GREET) as house:
         task = with_task(house)

@@ -75,6 +75,7 @@ def test_a_home_that_is_full_at_the_start_is_told_with_advice(tmp_path: Path) ->
         assert_landed(house, task)
 
 
+@pytest.mark.large
 def test_a_worker_on_a_full_disk_of_worktrees_is_not_blamed(tmp_path: Path) -> None:
     """Its gate runs while there is no room: nothing is decided until there is some."""
     gate = "cp README.md copied.log && rm copied.log"
@@ -152,6 +153,7 @@ def add_until_refused(house: Household) -> subprocess.CompletedProcess[str]:
     raise AssertionError("a full disk took sixty tasks")
 
 
+@pytest.mark.large
 def test_a_worktree_that_finds_no_room_is_made_once_there_is_some(tmp_path: Path) -> None:
     """A full disk is the host's fault: the task keeps its place, and its history says what git said."""
     with mounted(tmp_path / "home", 16 * 1024), living(tmp_path, writes("greet", "hello.txt")) as house:
@@ -170,6 +172,7 @@ def test_a_worktree_that_finds_no_room_is_made_once_there_is_some(tmp_path: Path
         assert house.task(task)["state"] == "landed", house.task(task)["reason"]
 
 
+@pytest.mark.large
 def test_a_log_on_the_full_disk_does_not_end_the_coordinator(tmp_path: Path) -> None:
     go = tmp_path / "go"
     patient = Task(

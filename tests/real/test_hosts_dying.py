@@ -77,6 +77,7 @@ test -f {name}.txt && pwd >> {gates}/verified
 """
 
 
+@pytest.mark.large
 def test_a_host_that_is_lost_while_it_verifies_and_sets_up_leaves_nothing_undone(
     household: MakeHousehold,
 ) -> None:

@@ -16,6 +16,7 @@ from tests.real.conftest import MakeHousehold
 from tests.real.farm import Farm, farm
 from tests.real.household import Household
 from tests.real.scripting import MERGE, job, prompt, runs, says, subscription, writes
+from tests.sizes import large
 from tests.workers import evil_end, evil_git
 
 pytestmark = pytest.mark.client
@@ -51,7 +52,14 @@ def files_of(*places: Path) -> dict[str, bytes]:
     return {str(file): file.read_bytes() for file in found}
 
 
-@pytest.mark.parametrize("attack", ["settings", "side", "branch", "trav", "session", "greeting"])
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "settings",
+        "branch",
+        *large("side", "trav", "session", "greeting"),
+    ],
+)
 def test_a_host_that_was_taken_over_reaches_nothing_at_home_and_its_task_lands_elsewhere(
     household: MakeHousehold, tmp_path: Path, attack: str
 ) -> None:

@@ -80,6 +80,7 @@ def test_fleet_down_waits_for_no_call_to_a_host(household: MakeHousehold) -> Non
         assert house.leftovers() == []
 
 
+@pytest.mark.large
 @pytest.mark.sensitive
 def test_a_directory_that_is_deleted_under_a_worker_ends_no_coordinator(household: MakeHousehold) -> None:
     """Somebody tidies up there: what was last brought home goes on, in a directory made anew."""

@@ -27,6 +27,7 @@ from tests.real.staging import (
     write,
     writes,
 )
+from tests.sizes import large
 
 pytestmark = pytest.mark.client
 
@@ -62,7 +63,10 @@ def verification(house: Household) -> str:
     )
 
 
-@pytest.mark.parametrize("instant", ["setup", "working", "checking", "landing"])
+@pytest.mark.parametrize(
+    "instant",
+    ["working", "landing", *large("setup", "checking")],
+)
 def test_a_coordinator_killed_at_any_stage_of_a_task_is_taken_up_where_it_was(
     tmp_path: Path, instant: str
 ) -> None:
@@ -82,7 +86,7 @@ def test_a_coordinator_killed_at_any_stage_of_a_task_is_taken_up_where_it_was(
         assert house.git("show", "main:two.txt") == "two.txt of build\n"
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *large(*range(1, 10))])
 def test_a_coordinator_killed_again_and_again_loses_and_doubles_nothing(tmp_path: Path, seed: int) -> None:
     """The instants are drawn from the seed; each life of the coordinator is short."""
     draw = random.Random(seed)
@@ -131,7 +135,7 @@ def _pids(house: Household) -> dict[str, int]:
     return {"client": record["pid"], "supervisor": record["supervisor_pid"]}
 
 
-@pytest.mark.parametrize("victims", ["client", "supervisor", "client supervisor"])
+@pytest.mark.parametrize("victims", ["client", "client supervisor", *large("supervisor")])
 def test_a_killed_worker_goes_on_in_its_session_with_its_work(tmp_path: Path, victims: str) -> None:
     """The file that was not committed yet is still there, and the session knows what it had done."""
     slow = Task(
@@ -155,6 +159,7 @@ def test_a_killed_worker_goes_on_in_its_session_with_its_work(tmp_path: Path, vi
         assert house.leftovers() == []
 
 
+@pytest.mark.large
 def test_everything_killed_at_once_goes_on_in_its_session_with_its_work(tmp_path: Path) -> None:
     slow = Task(
         "slow",

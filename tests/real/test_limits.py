@@ -10,6 +10,7 @@ from fleet.double import Fault, Script, Window
 from tests.patience import PATIENCE_S
 from tests.real.conftest import MakeHousehold
 from tests.real.scripting import accounts_of, job, played, prompt, runs, says, subscription, writes
+from tests.sizes import large
 
 pytestmark = pytest.mark.client
 
@@ -71,7 +72,10 @@ def test_a_task_waits_for_the_earliest_reset_and_goes_on_by_itself(household: Ma
     assert datetime.fromisoformat(attempts[2]["started_at"]) >= expected
 
 
-@pytest.mark.parametrize(("window", "tier"), [("seven_day_fable", "fable"), ("lunar_opus", "opus")])
+@pytest.mark.parametrize(
+    ("window", "tier"),
+    [("lunar_opus", "opus"), *large(("seven_day_fable", "fable"))],
+)
 def test_a_models_own_window_stops_only_that_model(household: MakeHousehold, window: str, tier: str) -> None:
     """A window of one model, known or never heard of, closes only its tier: the others continue on the same account."""
     script = Script(

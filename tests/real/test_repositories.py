@@ -12,6 +12,7 @@ import pytest
 from fleet.double import Reaction, Task
 from tests.real.household import Household
 from tests.real.staging import answered, bash, journal, living, prompt, step, write, writes
+from tests.sizes import large
 
 pytestmark = pytest.mark.client
 
@@ -75,6 +76,7 @@ def test_a_repository_that_cannot_be_used_is_refused_when_the_task_is_added(
         assert house.json("task", "list") == []
 
 
+@pytest.mark.large
 def test_a_dirty_checkout_with_a_branch_called_fleet_is_worked_beside_and_left_as_it_was(
     tmp_path: Path,
 ) -> None:
@@ -107,7 +109,7 @@ def test_a_bare_repository_is_worked_on_and_landed_in(tmp_path: Path) -> None:
         assert house.git("--git-dir", str(bare), "show", "main:hello.txt") == "hello.txt of greet\n"
 
 
-@pytest.mark.parametrize("person", ["merges as advised", "switches elsewhere"])
+@pytest.mark.parametrize("person", ["merges as advised", *large("switches elsewhere")])
 def test_a_target_that_is_checked_out_is_held_until_the_person_has_acted(tmp_path: Path, person: str) -> None:
     """Their HEAD, index and files stay as they were; `why` and the summary give the command; then it lands."""
     with living(tmp_path, GREET) as house:
@@ -180,8 +182,7 @@ def test_submodules_are_there_to_work_in_and_to_land_with(tmp_path: Path) -> Non
     ("settings", "said"),
     [
         ('[worktree]\nsetup = ["echo no compiler here; exit 3"]\n', "no compiler here"),
-        ('[worktree]\nset_up = ["true"]\n', "set_up"),
-        ("[worktree\n", "not valid TOML"),
+        *large(('[worktree]\nset_up = ["true"]\n', "set_up"), ("[worktree\n", "not valid TOML")),
     ],
     ids=["setup fails", "unknown key", "no TOML"],
 )
@@ -231,6 +232,7 @@ def test_a_conflict_goes_back_to_the_session_as_work_and_lands_then(tmp_path: Pa
         assert any("merging met a conflict" in line for line in journal(house, task))
 
 
+@pytest.mark.large
 def test_work_that_only_fails_once_merged_goes_back_to_the_session(tmp_path: Path) -> None:
     go = tmp_path / "go"
     reaction = Reaction("does not pass verification", (step("I see.", write("good.txt")), step("Mended.")))
@@ -255,6 +257,7 @@ def test_work_that_only_fails_once_merged_goes_back_to_the_session(tmp_path: Pat
         )
 
 
+@pytest.mark.large
 def test_two_tasks_land_in_one_target_one_after_the_other(tmp_path: Path) -> None:
     """The gate of the second runs on what the first has landed, never beside it."""
     book = tmp_path / "book"
@@ -357,7 +360,7 @@ def test_a_worktree_that_is_gone_for_good_is_made_anew_from_its_branch(tmp_path:
         assert house.git("show", "main:kept.txt") == "kept\n"
 
 
-@pytest.mark.parametrize("lost", ["repository", "worktree"])
+@pytest.mark.parametrize("lost", ["worktree", *large("repository")])
 def test_a_repository_or_worktree_that_vanishes_is_said_and_ends_nothing_else(
     tmp_path: Path, lost: str
 ) -> None:

@@ -22,6 +22,7 @@ from tests.real.staging import (
     write,
     writes,
 )
+from tests.sizes import large
 
 pytestmark = pytest.mark.client
 
@@ -51,7 +52,7 @@ def test_an_answer_that_never_comes_is_given_up_and_the_session_goes_on(tmp_path
 @pytest.mark.parametrize(
     "left",
     [
-        bash("sleep 300", run_in_background=True),
+        *large(bash("sleep 300", run_in_background=True)),
         bash("nohup setsid sleep 300 > /dev/null 2>&1 & echo begun"),
     ],
     ids=["in the background", "detached"],
@@ -84,6 +85,7 @@ def test_down_leaves_the_workers_at_work_and_up_adopts_them(tmp_path: Path) -> N
         assert_nothing_lost_or_doubled(house, task)
 
 
+@pytest.mark.large
 def test_down_with_its_workers_puts_the_tasks_back(tmp_path: Path) -> None:
     with living(tmp_path, waits(tmp_path / "go")) as house:
         house.make_repo()

@@ -13,6 +13,7 @@ from fleet.double import Step
 from tests.real.household import Household
 from tests.real.staging import bash, living, prompt, step, writes
 from tests.real_client import result_of, run_client
+from tests.sizes import large
 
 pytestmark = pytest.mark.client
 
@@ -111,7 +112,7 @@ def test_a_setup_and_a_verification_are_refused(tmp_path: Path) -> None:
         assert only(house, added)
 
 
-@pytest.mark.parametrize("running", [True, False])
+@pytest.mark.parametrize("running", [True, *large(False)])
 def test_a_person_is_obeyed_also_from_a_client_of_their_own_and_from_another_homes_worker(
     tmp_path: Path, running: bool
 ) -> None:

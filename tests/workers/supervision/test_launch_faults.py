@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.patience import until
+from tests.sizes import large
 from tests.workers.supervision.yard import Yard
 from workers import supervisor
 from workers.host import LaunchFailed, LocalHost
@@ -92,15 +93,22 @@ def launched(yard: Yard, folder: Path, how: str, number: int) -> tuple[str, bool
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
-@pytest.mark.parametrize("how", ["error", "timeout", "kill"])
+@pytest.mark.parametrize(
+    ("how", "first", "step"),
+    [
+        # The kinds of fault meet different calls.
+        *[("error", 2, 5), ("timeout", 4, 5), ("kill", 3, 5)],
+        *large(("error", 1, 1), ("timeout", 1, 1), ("kill", 1, 1)),
+    ],
+)
 def test_a_fault_at_any_call_of_a_launch_leaves_one_client_and_none_that_is_nobodys(
-    yard: Yard, how: str
+    yard: Yard, how: str, first: int, step: int
 ) -> None:
     """Each time with the real supervisor. A coordinator that is killed there is followed by another one, which begins
     the same attempt again."""
-    met, number = True, 0
+    met, number = True, first - step
     while met:
-        number += 1
+        number += step
         folder = yard.folder / f"{how}{number}"
         folder.mkdir()
         host = LocalHost(folder / "runs", yard.host.home_id)

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import pytest
 
+from tests.sizes import large
 from tests.small_disks import fill
 from tests.workers.worktree.repositories import MARKER, commit, git, hook, repository, write
 from workers.git import Git, GitError
@@ -33,6 +34,8 @@ HOWS = {
     "its child": "echo 'error: index-pack died of signal 9' >&2; exit 128",
     "no room": "echo 'fatal: write error: No space left on device' >&2; exit 1",
 }
+DIFFERENT = ("SIGKILL", "as a shell says it", "no room")
+"""One of each kind: a signal, a code, words."""
 
 
 class Faulty:
@@ -97,7 +100,7 @@ def failing_at(faulty: Faulty, call: int, how: str, do: Callable[[], T]) -> tupl
         return do(), True
 
 
-@pytest.mark.parametrize("how", HOWS)
+@pytest.mark.parametrize("how", [*DIFFERENT, *large(*sorted(HOWS.keys() - DIFFERENT))])
 def test_a_git_that_dies_at_any_call_of_a_start_delays_it_and_nothing_else(
     repo: Path, trees: Path, faulty: Faulty, how: str
 ) -> None:
@@ -111,7 +114,7 @@ def test_a_git_that_dies_at_any_call_of_a_start_delays_it_and_nothing_else(
     assert call > 5
 
 
-@pytest.mark.parametrize("how", ["SIGKILL", "as a shell says it", "no room"])
+@pytest.mark.parametrize("how", ["SIGKILL", *large("as a shell says it", "no room")])
 def test_a_git_that_dies_at_any_call_of_a_commit_loses_and_blames_nothing(
     repo: Path, trees: Path, faulty: Faulty, how: str
 ) -> None:
@@ -127,15 +130,16 @@ def test_a_git_that_dies_at_any_call_of_a_commit_loses_and_blames_nothing(
     assert call > 5
 
 
+@pytest.mark.parametrize("step", [3, *large(1)])
 def test_a_git_that_dies_at_any_call_of_a_landing_delays_it_and_blames_nothing(
-    repo: Path, trees: Path, faulty: Faulty
+    repo: Path, trees: Path, faulty: Faulty, step: int
 ) -> None:
     """Each outcome that sends work back to its session (a conflict, a shut gate) would be a lie here."""
     tree, met, call, hows = trees / "t1", True, 0, list(HOWS.values())
     branch = make(repo, tree).branch
     git(repo, "checkout", "--quiet", "-b", "user")
     while met:
-        call += 1
+        call += step
         tip = commit(tree, {f"new{call}.txt": "new\n"})
         outcome, met = failing_at(faulty, call, hows[call % len(hows)], lambda: go(repo, trees, branch))
         assert isinstance(outcome, Landed)
