@@ -50,6 +50,11 @@ class Home:
         return self.root / "agreed"
 
     @property
+    def pictured(self) -> Path:
+        """What repositories had by name (branches, tags, stash, worktrees) before workers began, a file a task."""
+        return self.root / "pictured"
+
+    @property
     def client_proofs(self) -> Path:
         """Which clients were tried, and took no order from a repository (`workers.pinned.proof`)."""
         return self.root / "client-proofs"

@@ -114,16 +114,33 @@ def land(
     with held(landing_path.absolute()) as lock_fd:
         site = Site(place, landing_path.absolute(), lock_fd)
         errand = _Errand(site, target, branch, _tip(site, target), _tip(site, branch), message)
-        if site.repository.asks("merge-base", "--is-ancestor", errand.tip, errand.old):
+        there = site.repository.asks("merge-base", "--is-ancestor", errand.tip, errand.old)
+        if there and _was_verified(errand, verified_ref):
             return Landed(errand.old)
-        merged = _prepare_and_merge(errand)
+        merged = errand.old if there else _prepare_and_merge(errand)
         if not isinstance(merged, str):
             return merged
+        if there:
+            make_detached(errand.site, errand.old)
+            _reset(errand)
         verdict = _equip_and_verify(errand, {**marker_env, **port_variables(ports)}, setup_timeout_s, verify)
         _clean(errand.here)
         if not verdict.ok:
             return VerifyFailed(verdict)
+        if there:
+            return Landed(errand.old)
         return _move_target(errand, merged, verified_ref)
+
+
+def _was_verified(errand: _Errand, verified_ref: str) -> bool:
+    """Whether the target has the work since a gate opened on it. Whoever else has brought it there: then the gate is
+    asked of the target as it is."""
+    git = errand.site.repository
+    verified = git.commit_of(verified_ref)
+    return verified is not None and all(
+        git.asks("merge-base", "--is-ancestor", *pair)
+        for pair in ((errand.tip, verified), (verified, errand.old))
+    )
 
 
 def is_landed(repo: Path, commit: str, target: str) -> bool:

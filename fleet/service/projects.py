@@ -15,6 +15,7 @@ from fleet.home import Home
 from fleet.service.making_home import home_id
 from fleet.service.requests import submit
 from fleet.shell.agreed import Agreed
+from fleet.shell.watching import Watching
 from fleet.shell.asker import Asker, Doorkeeper
 from fleet.shell.stamp import stamp
 from fleet.views.project_figures import profile
@@ -71,7 +72,9 @@ def allow(home: Home, said: str) -> list[str]:
     if refused:
         raise NotDone(refused)
     try:
-        return Agreed(home.agreed).allow(locate(expanded(said)).root)
+        repo = locate(expanded(said)).root
+        Watching(home.pictured).allow(repo)
+        return Agreed(home.agreed).allow(repo)
     except GitError as failed:
         raise NotDone(str(failed)) from failed
 

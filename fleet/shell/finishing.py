@@ -14,7 +14,9 @@ from fleet.shell import places
 from fleet.shell.agreed import Agreed
 from fleet.shell.hosts.driver import Drivers
 from fleet.shell.hosts.local import VERIFY_TIMEOUT_S
+from fleet.shell.session_doings import session_doings
 from fleet.shell.unexplained import Span, unexplained, watch_of
+from fleet.shell.watching import Seen, Watching
 from workers import landing
 from workers.git import Git, GitError
 from workers.secret_scan import exposed
@@ -32,6 +34,14 @@ class Checked:
     ok: bool
     commit: str | None
     output: str
+    noticed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Vacated:
+    """`preserved`: the ref that what was in no commit is kept in."""
+
+    preserved: str | None
     noticed: str = ""
 
 
@@ -69,27 +79,48 @@ class Finisher:
             checked = self._checked(task, worktree)
         finally:
             self.own_times.setdefault(task.id, []).append((began_ms, _now_ms()))
-        return replace(checked, output=self.hide(checked.output), noticed=noticed)
+        told = "; ".join(filter(None, (noticed, checked.noticed)))
+        return replace(checked, output=self.hide(checked.output), noticed=self.hide(told))
 
     def _unexplained(self, task: Task, worktree: Worktree) -> str:
         """What in the worktree its own session did not do: see `unexplained`."""
         path = self.drivers.of(HERE).worktree_path(task)
         if task.base_commit is None or not (path / ".git").exists():
             return ""
-        attempts = (f"{task.id}.{number}" for number in range(1, task.attempts + 1))
-        watch = watch_of((self.home.runs / attempt / "spool" for attempt in attempts), _now_ms())
+        watch = watch_of(self._spools(task), _now_ms())
         watch.busy.extend(self.own_times.get(task.id, ()))
         return unexplained(path, task.base_commit, watch)
+
+    def _spools(self, task: Task) -> list[Path]:
+        attempts = (f"{task.id}.{number}" for number in range(1, task.attempts + 1))
+        return [self.home.runs / attempt / "spool" for attempt in attempts]
 
     def _checked(self, task: Task, worktree: Worktree) -> Checked:
         driver = self.drivers.of(worktree.host)
         driver.sweep_checks(task)
+        commit, unfinished = None, ""
         try:
             commit = driver.commit(task, worktree)
         except HookRefused as refused:
-            return Checked(False, None, f"the repository's hook refused the commit of your work:\n{refused}")
-        except WorkUnfinished as unfinished:
-            return Checked(False, None, str(unfinished))
+            unfinished = f"the repository's hook refused the commit of your work:\n{refused}"
+        except WorkUnfinished as failed:
+            unfinished = str(failed)
+        seen = self._watched(task, worktree, commit)
+        if commit is None or seen.refused:
+            return Checked(False, commit, unfinished or seen.refused, "; ".join(seen.noticed))
+        checked = self._gate(task, worktree, commit)
+        left = self._watching.accepted(task) if checked.ok and worktree.host == HERE else ()
+        return replace(checked, noticed="; ".join((*seen.noticed, *left)))
+
+    def _watched(self, task: Task, worktree: Worktree, commit: str | None) -> Seen:
+        """What else of the repository its session changed: at home alone, for a host can move nothing there."""
+        if worktree.host != HERE:
+            return Seen()
+        path = self.drivers.of(HERE).worktree_path(task)
+        return self._watching.after_turn(task, path, commit, lambda: session_doings(self._spools(task)))
+
+    def _gate(self, task: Task, worktree: Worktree, commit: str) -> Checked:
+        driver = self.drivers.of(worktree.host)
         try:
             commands = _commands(task, commit)
         except SettingsWrong as wrong:
@@ -105,7 +136,9 @@ class Finisher:
 
         Raises OSError, GitError and NoUsableKeyring where the host is at fault: then nothing was decided.
         """
-        self._agreed.before_git(Path(task.spec.repo))
+        repo = Path(task.spec.repo)
+        self._agreed.before_git(repo)
+        self._watching.settle(repo, task.spec.target)
         ended = self._landed(task, worktree)
         return replace(ended, detail=self.hide(ended.detail))
 
@@ -138,18 +171,27 @@ class Finisher:
         landed = landing.is_landed(repo, task.commit or "", task.spec.target)
         return landed, checked_out_at(Git(repo), task.spec.target) is None
 
-    def remove(self, task: Task, worktree: Worktree, *, last: bool) -> str | None:
-        """Removes the worktree; returns the ref that what was in no commit is kept in. `last`: no worker is left in its
+    def remove(self, task: Task, worktree: Worktree, *, last: bool) -> Vacated:
+        """Removes the worktree. `last`: no worker is left in its
         repository.
 
         Raises GitError, OSError, HostAway: then it is still there.
         """
         repo = Path(task.spec.repo)
         self._agreed.before_git(repo)
-        preserved = self.drivers.of(worktree.host).vacate(task)
+        driver, told = self.drivers.of(worktree.host), ()
+        if worktree.host == HERE:
+            told = self._watching.leave(
+                task, driver.worktree_path(task), lambda: session_doings(self._spools(task))
+            )
+        preserved = driver.vacate(task)
         if last:
             self._agreed.rest(repo)
-        return preserved
+        return Vacated(preserved, self.hide("; ".join(told)))
+
+    @property
+    def _watching(self) -> Watching:
+        return Watching(self.home.pictured)
 
     @property
     def _agreed(self) -> Agreed:

@@ -224,12 +224,18 @@ class Performer:
         if worktree.state != "removing":  # it is gone with its host
             return []
         async with self._worktree_of(task, worktree):
-            preserved = await self._in_thread(
+            vacated = await self._in_thread(
                 self._checking[worktree.host],
                 lambda: self.finisher.remove(task, worktree, last=not _works_in(fleet, task.spec.repo)),
             )
         return [
-            events.WorktreeRemoved(**self._stamp(), task=task.id, preserved=preserved, host=worktree.host)
+            events.WorktreeRemoved(
+                **self._stamp(),
+                task=task.id,
+                preserved=vacated.preserved,
+                host=worktree.host,
+                noticed=vacated.noticed,
+            )
         ]
 
 

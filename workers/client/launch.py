@@ -26,6 +26,10 @@ ENVIRONMENT = {
 IMPATIENT = {"CLAUDE_CODE_MAX_RETRIES": "2"}
 """For a question that somebody waits for: the client asks ten times, over minutes, by itself."""
 
+WAYS_OUT = ("EnterWorktree", "ExitWorktree", "Agent(isolation:worktree)")
+"""Rules for what a client must not use. With these tools it makes worktrees in the person's own checkout and works on
+there, where nothing is committed or verified for the task (docs/client-facts.md, "Ways out of its worktree")."""
+
 _RULE = re.compile(r"[A-Za-z_][\w*-]*(\(.+\))?", re.DOTALL)
 
 
@@ -81,6 +85,7 @@ def command(client: Path, launch: Launch, known_flags: Set[str], pins: Sequence[
         argv += ["--max-budget-usd", f"{launch.max_budget_usd:.6f}".rstrip("0").rstrip(".")]
     argv += pins
     # One `=` argument for each rule: a list flag would swallow whatever came after it.
+    argv += [f"--disallowedTools={rule}" for rule in WAYS_OUT]
     return argv + [f"--allowedTools={rule}" for rule in launch.allow_tools]
 
 

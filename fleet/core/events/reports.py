@@ -122,11 +122,13 @@ class HeldSeen(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorktreeRemoved(Event):
-    """`host` is the one it was removed on: a removal on a host that was given up meanwhile says nothing any more."""
+    """`host` is the one it was removed on: a removal on a host that was given up meanwhile says nothing any more.
+    `noticed`: what its session did to others, found at the last look."""
 
     task: str
     preserved: str | None
     host: str | None = None
+    noticed: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

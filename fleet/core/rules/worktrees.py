@@ -61,6 +61,8 @@ def worktree_removed(draft: Draft, event: WorktreeRemoved) -> None:
     if event.preserved is not None or worktree.moves_from is None:
         removed = replace(removed, preserved=event.preserved, checkpoint=event.preserved, moves_from=None)
     draft.put_worktree(removed)
+    if event.noticed:
+        draft.note("warning", event.noticed, task=event.task)
     if event.preserved:
         draft.note(
             "info", f"worktree removed; uncommitted work is kept in {event.preserved}", task=event.task

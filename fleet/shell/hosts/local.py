@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fleet.core.model import HERE, Attempt, Task, Worktree
@@ -13,6 +13,7 @@ from fleet.home import Home
 from fleet.shell import places
 from fleet.shell.agreed import Agreed
 from fleet.shell.hosts.driver import Client, Prepared
+from fleet.shell.watching import Watching
 from profiles.isolation import make_private
 from workers import processes
 from workers.client import session
@@ -57,6 +58,8 @@ class LocalDriver:
         path, repo = self.worktree_path(task), Path(task.spec.repo)
         agreed = Agreed(self.home.agreed)
         agreed.before_worktree(repo)
+        watching = Watching(self.home.pictured)
+        watching.settle(repo, task.spec.target)
         was_there = (path / ".git").exists()
         made = make_ready(
             repo,
@@ -73,6 +76,7 @@ class LocalDriver:
         started = self.runs.alive(attempt.id) or self.runs.has_started(attempt.id)
         if started:
             return Prepared(made, path, self._launched(attempt.id))
+        watching.before(replace(task, attempt=attempt.id), made.branch, path)
         prove(self.client.path, self.client.version, self.home.client_proofs)
         return Prepared(made, path, None, named(path, self.config_dir(attempt.account)))
 
