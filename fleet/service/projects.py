@@ -15,9 +15,9 @@ from fleet.home import Home
 from fleet.service.making_home import home_id
 from fleet.service.requests import submit
 from fleet.shell.agreed import Agreed
-from fleet.shell.watching import Watching
 from fleet.shell.asker import Asker, Doorkeeper
 from fleet.shell.stamp import stamp
+from fleet.shell.watching import Watching
 from fleet.views.project_figures import profile
 from fleet.views.snapshot import snapshot
 from workers.git import GitError

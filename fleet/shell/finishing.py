@@ -65,7 +65,7 @@ class Finisher:
     own_times: dict[str, list[Span]] = field(default_factory=dict)
     """When a task's checks ran: hooks and verifications change files, too. Kept for as long as this process lives."""
 
-    def check(self, task: Task, worktree: Worktree) -> Checked:
+    def check(self, task: Task, worktree: Worktree, turn: str = "once") -> Checked:
         """Commits uncommitted work (the repository's hooks have their say), then runs the verification, both where the
         worktree is; what is committed comes home.
 
@@ -76,7 +76,7 @@ class Finisher:
         noticed = self._unexplained(task, worktree) if worktree.host == HERE else ""
         began_ms = _now_ms()
         try:
-            checked = self._checked(task, worktree)
+            checked = self._checked(task, worktree, turn)
         finally:
             self.own_times.setdefault(task.id, []).append((began_ms, _now_ms()))
         told = "; ".join(filter(None, (noticed, checked.noticed)))
@@ -95,7 +95,7 @@ class Finisher:
         attempts = (f"{task.id}.{number}" for number in range(1, task.attempts + 1))
         return [self.home.runs / attempt / "spool" for attempt in attempts]
 
-    def _checked(self, task: Task, worktree: Worktree) -> Checked:
+    def _checked(self, task: Task, worktree: Worktree, turn: str) -> Checked:
         driver = self.drivers.of(worktree.host)
         driver.sweep_checks(task)
         commit, unfinished = None, ""
@@ -105,19 +105,20 @@ class Finisher:
             unfinished = f"the repository's hook refused the commit of your work:\n{refused}"
         except WorkUnfinished as failed:
             unfinished = str(failed)
-        seen = self._watched(task, worktree, commit)
+        seen = self._watched(task, worktree, commit, turn)
         if commit is None or seen.refused:
             return Checked(False, commit, unfinished or seen.refused, "; ".join(seen.noticed))
         checked = self._gate(task, worktree, commit)
         left = self._watching.accepted(task) if checked.ok and worktree.host == HERE else ()
         return replace(checked, noticed="; ".join((*seen.noticed, *left)))
 
-    def _watched(self, task: Task, worktree: Worktree, commit: str | None) -> Seen:
+    def _watched(self, task: Task, worktree: Worktree, commit: str | None, turn: str) -> Seen:
         """What else of the repository its session changed: at home alone, for a host can move nothing there."""
         if worktree.host != HERE:
             return Seen()
         path = self.drivers.of(HERE).worktree_path(task)
-        return self._watching.after_turn(task, path, commit, lambda: session_doings(self._spools(task)))
+        spools = self._spools(task)
+        return self._watching.after_turn(task, path, commit, lambda: session_doings(spools), turn)
 
     def _gate(self, task: Task, worktree: Worktree, commit: str) -> Checked:
         driver = self.drivers.of(worktree.host)
@@ -179,12 +180,9 @@ class Finisher:
         """
         repo = Path(task.spec.repo)
         self._agreed.before_git(repo)
-        driver, told = self.drivers.of(worktree.host), ()
-        if worktree.host == HERE:
-            told = self._watching.leave(
-                task, driver.worktree_path(task), lambda: session_doings(self._spools(task))
-            )
-        preserved = driver.vacate(task)
+        at_home = self.drivers.of(HERE).worktree_path(task)
+        told = self._watching.leave(task, at_home, lambda: session_doings(self._spools(task)))
+        preserved = self.drivers.of(worktree.host).vacate(task)
         if last:
             self._agreed.rest(repo)
         return Vacated(preserved, self.hide("; ".join(told)))

@@ -179,7 +179,7 @@ class Performer:
         worktree = fleet.worktrees[task.id]
         async with self._worktree_of(task, worktree):
             checked = await self._in_thread(
-                self._checking[worktree.host], lambda: self.finisher.check(task, worktree)
+                self._checking[worktree.host], lambda: self.finisher.check(task, worktree, effect.id)
             )
         return [
             events.WorkChecked(

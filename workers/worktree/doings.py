@@ -41,10 +41,10 @@ def log(file: Path) -> list[Move]:
     return [Move(*parts) for line in whole if len(parts := line.split(" ", 2)) == 3]
 
 
-def _since(moves: list[Move], old: str) -> list[Move]:
+def _since(all_moves: list[Move], old: str) -> list[Move]:
     """Those that came after the reference last stood at `old`; none when it never did."""
-    index = next((n for n in range(len(moves) - 1, -1, -1) if moves[n].old == old), len(moves))
-    return moves[index:]
+    index = next((n for n in range(len(all_moves) - 1, -1, -1) if all_moves[n].old == old), len(all_moves))
+    return all_moves[index:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +74,16 @@ Whose = Literal["nobody's", "others'", "its", "some its"]
 """A move: of nobody who could be told; of a person, the fleet or another worker; of the worker alone; in part."""
 
 
+def moves(common_dir: Path, name: str, old: str, new: str) -> list[Move]:
+    """How a reference came from `old` to `new`: by its log, or at once where that does not tell."""
+    told = _since(log(common_dir / "logs" / name), old)
+    return told if told and told[-1].new == new else [Move(old, new, "")]
+
+
 def whose(git: Git, common_dir: Path, done: Doings, name: str, old: str, new: str, *, said: bool) -> Whose:
     """Who moved a reference from `old` to `new`. `said`: the worker's own commands name it, which tells where nothing
     else does."""
-    moves = _since(log(common_dir / "logs" / name), old)
-    if not moves or moves[-1].new != new:
-        moves = [Move(old, new, "")]
-    tellers = {_of_one(git, done, move, said=said) for move in moves}
+    tellers = {_of_one(git, done, move, said=said) for move in moves(common_dir, name, old, new)}
     if "its" in tellers:
         return "its" if tellers == {"its"} else "some its"
     return "others'" if tellers == {"others'"} else "nobody's"
@@ -88,8 +91,10 @@ def whose(git: Git, common_dir: Path, done: Doings, name: str, old: str, new: st
 
 def _of_one(git: Git, done: Doings, move: Move, *, said: bool) -> Whose:
     """A worktree notes each move of the branch that it stands on with the very words of the branch's own log."""
-    known = [(other.old, other.new) for other in done.others]
-    if move in done.others or (not move.rest and (move.old, move.new) in known) or "\tfleet: " in move.rest:
+    unlogged = not move.rest and move in {
+        Move(other.old, other.new, "") for other in done.others if "\tcheckout: " not in other.rest
+    }
+    if move in done.others or unlogged or "\tfleet: " in move.rest:
         return "others'"
     if said or move in done.mine:
         return "its"

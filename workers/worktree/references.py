@@ -53,7 +53,7 @@ class References:
         head, *lines = text.split("\n")
         said = json.loads(head)
         return cls(
-            dict(reversed(line.split(" ", 1)) for line in lines),
+            {name: oid for oid, _, name in (line.partition(" ") for line in lines)},
             tuple(Stashed(**one) for one in said["stash"]),
             {path: Tree(**tree) for path, tree in said["trees"].items()},
         )

@@ -1,0 +1,238 @@
+"""What is different in a repository since a worker began, one difference after the other: kept, put back, told.
+
+Blame needs evidence: git's own logs of worktrees and references, commits that were made in the worker's worktree, words
+of its session. Without any it is told in words that blame nobody, and nothing is undone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fleet.shell.session_doings import DELETES, DROPS, MOVES, STASHES, SessionDoings
+from workers.git import HEADS, Git
+from workers.worktree.checkouts import checked_out_at
+from workers.worktree.doings import Doings, moves, whose
+from workers.worktree.entry import entry_at
+from workers.worktree.references import KEPT, References, keep, moved
+from workers.worktree.remove import remove
+from workers.worktree.repository import common_dir_of
+from workers.worktree.stash import Stashed, contents, put_back
+
+_OF_FLEETS = f"{HEADS}fleet/"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The picture of one task, and what was told at its turn, which may be asked for again after a crash. `turn` is
+    empty where `told` has still to be told."""
+
+    repo: str
+    worktree: str
+    branch: str
+    target: str
+    before: References
+    turn: str = ""
+    told: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Differences:
+    """Looks at one difference after the other: keeps, puts back, and tells."""
+
+    git: Git
+    task: str
+    kept: Kept
+    done: Doings
+    session: SessionDoings
+    commit: str | None
+    leaving: bool = False
+    told: list[str] = field(default_factory=list)
+    held: str = ""
+
+    def references(self, now: References, worktree: Path) -> set[str]:
+        """Returns those that have to be looked at again."""
+        later = set()
+        for name, was in self.kept.before.refs.items():
+            new = now.refs.get(name)
+            if new == was or name == HEADS + self.kept.branch:
+                continue
+            if new is None:
+                self._vanished(name, was)
+            elif not name.startswith(_OF_FLEETS) and self.move(name, was, new, worktree) == "later":
+                later.add(name)
+        return later
+
+    def _vanished(self, name: str, was: str) -> None:
+        ref, what = keep(self.git, self.task, name, was), _words(name)
+        if ref is None:
+            self.told.append(f"while {self.task} ran, {what} vanished, and with it {was}: git has it no more")
+        elif self.session.said(DELETES, _short(name)) and moved(self.git, name, was, None):
+            self.told.append(f"its session removed {what}: it is there again at {was[:12]}")
+        else:
+            self.told.append(f"while {self.task} ran, {what} vanished; it is kept as {ref}")
+
+    def move(self, name: str, was: str, new: str, worktree: Path) -> str:
+        """`held`: a person has to look; `later`: it cannot be put back yet."""
+        git, what, common_dir = self.git, _words(name), common_dir_of(self.git.directory)
+        who = whose(git, common_dir, self.done, name, was, new, said=self.session.said(MOVES, _short(name)))
+        if who == "others'" or self._passed(new):
+            return ""
+        between = dict.fromkeys((was, *(move.old for move in moves(common_dir, name, was, new))))
+        lost = {old: keep(git, self.task, name, old) for old in between if not self._has(name, new, old)}
+        if who == "nobody's":
+            if lost:
+                kept = f"it was kept as {lost[was]}" if lost.get(was) else f"git has {was} no more"
+                self.told.append(f"while {self.task} ran, {what} went from {was[:12]} to {new[:12]}; {kept}")
+            return ""
+        at = checked_out_at(git, _short(name)) if name.startswith(HEADS) else None
+        if at is not None and at.resolve() == worktree.resolve():
+            if not self.leaving:
+                return "later"
+            Git(worktree).run("checkout", "--quiet", "--detach", check=False)
+            at = None
+        ref = "its branch"
+        if not (self.commit and git.run("merge-base", "--is-ancestor", new, self.commit, check=False).ok):
+            ref = keep(git, self.task, name, new) or new
+        if who == "its" and at is None and moved(git, name, was, new):
+            self.told.append(
+                f"its session moved {what} to {new[:12]}, past the gate: it was put back to {was[:12]}; the commits "
+                f"are in {ref}"
+            )
+            return ""
+        return self._cannot_put_back(name, was, new, at)
+
+    def _cannot_put_back(self, name: str, was: str, new: str, at: Path | None) -> str:
+        repo = self.git.directory
+        undo = (
+            f"git -C {repo} update-ref {name} {was} {new}"
+            if at is None
+            else f"git -C {at} reset --keep {was}"
+        )
+        why = f"{at} has it checked out" if at else "others have built on that"
+        moved_it = f"the session of {self.task} moved {_words(name)} from {was[:12]} to {new[:12]}"
+        story = f"{moved_it}, past the gate, and {why}"
+        if name == HEADS + self.kept.target:
+            self.held = (
+                f"{story}: nothing lands there until you have looked (git -C {repo} log {was[:12]}..{new[:12]}). "
+                f"To undo it, run: {undo}   To let it stand, run: fleet project allow {repo}"
+            )
+            return "held"
+        self.told.append(f"{story}, so it was left there. To undo it, run: {undo}")
+        return ""
+
+    def _passed(self, new: str) -> bool:
+        """Whether a gate has opened on the commit: then it is a landing, or a person took in what was held."""
+        return bool(self.git.run("for-each-ref", f"--points-at={new}", "refs/fleet/verified/").out)
+
+    def _has(self, name: str, new: str, old: str) -> bool:
+        """Whether a branch at `new` still has the commit `old`."""
+        words = ("merge-base", "--is-ancestor", old, new)
+        return name.startswith(HEADS) and self.git.run(*words, check=False).ok
+
+    def vanished_trees(self, now: References) -> None:
+        for path, tree in self.kept.before.trees.items():
+            if path in now.trees:
+                continue
+            ref = keep(self.git, self.task, f"worktrees/{Path(path).name}", tree.head) if tree.head else None
+            kept = (
+                f"; its commit is kept as {ref}, its branch stays"
+                if tree.branch
+                else f"; its commit is kept as {ref}"
+            )
+            self.told.append(
+                f"while {self.task} ran, the worktree {path} vanished from the list{kept if ref else ''}"
+            )
+
+    def strays(self, paths: list[Path]) -> None:
+        for path in paths:
+            entry = entry_at(self.git, path)
+            if entry is None or entry.head is None:
+                continue
+            name = f"worktrees/{path.name}"
+            ref = keep(self.git, self.task, name, entry.head)
+            if ".claude" not in path.parts:
+                self.told.append(
+                    f"its session made a worktree of its own, {path}: its commit is kept as {ref}. If nobody needs it, "
+                    f"run: git -C {self.git.directory} worktree remove {path}"
+                )
+                continue
+            if entry.lock_reason is not None:
+                self.git.run("worktree", "unlock", str(path))
+            loose = remove(self.git.directory, path, f"{KEPT}/{self.task}/{name}-loose").preserved
+            if entry.branch is not None:
+                self.git.run("update-ref", "-d", HEADS + entry.branch, entry.head, check=False)
+            more = f", what it had not committed as {KEPT}/{self.task}/{name}-loose" if loose else ""
+            self.told.append(
+                f"its session worked in a worktree beside its own, {path}, which is removed: its commits are kept as "
+                f"{ref}{more}"
+            )
+
+    def stash(self, now: References, base: str | None) -> str:
+        """Why the work must not pass: it has what an entry of the stash holds that is not its own."""
+        there = {one.commit for one in now.stash}
+        refused = []
+        new = self._new_objects(base) if self.kept.before.stash else set()
+        for entry in self.kept.before.stash:
+            if entry.made_on(self.kept.branch):
+                continue
+            brings = contents(self.git, entry.commit) if entry.commit not in there or new else {}
+            found = sorted(path for blob, path in brings.items() if blob in new)
+            if found and (
+                entry.commit not in there or self.session.said(STASHES) or len(found) == len(brings)
+            ):
+                refused.append(f"{', '.join(found)} (from the entry {entry.said!r})")
+            if entry.commit not in there:
+                self._stash_vanished(entry, taken=bool(found))
+        if refused:
+            return _not_yours(refused, base or "")
+        mine = [one for one in now.stash if one.made_on(self.kept.branch)]
+        if mine and self.commit is not None and self.commit == base:
+            return _left_in_stash(mine)
+        return ""
+
+    def _new_objects(self, base: str | None) -> set[str]:
+        if base is None or self.commit is None:
+            return set()
+        lines = self.git.run("rev-list", "--objects", self.commit, "--not", base).lines
+        return {line.partition(" ")[0] for line in lines}
+
+    def _stash_vanished(self, entry: Stashed, *, taken: bool) -> None:
+        if entry.said.startswith(("WIP on fleet/", "On fleet/")) and not taken:
+            return  # of a worker, which takes its own out again
+        ref = keep(self.git, self.task, f"stash/{entry.commit[:12]}", entry.commit)
+        what = f"the entry {entry.said!r} of the stash"
+        if ref is None:
+            self.told.append(f"while {self.task} ran, {what} vanished ({entry.commit}): git has it no more")
+        elif taken or self.session.said(DROPS):
+            put_back(self.git, entry)
+            self.told.append(f"its session took {what}, which is not its own: it is in the list again")
+        else:
+            self.told.append(f"while {self.task} ran, {what} vanished; it is kept as {ref}")
+
+
+def _short(name: str) -> str:
+    return name.split("/", 2)[-1]
+
+
+def _words(name: str) -> str:
+    kind = {"heads": "the branch", "tags": "the tag"}.get(name.split("/")[1])
+    return f"{kind} {_short(name)}" if kind else name
+
+
+def _not_yours(found: list[str], base: str) -> str:
+    return (
+        "Your work has what somebody else had put into the stash, which all worktrees share. It is not yours and must "
+        f"be in no commit of this branch: {'; '.join(found)}. The entries are in the list again: leave them there. "
+        f"Take these files out: `git reset --soft {base[:12]}`, then `git restore --staged --worktree "
+        f"--source={base[:12]} -- FILE` for each (`git rm -f FILE` where it was not there before), and commit the rest "
+        "anew. For work of your own make a commit instead of a stash."
+    )
+
+
+def _left_in_stash(mine: list[Stashed]) -> str:
+    commands = " and ".join(f"`git stash apply {one.commit[:12]}`" for one in mine)
+    return (
+        "You left your work in the stash and have committed nothing: only what is on your branch counts. Bring it back "
+        f"with {commands}, look at it, and finish. The entries are taken out of the list when your work has passed."
+    )
