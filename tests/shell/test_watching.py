@@ -318,10 +318,10 @@ def _is_safe(stage: Stage, commit: str) -> bool:
     "seed", [*range(2), *(pytest.param(n, marks=pytest.mark.large) for n in range(2, 60))]
 )
 def test_whatever_both_do_nothing_of_the_persons_is_undone_or_lost(tmp_path: Path, seed: int) -> None:
-    """Commits that a person made stay reachable, and stay on the branch that they made them on."""
+    """Commits that a person made, and what was stashed before the worker began; a person's own branch does not move."""
     stage, draw = make_stage(tmp_path), random.Random(seed)
     theirs: set[str] = set()
-    entries = {stage.at("refs/stash")}
+    entry = stage.at("refs/stash")
     said = SessionDoings()
 
     def tried(do: Callable[[str], object], command: str) -> None:
@@ -336,8 +336,6 @@ def test_whatever_both_do_nothing_of_the_persons_is_undone_or_lost(tmp_path: Pat
             tried(stage.person, "git checkout -q main")
             if "theirs" in git(stage.repo, "log", "-1", "--format=%s", "trunk"):
                 theirs.add(stage.at("trunk"))
-            if stage.stash()[:1] == ["On main: theirs"]:
-                entries.add(stage.at("refs/stash"))
         else:
             command = draw.choice(WORKERS)
             tried(stage.worker, command)
@@ -356,4 +354,4 @@ def test_whatever_both_do_nothing_of_the_persons_is_undone_or_lost(tmp_path: Pat
         if stage.stash()
         else set()
     )
-    assert entries <= listed | set(stage.kept().values())
+    assert entry in listed | set(stage.kept().values())

@@ -47,6 +47,16 @@ def test_limits_are_passed_as_the_client_reads_them() -> None:
     assert argv[argv.index("--max-budget-usd") + 1] == "0.00001"
 
 
+@pytest.mark.parametrize("rule", ["Edit", "Agent", "EnterWorktree"])
+def test_no_client_may_leave_its_worktree_whatever_it_is_allowed(rule: str) -> None:
+    """Neither by its own tools nor by a subagent with a worktree of its own."""
+    said = command(Path("/c"), launch(allow_tools=(rule,)), ALL, ())
+    denied = {
+        word.removeprefix("--disallowedTools=") for word in said if word.startswith("--disallowedTools=")
+    }
+    assert denied == {"EnterWorktree", "ExitWorktree", "Agent(isolation:worktree)"}
+
+
 @pytest.mark.parametrize(
     "rule",
     [
