@@ -24,6 +24,7 @@ class Repository:
 
     def __init__(self, reader: ReadsRepository) -> None:
         self.root = reader.place.root
+        self.here = reader.place.checkout or reader.place.root
         self._reader = reader
         self._targets: set[str] = set()
         self._branches: dict[str, str] = {}
@@ -31,13 +32,14 @@ class Repository:
     @cached_property
     def dirty(self) -> bool:
         """Whether there are changes, staged or not, or untracked files that are not ignored."""
-        if self._reader.place.bare:
+        checkout = self._reader.place.checkout
+        if checkout is None:
             return False
-        return bool(Git(self.root).said("status", "--porcelain", "--untracked-files=normal"))
+        return bool(Git(checkout).said("status", "--porcelain", "--untracked-files=normal"))
 
     @cached_property
     def head_branch(self) -> str | None:
-        """The branch that is checked out; None when HEAD is detached."""
+        """The branch that is checked out where it was named; None when HEAD is detached."""
         return self._reader.head_branch()
 
     @cached_property
@@ -90,7 +92,7 @@ class Repositories:
     def __init__(self, paths: Collection[str]) -> None:
         self._many = len(paths) >= MANY
         self._by_path: dict[str, Repository] = {}
-        self._by_root: dict[Path, Repository] = {}
+        self._by_checkout: dict[Path, Repository] = {}
         self._opened = ExitStack()
 
     def __enter__(self) -> Repositories:
@@ -106,13 +108,13 @@ class Repositories:
         return self._by_path[path]
 
     def _known(self, reader: ReadsRepository) -> Repository:
-        root = reader.place.root
-        if root in self._by_root:
+        repository = Repository(reader)
+        if repository.here in self._by_checkout:
             reader.close()
         else:
             self._opened.enter_context(closing(reader))
-            self._by_root[root] = Repository(reader)
-        return self._by_root[root]
+            self._by_checkout[repository.here] = repository
+        return self._by_checkout[repository.here]
 
     def _reader(self, path: Path) -> ReadsRepository:
         if self._many:

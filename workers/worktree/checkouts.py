@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from workers.git import HEADS, Git
+from workers.worktree.branch import claimed
 from workers.worktree.entry import entries
+from workers.worktree.repository import Place
 
 _COMES_BACK_TO = ("rebase-merge/head-name", "rebase-apply/head-name", "BISECT_START")
 """Files of git's own that name the branch to come back to."""
@@ -29,6 +31,16 @@ def checkouts(git: Git) -> dict[str, Path]:
 def checked_out_at(git: Git, branch: str) -> Path | None:
     """A worktree that has `branch` checked out, or would come back to it when its rebase or bisect ends."""
     return checkouts(git).get(branch)
+
+
+def persons_checkout(place: Place) -> Path | None:
+    """Where a person's own, ignored files are to be had: in the repository's checkout; of a bare one in the first of
+    its worktrees on a branch that is not the fleet's."""
+    if not place.bare:
+        return place.root
+    git = Git(place.root)
+    theirs = (one for one in entries(git) if one.branch is not None and not one.bare and not one.missing)
+    return next((one.path for one in theirs if not claimed(git, one.path)), None)
 
 
 def comes_back_to(worktree: Path) -> list[str]:

@@ -131,7 +131,7 @@ def _place(git: Any, repo: Repo, start: Path) -> Place | None:
         return None  # git stops at the border of a file system
     if any(one.st_uid != os.geteuid() for one in stats[1:]):
         return None  # git asks for safe.directory
-    return Place(root, git_dir, bare == "true")
+    return Place(root, git_dir, bare == "true", None if bare == "true" else root)
 
 
 def _settings(git: Any, file: Path) -> Mapping[str, str] | None:

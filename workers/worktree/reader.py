@@ -49,7 +49,7 @@ class GitReader:
         self._git = Git(place.root)
 
     def head_branch(self) -> str | None:
-        return head_branch(self._git)
+        return head_branch(Git(self.place.checkout or self.place.root))
 
     def branches(self, names: Iterable[str]) -> dict[str, str]:
         asked = [f"{HEADS}{name}" for name in possible(names)]

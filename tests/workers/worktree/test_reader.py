@@ -73,7 +73,11 @@ def test_a_repository_is_read_as_git_reads_it(path: Path, read: Read) -> None:
     reader = read(path)
     assert reader.place.bare == (bare == "true")
     assert reader.place.common_dir == (path / common).resolve()
-    assert reader.place.root == (reader.place.common_dir if bare == "true" else Path(top or ""))
+    here = reader.place.common_dir if bare == "true" else Path(top or "")
+    assert (reader.place.checkout or reader.place.common_dir) == here
+    assert reader.place.root == (
+        here if says(path, "rev-parse", "--git-dir") == common else with_git(path).place.root
+    )
     head = says(path, "symbolic-ref", "HEAD")
     assert reader.head_branch() == (head.removeprefix("refs/heads/") if head and "/heads/" in head else None)
     named = {name: says(path, "show-ref", "--verify", "--hash", f"refs/heads/{name}") for name in NAMES}
