@@ -308,18 +308,40 @@ def head_branch(git: RunsGit) -> str | None:
     return found.removeprefix(HEADS) if found.startswith(HEADS) else None
 
 
+def writer(git: RunsGit) -> dict[str, str]:
+    """Variables that name the writer of a commit, for a machine whose own configuration does not count: as the user's
+    environment and configuration have it, else a stand-in."""
+    said = _names_configured(git)
+    return {
+        variable: os.environ.get(variable)
+        or said.get(f"{role}.{part}")
+        or said.get(f"user.{part}")
+        or stand_in
+        for variable, role, part, stand_in in _WRITERS
+    }
+
+
 def identity(git: RunsGit) -> dict[str, str]:
-    """Variables that name the writer of a commit where the user's configuration does not, and nothing where
-    it does."""
-    configured = answer(git, "config", "--get-regexp", r"^(user|author|committer)\.(name|email)$")
-    keys = {line.split(" ", 1)[0].lower() for line in configured.lines}
-    names = {}
-    for role in ("author", "committer"):
-        for part, stand_in in (("name", "Fleet"), ("email", "fleet@localhost")):
-            variable = f"GIT_{role.upper()}_{part.upper()}"
-            if not {f"user.{part}", f"{role}.{part}"} & keys and not os.environ.get(variable):
-                names[variable] = stand_in
-    return names
+    """The same, without what git finds in the user's configuration by itself."""
+    said, names = _names_configured(git), writer(git)
+    return {
+        variable: names[variable]
+        for variable, role, part, _ in _WRITERS
+        if os.environ.get(variable) or not {f"user.{part}", f"{role}.{part}"} & said.keys()
+    }
+
+
+_WRITERS = tuple(
+    (f"GIT_{role.upper()}_{part.upper()}", role, part, stand_in)
+    for role in ("author", "committer")
+    for part, stand_in in (("name", "Fleet"), ("email", "fleet@localhost"))
+)
+
+
+def _names_configured(git: RunsGit) -> dict[str, str]:
+    words = ("config", "-z", "--get-regexp", r"^(user|author|committer)\.(name|email)$")
+    pairs = (field.partition("\n") for field in answer(git, *words).fields)
+    return {key.lower(): value for key, _, value in pairs}
 
 
 _PLAIN = {

@@ -7,12 +7,13 @@ so a landing that was cut short at any instant can simply be called again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from workers.command import raise_if_machines
-from workers.git import Git, GitFailed, identity
+from workers.git import Git, GitFailed, answer, identity
+from workers.messages import fitting
 from workers.verify import Verdict
 from workers.worktree.branch import key_of
 from workers.worktree.checkouts import checked_out_at
@@ -36,9 +37,11 @@ _QUIET_MERGE = (
 
 @dataclass(frozen=True)
 class Landed:
-    """The target has the branch's work, at the latest as of `commit`."""
+    """The target has the branch's work, at the latest as of `commit`. `by_another`: it had it already, brought by
+    somebody else."""
 
     commit: str
+    by_another: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ class _Errand:
     branch: str
     old: str
     tip: str
-    message: str
+    messages: Sequence[str]
 
     @property
     def here(self) -> Git:
@@ -98,7 +101,7 @@ def land(
     branch: str,
     target: str,
     landing_path: Path,
-    message: str,
+    messages: Sequence[str],
     verify: Callable[[Path], Verdict],
     verified_ref: str,
     marker_env: Mapping[str, str],
@@ -107,13 +110,15 @@ def land(
 ) -> Outcome:
     """Land `branch` in `target` by way of the worktree at `landing_path`, which is reused from landing to landing.
 
-    `verify` is called with that worktree, merged and equipped. Call again after Moved, and after any crash.
-    Raises NoTarget when a branch is missing, PreserveFailed, WorktreeBusy, SettingsWrong and other GitErrors.
+    `verify` is called with that worktree, merged and equipped. A merge says the first of `messages` that the
+    repository's commit-msg hook lets pass. Call again after Moved, and after any crash.
+    Raises NoTarget when a branch is missing, MessageRefused, PreserveFailed, WorktreeBusy, SettingsWrong and other
+    GitErrors.
     """
     place = locate(repo)
     with held(landing_path.absolute()) as lock_fd:
         site = Site(place, landing_path.absolute(), lock_fd)
-        errand = _Errand(site, target, branch, _tip(site, target), _tip(site, branch), message)
+        errand = _Errand(site, target, branch, _tip(site, target), _tip(site, branch), messages)
         there = site.repository.asks("merge-base", "--is-ancestor", errand.tip, errand.old)
         if there and _was_verified(errand, verified_ref):
             return Landed(errand.old)
@@ -128,7 +133,7 @@ def land(
         if not verdict.ok:
             return VerifyFailed(verdict)
         if there:
-            return Landed(errand.old)
+            return Landed(errand.old, by_another=True)
         return _move_target(errand, merged, verified_ref)
 
 
@@ -152,6 +157,16 @@ def is_landed(repo: Path, commit: str, target: str) -> bool:
         and git.commit_of(commit) is not None
         and git.asks("merge-base", "--is-ancestor", commit, tip)
     )
+
+
+def brings_nothing(git: Git, commit: str, target: str) -> bool:
+    """Whether `commit` has nothing in its files that the commit `target`, or where it began from it, does not have: no
+    commits, empty ones, what was taken back, what the target has from elsewhere."""
+    base = answer(git, "merge-base", target, commit)
+    if not base.ok:  # they have nothing in common
+        return False
+    before, after = git.run("rev-parse", f"{base.out}^{{tree}}", f"{commit}^{{tree}}").lines
+    return before == after
 
 
 def _tip(site: Site, branch: str) -> str:
@@ -192,6 +207,7 @@ def _clean(here: Git) -> None:
 
 def _merge(errand: _Errand) -> str | Conflict | VerifyFailed:
     here = errand.here
+    message = fitting(here, errand.messages, "land", "merge")
     words = (
         *_QUIET_MERGE,
         "merge",
@@ -200,7 +216,7 @@ def _merge(errand: _Errand) -> str | Conflict | VerifyFailed:
         "--no-gpg-sign",
         "--no-autostash",
         "-m",
-        errand.message,
+        message,
     )
     result = here.run(*words, errand.tip, check=False, env={**identity(here), **_dates(errand)})
     if result.ok:

@@ -2,8 +2,10 @@
 
     machine     the disk, the memory, the process table, a lock, git itself, while it is replaced. Nobody's failure: the
                 work waits with the reason, and goes on by itself when the cause has gone
-    repository  everything else that git refuses: a person has to look at the repository
-    session     a command of the repository (a setup, a gate, a hook) that did not succeed: the session's own matter
+    person      what only a person may decide or has set: whether to trust another user's repository, a message that a
+                hook refuses, a target that is gone. Said once, with the command
+    session     what it has left that git cannot take up as it lies there (`is_of_work`), and a command of the
+                repository (a setup, a gate, a hook) that did not succeed: it goes back to the session, so often
 
 What git says is in English, for `workers.git` runs it with LC_ALL=C.
 """
@@ -119,6 +121,54 @@ _WORDS = (
 _AS_GIT = r"^(?:remote: )*(?:(?:fatal|error|warning|BUG): |git: ).*(?:{})"
 WORDS = tuple((re.compile(_AS_GIT.format(words), re.MULTILINE), meaning) for words, meaning in _WORDS)
 
+# A filter that the repository asks for, as git-lfs, is a program of the machine. A shell says that it is not there, or
+# git, which starts the simple ones itself.
+_FILTERS = re.compile(r"(?:clean|smudge|external) filter|filter-process")
+_NO_PROGRAM = re.compile(
+    r"(?:^|: )(?P<name>[\w.+-]+): (?:command )?not found$|cannot run (?P<run>\S+): No such file", re.MULTILINE
+)
+
+# What git refuses of the files that it is to take up: whoever made them can mend that.
+_OF_WORK = (
+    (
+        r"open\(\"[^\n]*\"\): Permission denied|could not open directory '[^\n]*': Permission denied",
+        Meaning(
+            "a file or directory cannot be read",
+            "make it readable (chmod u+rwX), remove it, or name it in .gitignore",
+        ),
+    ),
+    (
+        r"invalid path '",
+        Meaning(
+            "git takes no file of that name",
+            "rename or remove it: no part of a path may be `.git` in any spelling",
+        ),
+    ),
+    (
+        r"can only add regular files, symbolic links or git-directories",
+        Meaning(
+            "where a file was there is a pipe, a socket or a device now", "make it a file again, or remove it"
+        ),
+    ),
+    (
+        r"[Ff]ailed to encode '|BOM is (?:required|prohibited) in '",
+        Meaning(".gitattributes names an encoding that a file does not have", "correct either of them"),
+    ),
+    (r"bad config [^\n]*\.gitmodules", Meaning(".gitmodules is broken", "mend or remove it")),
+    (
+        r"index file (?:smaller than expected|corrupt)|unable to (?:map|stat|open) index file|index file open failed"
+        r"|unknown index entry format|bad (?:index version|signature 0x)|index uses \S+ extension"
+        r"|malformed index|unordered stage entries",
+        Meaning(
+            "git's index of this worktree is broken",
+            'remove it and have it made anew: rm -rf "$(git rev-parse --git-path index)" && git reset',
+        ),
+    ),
+)
+OF_WORK = tuple((re.compile(words), meaning) for words, meaning in _OF_WORK)
+
+_OF_A_PERSON = re.compile(r"dubious ownership|not a git repository")
+
 # Which lock it is. A reference that is "at X but expected Y" also says "cannot lock ref": that is a lost race, no wait.
 LOCK = re.compile(
     r"Unable to create '(?P<lock>[^']*\.lock)': File exists"
@@ -140,7 +190,24 @@ def of_ending(code: int, said: str) -> Meaning | None:
         return _ENDED
     if LOCK.search(said):
         return _LOCKED
+    missing = _NO_PROGRAM.search(said) if code == 128 and _FILTERS.search(said) else None
+    if missing is not None:
+        name = missing["name"] or missing["run"]
+        return Meaning(
+            f"{name}, which the repository's files need, is not installed", "install it", by_itself=False
+        )
     return next((meaning for words, meaning in WORDS if words.search(said)), None)
+
+
+def of_work(said: str) -> Meaning | None:
+    """What git could not take up of the files that a session has left, and what to do about it."""
+    return next((meaning for words, meaning in OF_WORK if words.search(said)), None)
+
+
+def is_of_work(code: int, said: str) -> bool:
+    """Whether git, asked to commit what a session has left, refuses that for what the session has made of it: all that
+    it refuses, but for what is the machine's trouble or a person's to decide."""
+    return of_work(said) is not None or (of_ending(code, said) is None and not _OF_A_PERSON.search(said))
 
 
 def locks(said: str) -> Iterator[str]:

@@ -84,7 +84,11 @@ def _add_words(parser: Parser) -> None:
 
 
 def _field_words(parser: Parser, field: Field, of: Callable[[str], object]) -> None:
-    if field.many:
+    if field.flag:
+        parser.add_argument(
+            field.option, action=argparse.BooleanOptionalAction, default=None, help=field.help_
+        )
+    elif field.many:
         parser.add_argument(field.option, action="append", metavar=field.metavar, help=field.help_)
     else:
         parser.add_argument(

@@ -58,6 +58,15 @@ def check_failed(cause: str, output: str) -> Word:
     return Word(stable_id(cause, "check"), text)
 
 
+def nothing_changed(task: Task, cause: str) -> Word:
+    text = (
+        f"Your branch {task.branch} has no change that {task.spec.target} does not have already. If your work is in a "
+        "stash, on another branch, or in files that git ignores, bring it into this branch and commit it. If nothing "
+        "has to be changed, say so and why, then finish."
+    )
+    return Word(stable_id(cause, "unchanged"), text)
+
+
 def landing_conflict(task: Task, cause: str, detail: str) -> Word:
     target = task.spec.target
     text = (
@@ -76,6 +85,6 @@ def landing_unverified(task: Task, cause: str, output: str) -> Word:
     return Word(stable_id(cause, "unverified"), text)
 
 
-def commit_message(task: Task) -> str:
-    """The message of work that the worker left uncommitted."""
-    return f"{task.spec.title}\n\nFleet-Task: {task.id}\nFleet-Session: {task.session_id}\n"
+def commit_trailers(task: Task) -> str:
+    """How the message ends of a commit of what the worker left uncommitted."""
+    return f"Fleet-Task: {task.id}\nFleet-Session: {task.session_id}\n"

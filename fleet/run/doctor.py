@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from uuid import uuid4
 
 from fleet.core.model import Account, Fleet
+from fleet.core.model.lifecycles import TASK_ENDS
 from fleet.errors import NotDone
 from fleet.home import Home
 from fleet.installed import mend_command, replaced
@@ -21,8 +22,12 @@ from fleet.views.snapshot import snapshot
 from profiles.errors import NoUsableKeyring
 from profiles.login import LoginUnknown, login_state
 from profiles.secrets import open_secrets
+from workers.git import GitError
 from workers.host import LocalHost
 from workers.remote.fitness import DISK_LOW_BYTES, Finding
+from workers.worktree.checkouts import persons_checkout
+from workers.worktree.hooks import absent_hooks
+from workers.worktree.repository import locate
 
 MEMORY_LOW_BYTES = 1_000_000_000
 
@@ -138,7 +143,23 @@ def _state(home: Home, environ: Mapping[str, str]) -> list[Finding]:
     if not accounts:
         found.append(_NO_ACCOUNT)
     found += [_account(home, fleet, name, environ) for name in sorted(a.name for a in accounts)]
+    found += _hooks(fleet)
     return found + examine_hosts(home, [host for host in fleet.hosts.values() if not host.is_here], environ)
+
+
+def _hooks(fleet: Fleet) -> list[Finding]:
+    """Of each repository with work to do: hooks that git brings into no worktree."""
+    found = []
+    for repo in sorted({task.spec.repo for task in fleet.tasks.values() if task.state not in TASK_ENDS}):
+        try:
+            checkout = persons_checkout(locate(repo))
+            absent = absent_hooks(checkout) if checkout is not None else None
+        except GitError as failed:
+            found.append(Finding(f"repository {repo}", "error", str(failed)))
+        else:
+            if absent is not None:
+                found.append(Finding(f"hooks of {repo}", "warning", absent.story, absent.cure))
+    return found
 
 
 def _keyring(home: Home, home_id: str, *, needed: bool) -> list[Finding]:

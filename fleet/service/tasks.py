@@ -67,6 +67,7 @@ class TaskRequest(BaseModel):
     label: tuple[str, ...] = ()
     source: str | None = None
     paused: str | None = None
+    allow_empty: bool = False
 
     @field_validator("tier", mode="before")
     @classmethod
@@ -308,6 +309,7 @@ def _spec(
         labels=request.label,
         source=request.source,
         paused=Pause(request.source or PERSON, request.paused) if request.paused else None,
+        allow_empty=request.allow_empty,
     )
 
 
@@ -315,7 +317,7 @@ def _warnings(request: TaskRequest, repository: Repository, target: str) -> list
     warnings = []
     if repository.dirty:
         warnings.append(
-            f"{repository.root} has uncommitted changes; workers start from {target} as committed"
+            f"{repository.here} has uncommitted changes; workers start from {target} as committed"
         )
     held = repository.checked_out_at(target) if request.land == "merge" else None
     if held is not None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fleet.core.events import LandingOutcome
 from fleet.core.model import HERE, Task, Worktree
+from fleet.core.wording import commit_trailers
 from fleet.home import Home
 from fleet.shell import places
 from fleet.shell.agreed import Agreed
@@ -17,14 +18,18 @@ from fleet.shell.hosts.local import VERIFY_TIMEOUT_S
 from fleet.shell.session_doings import session_doings
 from fleet.shell.unexplained import Span, unexplained, watch_of
 from fleet.shell.watching import Seen, Watching
-from workers import landing
-from workers.git import Git, GitError
+from workers import landing, messages, trouble
+from workers.git import HEADS, Git, GitError, GitFailed
 from workers.secret_scan import exposed
 from workers.verify import Verdict, verify
-from workers.worktree.checkouts import checked_out_at
+from workers.worktree.checkouts import checked_out_at, persons_checkout
 from workers.worktree.commit import HookRefused, WorkUnfinished
+from workers.worktree.hooks import absent_hooks
 from workers.worktree.make import SetupFailed
+from workers.worktree.repository import locate
 from workers.worktree.settings import SettingsWrong, read_settings
+from workers.worktree.submodules import SubmoduleMissing
+from workers.worktree.wanted import Settings
 
 SECRET_SCAN = "Fleet's own search for credentials"
 
@@ -35,6 +40,8 @@ class Checked:
     commit: str | None
     output: str
     noticed: str = ""
+    unchanged: bool = False
+    remade: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,8 @@ class Finisher:
     credentials: Callable[[], Collection[str]]
     hide: Callable[[str], str]
     timeout_s: float = VERIFY_TIMEOUT_S
+    told_of_hooks: set[str] = field(default_factory=set)
+    """Repositories of which it was told that hooks lie in no commit: once by each coordinator."""
     own_times: dict[str, list[Span]] = field(default_factory=dict)
     """When a task's checks ran: hooks and verifications change files, too. Kept for as long as this process lives."""
 
@@ -79,7 +88,7 @@ class Finisher:
             checked = self._checked(task, worktree, turn)
         finally:
             self.own_times.setdefault(task.id, []).append((began_ms, _now_ms()))
-        told = "; ".join(filter(None, (noticed, checked.noticed)))
+        told = "; ".join(filter(None, (noticed, checked.noticed, self._hooks(task))))
         return replace(checked, output=self.hide(checked.output), noticed=self.hide(told))
 
     def _unexplained(self, task: Task, worktree: Worktree) -> str:
@@ -91,6 +100,16 @@ class Finisher:
         watch.busy.extend(self.own_times.get(task.id, ()))
         return unexplained(path, task.base_commit, watch)
 
+    def _hooks(self, task: Task) -> str:
+        """What a person should know of hooks that worktrees do not have by themselves."""
+        repo = task.spec.repo
+        if repo in self.told_of_hooks:
+            return ""
+        self.told_of_hooks.add(repo)
+        checkout = persons_checkout(locate(repo))
+        absent = absent_hooks(checkout) if checkout is not None else None
+        return "" if absent is None else f"{absent.story}: {absent.cure}"
+
     def _spools(self, task: Task) -> list[Path]:
         attempts = (f"{task.id}.{number}" for number in range(1, task.attempts + 1))
         return [self.home.runs / attempt / "spool" for attempt in attempts]
@@ -98,19 +117,28 @@ class Finisher:
     def _checked(self, task: Task, worktree: Worktree, turn: str) -> Checked:
         driver = self.drivers.of(worktree.host)
         driver.sweep_checks(task)
-        commit, unfinished = None, ""
+        git = Git(Path(task.spec.repo))
+        asked = read_settings(git, task.base_commit or _target(git, task))
+        committed, unfinished = None, ""
         try:
-            commit = driver.commit(task, worktree)
+            committed = driver.commit(task, worktree, _commit_messages(git, task, asked))
         except HookRefused as refused:
             unfinished = f"the repository's hook refused the commit of your work:\n{refused}"
-        except WorkUnfinished as failed:
+        except (WorkUnfinished, SetupFailed) as failed:
             unfinished = str(failed)
+        commit = None if committed is None else committed.head
         seen = self._watched(task, worktree, commit, turn)
-        if commit is None or seen.refused:
+        if committed is None or seen.refused:
             return Checked(False, commit, unfinished or seen.refused, "; ".join(seen.noticed))
-        checked = self._gate(task, worktree, commit)
-        left = self._watching.accepted(task) if checked.ok and worktree.host == HERE else ()
-        return replace(checked, noticed="; ".join((*seen.noticed, *left)))
+        noticed = seen.noticed
+        if committed.remade:
+            path = driver.worktree_path(task)
+            lost = f"its worktree {path} was gone, with all that was in no commit: made anew from its branch"
+            noticed = (*noticed, lost)
+        checked = self._judged(task, worktree, committed.head)
+        passed = checked.ok and (task.spec.allow_empty or not checked.unchanged)
+        left = self._watching.accepted(task) if passed and worktree.host == HERE else ()
+        return replace(checked, remade=committed.remade, noticed="; ".join((*noticed, *left)))
 
     def _watched(self, task: Task, worktree: Worktree, commit: str | None, turn: str) -> Seen:
         """What else of the repository its session changed: at home alone, for a host can move nothing there."""
@@ -120,8 +148,13 @@ class Finisher:
         spools = self._spools(task)
         return self._watching.after_turn(task, path, commit, lambda: session_doings(spools), turn)
 
-    def _gate(self, task: Task, worktree: Worktree, commit: str) -> Checked:
-        driver = self.drivers.of(worktree.host)
+    def _judged(self, task: Task, worktree: Worktree, commit: str) -> Checked:
+        git = Git(Path(task.spec.repo))
+        target = _target(git, task)
+        read_settings(git, target)  # what is wrong with the target's is a person's to mend, not its session's
+        unchanged = landing.brings_nothing(git, commit, target)
+        if unchanged and not task.spec.allow_empty:
+            return Checked(True, commit, "", unchanged=True)
         try:
             commands = _commands(task, commit)
         except SettingsWrong as wrong:
@@ -129,8 +162,9 @@ class Finisher:
         found = self._exposed(task, commit)
         if found:
             return Checked(False, commit, found)
-        verdict = driver.verify(task, worktree, commands, self._environment(task, worktree), self.hide)
-        return Checked(verdict.ok, commit, "" if verdict.ok else told(verdict))
+        driver, env = self.drivers.of(worktree.host), self._environment(task, worktree)
+        verdict = driver.verify(task, worktree, commands, env, self.hide)
+        return Checked(verdict.ok, commit, "" if verdict.ok else told(verdict), unchanged=unchanged)
 
     def land(self, task: Task, worktree: Worktree) -> Ended:
         """Brings the task's branch into its target, in a worktree of its own.
@@ -147,24 +181,27 @@ class Finisher:
         path = places.landing_path(self.home, task)
         self.sweep_home(task)
         try:
+            git = Git(Path(task.spec.repo))
+            asked = read_settings(git, _target(git, task))
             ended = landing.land(
                 Path(task.spec.repo),
                 branch=task.branch or "",
                 target=task.spec.target,
                 landing_path=path,
-                message=f"Merge {task.branch}: {task.spec.title}\n\nFleet-Task: {task.id}\n",
+                messages=_landing_messages(git, task, asked),
                 verify=self._verification(task, worktree),
                 verified_ref=places.verified_ref(task),
                 ports=places.ports(worktree),
                 marker_env=self._environment(task, worktree),
             )
-        except SetupFailed as failed:
+        except (SetupFailed, SubmoduleMissing) as failed:
             return Ended("unverified", None, str(failed))
         except GitError as failed:
             if failed.of_the_host:
                 raise
-            return Ended("broken", None, str(failed))
-        return _as_ended(ended)
+            ours = isinstance(failed, GitFailed) and trouble.of_work(failed.stderr) is not None
+            return Ended("unverified" if ours else "broken", None, str(failed))
+        return _as_ended(ended, task)
 
     def look(self, task: Task) -> tuple[bool, bool]:
         """Of a held task: whether a person has landed it, and whether its target is free now."""
@@ -250,6 +287,34 @@ def _commands(task: Task, commit: str) -> tuple[str, ...]:
     return (*dict.fromkeys(asked), *task.spec.verify)
 
 
+def _commit_messages(git: Git, task: Task, asked: Settings) -> Sequence[str]:
+    """What the commit of what a worker left may say, as the repository asks, else the way Fleet likes best first."""
+    if asked.commit_message is not None:
+        return (messages.filled(asked.commit_message, _fields(task)),)
+    title = task.spec.title
+    plain = title[:1].lower() + title[1:]
+    return messages.ways_to_say(title, plain, commit_trailers(task), _said_last(git, task))
+
+
+def _landing_messages(git: Git, task: Task, asked: Settings) -> Sequence[str]:
+    """The same for the merge."""
+    if asked.land_message is not None:
+        return (messages.filled(asked.land_message, _fields(task)),)
+    subject, plain = f"Merge {task.branch}: {task.spec.title}", f"merge {task.branch} into {task.spec.target}"
+    return messages.ways_to_say(subject, plain, f"Fleet-Task: {task.id}\n", _said_last(git, task))
+
+
+def _said_last(git: Git, task: Task) -> str:
+    """The message of the last commit of its branch: words that the repository has taken."""
+    tip = git.commit_of(f"{HEADS}{task.branch}") or task.base_commit
+    return git.said("log", "-1", "--format=%B", tip) if tip else ""
+
+
+def _fields(task: Task) -> dict[str, str]:
+    spec = task.spec
+    return {"title": spec.title, "id": task.id, "branch": task.branch or "", "target": spec.target}
+
+
 def _target(git: Git, task: Task) -> str:
     return git.commit_of(f"refs/heads/{task.spec.target}") or task.base_commit or "HEAD"
 
@@ -260,9 +325,12 @@ def told(verdict: Verdict) -> str:
     return f"`{verdict.command}` {how}:\n{verdict.output_tail[-8_000:].strip()}"
 
 
-def _as_ended(ended: landing.Outcome) -> Ended:
+def _as_ended(ended: landing.Outcome, task: Task) -> Ended:
     if isinstance(ended, landing.Landed):
-        return Ended("landed", ended.commit, "")
+        already = (
+            f"nothing was left to land: {task.spec.target} has had it already, and is at {ended.commit[:12]}"
+        )
+        return Ended("landed", ended.commit, already if ended.by_another else "")
     if isinstance(ended, landing.Conflict):
         return Ended("conflict", None, f"conflicting files: {', '.join(ended.files)}\n{ended.output}")
     if isinstance(ended, landing.VerifyFailed):

@@ -190,6 +190,8 @@ class Performer:
                 commit=checked.commit,
                 output=checked.output,
                 noticed=checked.noticed,
+                unchanged=checked.unchanged,
+                remade=checked.remade,
             )
         ]
 

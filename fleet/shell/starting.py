@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -163,8 +164,13 @@ class Starter:
                 driver.config_dir(account.name),
                 driver.environ,
                 run_marker=driver.runs.marker(attempt.id),
-                extra=extra_environment(task, account, worktree),
+                extra={
+                    **_unless_chosen(driver.writer(task), account),
+                    **extra_environment(task, account, worktree),
+                },
             )
+        except GitError as failed:
+            raise _of_the_machine(failed, "its commits could not be given a writer") from failed
         except OSError as failed:
             what = f"the directory of account {account.name} cannot be used"
             raise _of_the_machine(failed, what) from failed
@@ -215,6 +221,12 @@ class Starter:
             driver.runs.launch(attempt.id, spec, secret)
         except LaunchFailed as failed:
             raise CannotStart("launch", str(failed)) from failed
+
+
+def _unless_chosen(variables: Mapping[str, str], account: Account) -> dict[str, str]:
+    """Those that a person has not chosen themselves for the workers of the account."""
+    chosen = {*dict(account.env), *account.pass_env}
+    return {name: value for name, value in variables.items() if name not in chosen}
 
 
 def extra_environment(task: Task, account: Account, worktree: Worktree) -> dict[str, str]:

@@ -14,10 +14,23 @@ if TYPE_CHECKING:
 
 class Field:
     """`name` is that of `TaskSpec`, `word` the key in a tasks file and, with dashes, the option; `shown` the key in
-    what is printed. What is said is read by `of`; a field that is said `many` times is a list. One that `stays` cannot
+    what is printed. What is said is read by `of`; a field that is said `many` times is a list, a `flag` is
+    said without a value. One that `stays` cannot
     be revised. Without a `help_` it is no option; `older` is what it is in a body of a version that did not have it."""
 
-    __slots__ = ("choices", "help_", "many", "metavar", "name", "of", "older", "shown", "stays", "word")
+    __slots__ = (
+        "choices",
+        "flag",
+        "help_",
+        "many",
+        "metavar",
+        "name",
+        "of",
+        "older",
+        "shown",
+        "stays",
+        "word",
+    )
 
     def __init__(
         self,
@@ -29,6 +42,7 @@ class Field:
         metavar: str | None = None,
         of: Callable[[str], Any] = str,
         many: bool = False,
+        flag: bool = False,
         choices: tuple[str, ...] | None = None,
         older: Any = None,
         stays: bool = False,
@@ -40,6 +54,7 @@ class Field:
         self.metavar = metavar
         self.of = of
         self.many = many
+        self.flag = flag
         self.choices = choices
         self.older = older
         self.stays = stays
@@ -100,6 +115,12 @@ FIELDS = (
         many=True,
         help_="only on hosts that have this label",
         older=[],
+    ),
+    Field(
+        "allow_empty",
+        flag=True,
+        help_="it is done, too, when nothing has to be changed",
+        older=False,
     ),
     Field("source", metavar="NAME", help_="who asks; of a source there is one task in a project", stays=True),
     Field("paused", metavar="REASON", help_="nothing starts it until it is resumed"),

@@ -133,10 +133,12 @@ class Story:
     def finish(self, attempt: str = "t1.1") -> list[Decision]:
         return self.end_turn("finished", attempt)
 
-    def check(self, ok: bool = True, attempt: str = "t1.1", output: str = "1 failed") -> list[Decision]:
-        task = attempt.rpartition(".")[0]
+    def check(
+        self, ok: bool = True, attempt: str = "t1.1", output: str = "1 failed", **more: Any
+    ) -> list[Decision]:
+        task, said = attempt.rpartition(".")[0], "" if ok else output
         return self.tell(
-            events.WorkChecked, task=task, attempt=attempt, ok=ok, commit="c1", output="" if ok else output
+            events.WorkChecked, task=task, attempt=attempt, ok=ok, commit="c1", output=said, **more
         )
 
     def to_landing(self, attempt: str = "t1.1") -> list[Decision]:
@@ -146,7 +148,8 @@ class Story:
         return self.check(attempt=attempt)
 
     def landing(self, outcome: events.LandingOutcome, task: str = "t1", **but: Any) -> list[Decision]:
-        what = {"begun_ms": self.task(task).landing_since_ms, "commit": "c2", "detail": outcome}
+        detail = "" if outcome == "landed" else outcome
+        what = {"begun_ms": self.task(task).landing_since_ms, "commit": "c2", "detail": detail}
         return self.tell(events.LandingEnded, task=task, outcome=outcome, **{**what, **but})
 
 

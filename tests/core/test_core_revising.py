@@ -46,6 +46,7 @@ OTHER: dict[str, Any] = {
     "plan_tier": "opus",
     "subagent_tier": "haiku",
     "source": "card",
+    "allow_empty": True,
 }
 """Another value for each field than that of the stories' tasks."""
 

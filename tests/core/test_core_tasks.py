@@ -428,10 +428,19 @@ def test_a_late_landing_changes_nothing() -> None:
     assert story.fleet.tasks == before
 
 
-def test_a_landing_that_cannot_be_tried_fails_the_task_with_the_reason() -> None:
+def test_what_a_person_has_to_mend_before_it_lands_is_told_once_and_landing_is_tried_again() -> None:
     story = landing_story()
+    assert kinds(story.landing("broken", detail="/repo is gone")) == []
+    assert (story.task().state, story.why().advice) == ("held", "/repo is gone")
+    story.exit()
+    assert is_idle(story.fleet)
+    assert kinds(story.wait(story.fleet.settings.held_retry_ms - 1)) == []
+    assert kinds(story.wait(1)) == ["LandWork"]
     story.landing("broken", detail="/repo is gone")
-    assert (story.task().state, story.task().reason) == ("failed", "/repo is gone")
+    assert story.news().count("/repo is gone") == 1
+    assert kinds(story.tell(events.DrainAsked, on=False)) == ["LandWork"], "whenever a coordinator begins"
+    story.landing("landed")
+    assert (story.task().state, story.task().reason) == ("landed", "")
 
 
 # --- accounts and worktrees ---

@@ -110,7 +110,7 @@ class Performers:
                 begun_ms=effect.begun_ms,
                 outcome=outcome,
                 commit=f"merge-{task.id}" if outcome in ("landed", "held") else None,
-                detail=f"simulated {outcome}",
+                detail="" if outcome == "landed" else f"simulated {outcome}",
             )
         ]
 

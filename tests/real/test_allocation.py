@@ -282,7 +282,7 @@ def test_a_limit_and_the_breaker_let_nothing_start_until_they_are_lifted(househo
     house.add_account("first")
     limit = house.fleet("limit", "add", "--fleet", "--per", "day", "--tokens", "3M").strip()
     with house.coordinator():
-        slow = house.add_task(prompt("slow"), "--allow-tool", "Bash", "--priority", "5")
+        slow = house.add_task(prompt("slow"), "--allow-tool", "Bash", "--allow-empty", "--priority", "5")
         house.double.wait_for(lambda log: any(r.task == "slow" for r in log), PATIENCE_S)
         second = house.add_task(prompt("a"))
         house.wait_for(lambda: f"({limit})" in reasons(house, second), "the limit was never named")

@@ -148,7 +148,7 @@ def test_a_fresh_account_is_not_stampeded(household: MakeHousehold) -> None:
     house.add_account("first")
     file = house.root / "tasks.toml"
     file.write_text(
-        "[defaults]\nrepo = 'repo'\nallow_tool = ['Bash']\n"
+        "[defaults]\nrepo = 'repo'\nallow_tool = ['Bash']\nallow_empty = true\n"
         + "".join(f"[[task]]\nprompt = '{prompt(name)}'\n" for name in names)
     )
     tasks = house.fleet("task", "add", "--file", str(file)).split()

@@ -49,7 +49,7 @@ def test_planted_tokens_never_appear(household: MakeHousehold) -> None:
         # Only the key has the tier, and it is worth its bill.
         on_the_key = ("--tier", "opus,sonnet", "--value", "100")
         tasks = [
-            house.add_task(prompt(name), "--allow-tool", "Bash", *more)
+            house.add_task(prompt(name), "--allow-tool", "Bash", "--allow-empty", *more)
             for name, *more in (("moving",), ("expired",), ("keyed", *on_the_key))
         ]
         with house.coordinator():
@@ -58,7 +58,7 @@ def test_planted_tokens_never_appear(household: MakeHousehold) -> None:
             for task in tasks:
                 house.wait_for_state(task, "landed")
             in_use = house.run("task", "add", "-", "--repo", "repo", stdin=f"Use {TOKENS['second']}.")
-        house.add_task(prompt("later"), "--allow-tool", "Bash")
+        house.add_task(prompt("later"), "--allow-tool", "Bash", "--allow-empty")
     words_of_persons_are_refused(house, tasks[0])
     in_a_console_log_too = house.run("up", "--until-idle", "--log-format", "console")
 

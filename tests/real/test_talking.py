@@ -205,7 +205,7 @@ def test_limits_of_a_task_end_it_and_denied_tools_are_told(household: MakeHouseh
     house.make_repo()
     house.add_account("first")
     long = house.add_task(prompt("long"), "--max-turns", "2", "--target", "main", "--land", "merge")
-    denied = house.add_task(prompt("denied"))
+    denied = house.add_task(prompt("denied"), "--allow-empty")
     log = house.up_until_idle(code=1)
 
     assert house.seen(long)["state"] == "failed" and "--max-turns" in house.seen(long)["reason"]

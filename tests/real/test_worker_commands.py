@@ -58,7 +58,7 @@ def test_a_worker_may_look_but_its_commands_are_refused(tmp_path: Path) -> None:
     with living(tmp_path, task) as house:
         house.make_repo()
         house.add_account("work")
-        added = house.add_task(prompt("greet"), "--allow-tool", "Bash")
+        added = house.add_task(prompt("greet"), "--allow-tool", "Bash", "--allow-empty")
         house.up_until_idle()
         for refused in ("add", "down", "allow", "orphan"):
             assert TOLD in told(house, refused) and "code 1" in told(house, refused), told(house, refused)
@@ -81,7 +81,7 @@ def test_a_worker_is_refused_also_while_no_coordinator_runs(tmp_path: Path) -> N
     with living(tmp_path, task) as house:
         house.make_repo()
         house.add_account("work")
-        added = house.add_task(prompt("greet"), "--allow-tool", "Bash")
+        added = house.add_task(prompt("greet"), "--allow-tool", "Bash", "--allow-empty")
         with house.coordinator() as coordinator:
             house.wait_for((tmp_path / "ready").exists, "the worker did not begin")
             coordinator.kill()

@@ -195,6 +195,7 @@ class Proved(_Said):
 class Committed(_Said):
     commit: Oid | None
     head: Oid
+    remade: bool
 
 
 class Snapshot(_Said):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from workers.git import Git
 from workers.remote.mirror import Mirror
 from workers.remote.transport import fetch, push
+from workers.worktree.checkouts import persons_checkout
 from workers.worktree.submodules import (
     WORK_REFS,
     Sources,
@@ -56,7 +57,7 @@ def bring_modules(mirror: Mirror, commit: str) -> None:
 
 
 def _sources(mirror: Mirror) -> Sources:
-    return Sources(mirror.place.common_dir / "modules", None if mirror.place.bare else mirror.place.root)
+    return Sources(mirror.place.common_dir / "modules", persons_checkout(mirror.place))
 
 
 def _pairs(mirror: Mirror, git: Git, commit: str, sources: Sources, above: str) -> Iterator[_Pair]:

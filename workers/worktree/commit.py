@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from workers import trouble
 from workers.command import raise_if_machines
-from workers.git import Git, GitError, GitFailed, head_branch, identity
+from workers.git import HEADS, Git, GitError, GitFailed, GitResult, head_branch, identity
+from workers.messages import fitting
 from workers.worktree.dead_locks import clear_dead_locks
 from workers.worktree.entry import git_dir
 from workers.worktree.lock import held
@@ -26,13 +28,13 @@ class HookRefused(GitError):
 
 
 class WorkUnfinished(GitError):
-    """The worker stopped in the middle of something that only it (or a person) can finish. Nothing was lost."""
+    """The worker stopped in the middle of something, or left something that git cannot take up: only it (or a person)
+    can finish that. Nothing was lost."""
 
 
 def commit_work(
     worktree_path: Path,
-    message: str,
-    *,
+    *messages: str,
     branch: str | None = None,
     writer: Mapping[str, str] | None = None,
 ) -> str | None:
@@ -40,20 +42,36 @@ def commit_work(
 
     Afterwards the worktree is on `branch` (default: the one it was made with), and that branch has everything the
     worker committed, wherever it did so. The commit is not signed: nobody is there to answer for it with a key.
-    `writer` are the variables that name who writes, where this machine's own configuration does not count.
-    Raises HookRefused, WorkUnfinished, WorktreeBusy, GitFailed.
+    `writer` are the variables that name who writes, where this machine's own configuration does not count. The first of
+    `messages` is used that the repository's commit-msg hook lets pass.
+    Raises HookRefused, WorkUnfinished, MessageRefused, WorktreeBusy; GitFailed for what no session can mend.
     """
     with held(
         worktree_path.absolute()
     ):  # not inherited: a hook may leave a process behind that lives for ever
-        return _commit_work(Git(worktree_path), message, branch, writer)
+        git = Git(worktree_path)
+        try:
+            return _commit_work(git, messages, branch, writer)
+        except GitFailed as failed:
+            if trouble.is_of_work(failed.code, failed.stderr):
+                raise WorkUnfinished(_as_the_sessions(git, failed)) from None
+            raise
 
 
-def _commit_work(git: Git, message: str, branch: str | None, writer: Mapping[str, str] | None) -> str | None:
+def _as_the_sessions(git: Git, failed: GitFailed) -> str:
+    meaning = trouble.of_work(failed.stderr)
+    advice = "" if meaning is None else f"{meaning}. "
+    return f"your work in {git.directory} cannot be committed: {advice}git says:\n{failed.stderr.strip()}"
+
+
+def _commit_work(
+    git: Git, messages: Sequence[str], branch: str | None, writer: Mapping[str, str] | None
+) -> str | None:
     worktree_path = git.directory
     admin = git_dir(worktree_path)
     branch = branch or _branch_made_with(admin, worktree_path)
     clear_dead_locks(admin)
+    _bring_back_its_branch(git, admin)
     _refuse_unfinished(git, admin, branch)
     current = head_branch(git)
     if current != branch:
@@ -63,7 +81,7 @@ def _commit_work(git: Git, message: str, branch: str | None, writer: Mapping[str
             raise WorkUnfinished(
                 f"{worktree_path} is on {current!r} and could not be taken off it: switch to {branch!r}"
             )
-    commit = _commit_all(git, admin, message, identity(git) if writer is None else writer)
+    commit = _commit_all(git, admin, messages, identity(git) if writer is None else writer)
     if current != branch:
         _return_to(git, branch)
     _share_submodules(worktree_path)
@@ -75,6 +93,29 @@ def _branch_made_with(admin: Path, worktree_path: Path) -> str:
     if ready is None or ready.branch is None:
         raise WorkUnfinished(f"{worktree_path} has no record of the branch it was made for: name the branch")
     return ready.branch
+
+
+def _bring_back_its_branch(git: Git, admin: Path) -> None:
+    """HEAD names a branch that is gone, as one that was deleted under it: the branch is again where HEAD last was. A
+    commit there would else be a first one, that has nothing in common with anything."""
+    branch = head_branch(git)
+    if branch is None or git.commit_of(f"{HEADS}{branch}") is not None:
+        return
+    tip = next((oid for oid in _where_head_was(admin) if git.commit_of(oid)), None)
+    if tip is not None:
+        git.run("update-ref", "-m", "fleet: the branch was gone", f"{HEADS}{branch}", tip)
+
+
+def _where_head_was(admin: Path) -> Iterator[str]:
+    """The commits of HEAD's own log, the latest first, then what the worktree was made from; see `git help reflog`."""
+    log = admin / "logs" / "HEAD"
+    lines = log.read_text(errors="replace").splitlines() if log.is_file() else []
+    for line in reversed(lines):
+        before, after, *_ = (*line.split(" ", 2), "", "")
+        yield from (oid for oid in (after, before) if oid.strip("0"))
+    ready = read_ready(admin)
+    if ready is not None:
+        yield ready.base_commit
 
 
 def _refuse_unfinished(git: Git, admin: Path, branch: str) -> None:
@@ -92,21 +133,40 @@ def _refuse_unfinished(git: Git, admin: Path, branch: str) -> None:
         )
 
 
-def _commit_all(git: Git, admin: Path, message: str, writer: Mapping[str, str]) -> str | None:
-    git.run("-c", "advice.addEmbeddedRepo=false", "add", "--all", "--sparse", *_without_strangers(git))
+def _commit_all(git: Git, admin: Path, messages: Sequence[str], writer: Mapping[str, str]) -> str | None:
+    _add_all(git)
     if (
         git.asks("diff", "--cached", "--quiet", "--ignore-submodules=none")
         and not (admin / "MERGE_HEAD").exists()
     ):
         return None
-    words = ("commit", "--quiet", "--no-gpg-sign", "--cleanup=whitespace", "--file=-")
-    result = git.run(*words, check=False, stdin=message.encode(), env=writer)
+    message = fitting(git, messages, "commit", "message")
+    staged = git.said("write-tree")
+    result = _committed(git, message, writer)
+    if result.code == 1:
+        _add_all(git)
+        if git.said("write-tree") != staged:  # the hook has formatted files: with that it may let them pass
+            result = _committed(git, message, writer)
     if result.code == 1:
         raise_if_machines(f"{result.out}\n{result.err}", git.directory)
         raise HookRefused(f"{result.out}\n{result.err}")
     if not result.ok:
-        raise GitFailed(words, git.directory, result.code, result.err)
+        raise GitFailed(_COMMIT, git.directory, result.code, result.err)
     return git.said("rev-parse", "HEAD")
+
+
+_COMMIT = ("commit", "--quiet", "--no-gpg-sign", "--cleanup=whitespace", "--file=-")
+
+
+def _committed(git: Git, message: str, writer: Mapping[str, str]) -> GitResult:
+    return git.run(*_COMMIT, check=False, stdin=message.encode(), env=writer)
+
+
+def _add_all(git: Git) -> None:
+    words = ("-c", "advice.addEmbeddedRepo=false", "add", "--all", "--sparse", *_without_strangers(git))
+    result = git.run(*words)
+    if trouble.of_work(result.err):  # of a directory that it cannot read git only warns
+        raise GitFailed(words, git.directory, result.code, result.err)
 
 
 def _without_strangers(git: Git) -> list[str]:

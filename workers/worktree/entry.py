@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workers.git import HEADS, Git, RunsGit
+from workers.worktree.repository import locate
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,20 @@ def admin_dir(common_dir: Path, path: Path) -> Path | None:
         if Path(pointer.parent, named).resolve() == wanted:
             return pointer.parent
     return None
+
+
+def relink(repo: Path, worktree: Path) -> bool:
+    """Give a worktree back the file `.git` that was deleted from it: index and HEAD are in git's own directory, so
+    nothing is missing then. False where none of its files is left either."""
+    admin = admin_dir(locate(repo).common_dir, worktree)
+    if admin is None or not worktree.is_dir():
+        return False
+    there = {"GIT_DIR": str(admin), "GIT_WORK_TREE": str(worktree)}
+    tracked = Git(worktree).run("ls-files", "-z", env=there).fields
+    if not any((worktree / path).exists() for path in tracked):
+        return False
+    (worktree / ".git").write_text(f"gitdir: {admin}\n", errors="surrogateescape")
+    return True
 
 
 def git_dir(worktree: Path) -> Path:

@@ -14,7 +14,9 @@ from pathlib import Path
 from workers.command import raise_if_machines, run_shell
 from workers.git import Git, GitError, GitFailed
 from workers.worktree.branch import claim, key_of
+from workers.worktree.checkouts import persons_checkout
 from workers.worktree.entry import Entry, admin_dir, entry_at
+from workers.worktree.hooks import bring_hooks
 from workers.worktree.lock import held
 from workers.worktree.preserve import preserve, preserve_remains
 from workers.worktree.ready import Ready, read_ready, ready_at, write_ready
@@ -63,7 +65,7 @@ class Site:
 
     @property
     def sources(self) -> Sources:
-        return Sources(self.place.common_dir / "modules", None if self.place.bare else self.place.root)
+        return Sources(self.place.common_dir / "modules", persons_checkout(self.place))
 
 
 def make_ready(
@@ -214,6 +216,7 @@ def equip(site: Site, settings: WorktreeSettings, env: Mapping[str, str], timeou
     """Submodules, seeded files and setup commands; gives what they said. Raises SetupFailed and others."""
     populate(site.path, site.sources, (site.lock_fd,))
     notes = [f"{note}\n" for note in seed(settings, site.sources.checkout, site.path)]
+    bring_hooks(site.sources.checkout, site.path)
     return "".join(notes) + set_up(site, settings.setup, env, timeout_s)
 
 

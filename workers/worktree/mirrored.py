@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from workers.git import Git
+from workers.git import HEADS, Git
 from workers.worktree.branch import key_of
 from workers.worktree.entry import entry_at
 from workers.worktree.lock import held
@@ -51,6 +51,11 @@ class Asked:
     setup: Sequence[str]
     setup_timeout_s: float
     files: bytes
+
+    @classmethod
+    def again(cls, branch: str, base_commit: str) -> Asked:
+        """What a worktree that was made before, and is gone, had committed: the branch as the mirror has it."""
+        return cls(branch, f"{HEADS}{branch}", base_commit, None, None, {}, (), 0.0, b"")
 
 
 def found_ready(mirror: Path, worktree_path: Path) -> Made | None:

@@ -33,10 +33,10 @@ def seed(settings: WorktreeSettings, checkout: Path | None, worktree: Path) -> l
             notes.append(f"{path}: not brought, {checkout} does not have it")
             continue
         _refuse_tracked(path, source, may_be_brought)
-        place.parent.mkdir(parents=True, exist_ok=True)
         if path in settings.copy_paths:
-            _copy(source, place)
+            bring_copy(source, place)
         else:
+            place.parent.mkdir(parents=True, exist_ok=True)
             _link(source, place, whole=path in may_be_brought)
     return notes
 
@@ -53,10 +53,14 @@ def ignored(git: Git, paths: Iterable[str]) -> set[str]:
 
 def refuse_escape(root: Path, place: Path, path: str) -> None:
     """Raises SettingsWrong where `place`, named as `path`, leads out of `root` through a link."""
-    if not place.parent.resolve().is_relative_to(root.resolve()):
+    if leads_out(root, place):
         raise SettingsWrong(
             f"{FILE}: {path!r} leads out of {root} through a link: name a path that stays inside"
         )
+
+
+def leads_out(root: Path, place: Path) -> bool:
+    return not place.parent.resolve().is_relative_to(root.resolve())
 
 
 def _refuse_tracked(path: str, source: Path, allowed: set[str]) -> None:
@@ -67,7 +71,9 @@ def _refuse_tracked(path: str, source: Path, allowed: set[str]) -> None:
         )
 
 
-def _copy(source: Path, place: Path) -> None:
+def bring_copy(source: Path, place: Path) -> None:
+    """Copy a file or a directory, with what is above it."""
+    place.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
         shutil.copytree(source, place, symlinks=True)
     else:

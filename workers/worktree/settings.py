@@ -13,6 +13,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from workers.git import RunsGit
+from workers.messages import FIELDS, unknown_fields
 from workers.worktree.wanted import FILE, Settings, SettingsWrong, VerifySettings, WorktreeSettings
 
 __all__ = ["SettingsWrong", "parse_settings", "read_settings", "worktree_settings"]
@@ -33,8 +34,17 @@ def _not_blank(command: str) -> str:
     return command
 
 
+def _with_known_fields(message: str) -> str:
+    unknown = unknown_fields(_not_blank(message))
+    if unknown:
+        known = ", ".join(f"{{{name}}}" for name in FIELDS)
+        raise ValueError(f"there is no field {{{unknown[0]}}}; there are {known}")
+    return message
+
+
 InsidePath = Annotated[str, AfterValidator(_inside)]
 Command = Annotated[str, AfterValidator(_not_blank)]
+Message = Annotated[str, AfterValidator(_with_known_fields)]
 
 
 class _Worktree(BaseModel):
@@ -52,17 +62,29 @@ class _Verify(BaseModel):
     commands: tuple[Command, ...] = ()
 
 
+class _Commit(BaseModel):
+    """Of a commit of the fleet's own: of what a worker left uncommitted, or a merge."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    message: Message | None = None
+
+
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     worktree: _Worktree = _Worktree()
     verify: _Verify = _Verify()
+    commit: _Commit = _Commit()
+    land: _Commit = _Commit()
 
 
 _ALLOWED = {
-    (): ("[worktree]", "[verify]"),
+    (): ("[worktree]", "[verify]", "[commit]", "[land]"),
     ("worktree",): ("setup", "copy", "link", "ports"),
     ("verify",): ("commands",),
+    ("commit",): ("message",),
+    ("land",): ("message",),
 }
 
 
@@ -94,6 +116,8 @@ def parse_settings(text: str, named: str = FILE) -> Settings:
     return Settings(
         WorktreeSettings(asked.setup, asked.copy_paths, asked.link, asked.ports),
         VerifySettings(file.verify.commands),
+        file.land.message,
+        file.commit.message,
     )
 
 

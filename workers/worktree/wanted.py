@@ -32,7 +32,10 @@ class VerifySettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """All of `.fleet.toml`."""
+    """All of `.fleet.toml`. `land_message` and `commit_message` are what the fleet's own merges and commits say, with
+    fields in braces (`workers.messages`); None where that is left to the fleet."""
 
     worktree: WorktreeSettings = WorktreeSettings()
     verify: VerifySettings = VerifySettings()
+    land_message: str | None = None
+    commit_message: str | None = None

@@ -219,8 +219,11 @@ def _beyond(task: Task) -> Explanation:
         place = "is being merged and verified" if task.landing_begun else "waits for its turn to be merged"
         return Explanation(task.id, task.state, f"verified; {place} into {task.spec.target}")
     if task.state == "held":
-        return Explanation(task.id, task.state, "verified, but not landed", stuck=True, advice=task.reason)
+        nothing = task.held_for == "nothing"
+        summary = "nothing was changed, so nothing landed" if nothing else "verified, but not landed"
+        return Explanation(task.id, task.state, summary, stuck=True, advice=task.reason)
     if task.state == "landed":
         where = task.spec.target if task.spec.land == "merge" else task.branch
-        return Explanation(task.id, task.state, f"landed on {where} as {(task.landed_commit or '')[:12]}")
+        told = task.reason or f"landed on {where} as {(task.landed_commit or '')[:12]}"
+        return Explanation(task.id, task.state, told)
     return Explanation(task.id, task.state, task.reason or task.state, advice=f"fleet task retry {task.id}")

@@ -85,7 +85,8 @@ class WorkReclaimed(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkChecked(Event):
     """Work committed and verified in the worktree: `commit` is the branch's head, `output` what failed, `noticed` what
-    its own session did not do, in words."""
+    its own session did not do, in words. `unchanged`: it brings nothing that the target does not have. `remade`: the
+    worktree was gone, and was made anew from its branch; the worker still stands in the one that is gone."""
 
     task: str
     attempt: str
@@ -93,6 +94,8 @@ class WorkChecked(Event):
     commit: str | None
     output: str = ""
     noticed: str = ""
+    unchanged: bool = False
+    remade: bool = False
 
 
 LandingOutcome = Literal["landed", "conflict", "unverified", "held", "moved", "broken"]
@@ -102,7 +105,8 @@ LandingOutcome = Literal["landed", "conflict", "unverified", "held", "moved", "b
 class LandingEnded(Event):
     """How bringing a branch into its target ended. `moved`: the target moved meanwhile, try again.
     `held`: verified, but the target is checked out somewhere; `detail` says what a person can do.
-    `broken`: it cannot be tried at all (a repository that vanished)."""
+    `broken`: a person has to mend the repository first (it vanished, or its target did; a hook refuses the message
+    of the merge); `detail` says what. Of `landed` it says why nothing had to be brought."""
 
     task: str
     begun_ms: int

@@ -21,6 +21,8 @@ class Settings:
     reading_life_ms: int = 5 * 3_600_000
     answer_life_ms: int = 900_000
     held_recheck_ms: int = 5_000
+    held_retry_ms: int = 60_000
+    """After so long it is tried again to land what the repository kept from landing."""
     protected_pause_ms: int = 1_800_000
     host_lost_ms: int = 600_000
     """A host that has been tried for so long in vain counts as lost."""

@@ -19,6 +19,9 @@ AGE_DOUBLES_MS = 7 * 86_400_000
 TIMED, LATE = "timed", "late"
 
 Land = Literal["branch", "merge"]
+HeldFor = Literal["checkout", "repository", "nothing"]
+"""What a held task waits for: that its target is checked out nowhere; that a person mends what keeps the repository
+from taking it in; that a person says whether it is right that nothing was changed."""
 Rank = tuple[int, float, int, str]
 Queue = Mapping[str, tuple[Rank, ...]]
 
@@ -45,7 +48,8 @@ class TaskSpec:
     class for learning (execution, judgement, reasoning …, an open set), `size` how large it is relative to others of
     its kind. With `plan_tier` the session plans with that tier and then executes with the one it was placed with. It
     runs only on hosts that have all `labels`. `source` says who asked for it, such as `board:github#12`; in a project
-    there is one task of a source, however often it is asked for."""
+    there is one task of a source, however often it is asked for. With `allow_empty` it is done, too, when nothing had
+    to be changed."""
 
     prompt: str
     repo: str
@@ -70,6 +74,7 @@ class TaskSpec:
     labels: tuple[str, ...] = ()
     source: str | None = None
     paused: Pause | None = None
+    allow_empty: bool = False
 
     @property
     def worth(self) -> float:
@@ -105,7 +110,8 @@ class Task:
     whose work failed its verification for good; `tier_work` (work units) and `tier_ms` are what the present tier has
     taken so far in attempts that have ended. `planned`: its plan has been made. `late`: its deadline had passed when
     that was last looked at. `unlocks`: what the tasks that wait for it are worth beyond their cost, as last planned.
-    `revisions`: how often what was asked for has been revised.
+    `revisions`: how often what was asked for has been revised. `empty_told`: its session was asked once why nothing has
+    changed. `held_for` counts while it is held.
     """
 
     id: str
@@ -140,6 +146,8 @@ class Task:
     late: bool = False
     unlocks: float = 0.0
     revisions: int = 0
+    empty_told: bool = False
+    held_for: HeldFor = "checkout"
 
     @property
     def budget_left_usd(self) -> float | None:

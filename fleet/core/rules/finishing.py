@@ -9,10 +9,10 @@ from fleet.core.decisions import LandWork, LookAtHeld
 from fleet.core.dispatch.tiers import stronger
 from fleet.core.draft import Draft
 from fleet.core.events import HeldSeen, LandingEnded, WorkChecked
-from fleet.core.model import Task, Word
+from fleet.core.model import HeldFor, Task, Word
 from fleet.core.rules.attempts import fail, stop, tell
 from fleet.core.rules.worktrees import remove_worktree
-from fleet.core.wording import check_failed, landing_conflict, landing_unverified
+from fleet.core.wording import check_failed, landing_conflict, landing_unverified, nothing_changed
 
 
 def work_checked(draft: Draft, event: WorkChecked) -> None:
@@ -24,10 +24,17 @@ def work_checked(draft: Draft, event: WorkChecked) -> None:
         draft.put_worktree(replace(draft.worktrees[task.id], checkpoint=None, checkpoint_ms=draft.now_ms))
     if event.noticed:
         draft.note("warning", event.noticed, task=task.id)
+    attempt = draft.attempts.get(event.attempt)
+    if event.remade and attempt is not None:
+        stop(
+            draft, attempt, "finished", how="close"
+        )  # its session goes on in the worktree that was made anew
     if not event.ok:
         _give_back(draft, task, check_failed(event.id, event.output), "verification failed")
     elif task.words:
         _go_on_with_words(draft, task)
+    elif event.unchanged:
+        _nothing_changed(draft, replace(task, commit=event.commit), event.id)
     else:
         _accept(draft, replace(task, commit=event.commit))
 
@@ -41,14 +48,47 @@ def _accept(draft: Draft, task: Task) -> None:
     if task.spec.land == "branch":
         landed(draft, task, task.commit)
     else:
-        draft.put_task(replace(task, state="landing", landing_since_ms=draft.now_ms, landing_begun=False))
-        begin_landings(draft)
+        _queue_to_land(draft, task)
         if draft.tasks[task.id].landing_begun:
             draft.note("debug", f"is merged into {task.spec.target}", task=task.id)
         else:
             draft.note("info", f"verified; waits for its turn to land on {task.spec.target}", task=task.id)
     if attempt is not None:
         stop(draft, attempt, "finished", how="close")
+
+
+def _nothing_changed(draft: Draft, task: Task, cause: str) -> None:
+    """It counts as landed only where that was said to be right. Else its session is asked once, for its work may lie
+    where its branch does not have it; then a person."""
+    if not task.spec.allow_empty and not task.empty_told:
+        draft.note(
+            "warning", "its branch has no change: its session is asked whether that is right", task=task.id
+        )
+        word = nothing_changed(task, cause)
+        _go_on_with_words(draft, replace(task, empty_told=True, words=(*task.words, word)))
+        return
+    if task.spec.allow_empty:
+        _landed_empty(draft, task)
+    else:
+        told = (
+            f"its session changed nothing that {task.spec.target} does not have already. If there is more to do, run: "
+            f'fleet task say {task.id} "…"; if nothing had to be changed: fleet task edit {task.id} --allow-empty; if '
+            f"it is not wanted any more: fleet task cancel {task.id}"
+        )
+        _hold(draft, task, "nothing", told)
+    attempt = draft.attempts.get(task.attempt or "")
+    if attempt is not None:
+        stop(draft, attempt, "finished", how="close")
+
+
+def _landed_empty(draft: Draft, task: Task) -> None:
+    landed(draft, task, task.commit, f"nothing had to be changed: {task.spec.target} has all of it already")
+
+
+def allow_empty(draft: Draft, task: Task) -> None:
+    """A person says, of a task in which nothing was changed, that this is right."""
+    if task.state == "held" and task.held_for == "nothing" and task.spec.allow_empty:
+        _landed_empty(draft, task)
 
 
 def _give_back(draft: Draft, task: Task, word: Word, why: str) -> None:
@@ -123,12 +163,9 @@ def landing_ended(draft: Draft, event: LandingEnded) -> None:
         return
     task = replace(task, landing_begun=False)
     if event.outcome == "landed":
-        landed(draft, task, event.commit)
+        landed(draft, task, event.commit, event.detail)
     elif event.outcome == "held":
-        draft.put_task(
-            replace(task, state="held", commit=event.commit, reason=event.detail, not_before_ms=draft.now_ms)
-        )
-        draft.note("warning", event.detail, task=task.id)
+        _hold(draft, replace(task, commit=event.commit), "checkout", event.detail)
     elif event.outcome == "moved":
         draft.put_task(task)
     elif event.outcome == "conflict":
@@ -138,48 +175,63 @@ def landing_ended(draft: Draft, event: LandingEnded) -> None:
             draft, task, landing_unverified(task, event.id, event.detail), "verification of the merge failed"
         )
     else:
-        fail(draft, task, event.detail)
+        _hold(draft, task, "repository", event.detail)
     begin_landings(draft)
 
 
+def _hold(draft: Draft, task: Task, held_for: HeldFor, reason: str) -> None:
+    """A person has to do something, which is told once, however often it is tried in vain."""
+    if reason != task.reason:
+        draft.note("warning", reason, task=task.id)
+    draft.put_task(replace(task, state="held", held_for=held_for, reason=reason, not_before_ms=draft.now_ms))
+
+
 def look_at_held(draft: Draft, *, at_once: bool = False) -> None:
-    """Asks whether a person has freed the target of a held task, or merged it: on a beat, if that was not asked just
-    now, and whenever a coordinator begins."""
-    pause = 0 if at_once else draft.before.settings.held_recheck_ms
-    for task in [t for t in draft.tasks.values() if t.state == "held"]:
-        if not 0 <= draft.now_ms - task.not_before_ms < pause:
+    """Asks whether a person has freed the target of a held task, or merged it, and tries again what the repository
+    refused: on a beat, if that was not just now, and whenever a coordinator begins."""
+    settings = draft.before.settings
+    pauses = {"checkout": settings.held_recheck_ms, "repository": settings.held_retry_ms}
+    for task in [t for t in draft.tasks.values() if t.state == "held" and t.held_for in pauses]:
+        pause = 0 if at_once else pauses[task.held_for]
+        if 0 <= draft.now_ms - task.not_before_ms < pause:
+            continue
+        if task.held_for == "checkout":
             draft.put_task(replace(task, not_before_ms=draft.now_ms))
             draft.decide(LookAtHeld, task=task.id)
+        else:
+            _queue_to_land(draft, task)
 
 
 def held_seen(draft: Draft, event: HeldSeen) -> None:
     task = draft.tasks.get(event.task)
-    if task is None or task.state != "held":
+    if task is None or task.state != "held" or task.held_for != "checkout":
         return
     if event.landed:
         landed(draft, task, task.commit)
     elif event.free:
-        draft.put_task(
-            replace(task, state="landing", landing_since_ms=draft.now_ms, landing_begun=False, reason="")
-        )
-        begin_landings(draft)
+        _queue_to_land(draft, replace(task, reason=""))
 
 
-def landed(draft: Draft, task: Task, commit: str | None) -> None:
-    """The end that dependants wait for."""
+def _queue_to_land(draft: Draft, task: Task) -> None:
+    draft.put_task(replace(task, state="landing", landing_since_ms=draft.now_ms, landing_begun=False))
+    begin_landings(draft)
+
+
+def landed(draft: Draft, task: Task, commit: str | None, why: str = "") -> None:
+    """The end that dependants wait for. `why` says of what brought nothing why that is an end, too."""
     draft.put_task(
         replace(
             task,
             state="landed",
             landed_commit=commit,
-            reason="",
+            reason=why,
             ended_ms=draft.now_ms,
             not_before_ms=0,
             words=(),
         )
     )
     where = task.spec.target if task.spec.land == "merge" else task.branch
-    draft.note("info", f"verified and landed on {where} as {(commit or '')[:12]}", task=task.id)
+    draft.note("info", why or f"verified and landed on {where} as {(commit or '')[:12]}", task=task.id)
     _release_dependants(draft, task.id)
     attempt = draft.attempts.get(task.attempt or "")
     if attempt is None:

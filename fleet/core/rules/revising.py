@@ -15,6 +15,7 @@ from fleet.core.events import TaskRevised
 from fleet.core.model import Fleet, Task, Word
 from fleet.core.model.lifecycles import TaskState
 from fleet.core.rules.attempts import tell
+from fleet.core.rules.finishing import allow_empty
 from fleet.core.rules.tasks import Refused, known, refuse_unprintable, take_back
 from fleet.core.wording import stable_id, task_revised
 from fleet.spoken.task_fields import FIELDS, WORDS
@@ -50,6 +51,7 @@ _ROWS = {
     "allow_tools": "next next next  next next next next next  next next  -landed",
     "max_turns": "next next next  next next next next next  next next  -landed",
     "max_budget_usd": "next next next  next next next next next  next next  -landed",
+    "allow_empty": "now now now  now now now now now  now now  -landed",
     "target": "now now -begun  -begun -begun -begun -begun -begun  -begun -begun  -landed",
 }
 _CODES = {"now": "now", "next": "next attempt"} | {f"-{name}": why for name, why in WHY_NOT.items()}
@@ -111,6 +113,8 @@ def task_revised_asked(draft: Draft, event: TaskRevised) -> None:
     still_late = task.late and spec.deadline_ms is not None and spec.deadline_ms <= draft.now_ms
     task = draft.put_task(replace(task, spec=spec, late=still_late, revisions=task.revisions + 1))
     draft.note("info", _in_words(task, changed, event.by), task=task.id)
+    if "allow_empty" in changed:
+        allow_empty(draft, task)
     if "prompt" in changed:
         _tell_prompt(draft, task, event.id)
     draft.settle = True

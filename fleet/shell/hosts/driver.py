@@ -35,6 +35,14 @@ class Prepared:
     named: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The head of a task's branch, with all its work. `remade`: its worktree was gone, and was made anew from that."""
+
+    head: str
+    remade: bool = False
+
+
 class Driver(Protocol):
     """One host: this machine, or one reached over ssh.
 
@@ -63,6 +71,9 @@ class Driver(Protocol):
     def config_dir(self, account: str) -> Path:
         """The account's CLAUDE_CONFIG_DIR there. Raises OSError where it cannot be had."""
 
+    def writer(self, task: Task) -> Mapping[str, str]:
+        """Variables that name who writes the commits of a worker there, where its git does not know it by itself."""
+
     def distrust(self, what: str) -> Exception:
         """What comes from the host is against the rules: nothing of it counts any more. Returns what to raise."""
 
@@ -82,9 +93,9 @@ class Driver(Protocol):
     def take_session_home(self, account: str, session_id: str) -> None:
         """Brings what was said in it since it was last brought home. Raises OSError."""
 
-    def commit(self, task: Task, worktree: Worktree) -> str:
-        """Commits what a worker left and brings its branch home; returns its head. Raises HookRefused, WorkUnfinished,
-        other GitErrors, OSError."""
+    def commit(self, task: Task, worktree: Worktree, messages: Sequence[str]) -> Committed:
+        """Commits what a worker left, by the first of the messages that a hook lets pass, and brings its branch home.
+        Raises HookRefused, WorkUnfinished, MessageRefused, SetupFailed, other GitErrors, OSError."""
 
     def verify(
         self,

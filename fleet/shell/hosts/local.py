@@ -8,23 +8,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fleet.core.model import HERE, Attempt, Task, Worktree
-from fleet.core.wording import commit_message
 from fleet.home import Home
 from fleet.shell import places
 from fleet.shell.agreed import Agreed
-from fleet.shell.hosts.driver import Client, Prepared
+from fleet.shell.hosts.driver import Client, Committed, Prepared
 from fleet.shell.watching import Watching
 from profiles.isolation import make_private
 from workers import processes
 from workers.client import session
 from workers.client.launch import Launched, launched
-from workers.git import Git, GitError
+from workers.git import Git, identity
 from workers.host import LocalHost
 from workers.pinned.files import named
 from workers.pinned.proof import prove
 from workers.verify import Verdict, verify
 from workers.worktree.commit import commit_work
-from workers.worktree.make import make_ready
+from workers.worktree.entry import relink
+from workers.worktree.make import Made, make_ready
 from workers.worktree.remove import remove
 from workers.worktree.settings import worktree_settings
 
@@ -50,6 +50,9 @@ class LocalDriver:
         make_private(directory)
         return directory
 
+    def writer(self, task: Task) -> Mapping[str, str]:
+        return identity(Git(Path(task.spec.repo)))
+
     def distrust(self, what: str) -> Exception:
         """This machine is who asks: what is wrong here is tried again, and told."""
         return OSError(errno.EBADMSG, f"on this machine there is {what}")
@@ -61,16 +64,7 @@ class LocalDriver:
         watching = Watching(self.home.pictured)
         watching.settle(repo, task.spec.target)
         was_there = (path / ".git").exists()
-        made = make_ready(
-            repo,
-            path,
-            branch=places.branch_name(task),
-            base=task.spec.target,
-            settings=worktree_settings,
-            ports=places.ports(worktree),
-            marker_env={"FLEET_RUN": self.runs.marker(attempt.id), "FLEET_TASK": task.id},
-            preserved=preserved,
-        )
+        made = self._made(task, worktree, self.runs.marker(attempt.id), preserved)
         if not was_there:
             agreed.after_setup(repo)
         started = self.runs.alive(attempt.id) or self.runs.has_started(attempt.id)
@@ -79,6 +73,18 @@ class LocalDriver:
         watching.before(replace(task, attempt=attempt.id), made.branch, path)
         prove(self.client.path, self.client.version, self.home.client_proofs)
         return Prepared(made, path, None, named(path, self.config_dir(attempt.account)))
+
+    def _made(self, task: Task, worktree: Worktree, marker: str, preserved: str | None = None) -> Made:
+        return make_ready(
+            Path(task.spec.repo),
+            self.worktree_path(task),
+            branch=places.branch_name(task),
+            base=task.spec.target,
+            settings=worktree_settings,
+            ports=places.ports(worktree),
+            marker_env={"FLEET_RUN": marker, "FLEET_TASK": task.id},
+            preserved=preserved,
+        )
 
     def _launched(self, attempt: str) -> Launched:
         try:
@@ -100,15 +106,13 @@ class LocalDriver:
     def take_session_home(self, account: str, session_id: str) -> None:
         """It lies at home."""
 
-    def commit(self, task: Task, worktree: Worktree) -> str:
+    def commit(self, task: Task, worktree: Worktree, messages: Sequence[str]) -> Committed:
         path = self._path(task, worktree)
-        if not (path / ".git").exists():
-            raise GitError(
-                f"its worktree {path} is gone: bring it back, or go on from its branch with "
-                f"`fleet task cancel {task.id}` and `fleet task retry {task.id}`"
-            )
-        commit_work(path, commit_message(task), branch=task.branch)
-        return Git(path).said("rev-parse", "HEAD")
+        remade = not (path / ".git").exists() and not relink(Path(task.spec.repo), path)
+        if remade:
+            self._made(task, worktree, places.check_marker(task, self.home_id))
+        commit_work(path, *messages, branch=task.branch)
+        return Committed(Git(path).said("rev-parse", "HEAD"), remade)
 
     def verify(
         self,

@@ -12,14 +12,13 @@ from threading import Lock
 from typing import Any
 
 from fleet.core.model import Attempt, Host, Task, Worktree
-from fleet.core.wording import commit_message
 from fleet.home import Home
 from fleet.shell import places
-from fleet.shell.hosts.driver import Client, Prepared
+from fleet.shell.hosts.driver import Client, Committed, Prepared
 from fleet.shell.hosts.local import VERIFY_TIMEOUT_S
 from workers.client import session
 from workers.client.launch import Launched, launched
-from workers.git import Git, GitError, identity
+from workers.git import Git, GitError, writer
 from workers.remote import fitness, sessions
 from workers.remote.answers import shown
 from workers.remote.away import HostAway, NotToBeTrusted
@@ -31,6 +30,7 @@ from workers.remote.runs import RemoteRuns
 from workers.remote.seeds import pack_seeds
 from workers.verify import Verdict
 from workers.worktree.branch import Claimed, claim, claimed
+from workers.worktree.checkouts import persons_checkout
 from workers.worktree.make import SETUP_TIMEOUT_S, Made, SetupFailed, WorktreeRefused
 from workers.worktree.settings import worktree_settings
 
@@ -174,7 +174,7 @@ class SshDriver:
             send_large_files(mirror, commit, self._fact("git_lfs"))
         ports = places.ports(worktree)
         settings = worktree_settings(git, ours.base_commit)
-        seeds = pack_seeds(settings, None if mirror.place.bare else mirror.place.root)
+        seeds = pack_seeds(settings, persons_checkout(mirror.place))
         path = self.worktree_path(task)
         said = self.link.call(
             "prepare",
@@ -246,22 +246,24 @@ class SshDriver:
     def take_session_home(self, account: str, session_id: str) -> None:
         sessions.pull(self.link, account, session_id, self._home.config_dir(account))
 
-    def commit(self, task: Task, worktree: Worktree) -> str:
+    def commit(self, task: Task, worktree: Worktree, messages: Sequence[str]) -> Committed:
         mirror = self._mirror(task)
         path = worktree.path or str(self.worktree_path(task))
         with self._bringing[task.id]:
             said = self.link.call(
                 "commit",
                 {
+                    "mirror": mirror.name,
                     "path": path,
-                    "message": commit_message(task),
-                    "branch": task.branch,
-                    "identity": identity(mirror.git),
+                    # A mirror has no hooks that could refuse it.
+                    "message": messages[0],
+                    "branch": task.branch or places.branch_name(task),
+                    "base_commit": task.base_commit,
+                    "identity": writer(mirror.git),
                 },
             ).values
-            head: str = said["head"]
-            self._bring(mirror, task, head, {})
-        return head
+            self._bring(mirror, task, said["head"], {})
+        return Committed(said["head"], said["remade"])
 
     def _bring(self, mirror: Mirror, task: Task, head: str, kept: Mapping[str, str]) -> None:
         """The task's branch at home becomes what it is on the host; what is in no commit of it goes to the refs of
@@ -374,6 +376,9 @@ class SshDriver:
         there = Path(path)
         if there.name != task or there.parent.parent != self._directory / "worktrees":
             raise self.link.distrust(f"a worktree of {shown(task)} at {shown(path)}")
+
+    def writer(self, task: Task) -> Mapping[str, str]:
+        return writer(self._mirror(task).git)
 
     def distrust(self, what: str) -> NotToBeTrusted:
         """`Link.distrust`."""

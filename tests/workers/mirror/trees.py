@@ -22,7 +22,7 @@ def prepare(mirror: Mirror, root: Path, tip: str, **changes: Any) -> Path:
 
 
 def finish(mirror: Mirror, path: Path) -> str:
-    asked = {"path": str(path), "message": "t1", "branch": "fleet/t1", "identity": identity(mirror.git)}
-    head = mirror.far.call("commit", asked).values["head"]
+    told = {"message": "t1", "branch": "fleet/t1", "base_commit": "main", "identity": identity(mirror.git)}
+    head = mirror.far.call("commit", {"mirror": mirror.name, "path": str(path), **told}).values["head"]
     assert isinstance(head, str)
     return head

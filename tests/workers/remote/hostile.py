@@ -122,7 +122,7 @@ HONEST: dict[str, tuple[dict[str, Any], dict[str, Any], bytes]] = {
         {**_MADE, "launched": None, "named": ["A_NEW_ONE"]},
         b"",
     ),
-    "commit": ({"path": "/h/worktrees/r/t1"}, {"commit": None, "head": OID}, b""),
+    "commit": ({"path": "/h/worktrees/r/t1"}, {"commit": None, "head": OID, "remade": False}, b""),
     "snapshot": ({}, {"head": OID, "branch": "b", "branch_tip": OID, "kept": None}, b""),
     "preserve": ({}, {"commit": OID}, b""),
     "remove": ({}, {"preserved": None, "branch": "b", "branch_tip": None}, b""),

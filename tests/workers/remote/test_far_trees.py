@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import shutil
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,18 +167,34 @@ def test_work_is_committed_in_the_users_name_with_hooks_heard(tree: Tree) -> Non
     tree.prepare()
     write(tree.path, {"new.txt": "new\n"})
     hook(tree.path, "pre-commit", "echo not like this; exit 1")
-    words: dict[str, Any] = {"message": "Do it", "branch": BRANCH, "identity": IDENTITY}
+    words = doing(tree)
     with pytest.raises(HookRefused, match="not like this"):
         tree.ask("commit", **words)
     hook(tree.path, "pre-commit", "exit 0")
     made = tree.ask("commit", **words)
     assert made["commit"] == made["head"] == tree.tip()
     assert git(tree.mirror, "log", "-1", "--format=%an %ce", BRANCH) == "Ann ann@example.org"
-    assert tree.ask("commit", **words) == {"commit": None, "head": tree.tip()}
+    assert tree.ask("commit", **words) == {"commit": None, "head": tree.tip(), "remade": False}
     git(tree.path, "checkout", "--quiet", "--detach", "HEAD~1")
     commit(tree.path, {"aside.txt": "aside"})
     with pytest.raises(WorkUnfinished, match="beside the task's branch"):
         tree.ask("commit", **words)
+
+
+def doing(tree: Tree) -> dict[str, Any]:
+    base = git(tree.path, "rev-parse", "HEAD")
+    told = {"message": "Do it", "branch": BRANCH, "base_commit": base, "identity": IDENTITY}
+    return {"mirror": tree.mirror.stem, **told}
+
+
+def test_a_worktree_that_its_session_has_deleted_is_made_anew_from_its_branch(tree: Tree) -> None:
+    tree.send()
+    tree.prepare()
+    words, tip = doing(tree), commit(tree.path, {"done.txt": "done"})
+    shutil.rmtree(tree.path)
+    assert tree.ask("commit", **words) == {"commit": None, "head": tip, "remade": True}
+    assert (tree.path / "done.txt").exists()
+    assert tree.ask("commit", **words)["remade"] is False
 
 
 def test_a_checkpoint_can_be_laid_into_a_worktree_made_anew(tree: Tree) -> None:

@@ -11,6 +11,7 @@ import sys
 import tomllib
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -144,7 +145,8 @@ def test_a_real_python_does_all_of_a_tasks_work_with_it(
             "GIT_COMMITTER_NAME": "A",
             "GIT_COMMITTER_EMAIL": "a@x",
         }
-        tip = far.call("commit", path=path, message="Made", branch="fleet/t1", identity=identity)["commit"]
+        told: Any = {"message": "Made", "branch": "fleet/t1", "base_commit": head, "identity": identity}
+        tip = far.call("commit", mirror="repo", path=path, **told)["commit"]
         verdict = far.call(
             "verify", path=path, commands=["grep hello made.txt"], env={}, timeout_s=60.0, log="t1.log"
         )

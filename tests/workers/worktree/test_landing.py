@@ -11,7 +11,18 @@ import pytest
 
 from tests.workers.worktree.repositories import MARKER, commit, fingerprint, git, hook, write
 from workers.git import Git
-from workers.landing import Conflict, Held, Landed, Moved, Outcome, VerifyFailed, is_landed, land
+from workers.landing import (
+    Conflict,
+    Held,
+    Landed,
+    Moved,
+    Outcome,
+    VerifyFailed,
+    brings_nothing,
+    is_landed,
+    land,
+)
+from workers.messages import MessageRefused, ways_to_say
 from workers.verify import Verdict
 from workers.worktree.make import make_ready
 from workers.worktree.repository import NoTarget
@@ -52,7 +63,7 @@ def go(
     repo: Path, trees: Path, verify: Callable[[Path], Verdict] = lambda path: OPEN, target: str = "main"
 ) -> Outcome:
     return land(
-        repo, branch=BRANCH, target=target, landing_path=trees / "landing", message="Land t1", verify=verify,
+        repo, branch=BRANCH, target=target, landing_path=trees / "landing", messages=["Land t1"], verify=verify,
         verified_ref=VERIFIED, marker_env=MARKER,
     )  # fmt: skip
 
@@ -116,8 +127,50 @@ def test_landing_again_is_the_same_landing(repo: Path, tree: Path, trees: Path) 
     assert git(repo, "rev-list", "--merges", "--count", "main") == "1"
 
 
-def test_a_branch_without_commits_is_landed_already(repo: Path, tree: Path, trees: Path) -> None:
-    assert go(repo, trees) == Landed(git(repo, "rev-parse", "main"))
+def test_what_the_target_has_already_was_brought_by_another(repo: Path, tree: Path, trees: Path) -> None:
+    assert go(repo, trees) == Landed(git(repo, "rev-parse", "main"), by_another=True)
+    commit(tree, {"b.txt": "work\n"})
+    git(repo, "branch", "-f", "main", BRANCH)
+    assert go(repo, trees) == Landed(git(repo, "rev-parse", BRANCH), by_another=True)
+
+
+@pytest.mark.parametrize("how", ["no commit", "empty", "taken back", "target merged", "of another"])
+def test_a_branch_that_brings_nothing_is_told_from_one_that_does(repo: Path, tree: Path, how: str) -> None:
+    main_goes_on(repo, {"c.txt": "main\n"})
+    if how == "empty":
+        git(tree, "commit", "--quiet", "--allow-empty", "-m", "done")
+    elif how == "taken back":
+        commit(tree, {"b.txt": "work\n"})
+        git(tree, "revert", "--no-edit", "HEAD")
+    elif how == "target merged":
+        git(tree, "merge", "--quiet", "--no-ff", "-m", "main", "main")
+    elif how == "of another":
+        commit(tree, {"b.txt": "work\n"})
+        git(repo, "update-ref", "refs/heads/main", BRANCH)
+    here = Git(repo)
+    assert brings_nothing(here, git(repo, "rev-parse", BRANCH), git(repo, "rev-parse", "main"))
+    done = commit(tree, {"d.txt": "work\n"})
+    assert not brings_nothing(here, done, git(repo, "rev-parse", "main"))
+
+
+def test_a_merge_says_what_the_commit_msg_hook_lets_pass_before_anything_is_verified(
+    repo: Path, tree: Path, trees: Path
+) -> None:
+    hook(repo, "commit-msg", "grep -qE '^(feat|chore): ' \"$1\" || { echo 'no kind'; exit 1; }")
+    commit(tree, {"b.txt": "work\n"}, "feat: b")
+    main_goes_on(repo, {"c.txt": "main\n"})
+    with pytest.raises(MessageRefused, match=r"no kind(.|\n)*\[land\] message = "):
+        land(
+            repo, branch=BRANCH, target="main", landing_path=trees / "landing", messages=["Land t1"],
+            verify=lambda path: pytest.fail("nothing is verified"), verified_ref=VERIFIED, marker_env=MARKER,
+        )  # fmt: skip
+    said = ways_to_say("Merge t1", "merge t1 into main", "Fleet-Task: t1\n", "feat: b")
+    landed = land(
+        repo, branch=BRANCH, target="main", landing_path=trees / "landing", messages=said,
+        verify=lambda path: OPEN, verified_ref=VERIFIED, marker_env=MARKER,
+    )  # fmt: skip
+    assert isinstance(landed, Landed)
+    assert git(repo, "log", "-1", "--format=%B", "main") == "feat: merge t1 into main\n\nFleet-Task: t1"
 
 
 def test_a_conflict_names_the_files_and_leaves_the_target_alone(repo: Path, tree: Path, trees: Path) -> None:

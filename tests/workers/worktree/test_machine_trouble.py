@@ -83,7 +83,7 @@ OPEN = Verdict(True, None, 0, "", 0.0)
 
 def go(repo: Path, trees: Path, branch: str) -> Outcome:
     return land(
-        repo, branch=branch, target="main", landing_path=trees / "landing", message="Land", verify=lambda path: OPEN,
+        repo, branch=branch, target="main", landing_path=trees / "landing", messages=["Land"], verify=lambda path: OPEN,
         verified_ref="refs/fleet/verified/t1", marker_env=MARKER,
     )  # fmt: skip
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.workers.worktree.repositories import MARKER, commit, git, hook, repository, show, write
+from workers.git import Git, identity, writer
 from workers.worktree.commit import HookRefused, WorkUnfinished, commit_work
 from workers.worktree.make import make_ready
 from workers.worktree.settings import worktree_settings
@@ -44,6 +45,23 @@ def test_a_name_that_is_configured_is_used(repo: Path, tree: Path) -> None:
     write(tree, {"a.txt": "changed\n"})
     commit_work(tree, "work")
     assert git(repo, "log", "-1", "--format=%an <%ae> %cn", BRANCH) == "Bea <bea@example.org> Bea"
+
+
+@pytest.mark.parametrize("part", ["name", "email"])
+def test_who_writes_is_known_where_git_may_only_use_what_is_configured(
+    repo: Path, tree: Path, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    """Of the caller's environment, which git is not given, too."""
+    git(repo, "config", "user.useConfigOnly", "true")
+    git(repo, "config", f"user.{part}", "bea@example.org")
+    monkeypatch.setenv("GIT_COMMITTER_NAME", "Cleo")
+    write(tree, {"a.txt": "changed\n"})
+    commit_work(tree, "work")
+    written = {"name": "bea@example.org <fleet@localhost>", "email": "Fleet <bea@example.org>"}[part]
+    assert git(repo, "log", "-1", "--format=%an <%ae> %cn", BRANCH) == f"{written} Cleo"
+    assert writer(Git(repo)).keys() == {"GIT_COMMITTER_NAME", *identity(Git(repo)).keys()} | {
+        f"GIT_{role}_{part.upper()}" for role in ("AUTHOR", "COMMITTER")
+    }
 
 
 def test_a_hook_that_refuses_is_told_with_its_output_and_nothing_is_lost(repo: Path, tree: Path) -> None:

@@ -110,7 +110,7 @@ def test_work_in_a_submodule_can_be_landed(nested: Path, tree: Path, trees: Path
         return Verdict(True, None, 0, "", 0.0)
 
     outcome = land(
-        nested, branch="fleet/t1", target="main", landing_path=trees / "landing", message="Land t1",
+        nested, branch="fleet/t1", target="main", landing_path=trees / "landing", messages=["Land t1"],
         verify=gate, verified_ref="refs/fleet/verified/t1", marker_env=MARKER,
     )  # fmt: skip
     assert isinstance(outcome, Landed)

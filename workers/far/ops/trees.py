@@ -14,7 +14,7 @@ from workers.pinned.files import named
 from workers.pinned.proof import prove
 from workers.verify import verify as run_verification
 from workers.worktree.commit import commit_work
-from workers.worktree.entry import admin_dir, git_dir
+from workers.worktree.entry import admin_dir, git_dir, relink
 from workers.worktree.lock import is_held
 from workers.worktree.mirrored import Asked, found_ready, make_from_mirror
 from workers.worktree.preserve import preserve as keep
@@ -97,11 +97,15 @@ def _launched(here: Here, attempt: str | None) -> str | None:
 
 
 def commit(here: Here, args: Args, _: bytes) -> Answer:
-    """{path, message, branch, identity: variables} → {commit: what was committed now or null, head}. Raises
-    HookRefused, WorkUnfinished."""
-    path = here.directory.worktree(args["path"])
+    """{mirror, path, message, branch, base_commit, identity: variables} → {commit: what was committed now or null,
+    head, remade: whether the worktree was gone, and was made anew from its branch}. Raises HookRefused,
+    WorkUnfinished."""
+    mirror, path = here.directory.mirror(args["mirror"]), here.directory.worktree(args["path"])
+    remade = not (path / ".git").exists() and not relink(mirror, path)
+    if remade:
+        make_from_mirror(mirror, path, Asked.again(args["branch"], args["base_commit"]))
     made = commit_work(path, args["message"], branch=args["branch"], writer=args["identity"])
-    return Answer({"commit": made, "head": Git(path).commit_of("HEAD")})
+    return Answer({"commit": made, "head": Git(path).commit_of("HEAD"), "remade": remade})
 
 
 def snapshot(here: Here, args: Args, _: bytes) -> Answer:
