@@ -12,7 +12,7 @@ from pathlib import Path
 from fleet.shell.session_doings import DELETES, DROPS, MOVES, STASHES, SessionDoings
 from workers.git import HEADS, Git
 from workers.worktree.checkouts import checked_out_at
-from workers.worktree.doings import Doings, moves, whose
+from workers.worktree.doings import Doings, log_bytes, told
 from workers.worktree.entry import entry_at
 from workers.worktree.references import KEPT, References, keep, moved
 from workers.worktree.remove import remove
@@ -25,13 +25,14 @@ _OF_FLEETS = f"{HEADS}fleet/"
 @dataclass(frozen=True, slots=True)
 class Kept:
     """The picture of one task, and what was told at its turn, which may be asked for again after a crash. `turn` is
-    empty where `told` has still to be told."""
+    empty where `told` has still to be told. `log_bytes`: how long the log of the target was then."""
 
     repo: str
     worktree: str
     branch: str
     target: str
     before: References
+    log_bytes: int = 0
     turn: str = ""
     told: tuple[str, ...] = ()
 
@@ -55,13 +56,19 @@ class Differences:
         later = set()
         for name, was in self.kept.before.refs.items():
             new = now.refs.get(name)
-            if new == was or name == HEADS + self.kept.branch:
+            if name == HEADS + self.kept.branch or (new == was and not self._came_back(name)):
                 continue
             if new is None:
                 self._vanished(name, was)
             elif not name.startswith(_OF_FLEETS) and self.move(name, was, new, worktree) == "later":
                 later.add(name)
         return later
+
+    def _came_back(self, name: str) -> bool:
+        """Whether the target has been elsewhere meanwhile: a person added to it, a worker took that off."""
+        if name != HEADS + self.kept.target or not self.kept.log_bytes:
+            return False
+        return log_bytes(common_dir_of(self.git.directory), name) > self.kept.log_bytes
 
     def _vanished(self, name: str, was: str) -> None:
         ref, what = keep(self.git, self.task, name, was), _words(name)
@@ -75,16 +82,18 @@ class Differences:
     def move(self, name: str, was: str, new: str, worktree: Path) -> str:
         """`held`: a person has to look; `later`: it cannot be put back yet."""
         git, what, common_dir = self.git, _words(name), common_dir_of(self.git.directory)
-        who = whose(git, common_dir, self.done, name, was, new, said=self.session.said(MOVES, _short(name)))
-        if who == "others'" or self._passed(new):
+        about = told(git, common_dir, self.done, name, was, new, said=self.session.said(MOVES, _short(name)))
+        if about.whose == "others'" or self._passed(new):
             return ""
-        between = dict.fromkeys((was, *(move.old for move in moves(common_dir, name, was, new))))
-        lost = {old: keep(git, self.task, name, old) for old in between if not self._has(name, new, old)}
-        if who == "nobody's":
-            if lost:
-                kept = f"it was kept as {lost[was]}" if lost.get(was) else f"git has {was} no more"
-                self.told.append(f"while {self.task} ran, {what} went from {was[:12]} to {new[:12]}; {kept}")
+        lost = {
+            old: keep(git, self.task, name, old) for old in about.between if not self._has(name, new, old)
+        }
+        if about.whose == "nobody's":
+            for old, ref in lost.items():
+                kept = f"it was kept as {ref}" if ref else f"git has {old} no more"
+                self.told.append(f"while {self.task} ran, {what} went from {old[:12]} to {new[:12]}; {kept}")
             return ""
+        was = about.back_to
         at = checked_out_at(git, _short(name)) if name.startswith(HEADS) else None
         if at is not None and at.resolve() == worktree.resolve():
             if not self.leaving:
@@ -94,7 +103,7 @@ class Differences:
         ref = "its branch"
         if not (self.commit and git.run("merge-base", "--is-ancestor", new, self.commit, check=False).ok):
             ref = keep(git, self.task, name, new) or new
-        if who == "its" and at is None and moved(git, name, was, new):
+        if about.whose == "its" and at is None and moved(git, name, was, new):
             self.told.append(
                 f"its session moved {what} to {new[:12]}, past the gate: it was put back to {was[:12]}; the commits "
                 f"are in {ref}"

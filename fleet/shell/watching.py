@@ -18,7 +18,7 @@ from fleet.core.model import Task
 from fleet.shell.differences import Differences, Kept
 from fleet.shell.session_doings import SessionDoings
 from workers.git import HEADS, Git, GitError
-from workers.worktree.doings import Doings, doings
+from workers.worktree.doings import Doings, doings, log_bytes
 from workers.worktree.entry import admin_dir
 from workers.worktree.references import References, keep, pictured, protect, release
 from workers.worktree.repository import common_dir_of
@@ -57,7 +57,18 @@ class Watching:
         told = (*(kept.told if kept and not kept.turn else ()), *told)
         before = pictured(git)
         protect(git, before, worktree)
-        self._write(task.id, Kept(task.spec.repo, str(worktree), branch, task.spec.target, before, told=told))
+        self._write(
+            task.id,
+            Kept(
+                task.spec.repo,
+                str(worktree),
+                branch,
+                task.spec.target,
+                before,
+                self._log_bytes(task),
+                told=told,
+            ),
+        )
 
     def after_turn(
         self,
@@ -117,7 +128,8 @@ class Watching:
     def allow(self, repo: Path) -> None:
         """A person agrees to what is there now."""
         for task_id, kept in self._of(repo):
-            self._write(task_id, replace(kept, before=pictured(Git(repo))))
+            length = log_bytes(common_dir_of(repo), HEADS + kept.target)
+            self._write(task_id, replace(kept, before=pictured(Git(repo)), log_bytes=length))
 
     def _look(
         self,
@@ -132,15 +144,12 @@ class Watching:
         leaving: bool = False,
     ) -> Seen:
         now = pictured(git)
-        wrote = session() if now != kept.before or kept.before.stash else SessionDoings()
+        differs = now != kept.before or self._log_bytes(task) != kept.log_bytes
+        wrote = session() if differs or kept.before.stash else SessionDoings()
         common_dir = common_dir_of(git.directory)
         trees = [Path(path) for path in now.trees if path not in kept.before.trees]
         strays = [path for path in trees if wrote.made_tree(path)]
-        done = (
-            doings(common_dir, _admins(common_dir, [worktree, *strays]))
-            if now.refs != kept.before.refs
-            else _NOTHING
-        )
+        done = doings(common_dir, _admins(common_dir, [worktree, *strays])) if differs else _NOTHING
         teller = Differences(git, task.id, kept, done, wrote, commit, leaving)
         teller.vanished_trees(now)
         teller.strays(strays)
@@ -148,12 +157,14 @@ class Watching:
         refused = teller.stash(now, task.base_commit)
         if teller.held:
             raise TargetMoved(git.directory, teller.held)
-        if now != kept.before:
+        if now != kept.before or teller.told:
             after = pictured(git)
             refs = {**after.refs, **{name: kept.before.refs[name] for name in later}}
             protect(git, after, worktree)
             told = (*kept.told, *teller.told)
-            self._write(task.id, replace(kept, before=replace(after, refs=refs), turn=turn, told=told))
+            length = kept.log_bytes if later else self._log_bytes(task)
+            seen = replace(kept, before=replace(after, refs=refs), log_bytes=length, turn=turn, told=told)
+            self._write(task.id, seen)
         return Seen(tuple(teller.told), refused)
 
     def _clear_stash(self, task: Task, git: Git, kept: Kept) -> Iterator[str]:
@@ -162,6 +173,9 @@ class Watching:
                 ref = keep(git, task.id, f"stash/{entry.commit[:12]}", entry.commit)
                 take_out(git, entry)
                 yield f"its session left an entry in the stash, which is a person's list: it is kept as {ref}"
+
+    def _log_bytes(self, task: Task) -> int:
+        return log_bytes(common_dir_of(Path(task.spec.repo)), HEADS + task.spec.target)
 
     def _of(self, repo: Path) -> Iterator[tuple[str, Kept]]:
         for file in sorted(self.folder.glob("*.picture")) if self.folder.is_dir() else ():
@@ -195,6 +209,7 @@ class Watching:
             "worktree": kept.worktree,
             "branch": kept.branch,
             "target": kept.target,
+            "log_bytes": kept.log_bytes,
             "turn": kept.turn,
             "told": kept.told,
         }

@@ -138,6 +138,15 @@ def test_a_target_on_which_a_person_has_built_is_held_with_the_commands_for_both
     assert not stage.turn_ends().noticed
 
 
+def test_what_a_person_added_to_the_target_is_there_again_when_a_worker_took_it_off(stage: Stage) -> None:
+    """Also where the target is back at what it was when the worker began."""
+    for command in ("git branch -f trunk HEAD", f"{COMMIT}; git branch -f trunk HEAD"):
+        stage.person("git checkout -q trunk; git commit -q --allow-empty -m theirs; git checkout -q main")
+        theirs = stage.at("trunk")
+        seen = stage.turn_ends(stage.worker(command), command)
+        assert stage.at("trunk") == theirs and "its session moved the branch trunk" in seen.noticed[0]
+
+
 def test_nothing_starts_from_a_target_or_lands_in_it_that_a_running_worker_has_moved(stage: Stage) -> None:
     """While the worker stands on it all wait; afterwards it is put back at once."""
     was = stage.at("trunk")

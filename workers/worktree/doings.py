@@ -70,23 +70,46 @@ def doings(common_dir: Path, admins: Iterable[Path]) -> Doings:
     return Doings(frozenset(mine), frozenset(others))
 
 
+_FLEETS = "\tfleet: "
+"""What the fleet itself has moved, landed or put back: what was before that has been looked at."""
+
 Whose = Literal["nobody's", "others'", "its", "some its"]
-"""A move: of nobody who could be told; of a person, the fleet or another worker; of the worker alone; in part."""
+"""A move: of nobody who could be told; of a person, the fleet or another worker; of the worker, and nobody has moved it
+since; of the worker, and others since."""
 
 
-def moves(common_dir: Path, name: str, old: str, new: str) -> list[Move]:
-    """How a reference came from `old` to `new`: by its log, or at once where that does not tell."""
-    told = _since(log(common_dir / "logs" / name), old)
-    return told if told and told[-1].new == new else [Move(old, new, "")]
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Whose a move was, where the reference stood before the worker moved it, and all that it was on the way."""
+
+    whose: Whose
+    back_to: str
+    between: tuple[str, ...]
 
 
-def whose(git: Git, common_dir: Path, done: Doings, name: str, old: str, new: str, *, said: bool) -> Whose:
+def told(git: Git, common_dir: Path, done: Doings, name: str, old: str, new: str, *, said: bool) -> Told:
     """Who moved a reference from `old` to `new`. `said`: the worker's own commands name it, which tells where nothing
     else does."""
-    tellers = {_of_one(git, done, move, said=said) for move in moves(common_dir, name, old, new)}
+    moves = _since(log(common_dir / "logs" / name), old)
+    if not moves or moves[-1].new != new:
+        moves = [Move(old, new, "")]
+    between = tuple(dict.fromkeys((old, *(move.old for move in moves))))
+    settled = max((n + 1 for n, move in enumerate(moves) if _FLEETS in move.rest), default=0)
+    moves = moves[settled:]
+    tellers = [_of_one(git, done, move, said=said) for move in moves]
     if "its" in tellers:
-        return "its" if tellers == {"its"} else "some its"
-    return "others'" if tellers == {"others'"} else "nobody's"
+        first = tellers.index("its")
+        since = set(tellers[first:])
+        return Told("its" if since == {"its"} else "some its", moves[first].old, between)
+    return Told("others'" if set(tellers) <= {"others'"} else "nobody's", old, between)
+
+
+def log_bytes(common_dir: Path, name: str) -> int:
+    """How long the log of a reference is, which only grows; 0 without one."""
+    try:
+        return (common_dir / "logs" / name).stat().st_size
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
 
 
 def _of_one(git: Git, done: Doings, move: Move, *, said: bool) -> Whose:
@@ -94,7 +117,7 @@ def _of_one(git: Git, done: Doings, move: Move, *, said: bool) -> Whose:
     unlogged = not move.rest and move in {
         Move(other.old, other.new, "") for other in done.others if "\tcheckout: " not in other.rest
     }
-    if move in done.others or unlogged or "\tfleet: " in move.rest:
+    if move in done.others or unlogged:
         return "others'"
     if said or move in done.mine:
         return "its"
