@@ -6,14 +6,16 @@ of its session. Without any it is told in words that blame nobody, and nothing i
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fleet.shell.session_doings import DELETES, DROPS, MOVES, STASHES, SessionDoings
-from workers.git import HEADS, Git
+from fleet.shell.session_doings import DELETES, DROPS, MOVES, STASHES, SessionDoings, is_of_a_client
+from workers.git import HEADS, Git, GitError
 from workers.worktree.checkouts import checked_out_at
 from workers.worktree.doings import Doings, log_bytes, told
-from workers.worktree.entry import entry_at
+from workers.worktree.entry import Entry, entry_at
+from workers.worktree.lock import forget
 from workers.worktree.references import KEPT, References, keep, moved
 from workers.worktree.remove import remove
 from workers.worktree.repository import common_dir_of
@@ -154,28 +156,34 @@ class Differences:
             )
 
     def strays(self, paths: list[Path]) -> None:
+        """Worktrees that its session made: those of its client are removed once what they have is kept."""
         for path in paths:
             entry = entry_at(self.git, path)
             if entry is None or entry.head is None:
                 continue
-            name = f"worktrees/{path.name}"
-            ref = keep(self.git, self.task, name, entry.head)
-            if ".claude" not in path.parts:
-                self.told.append(
-                    f"its session made a worktree of its own, {path}: its commit is kept as {ref}. If nobody needs it, "
-                    f"run: git -C {self.git.directory} worktree remove {path}"
-                )
-                continue
-            if entry.lock_reason is not None:
-                self.git.run("worktree", "unlock", str(path))
-            loose = remove(self.git.directory, path, f"{KEPT}/{self.task}/{name}-loose").preserved
-            if entry.branch is not None:
-                self.git.run("update-ref", "-d", HEADS + entry.branch, entry.head, check=False)
-            more = f", what it had not committed as {KEPT}/{self.task}/{name}-loose" if loose else ""
-            self.told.append(
-                f"its session worked in a worktree beside its own, {path}, which is removed: its commits are kept as "
-                f"{ref}{more}"
-            )
+            ref = keep(self.git, self.task, f"worktrees/{path.name}", entry.head)
+            story = f"its session worked in a worktree beside its own, {path}: its commits are kept as {ref}"
+            try:
+                if not is_of_a_client(path):
+                    raise GitError("it may be wanted")
+                self.told.append(f"{story}{self._removed(entry)}; it is removed")
+            except GitError as failed:
+                command = f"git -C {self.git.directory} worktree remove {path}"
+                self.told.append(f"{story}; it was left there ({failed}). If nobody needs it, run: {command}")
+
+    def _removed(self, entry: Entry) -> str:
+        """Where its loose work is kept, in words. Raises GitError: then it is still there."""
+        if entry.lock_reason is not None:
+            self.git.run("worktree", "unlock", str(entry.path))
+        loose = f"{KEPT}/{self.task}/worktrees/{entry.path.name}-loose"
+        preserved = remove(self.git.directory, entry.path, loose).preserved
+        if entry.branch is not None and entry.head is not None:
+            self.git.run("update-ref", "-d", HEADS + entry.branch, entry.head, check=False)
+        forget(entry.path)
+        with suppress(OSError):  # others are in there
+            entry.path.parent.rmdir()
+            entry.path.parent.parent.rmdir()
+        return f", what it had not committed as {loose}" if preserved else ""
 
     def stash(self, now: References, base: str | None) -> str:
         """Why the work must not pass: it has what an entry of the stash holds that is not its own."""

@@ -39,9 +39,14 @@ class SessionDoings:
 
     def made_tree(self, path: PurePath) -> bool:
         """Whether the worktree is the doing of this session, or of its client."""
-        if path.parent.name == "worktrees" and path.parent.parent.name == ".claude":
+        if is_of_a_client(path):
             return path.name in self.entered or path.name.removeprefix("agent-") in self.agents
         return self.said(r"worktree\s+add\b") and any(path.name in command for command in self.commands)
+
+
+def is_of_a_client(path: PurePath) -> bool:
+    """Whether a worktree lies where the client puts its own."""
+    return path.parts[-3:-1] == (".claude", "worktrees")
 
 
 def session_doings(spools: Iterable[Path]) -> SessionDoings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fleet.double import Script
+from fleet.double import Script, Step, ToolCall
 from tests.real.conftest import MakeHousehold
 from tests.real.scripting import MERGE, job, prompt, runs, says, subscription, writes
 
@@ -84,3 +84,40 @@ def test_hooks_setup_and_verification_see_nothing_of_the_persons_environment(
         assert ran in said
     for secret in ("/the/persons/", "planted", "MY_PERSONAL_TOKEN", "AWS_SECRET_ACCESS_KEY"):
         assert secret not in said
+
+
+AGENT = "---\nname: apart\ndescription: works apart\nisolation: worktree\n---\nDo it.\n"
+
+
+def calls(tool: str, **given: str) -> Step:
+    return Step(text=f"I use {tool}.", tools=(ToolCall(tool, given),))
+
+
+def test_a_worker_moves_nothing_of_the_persons_and_stays_in_its_worktree(household: MakeHousehold) -> None:
+    """It commits on the target, removes a branch, and tries each of its client's ways out: all is as it was, what an
+    agent did in a worktree apart is kept, and its own work lands by way of the gate."""
+    asked = {"description": "sub", "prompt": prompt("inner")}
+    roams = job(
+        "roams",
+        calls("EnterWorktree", name="side"),
+        calls("Agent", **asked, isolation="worktree", subagent_type="general-purpose"),
+        calls("Agent", **asked, subagent_type="apart"),
+        runs("git checkout -q main && echo mine > mine.txt && git add -A && git commit -qm straight"),
+        runs("git branch -D persons"),
+        says("Done."),
+    )
+    inner = job("inner", runs("echo sub > sub.txt; git add -A; git commit -qm apart"), says("Sub done."))
+    house = household(Script(accounts=(subscription("first"),), tasks=(roams, inner)))
+    house.make_repo({"README.md": "A sample.\n", ".claude/agents/apart.md": AGENT})
+    house.git("branch", "persons")
+    house.add_account("first")
+    task = house.add_task(prompt("roams"), *MERGE)
+    house.up_until_idle()
+    told = "\n".join(entry["text"] for entry in house.task(task)["history"])
+    assert house.task(task)["state"] == "landed" and "mine.txt" in house.git("ls-tree", "--name-only", "main")
+    assert "its session moved the branch main" in told and "its session removed the branch persons" in told
+    assert "fleet: land" in house.git("reflog", "main").splitlines()[0]
+    assert "persons" in house.git("branch") and "worktree-" not in house.git("branch")
+    assert not list(house.repo.glob(".claude/worktrees/*"))
+    (kept,) = house.git("for-each-ref", "--format=%(refname)", "refs/fleet/kept/*/worktrees/*").split()
+    assert "apart" in house.git("log", "-1", "--format=%s", kept) and kept in told

@@ -58,6 +58,11 @@ def is_held(worktree_path: Path) -> bool:
     return False
 
 
+def forget(worktree_path: Path) -> None:
+    """Takes away the file of a lock that nobody will take again, where it lies in a person's own directory."""
+    _file(worktree_path).unlink(missing_ok=True)
+
+
 def _file(worktree_path: Path) -> Path:
     return worktree_path.parent / f".{worktree_path.name}.lock"
 
