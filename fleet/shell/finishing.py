@@ -151,10 +151,13 @@ class Finisher:
     def _judged(self, task: Task, worktree: Worktree, commit: str) -> Checked:
         git = Git(Path(task.spec.repo))
         target = _target(git, task)
-        read_settings(git, target)  # what is wrong with the target's is a person's to mend, not its session's
+        asked = read_settings(
+            git, target
+        )  # what is wrong with the target's is a person's to mend, no session's
         unchanged = landing.brings_nothing(git, commit, target)
         if unchanged and not task.spec.allow_empty:
             return Checked(True, commit, "", unchanged=True)
+        self._try_the_merges_message(task, worktree, asked, (target, commit))
         try:
             commands = _commands(task, commit)
         except SettingsWrong as wrong:
@@ -165,6 +168,19 @@ class Finisher:
         driver, env = self.drivers.of(worktree.host), self._environment(task, worktree)
         verdict = driver.verify(task, worktree, commands, env, self.hide)
         return Checked(verdict.ok, commit, "" if verdict.ok else told(verdict), unchanged=unchanged)
+
+    def _try_the_merges_message(
+        self, task: Task, worktree: Worktree, asked: Settings, ends: tuple[str, str]
+    ) -> None:
+        """Where there will be a merge, and the hooks that will hear of it are here. Raises MessageRefused."""
+        git = Git(Path(task.spec.repo))
+        if (
+            worktree.host == HERE
+            and task.spec.land == "merge"
+            and not git.asks("merge-base", "--is-ancestor", *ends)
+        ):
+            here = Git(self.drivers.of(HERE).worktree_path(task))
+            messages.fitting(here, _landing_messages(git, task, asked), "land", "merge")
 
     def land(self, task: Task, worktree: Worktree) -> Ended:
         """Brings the task's branch into its target, in a worktree of its own.

@@ -368,6 +368,7 @@ def test_a_task_is_revised_in_the_words_it_was_added_with(home: Home, repo: Path
         target="develop",
         prompt="Turn it back",
         paused="not now",
+        allow_empty=True,
     )
     shown = state.task(home.root, "t1")
     assert [shown[name] for name in ("title", "tiers", "priority", "value", "max_turns", "target")] == [
@@ -377,9 +378,10 @@ def test_a_task_is_revised_in_the_words_it_was_added_with(home: Home, repo: Path
         *(["make test"], ["gpu"], "Turn it back", "2026-11-22T20:30:00.000Z"),
         {"by": "a person", "why": "not now"},
     ]
+    assert shown["allow_empty"] is True and edit(home, allow_empty=False).now == ("allow_empty",)
     assert set(edited.next_attempt) == {"prompt", "verify", "max_turns"}
     assert set(edited.now) == {
-        *("title", "tier", "priority", "deadline", "value", "label", "target", "paused")
+        *("title", "tier", "priority", "deadline", "value", "label", "target", "paused", "allow_empty")
     }
     assert "no host has the label gpu now (fleet host list)" in edited.warnings
 

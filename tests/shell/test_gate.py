@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,8 +19,9 @@ from fleet.shell.hosts.driver import Client
 from fleet.shell.hosts.local import LocalDriver
 from tests.service.repositories import git, repository
 from workers.host import LocalHost
+from workers.messages import MessageRefused
 from workers.worktree.make import make_ready
-from workers.worktree.settings import worktree_settings
+from workers.worktree.settings import SettingsWrong, worktree_settings
 
 TOKEN = "tok-0-SECRET-of-an-account"
 GATE = '[verify]\ncommands = ["test -e wanted"]\n'
@@ -33,14 +37,21 @@ class OnlyHere:
         return self.here
 
 
-def checked(root: Path, gate: str, wrote: dict[str, str]) -> Checked:
-    """What the gate says of a worker's files, in a repository whose `.fleet.toml` is `gate`."""
+def checked(
+    root: Path,
+    gate: str,
+    wrote: dict[str, str],
+    then: Callable[[Path, Path], object] = lambda repo, tree: None,
+    **asked: Any,
+) -> Checked:
+    """What the gate says of a worker's files, in a repository whose `.fleet.toml` is `gate`, after what happened `then`
+    to the repository and the worktree."""
     repo = repository(root / "repo")
     (repo / ".fleet.toml").write_text(gate)
     git(repo, "add", "--all")
     git(repo, "commit", "--quiet", "--message", "Guard it")
     home = Home(root / "home")
-    spec = TaskSpec(prompt="p", repo=str(repo), title="Fix it", tiers=("sonnet",), target="main")
+    spec = TaskSpec(prompt="p", repo=str(repo), title="Fix it", tiers=("sonnet",), target="main", **asked)
     task = Task(id="t1", number=1, spec=spec, created_ms=0, state="checking", attempts=1)
     path = places.worktree_path(home, task)
     marker = {"FLEET_RUN": "t1.1@gate"}
@@ -49,6 +60,8 @@ def checked(root: Path, gate: str, wrote: dict[str, str]) -> Checked:
     ).branch
     for name, text in wrote.items():
         (path / name).write_text(text)
+    base = git(repo, "rev-parse", "main")
+    then(repo, path)
     task = Task(
         id="t1",
         number=1,
@@ -57,6 +70,7 @@ def checked(root: Path, gate: str, wrote: dict[str, str]) -> Checked:
         state="checking",
         attempts=1,
         branch=branch,
+        base_commit=base,
         attempt="t1.1",
     )
     client = Client(Path("/bin/false"), "0", frozenset())
@@ -98,3 +112,66 @@ def test_what_a_verification_prints_of_a_credential_is_hidden_where_it_is_kept(t
     for kept in (shut.output, log.read_text()):
         assert "[hidden]\nlast" in kept
         assert f"{TOKEN}\n" not in kept
+
+
+def test_a_branch_that_brings_nothing_is_not_put_to_the_gate_unless_that_may_be(tmp_path: Path) -> None:
+    found = checked(tmp_path / "a", GATE, {})
+    assert (found.ok, found.unchanged) == (True, True)
+    shut = checked(tmp_path / "b", GATE, {}, allow_empty=True)
+    assert not shut.ok and "test -e wanted" in shut.output
+    done = checked(tmp_path / "c", "", {}, allow_empty=True)
+    assert (done.ok, done.unchanged) == (True, True)
+
+
+def test_committed_work_is_checked_in_a_worktree_made_anew_when_its_own_is_gone(tmp_path: Path) -> None:
+    def gone(repo: Path, tree: Path) -> None:
+        git(tree, "add", "--all")
+        git(tree, "commit", "--quiet", "--message", "Work")
+        shutil.rmtree(tree)
+
+    found = checked(tmp_path / "a", GATE, {"wanted": "here\n"}, gone)
+    assert found.ok and found.remade and "was gone, with all that was in no commit" in found.noticed
+    unlinked = checked(
+        tmp_path / "b", GATE, {"wanted": "here\n"}, lambda repo, tree: (tree / ".git").unlink()
+    )
+    assert unlinked.ok and not unlinked.remade
+    removed = checked(
+        tmp_path / "c",
+        GATE,
+        {"a.txt": "a\n"},
+        lambda repo, tree: git(repo, "worktree", "remove", "--force", str(tree)),
+    )
+    assert removed.unchanged and removed.remade
+
+
+def test_a_wrong_setting_of_the_target_is_no_sessions_matter(tmp_path: Path) -> None:
+    """Its session is told of one that its own branch has."""
+    with pytest.raises(SettingsWrong, match=r"there is no field \{subject\}"):
+        checked(tmp_path / "a", "", {"a.txt": "a\n"}, _wrong_in_the_target)
+    shut = checked(tmp_path / "b", "", {".fleet.toml": "[verify\n"})
+    assert not shut.ok and "is not valid TOML" in shut.output
+
+
+def _wrong_in_the_target(repo: Path, tree: Path) -> None:
+    (repo / ".fleet.toml").write_text('[land]\nmessage = "{subject}"\n')
+    git(repo, "commit", "--quiet", "--all", "--message", "Wrong")
+
+
+@pytest.mark.parametrize("setting", ["", '[land]\nmessage = "ABC-1 {title} ({id})"\n'])
+def test_the_merges_message_is_tried_when_the_work_is_checked(tmp_path: Path, setting: str) -> None:
+    def hooked(repo: Path, tree: Path) -> None:
+        git(tree, "add", "--all")
+        git(tree, "commit", "--quiet", "--message", "Work")
+        (repo / "b.txt").write_text("b\n")
+        git(repo, "add", "--all")
+        git(repo, "commit", "--quiet", "--message", "Moves on")
+        hook = repo / ".git" / "hooks" / "commit-msg"
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text("#!/bin/sh\ngrep -q '^ABC-' \"$1\" || { echo 'name an issue'; exit 1; }\n")
+        hook.chmod(0o755)
+
+    if setting:
+        assert checked(tmp_path, setting, {"a.txt": "a\n"}, hooked, land="merge").ok
+    else:
+        with pytest.raises(MessageRefused, match=r"name an issue(.|\n)*\[land\] message = "):
+            checked(tmp_path, setting, {"a.txt": "a\n"}, hooked, land="merge")
