@@ -11,6 +11,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -179,6 +180,9 @@ class Watching:
 
     def _of(self, repo: Path) -> Iterator[tuple[str, Kept]]:
         for file in sorted(self.folder.glob("*.picture")) if self.folder.is_dir() else ():
+            with suppress(FileNotFoundError), file.open(encoding="utf-8", errors="surrogateescape") as lines:
+                if json.dumps(str(repo)) not in lines.readline():
+                    continue
             kept = self._read(file.stem)
             if kept is not None and kept.repo == str(repo):
                 yield file.stem, kept
