@@ -7,6 +7,7 @@ so a landing that was cut short at any instant can simply be called again.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,7 +174,8 @@ def _tip(site: Site, branch: str) -> str:
     commit = site.repository.commit_of(f"refs/heads/{branch}")
     if commit is None:
         raise NoTarget(
-            f"{site.place.root} has no branch {branch!r} (any more): nothing can be landed from it or in it"
+            f"{site.place.root} has no branch {branch!r} (any more): nothing can be landed from it or in it until "
+            f"it is there again: git -C {shlex.quote(str(site.place.root))} branch {shlex.quote(branch)} COMMIT"
         )
     return commit
 

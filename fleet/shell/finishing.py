@@ -199,6 +199,7 @@ class Finisher:
         try:
             git = Git(Path(task.spec.repo))
             asked = read_settings(git, _target(git, task))
+            _bring_back(git, task)
             ended = landing.land(
                 Path(task.spec.repo),
                 branch=task.branch or "",
@@ -301,6 +302,13 @@ def _commands(task: Task, commit: str) -> tuple[str, ...]:
     git = Git(Path(task.spec.repo))
     asked = [c for at in (_target(git, task), commit) for c in read_settings(git, at).verify.commands]
     return (*dict.fromkeys(asked), *task.spec.verify)
+
+
+def _bring_back(git: Git, task: Task) -> None:
+    """The task's branch, where somebody has deleted it since it was verified."""
+    branch, verified = f"{HEADS}{task.branch}", task.commit and git.commit_of(task.commit)
+    if verified and git.commit_of(branch) is None:
+        git.run("update-ref", "-m", "fleet: the branch was gone", branch, verified, "0" * len(verified))
 
 
 def _commit_messages(git: Git, task: Task, asked: Settings) -> Sequence[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,13 @@ def checked(
 ) -> Checked:
     """What the gate says of a worker's files, in a repository whose `.fleet.toml` is `gate`, after what happened `then`
     to the repository and the worktree."""
+    finisher, task, worktree = stage(root, gate, wrote, then, **asked)
+    return finisher.check(task, worktree)
+
+
+def stage(
+    root: Path, gate: str, wrote: dict[str, str], then: Callable[[Path, Path], object], **asked: Any
+) -> tuple[Finisher, Task, Worktree]:
     repo = repository(root / "repo")
     (repo / ".fleet.toml").write_text(gate)
     git(repo, "add", "--all")
@@ -78,7 +85,7 @@ def checked(
     finisher = Finisher(
         home, "gate", OnlyHere(here), lambda: [TOKEN], lambda text: text.replace(TOKEN, "[hidden]")
     )
-    return finisher.check(task, Worktree("t1", str(repo), 0, path=str(path)))
+    return finisher, task, Worktree("t1", str(repo), 0, path=str(path))
 
 
 def test_a_worker_cannot_take_the_gate_away(tmp_path: Path) -> None:
@@ -175,3 +182,19 @@ def test_the_merges_message_is_tried_when_the_work_is_checked(tmp_path: Path, se
     else:
         with pytest.raises(MessageRefused, match=r"name an issue(.|\n)*\[land\] message = "):
             checked(tmp_path, setting, {"a.txt": "a\n"}, hooked, land="merge")
+
+
+def test_a_verified_branch_that_was_deleted_lands_and_a_target_that_is_gone_is_a_persons(
+    tmp_path: Path,
+) -> None:
+    finisher, task, worktree = stage(tmp_path, "", {"a.txt": "a\n"}, lambda repo, tree: None, land="merge")
+    repo, found = Path(task.spec.repo), finisher.check(task, worktree)
+    task = replace(task, commit=found.commit)
+    git(repo, "checkout", "--quiet", "-b", "elsewhere")
+    git(repo, "update-ref", "-d", f"refs/heads/{task.branch}")
+    git(repo, "branch", "--quiet", "-m", "main", "kept")
+    gone = finisher.land(task, worktree)
+    assert gone.outcome == "broken" and f"git -C {repo} branch main COMMIT" in gone.detail
+    git(repo, "branch", "--quiet", "-m", "kept", "main")
+    assert finisher.land(task, worktree).outcome == "landed"
+    assert "a.txt" in git(repo, "ls-tree", "--name-only", "main").split()

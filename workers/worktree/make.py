@@ -134,7 +134,7 @@ def port_variables(ports: range | None) -> dict[str, str]:
 def _commit(site: Site, base: str) -> str:
     commit = site.repository.commit_of(base)
     if commit is None:
-        raise WorktreeRefused(f"{site.place.root} has no commit {base!r} to start from")
+        raise WorktreeRefused(f"{site.place.root} has no commit {base!r} to start from: is the branch gone?")
     return commit
 
 
