@@ -12,6 +12,7 @@ from fleet.history.ledger import LedgerUnreadable
 from fleet.homepath import home_path
 from fleet.streams import out
 from fleet.views.history import asked, reporting
+from workers.printable import one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -109,7 +110,20 @@ def blocks(args: Namespace) -> int:
         head = ("BLOCK", "ACCOUNT", "ANSWERS", "INPUT", "OUTPUT", "CACHE WRITE", "CACHE READ", "COST")
         if found:
             _aligned(head, [_block(one, zone) for one in found], left=2)
+            _note_guessed(found, zone)
     return 0
+
+
+def _note_guessed(found: Sequence[Record], zone: tzinfo | None) -> None:
+    """What blocks do not know."""
+    guessed = sum(one["reset_read"] is None for one in found)
+    if guessed:
+        say(f"{guessed:,} of {len(found):,} blocks are a guess from the answers read here: no reset was read")
+    for one in found:
+        if one["active"] and one["reset_read"] is not None:
+            say(
+                f"{one_line(one['account'])}: its window resets {_clock(one['reset_read'], zone)}, as was read"
+            )
 
 
 def _block(one: Record, zone: tzinfo | None) -> tuple[str, ...]:
@@ -183,14 +197,21 @@ def burn(args: Namespace) -> int:
     """How fast the buckets are used, and where that leads."""
     with _explained():
         zone = asked.zone_of(args.tz)
-        found = reporting.burn(_home(), _chosen(args, zone))
-    if _given(args, found, reporting.BURN_KEYS):
+        chosen = _chosen(args, zone)
+        found = reporting.burn(_home(), chosen)
+        unknown = reporting.not_read(_home(), chosen, [one["account"] for one in found])
+    given = _given(args, found, reporting.BURN_KEYS)
+    for name in unknown:
+        say(f"unknown: {one_line(name)} was used within five hours, and no open window of it has been read")
+    if given:
         return 0
     if not found:
         say("no window is open that has been read: fleet statusline and the fleet's own work read them")
         return 0
     head = ("ACCOUNT", "BUCKET", "READ", "NOW", "AN HOUR", "FULL", "RESETS", "AT THE RESET")
     _aligned(head, [_burning(one, zone) for one in found], left=2)
+    if any(one["now"] is None for one in found):
+        say("unknown: readings that rose too little to tell what share of the bucket the work since took")
     return 0
 
 
@@ -202,12 +223,23 @@ def _burning(one: Record, zone: tzinfo | None) -> tuple[str, ...]:
         one["account"],
         one["bucket"],
         f"{one['utilization']:.0%} at {_clock(one['read_at'], zone)}",
-        f"{one['now']:.0%}",
+        _now_used(one),
         "unknown" if one["per_hour"] is None else f"{one['per_hour']:.1%}",
-        _clock(one["full_at"], zone),
+        _full(one, zone),
         _clock(one["resets_at"], zone),
         at_reset,
     )
+
+
+def _now_used(one: Record) -> str:
+    return f"{one['utilization']:.0%} or more" if one["now"] is None else f"{one['now']:.0%}"
+
+
+def _full(one: Record, zone: tzinfo | None) -> str:
+    """A dash: not before the reset."""
+    if one["full_at"] is None and one["per_hour"] is None:
+        return "unknown"
+    return _clock(one["full_at"], zone)
 
 
 def unused(args: Namespace) -> int:
@@ -265,9 +297,9 @@ def scan(args: Namespace) -> int:
     for line in _scanned(found):
         put(line)
     for told in found["unreadable"]:
-        say(f"unreadable: {told['path']}: {told['why']}")
+        say(one_line(f"unreadable: {told['path']}: {told['why']}"))
     for line in found["broken_lines"]:
-        say(f"broken: {line['path']} at byte {line['offset']}: {line['why']}")
+        say(one_line(f"broken: {line['path']} at byte {line['offset']}: {line['why']}"))
     if found["broken"] > len(found["broken_lines"]):
         say(f"and {found['broken'] - len(found['broken_lines']):,} more broken lines")
     return 0

@@ -110,6 +110,7 @@ def test_the_burn_rate_leads_to_the_reset_with_its_spread(made: Made) -> None:
     assert found.per_hour == pytest.approx(0.2)
     assert found.full_ms == pytest.approx(NOON + 2.5 * HOUR_MS)
     assert found.low is not None and found.middle is not None and found.high is not None
+    assert found.now is not None
     assert found.now <= found.low < found.middle < found.high < 0.5 + 0.9
 
 
@@ -133,3 +134,39 @@ def test_what_is_not_known_is_not_told(made: Made) -> None:
     (found,) = projections(made.connection, readings(made.connection, ALL), NOON)
     assert (found.bucket, found.now) == ("five_hour", 0.3)
     assert found.per_hour is found.full_ms is found.low is found.middle is found.high is None
+
+
+def test_what_is_reckoned_never_exceeds_the_bucket_or_what_was_read(made: Made) -> None:
+    """Readings rose by what was used elsewhere, so a unit of work seems to take ten times what it does."""
+    with made:
+        made.answer(NOON - 3 * HOUR_MS, tokens=UNITS)
+        made.answer(NOON - HOUR_MS // 4, tokens=UNITS, times=5)
+        for bucket, first, second in (("five_hour", 0.1, 0.6), ("seven_day", 0.9, 1.1)):
+            made.reading(NOON - 4 * HOUR_MS, first, RESET, bucket)
+            made.reading(NOON - HOUR_MS, second, RESET, bucket)
+    every = readings(made.connection, ALL)
+    five, week = projections(made.connection, every, NOON, lambda *_: Past((900.0,)))
+    assert (five.utilization, five.now, five.per_hour, five.high) == (0.6, 1.0, 1.0, 1.0)
+    assert five.full_ms == NOON
+    assert (week.now, week.high) == (1.1, 1.1), "a reading is believed"
+
+
+def test_the_last_hour_took_no_more_than_is_used_now(made: Made) -> None:
+    """Half of the window before went with 100 work units; 500 in the last hour, and a tenth of this one is used."""
+    with made:
+        made.answer(NOON - 8 * HOUR_MS, tokens=UNITS)
+        made.answer(NOON - HOUR_MS // 2, tokens=UNITS, times=5)
+        made.reading(NOON - 9 * HOUR_MS, 0.1, NOON - 5 * HOUR_MS)
+        made.reading(NOON - 7 * HOUR_MS, 0.6, NOON - 5 * HOUR_MS)
+        made.reading(NOON, 0.1, RESET)
+    (found,) = projections(made.connection, readings(made.connection, ALL), NOON)
+    assert (found.now, found.per_hour) == (0.1, 0.1)
+
+
+def test_what_was_used_since_the_reading_is_unknown_and_not_nothing(made: Made) -> None:
+    with made:
+        made.reading(NOON - HOUR_MS, 0.3, RESET)
+        made.answer(NOON - HOUR_MS // 2, tokens=UNITS)
+    (found,) = projections(made.connection, readings(made.connection, ALL), NOON)
+    assert (found.utilization, found.used_since) == (0.3, True)
+    assert found.now is found.per_hour is found.middle is None

@@ -108,12 +108,12 @@ def test_broken_lines_are_told_with_place_and_reason_and_hide_nothing(disk: Disk
         torn,
         "\0" * 50,
         "",
-        torn + text(answer("lost")),
+        torn + text(answer("behind", output=7)),
         "  " + text(answer("b", second=1)) + "\r",
     ]
     path = disk.write("s1.jsonl", *body)
     result = disk.scan()
-    assert disk.outputs() == [100, 100]
+    assert disk.outputs() == [7, 100, 100]
     first = len(text(answer("a"))) + 1
     assert result.broken == 3
     assert [line.offset for line in result.broken_lines][:2] == sorted((first, first + len(torn) + 1))

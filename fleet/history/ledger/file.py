@@ -14,8 +14,11 @@ from contextlib import contextmanager, suppress
 DATABASE = "fleet.history.db"
 """The ledger's file in the home directory."""
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """`PRAGMA user_version` of a ledger that this version reads and writes."""
+
+FIRST_MS, LAST_MS = 0, 4_102_444_800_000
+"""Answers are of 1970 to 2099, and of no more than `TOKENS_MAX` of each kind (`transcripts/records.py`)."""
 
 BUSY_TIMEOUT_MS = 30_000
 """How long to wait for another scan before giving up."""
@@ -69,10 +72,13 @@ class Ledger:
         if self._version(connection) == SCHEMA_VERSION or not may_write:
             return
         with transaction(connection):
-            if self._version(connection) == 0:
+            found = self._version(connection)
+            if found == 0:
                 for statement in _statements():
                     connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            elif found == 1:
+                _from_1(connection)
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def _version(self, connection: sqlite3.Connection) -> int:
         found = int(connection.execute("PRAGMA user_version").fetchone()[0])
@@ -123,6 +129,20 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+
+
+def _from_1(connection: sqlite3.Connection) -> None:
+    """Schema 1 chose among copies by their clocks, lost what stood behind torn lines, and took numbers and years that
+    no report could add up. What cannot be is forgotten, and the transcripts that are still there are read once more."""
+    # Only an old ledger needs the making of sums.
+    from fleet.history.ledger.corrections import sum_again
+    from fleet.history.ledger.statements import statements
+
+    sql = statements()
+    if connection.execute(sql["forget_impossible"], {"first": FIRST_MS, "last": LAST_MS}).rowcount > 0:
+        sum_again(connection, "all")
+    connection.execute(sql["forget_impossible_readings"], {"first": FIRST_MS, "last": LAST_MS})
+    connection.execute(sql["read_all_again"])
 
 
 def _statements() -> Iterator[str]:

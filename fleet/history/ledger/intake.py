@@ -12,9 +12,11 @@ from dataclasses import dataclass
 
 from fleet.history.ledger.corrections import add_readings, make_touched, sum_again
 from fleet.history.ledger.first_rows import FirstRows, Row
+from fleet.history.ledger.paths import kept
 from fleet.history.ledger.statements import statements
 from fleet.history.ledger.texts import Texts
-from fleet.history.transcripts.answers import ROW
+from fleet.history.transcripts.answers import MAIN_CHAIN, ROW
+from fleet.history.transcripts.limits import Reading
 from fleet.history.transcripts.reading import FileRead
 
 CACHE_KB = 48_000
@@ -34,11 +36,14 @@ class Taken:
 class Intake:
     """Within a transaction of the caller's: `take` each file, then `finish`."""
 
-    def __init__(self, connection: sqlite3.Connection, *, large: bool) -> None:
+    def __init__(self, connection: sqlite3.Connection, config_dirs: Iterable[str], *, large: bool) -> None:
+        """`config_dirs`: where several that are new tell the same answer, it is the first one's."""
         self._connection = connection
         self._sql = statements()
         self._texts = Texts(connection)
-        self._rows = self._changed = self._readings = 0
+        self._dirs = {one: self._texts.id(one) for one in config_dirs}
+        self._told: list[tuple[int, str, Reading]] = []
+        self._rows = self._changed = 0
         self._last_row = self._max_row()
         self._large = large
         connection.execute(f"PRAGMA cache_size = -{CACHE_KB}")
@@ -47,7 +52,7 @@ class Intake:
 
     def take(self, read: FileRead, account: str) -> None:
         """`account`: the label of the file's config directory."""
-        config_dir, label = self._texts.id(read.todo.config_dir), self._texts.id(account)
+        config_dir, label = self._dirs[read.todo.config_dir], self._texts.id(account)
         places = [
             self._texts.place(config_dir, label, (p.project, p.branch, p.session, p.agent), p.sidechain)
             for p in read.places
@@ -62,20 +67,42 @@ class Intake:
                 self._put(self._first.end())
                 self._first = None
         else:
-            self._put(_rows(read.rows, places, models, label))
-        self._readings += add_readings(self._connection, self._texts, account, read.readings)
+            self._put(list(_rows(read.rows, places, models, label)))
+        self._told += [(config_dir, account, one) for one in read.readings]
         self._put_file(read, config_dir)
 
-    def _put(self, rows: Iterable[Row]) -> None:
+    def _put(self, rows: Sequence[Row]) -> None:
         self._changed += max(0, self._connection.executemany(self._sql["put_answer"], rows).rowcount)
+        self._connection.executemany(self._sql["put_place"], (self._placed(row) for row in rows))
+
+    def _placed(self, row: Row) -> dict[str, int]:
+        message, request, preference, _, place, _, account, *_ = row
+        number = preference % MAIN_CHAIN
+        told = {"message": message, "request": request, "number": number, "place": place, "account": account}
+        return {**told, "last_row": self._last_row}
+
+    def _put_readings(self) -> int:
+        """Returns how many were new. A transcript that was copied to another directory tells the limits of the account
+        whose it was: what is known of one account is not another's."""
+        if not self._told:
+            return 0
+        known = {
+            tuple(told): account for account, *told in self._connection.execute(self._sql["told_readings"])
+        }
+        new = 0
+        for _, account, one in sorted(self._told, key=lambda told: told[0]):
+            owner = known.setdefault((one.bucket, one.at_ms, one.resets_at_ms, one.source), account)
+            if owner == account:
+                new += add_readings(self._connection, self._texts, account, [one])
+        return new
 
     def _put_file(self, read: FileRead, config_dir: int) -> None:
         known = self._connection.execute(
-            "SELECT broken FROM files WHERE path = ?", (read.todo.path,)
+            "SELECT broken FROM files WHERE path = ?", (kept(read.todo.path),)
         ).fetchone()
         before = known[0] if known and read.todo.read_to else 0
         row = (read.device, read.inode, read.size, read.mtime_ns, read.read_to, read.open, read.print)
-        self._do("put_file", (read.todo.path, config_dir, *row, before + read.broken))
+        self._do("put_file", (kept(read.todo.path), config_dir, *row, before + read.broken))
 
     def _touch(self, messages: Iterable[int]) -> None:
         """Where these messages' answers are, before they change."""
@@ -103,7 +130,7 @@ class Intake:
         sum_again(self._connection, "touched" if summed else "all")
         updated = self._changed + added - new
         new -= told_again
-        return Taken(new, updated, self._rows - new - updated, self._readings)
+        return Taken(new, updated, self._rows - new - updated, self._put_readings())
 
     def _apply_runs(self) -> None:
         if self._large:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from fleet.history.ledger.file import Ledger, transaction
+from fleet.history.ledger.paths import storable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ PREFIX = "account of "
 
 
 def owners(connection: sqlite3.Connection) -> dict[str, str]:
-    """The account of each directory of which it was said, by real path."""
+    """The account of each directory of which it was said, by `storable` real path."""
     found = connection.execute("SELECT name, value FROM meta WHERE name LIKE ?", (f"{PREFIX}%",))
     return {name.removeprefix(PREFIX): account for name, account in found}
 
@@ -30,7 +31,7 @@ def put_owner(ledger: Ledger, config_dir: str, account: str) -> None:
 
     connection, sql, real = ledger.connection, statements(), os.path.realpath(config_dir)
     with transaction(connection):
-        connection.execute(sql["put_meta"], (f"{PREFIX}{real}", account))
+        connection.execute(sql["put_meta"], (storable(f"{PREFIX}{real}"), storable(account)))
         texts = Texts(connection)
         row = {"account": texts.id(account), "config_dir": texts.id(real)}
         connection.execute(sql["put_owner_of_readings"], row)

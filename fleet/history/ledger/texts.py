@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from fleet.history.ledger.paths import storable
 from fleet.history.prices.names import canonical
 
 _PUT_PLACE = (
@@ -27,7 +28,7 @@ class Texts:
     def id(self, text: str) -> int:
         known = self._ids.get(text)
         if known is None:
-            known = self._ids[text] = self._find_or_make(_storable(text))
+            known = self._ids[text] = self._find_or_make(storable(text))
         return known
 
     def _find_or_make(self, text: str) -> int:
@@ -66,8 +67,3 @@ def _tier_of(model: str) -> str:
     if words[0] != "claude":
         return ""
     return next((word for word in words[1:] if word.isalpha()), "")
-
-
-def _storable(text: str) -> str:
-    """JSON may hold lone surrogates, SQLite may not."""
-    return text.encode(errors="replace").decode()

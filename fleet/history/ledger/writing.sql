@@ -9,19 +9,17 @@ INSERT INTO answers (
 VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: put_answer
+-- Above its 40 low bits, which are the place's, `preference` is which copy this was in its file, and whether the main
+-- chain told it.
 INSERT INTO answers (
     message, request, preference, at_ms, place, model, account, task, attempt,
     input, output, cache_write_5m, cache_write_1h, cache_read, batch, cost_usd
 )
 VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (message, request) DO UPDATE SET
-    preference = excluded.preference,
+    preference = (excluded.preference >> 40 << 40) | (answers.preference & 0xffffffffff),
     at_ms = excluded.at_ms,
-    place = excluded.place,
     model = excluded.model,
-    account = excluded.account,
-    task = 0,
-    attempt = 0,
     input = excluded.input,
     output = excluded.output,
     cache_write_5m = excluded.cache_write_5m,
@@ -29,12 +27,55 @@ ON CONFLICT (message, request) DO UPDATE SET
     cache_read = excluded.cache_read,
     batch = excluded.batch,
     cost_usd = excluded.cost_usd
-WHERE (excluded.preference >> 40, excluded.at_ms, excluded.output, excluded.preference)
-    > (answers.preference >> 40, answers.at_ms, answers.output, answers.preference);
+WHERE (excluded.preference >> 40 & 1, excluded.preference >> 41, excluded.output, excluded.at_ms,
+        excluded.input, excluded.cache_write_5m, excluded.cache_write_1h, excluded.cache_read)
+    > (answers.preference >> 40 & 1, answers.preference >> 41, answers.output, answers.at_ms,
+        answers.input, answers.cache_write_5m, answers.cache_write_1h, answers.cache_read);
+
+-- name: put_place
+-- Where it was given, of all places that tell it. What was known from another directory before this scan stays there: a
+-- copied directory changes nothing. Of directories that are new together the first one counts.
+UPDATE answers SET
+    place = :place,
+    account = :account,
+    task = 0,
+    attempt = 0,
+    preference = (preference >> 40 << 40) | :number
+WHERE message = :message AND request = :request AND place <> :place
+    AND (
+        SELECT iif(
+            told.config_dir = known.config_dir,
+            :number > (answers.preference & 0xffffffffff),
+            answers.rowid > :last_row AND told.config_dir < known.config_dir
+        )
+        FROM places AS told JOIN places AS known ON known.id = answers.place
+        WHERE told.id = :place
+    );
 
 -- name: put_reading
 INSERT OR IGNORE INTO readings (account, bucket, at_ms, source, status, utilization, resets_at_ms)
 VALUES (?, ?, ?, ?, ?, ?, ?);
+
+-- name: forget_impossible
+DELETE FROM answers
+WHERE at_ms NOT BETWEEN :first AND :last
+    OR min(input, output, cache_write_5m, cache_write_1h, cache_read) < 0
+    OR max(input, output, cache_write_5m, cache_write_1h, cache_read) > 1000000000;
+
+-- name: forget_impossible_readings
+DELETE FROM readings
+WHERE at_ms NOT BETWEEN :first AND :last OR resets_at_ms NOT BETWEEN :first AND :last OR utilization NOT BETWEEN 0 AND 10;
+
+-- name: read_all_again
+-- No file has this size, so that each is read from its beginning.
+UPDATE files SET size = -1, read_to = 0, open = '', print = '';
+
+-- name: told_readings
+SELECT account.text, bucket.text, at_ms, resets_at_ms, source.text
+FROM readings
+JOIN texts AS account ON account.id = readings.account
+JOIN texts AS bucket ON bucket.id = readings.bucket
+JOIN texts AS source ON source.id = readings.source;
 
 -- name: put_file
 INSERT OR REPLACE INTO files (
@@ -87,8 +128,8 @@ DELETE FROM answers WHERE rowid IN (
     FROM touched_messages AS t
     CROSS JOIN answers AS side
     CROSS JOIN answers AS main
-    WHERE side.message = t.message AND side.preference >> 40 = 0
-        AND main.message = t.message AND main.preference >> 40 = 1 AND main.output = side.output
+    WHERE side.message = t.message AND side.preference >> 40 & 1 = 0
+        AND main.message = t.message AND main.preference >> 40 & 1 = 1 AND main.output = side.output
 );
 
 -- name: apply_runs

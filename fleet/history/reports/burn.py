@@ -130,10 +130,11 @@ def _past_demand(connection: sqlite3.Connection) -> Demand:
 class Projection:
     """One bucket with a window that is open now.
 
-    `utilization` is the reading's, `now` what it is by what was used since. `per_hour` is the share of the bucket that
-    the last hour took; `full_ms` when it would be full at that rate, None when not before the reset. `low`, `middle`
-    and `high` are the first, fifth and ninth decile of the utilization at the reset: above 1 the bucket is asked for
-    more than it has. None is unknown.
+    `utilization` is the reading's, `now` what it is by what was used since, and `used_since` whether anything was.
+    `per_hour` is the share of the bucket that the last hour took; `full_ms` when it would be full at that rate, None
+    when not before the reset. `low`, `middle` and `high` are the first, fifth and ninth decile of the utilization at
+    the reset. None is unknown. No bucket gives more than it has, so what was only reckoned is at most 1, or what was
+    read where a reading said more; and the last hour took no more than is used now.
     """
 
     account: str
@@ -141,7 +142,8 @@ class Projection:
     read_ms: int
     resets_ms: int
     utilization: float
-    now: float
+    used_since: bool
+    now: float | None
     per_hour: float | None
     full_ms: int | None
     low: float | None
@@ -174,27 +176,38 @@ def projections(
 def _projection(of: Course, known: Sequence[Window], now_ms: int, demand: Distribution | None) -> Projection:
     window = known[-1]
     rate = _share_of_work(of, known)
-    now = window.last.utilization
+    since = of.between(window.last.at_ms, now_ms)
+    now = _reckoned(of, window, rate, now_ms)
     per_hour = full_ms = None
-    if rate is not None:
-        now += rate * of.between(window.last.at_ms, now_ms)
-        per_hour = rate * of.between(now_ms - RECENT_MS, now_ms) * HOUR_MS / RECENT_MS
+    if rate is not None and now is not None:
+        hour = rate * of.between(now_ms - RECENT_MS, now_ms) * HOUR_MS / RECENT_MS
+        per_hour = min(hour, now)
         full_ms = _full_ms(now, per_hour, now_ms, window.resets_ms)
-    told = None if rate is None or demand is None else (rate, demand)
-    ends = [
-        None if told is None else now + told[0] * told[1].quantile(share) for share in (LOW, MIDDLE, HIGH)
-    ]
+    ends: list[float | None] = [None, None, None]
+    if rate is not None and now is not None and demand is not None:
+        most = max(1.0, now)
+        ends = [min(most, now + rate * demand.quantile(share)) for share in (LOW, MIDDLE, HIGH)]
     return Projection(
         window.account,
         window.bucket,
         window.last.at_ms,
         window.resets_ms,
         window.last.utilization,
+        since > 0.0,
         now,
         per_hour,
         full_ms,
         *ends,
     )
+
+
+def _reckoned(of: Course, window: Window, rate: float | None, now_ms: int) -> float | None:
+    """What is used now. None where something was used since the reading, and nothing tells how much of the bucket."""
+    read = window.last.utilization
+    since = of.between(window.last.at_ms, now_ms)
+    if since <= 0.0:
+        return read
+    return None if rate is None else min(max(1.0, read), read + rate * since)
 
 
 def _full_ms(now: float, per_hour: float, now_ms: int, resets_ms: int) -> int | None:

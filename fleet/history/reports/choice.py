@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 QUARTER_MS = 900_000
-LAST_QUARTER = 1 << 40
-"""After any time."""
+LAST_QUARTER = 4_102_444_800_000 // QUARTER_MS
+"""The year 2100: what ledgers of schema 1 have of later years has no day in a calendar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,9 @@ class Choice:
         """For the statements: ids as JSON lists, None where everything counts."""
         return {
             "since": 0 if self.since_ms is None else self.since_ms // QUARTER_MS,
-            "until": LAST_QUARTER if self.until_ms is None else -(-self.until_ms // QUARTER_MS),
+            "until": LAST_QUARTER
+            if self.until_ms is None
+            else min(LAST_QUARTER, -(-self.until_ms // QUARTER_MS)),
             "accounts": None if self.account is None else _ids(connection, "text = ?", self.account),
             "projects": None if self.project is None else _projects(connection, self.project),
             "models": None if self.model is None else _models(connection, self.model),

@@ -36,6 +36,8 @@ def find(config_dir: ConfigDir) -> Iterator[Found | Unreadable]:
     if not os.path.isdir(top):  # noqa: PTH112
         if not os.path.isdir(config_dir.path):  # noqa: PTH112
             yield Unreadable(config_dir.path, "no such directory")
+        elif os.path.lexists(top):
+            yield Unreadable(top, "not a directory")
         return
     rest, linked = [top], set[tuple[int, int]]()
     while rest:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from fleet.history.ledger.file import Ledger, transaction
+from fleet.history.ledger.paths import path_of, storable
 from fleet.history.scan.finding import ConfigDir, Found, find
 from fleet.history.scan.result import BROKEN_KEPT, ScanResult, Unreadable
 
@@ -39,7 +40,7 @@ def scan(ledger: Ledger, config_dirs: Sequence[ConfigDir], prices: Prices) -> Sc
     if not _unlike(ledger.connection, seen.files) and _digest(ledger.connection) == prices.digest:
         return _result(ledger.connection, seen, dirs)
     with ledger.patient(WAIT_MS), transaction(ledger.connection):
-        taken = _read(ledger.connection, seen, prices)
+        taken = _read(ledger.connection, seen, dirs, prices)
         return _result(ledger.connection, seen, dirs, taken)
 
 
@@ -77,7 +78,7 @@ Known = tuple[int, int, int, int, int, str, str]
 def _unlike(connection: sqlite3.Connection, found: Iterable[Found]) -> list[tuple[Found, Known | None]]:
     """The files that are not as the ledger knows them."""
     rows = connection.execute("SELECT path, device, inode, size, mtime_ns, read_to, open, print FROM files")
-    known: dict[str, Known] = {row[0]: row[1:] for row in rows}
+    known: dict[str, Known] = {path_of(row[0]): row[1:] for row in rows}
     unlike: list[tuple[Found, Known | None]] = []
     for one in found:
         row, status = known.get(one.path), one.status
@@ -86,7 +87,7 @@ def _unlike(connection: sqlite3.Connection, found: Iterable[Found]) -> list[tupl
     return unlike
 
 
-def _read(connection: sqlite3.Connection, seen: _Seen, prices: Prices) -> Taken:
+def _read(connection: sqlite3.Connection, seen: _Seen, dirs: Iterable[str], prices: Prices) -> Taken:
     """What differs is looked up again: another scan may have read it while this one waited."""
     from fleet.history.ledger.corrections import price_again
     from fleet.history.ledger.intake import Intake
@@ -96,7 +97,7 @@ def _read(connection: sqlite3.Connection, seen: _Seen, prices: Prices) -> Taken:
     unlike = _unlike(connection, seen.files)
     accounts = {one.path: one.config_dir.account for one, _ in unlike}
     work = [(_todo(one, known), one.status.st_size - (known[4] if known else 0)) for one, known in unlike]
-    intake = Intake(connection, large=sum(size for _, size in work) >= LARGE_BYTES)
+    intake = Intake(connection, dirs, large=sum(size for _, size in work) >= LARGE_BYTES)
     for read in read_many(work, prices):
         if isinstance(read, Unreadable):
             seen.unreadable.append(read)
@@ -128,12 +129,12 @@ def _result(
 ) -> ScanResult:
     there = {one.path for one in seen.files}
     rows = connection.execute("SELECT path, text FROM files JOIN texts ON texts.id = files.config_dir")
-    dirs = set(config_dirs)
+    dirs = set(map(storable, config_dirs))
     return ScanResult(
         files=len(seen.files),
         files_read=seen.read,
         files_unchanged=len(seen.files) - seen.read - seen.failed,
-        files_vanished=sum(config_dir in dirs and path not in there for path, config_dir in rows),
+        files_vanished=sum(config_dir in dirs and path_of(path) not in there for path, config_dir in rows),
         bytes=seen.bytes,
         lines=seen.lines,
         answers_new=taken.new if taken else 0,

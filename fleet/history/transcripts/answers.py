@@ -11,10 +11,12 @@ under request ids of its own. So an answer is known by numbers made of what is t
   keep; `request` is 0. A record is another copy of the answer last seen in its file under the same ids when it
   follows its last copy in the chain of uuids, or has the same prompt within ten minutes.
 
-Of copies the main chain's count more than a side chain's, then the latest by its own time, then the one with more
-output; what is still equal comes from the place with the higher number. This is the same in whatever order files are
-read, so a history read piece by piece comes to what one scan of the whole comes to. A side chain's row is dropped where
-the main chain has one of the same `message` under another `request` (`ledger/writing.sql`).
+Of copies the main chain's count more than a side chain's, then the one that is a later copy in its own file (the third
+in one file outranks the second in another: no clock is asked, for clocks step back), then the one with more output.
+Where it was given is the place with the highest number among all that tell it, main chains before side chains; what is
+known from one config directory stays there, though another is a copy of it. This is the same in whatever order files
+are read, so a history read piece by piece comes to what one scan of the whole comes to. A side chain's row is dropped
+where the main chain has one of the same `message` under another `request` (`ledger/writing.sql`).
 """
 
 from __future__ import annotations
@@ -39,7 +41,14 @@ ROW = struct.Struct("=4q2i5qqd")
 """message, request, preference, at_ms, place, model, five kinds of tokens, batch, cost (NaN: unpriced)."""
 
 MAIN_CHAIN = 1 << 40
-"""Set in the preference of an answer of the main chain; the bits below are the place's number."""
+"""Set in the preference of an answer of the main chain. Below it is the place's number, above it which copy this was in
+its file (0 in ledgers of schema 1, which did not know)."""
+
+MAIN_PLACE = 1 << 39
+"""Set in the numbers of the main chain's places."""
+
+COPY_SHIFT = 41
+COPIES_MAX = (1 << 21) - 1
 
 UNPRICED = float("nan")
 """SQLite stores it as NULL."""
@@ -50,7 +59,7 @@ _Ids = tuple[str | None, str | None]
 OPEN_ANSWERS = 8
 """Of so many answers of a file more copies are expected: side chains may be interleaved."""
 
-_decode = msgspec.json.Decoder(list[tuple[_Ids, int, int, _Prompt, str | None, datetime]]).decode
+_decode = msgspec.json.Decoder(list[tuple[_Ids, int, int, _Prompt, str | None, datetime, int]]).decode
 
 Copy = tuple[Record, Message, Usage, datetime]
 """A record with its message, its usage and its time."""
@@ -74,19 +83,41 @@ class Place:
 
 
 class Answer:
-    """One answer of a file: the numbers it is known by, what its first copy says of the prompt, and its last copies."""
+    """One answer of a file: the numbers it is known by, what its first copy says of the prompt, and its last copies.
+    `number` is that of the last one, `best` the one that counts, `place` the number of where it was given."""
 
-    __slots__ = ("best", "last_at", "last_uuid", "message", "prompt", "request")
+    __slots__ = (
+        "best",
+        "best_main",
+        "best_number",
+        "last_at",
+        "last_uuid",
+        "message",
+        "number",
+        "place",
+        "prompt",
+        "request",
+    )
 
     def __init__(
-        self, message: int, request: int, prompt: _Prompt, last_uuid: str | None, last_at: datetime
+        self,
+        message: int,
+        request: int,
+        prompt: _Prompt,
+        last_uuid: str | None,
+        last_at: datetime,
+        number: int = 0,
     ) -> None:
         self.message = message
         self.request = request
         self.prompt = prompt
         self.last_uuid = last_uuid
         self.last_at = last_at
+        self.number = number
         self.best: Copy | None = None
+        self.best_main = False
+        self.best_number = 0
+        self.place = 0
 
 
 class Answers:
@@ -102,15 +133,16 @@ class Answers:
         self._preferences: list[int] = []
         self._place_of: dict[tuple[object, ...], int] = {}
         self._open = {
-            ids: Answer(message, request, prompt, uuid, at)
-            for ids, message, request, prompt, uuid, at in (_decode(open_) if open_ else ())
+            ids: Answer(message, request, prompt, uuid, at, number)
+            for ids, message, request, prompt, uuid, at, number in (_decode(open_) if open_ else ())
         }
         self._answers: list[Answer] = []
 
     def open(self) -> str:
         """The last answers, by which more copies of them are known when the file is read on."""
         told = [
-            (ids, a.message, a.request, a.prompt, a.last_uuid, a.last_at) for ids, a in self._open.items()
+            (ids, a.message, a.request, a.prompt, a.last_uuid, a.last_at, a.number)
+            for ids, a in self._open.items()
         ]
         return msgspec.json.encode(told).decode()
 
@@ -126,10 +158,8 @@ class Answers:
             return
         answer.last_uuid, answer.last_at = record.uuid, at
         if answer.best is None:
-            answer.best = copy
             self._answers.append(answer)
-        elif self._outranks(copy, answer.best):
-            answer.best = copy
+        self._count(answer, copy)
 
     def _begin(self, ids: _Ids, copy: Copy) -> None:
         record, _, usage, at = copy
@@ -138,40 +168,36 @@ class Answers:
         if len(self._open) >= OPEN_ANSWERS:
             del self._open[next(iter(self._open))]
         answer = self._open[ids] = Answer(*_key(ids, prompt, at), prompt, record.uuid, at)
-        answer.best = copy
         self._answers.append(answer)
+        self._count(answer, copy)
 
-    def _outranks(self, copy: Copy, other: Copy) -> bool:
-        """As `put_answer` does in ledger/writing.sql."""
-        record, best = copy[0], other[0]
-        if copy[3] > other[3] and (record.isSidechain, record.agentId) == (best.isSidechain, best.agentId):
-            return True  # As nearly always, and soon said.
-        rank, highest = self._rank(copy), self._rank(other)
-        return rank > highest or (rank == highest and self._preference(copy) > self._preference(other))
-
-    def _rank(self, copy: Copy) -> tuple[bool, datetime, int]:
-        record, _, usage, at = copy
-        return not (record.isSidechain or record.agentId or self._agent), at, usage.output_tokens or 0
-
-    def _preference(self, copy: Copy) -> int:
-        return self._preferences[self._place(copy[0])]
+    def _count(self, answer: Answer, copy: Copy) -> None:
+        """As `put_answer` and `put_place` do in ledger/writing.sql."""
+        record = copy[0]
+        answer.number += 1
+        main = not (record.isSidechain or record.agentId or self._agent)
+        place, first = self._place(record), answer.best is None
+        if first or self._preferences[place] > self._preferences[answer.place]:
+            answer.place = place
+        if first or main or not answer.best_main:
+            answer.best, answer.best_main, answer.best_number = copy, main, answer.number
 
     def rows(self, prices: Prices) -> Iterator[bytes]:
         """Each answer packed as `ROW`, with places and models by their numbers in `places` and `models`."""
         for answer in self._answers:
             if answer.best is None:
                 continue
-            record, message, usage, at = answer.best
+            _, message, usage, at = answer.best
             at_ms, model, tokens = milliseconds(at), message.model or "", _tokens(usage)
             batch = usage.service_tier == "batch"
             cost = prices.price(model, at_ms, tokens, batch=batch)
-            place = self._place(record)
+            copy = min(answer.best_number, COPIES_MAX) << COPY_SHIFT
             yield ROW.pack(
                 answer.message,
                 answer.request,
-                self._preferences[place],
+                copy | (MAIN_CHAIN if answer.best_main else 0) | self._preferences[answer.place],
                 at_ms,
-                place,
+                answer.place,
                 self.models.setdefault(model, len(self.models)),
                 *tokens,
                 batch,
@@ -199,8 +225,8 @@ class Answers:
         number = self.places.setdefault(place, len(self.places))
         if number == len(self._preferences):
             told = "\0".join((self._config_dir, place.project, place.branch, place.session, place.agent))
-            chain = 0 if place.sidechain else MAIN_CHAIN
-            self._preferences.append(chain | (_number(told) % MAIN_CHAIN))
+            chain = 0 if place.sidechain else MAIN_PLACE
+            self._preferences.append(chain | (_number(told) % MAIN_PLACE))
         return number
 
 

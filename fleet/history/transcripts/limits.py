@@ -8,6 +8,12 @@ from typing import Any
 
 SOURCE = "transcript"
 
+UTILIZATION_MAX = 10.0
+"""More than that of a bucket is no share."""
+
+RESETS_MAX_S = 4_102_444_800
+"""The year 2100, in seconds since 1970."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -34,15 +40,18 @@ def readings_of(limits: object, at_ms: int) -> Iterator[Reading]:
 
 
 def _reading(bucket: str, told: Mapping[str, Any], at_ms: int) -> Reading:
-    resets = _number(told.get("resetsAt"))
+    resets = _number(told.get("resetsAt"), RESETS_MAX_S)
     return Reading(
         bucket=bucket,
         at_ms=at_ms,
         status=told["status"] if isinstance(told.get("status"), str) else "",
-        utilization=_number(told.get("utilization")),
+        utilization=_number(told.get("utilization"), UTILIZATION_MAX),
         resets_at_ms=None if resets is None else round(resets * 1000),
     )
 
 
-def _number(value: object) -> float | None:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+def _number(value: object, most: float) -> float | None:
+    """None for what is no number, and for one that cannot be meant."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= most:
+        return None
+    return value

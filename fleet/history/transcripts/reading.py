@@ -7,13 +7,14 @@ not; in both cases the next reading begins with it.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import accumulate
 
 from fleet.history.transcripts.answers import Answers, Place, Prices, milliseconds
 from fleet.history.transcripts.limits import Reading, readings_of
-from fleet.history.transcripts.records import SYNTHETIC, Broken, record_of
+from fleet.history.transcripts.records import ANSWERS, SYNTHETIC, Broken, record_of, records_within
 
 BLOCK_BYTES = 1 << 20
 BROKEN_KEPT = 5
@@ -28,10 +29,13 @@ MARK = b'"output_tokens"'
 """Stands in every line that tells of usage: all others are skipped."""
 
 LIMIT_MARK = b'"quotaLimits"'
-ANSWERS = ("assistant", None)
-"""The types of records that are answers; the oldest have none."""
+FIRST_YEAR, LAST_YEAR = 1970, 2099
+"""What is dated outside of them was dated by a broken clock: no report could place it."""
 
-FIRST_YEAR = 1970
+LINE_BYTES_MAX = 256 << 20
+"""A longer line is skipped: it would have to be in memory as a whole, twice."""
+
+BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +123,30 @@ class _Reader:
                 room = BLOCK_BYTES
             elif len(block) < room:
                 break
-            else:
+            elif room < LINE_BYTES_MAX:
                 room *= 2
+            elif not self._skip_line():
+                block = b""
+                break
+            else:
+                room = BLOCK_BYTES
         self.open = self.answers.open()
         if block:
             self._last_line(block)
+
+    def _skip_line(self) -> bool:
+        """Goes on behind a line that is too long; False when it has not ended yet."""
+        at = self.read_to
+        while block := os.pread(self.descriptor, BLOCK_BYTES, at):
+            end = block.find(b"\n") + 1
+            if end:
+                self._break(self.read_to, f"a line of {at + end - self.read_to:,} bytes")
+                self.lines += 1
+                self.bytes += at + end - self.read_to
+                self.read_to = at + end
+                return True
+            at += len(block)
+        return False
 
     def _block(self, block: bytes) -> None:
         lines = block.split(b"\n")
@@ -138,7 +161,16 @@ class _Reader:
             try:
                 self._line(line)
             except Broken as error:
-                self._break(self.read_to + ends[n] - len(line) + n, str(error))
+                self._break(self.read_to + ends[n] - len(line) + n, f"{error}{self._behind_the_tear(line)}")
+
+    def _behind_the_tear(self, line: bytes) -> str:
+        """Takes the whole records of a broken line; in words, how many they were."""
+        found = 0
+        for record in records_within(line):
+            with suppress(Broken):
+                self._line(record)
+                found += 1
+        return f" (whole records in it, which count: {found})" if found else ""
 
     def _count(self, block: bytes, lines: list[bytes], ends: list[int]) -> None:
         """Finds the lines that are no JSON at first sight, too."""
@@ -150,13 +182,13 @@ class _Reader:
 
     def _odd(self, line: bytes, offset: int) -> None:
         """White space, a byte order mark and empty lines are harmless. Marked lines are told of when they are read."""
-        bare = line.strip().removeprefix(b"\xef\xbb\xbf")
+        bare = line.strip().removeprefix(BOM)
         if bare and not (bare[:1] == b"{" and bare[-1:] == b"}") and MARK not in line:
             self._break(offset, f"not a JSON object: {_excerpt(bare)}")
 
     def _line(self, line: bytes) -> None:
         """Raises Broken."""
-        record = record_of(line)
+        record = record_of(line.removeprefix(BOM))
         if record is None or (message := record.message) is None or record.type not in ANSWERS:
             return
         made_up, usage, at = (
@@ -164,11 +196,12 @@ class _Reader:
             message.usage,
             record.timestamp,
         )
-        if made_up and record.quotaLimits is not None and at is not None:
+        dated = at is not None and FIRST_YEAR <= at.year <= LAST_YEAR
+        if made_up and record.quotaLimits is not None and at is not None and dated:
             self.readings += readings_of(record.quotaLimits, milliseconds(at))
         if made_up or usage is None:
             return
-        if at is None or at.year < FIRST_YEAR:
+        if at is None or not dated:
             raise Broken(f"an answer of what time? {at}")
         self.answers.take((record, message, usage, at))
 

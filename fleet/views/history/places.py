@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from fleet.history.ledger.paths import storable
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,11 +44,11 @@ def own_defaults(environ: Mapping[str, str]) -> tuple[str, str]:
 def label(
     home: Home, config_dir: str, environ: Mapping[str, str], owners: Mapping[str, str] | None = None
 ) -> str:
-    """The account that a person has said (`owners`, by real path), or the one of the home whose directory it is;
+    """The account that a person has said (`owners`, of the ledger), or the one of the home whose directory it is;
     `default` for the client's own default places, else the directory's name."""
     real = os.path.realpath(config_dir)
-    if owners and real in owners:
-        return owners[real]
+    if owners and storable(real) in owners:
+        return owners[storable(real)]
     accounts = os.path.realpath(_join(os.fspath(home), ACCOUNTS))
     parent, name = os.path.split(real)
     if parent == accounts:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from fleet.history.ledger import DATABASE, Ledger
 from fleet.views.light.records import iso
@@ -13,7 +13,7 @@ from fleet.views.light.records import iso
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import tzinfo
     from typing import Any
 
@@ -35,13 +35,14 @@ USE_KEYS = (
     "cost_usd",
 )
 _FIGURES = (*USE_KEYS[1:], "unpriced")
-BLOCK_KEYS = ("begins_at", "ends_at", "account", "active", "gap_hours", *_FIGURES)
+BLOCK_KEYS = ("begins_at", "ends_at", "account", "active", "gap_hours", "reset_read", *_FIGURES)
 TASK_KEYS = ("task", "project", "tier", "attempts", "first_at", "last_at", *_FIGURES)
 BURN_KEYS = (
     "account",
     "bucket",
     "utilization",
     "read_at",
+    "used_since",
     "now",
     "per_hour",
     "resets_at",
@@ -50,6 +51,8 @@ BURN_KEYS = (
     "at_reset_p50",
     "at_reset_p90",
 )
+FIVE_HOUR = "five_hour"
+FIVE_HOURS_MS = 5 * 3_600_000
 UNUSED_KEYS = ("account", "bucket", "windows", "mean", "whole", "unseen_hours_mean")
 EXPIRED_KEYS = ("account", "bucket", "reset_at", "unused", "unseen_hours")
 
@@ -88,6 +91,7 @@ def blocks(home: Home, choice: Choice) -> list[Record]:
 
     with ledger(home) as connection:
         found = report(connection, choice, _now_ms())
+        resets = _resets_read(connection, choice)
     return [
         {
             "begins_at": iso(one.begins_ms),
@@ -95,10 +99,37 @@ def blocks(home: Home, choice: Choice) -> list[Record]:
             "account": one.account,
             "active": one.active,
             "gap_hours": one.gap_ms / 3_600_000,
+            "reset_read": iso(resets(one.account, one.begins_ms, one.ends_ms)),
             **_figures(one.use),
         }
         for one in found
     ]
+
+
+def _resets_read(connection: sqlite3.Connection, choice: Choice) -> Callable[[str, int, int], int | None]:
+    """Account, begin, end → the last reset of a five-hour window that was read in this time; None: nobody read one."""
+    from fleet.history.reports.readings import readings
+
+    read: dict[str, list[tuple[int, int]]] = {}
+    for one in readings(connection, choice):
+        if one.bucket == FIVE_HOUR and one.resets_ms is not None and one.at_ms < one.resets_ms:
+            read.setdefault(one.account, []).append((one.at_ms, one.resets_ms))
+
+    def found(account: str, begins_ms: int, ends_ms: int) -> int | None:
+        within = [reset for at, reset in read.get(account, ()) if begins_ms <= at < ends_ms]
+        return within[-1] if within else None
+
+    return found
+
+
+def not_read(home: Home, choice: Choice, seen: Iterable[str]) -> list[str]:
+    """The accounts that used something in the last five hours, and of which no open window is `seen`."""
+    from fleet.history.reports.uses import uses as report
+
+    recent = replace(choice, since_ms=_now_ms() - FIVE_HOURS_MS)
+    with ledger(home) as connection:
+        used = [row.key for row in report(connection, "account", recent)]
+    return sorted({*used} - {*seen})
 
 
 def _figures(use: Use) -> Record:
@@ -159,6 +190,7 @@ def burn(home: Home, choice: Choice) -> list[Record]:
             "bucket": one.bucket,
             "utilization": one.utilization,
             "read_at": iso(one.read_ms),
+            "used_since": one.used_since,
             "now": one.now,
             "per_hour": one.per_hour,
             "resets_at": iso(one.resets_ms),

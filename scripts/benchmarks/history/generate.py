@@ -207,6 +207,8 @@ class _History:
         elif kind == "progress":
             told.lines.append(records.progress(told.where, told.parent, uuid, at, said))
         else:
+            if kind == "joined":  # What was written behind the tear is whole.
+                self.truth.add(at[:10], MODELS[0], told.where.cwd, (7, 700, 70, 0, 7000))
             broken = {"torn": whole[:-90], "joined": whole[:200] + whole, "nul": "\0" * 400}[kind]
             told.lines.append(broken)
 
