@@ -19,11 +19,22 @@ from workers.verify import Verdict
 from workers.worktree.branch import key_of
 from workers.worktree.checkouts import checked_out_at
 from workers.worktree.dead_locks import clear_dead_locks
-from workers.worktree.entry import admin_dir
+from workers.worktree.deleting import delete
+from workers.worktree.entry import admin_dir, git_dir
 from workers.worktree.lock import held
 from workers.worktree.make import SETUP_TIMEOUT_S, SetupFailed, Site, equip, make_detached, port_variables
+from workers.worktree.picture import (
+    EMPTY,
+    drop_picture,
+    read_picture,
+    since,
+    take_picture,
+    untracked,
+    write_picture,
+)
 from workers.worktree.preserve import preserve
 from workers.worktree.repository import NoTarget, locate
+from workers.worktree.set_aside import put_back
 from workers.worktree.settings import read_settings
 
 _QUIET_MERGE = (
@@ -130,6 +141,8 @@ def land(
             make_detached(errand.site, errand.old)
             _reset(errand)
         verdict = _equip_and_verify(errand, {**marker_env, **port_variables(ports)}, setup_timeout_s, verify)
+        if not verdict.ok:
+            drop_picture(git_dir(errand.site.path))
         _clean(errand.here)
         if not verdict.ok:
             return VerifyFailed(verdict)
@@ -194,6 +207,7 @@ def _reset(errand: _Errand) -> None:
     admin = admin_dir(errand.site.place.common_dir, errand.site.path)
     if admin is not None:
         clear_dead_locks(admin)
+    put_back(errand.site.path)
     preserve(errand.site.path, f"refs/fleet/preserved/{key_of(errand.site.path)}/landing")
     # On a branch (somebody's doing) a reset would move that branch.
     errand.here.run("update-ref", "--no-deref", "-m", "fleet: landing", "HEAD", errand.old)
@@ -202,9 +216,16 @@ def _reset(errand: _Errand) -> None:
 
 
 def _clean(here: Git) -> None:
-    """Take away what verifying left. Ignored files stay: they are the caches that make the next landing quick."""
+    """Take away what verifying left, so that no gate is opened by what an earlier one made. Ignored files that the
+    set-up made stay, as they make the next landing quick; but not those of work that was refused."""
     here.run("reset", "--quiet", "--hard")
     here.run("clean", "--quiet", "-ffd")
+    listed = untracked(here)
+    if not listed:
+        return
+    changes = since(here.directory, listed, read_picture(git_dir(here.directory)) or EMPTY)
+    for path in (*changes.new, *changes.changed):
+        delete(here.directory / path)
 
 
 def _merge(errand: _Errand) -> str | Conflict | VerifyFailed:
@@ -247,10 +268,13 @@ def _equip_and_verify(
 ) -> Verdict:
     """Set up for the merged work (its dependencies may differ) by the target's settings (not the branch's)."""
     settings = read_settings(errand.site.repository, errand.old).worktree
+    admin = git_dir(errand.site.path)
+    drop_picture(admin)
     try:
         equip(errand.site, settings, env, setup_timeout_s)
     except SetupFailed as failed:
         return Verdict(False, failed.command, failed.code, failed.tail, 0.0)
+    write_picture(admin, take_picture(errand.here))
     return verify(errand.site.path)
 
 

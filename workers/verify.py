@@ -15,7 +15,8 @@ LINE_BYTES_MAX = 1_000_000
 @dataclass(frozen=True)
 class Verdict:
     """What the gate says. When it is shut, `command` is the one that shut it and `code` how that ended:
-    negative for a signal, None when it never started. `duration_s` is the time of all that ran, in seconds.
+    negative for a signal, None when it never started. `duration_s` is the time of all that ran, in seconds. `tree` is
+    the one it is about, and `noticed` tells what lay beside it; both are empty for commands that merely ran.
     """
 
     ok: bool
@@ -23,6 +24,8 @@ class Verdict:
     code: int | None
     output_tail: str
     duration_s: float
+    tree: str = ""
+    noticed: str = ""
 
 
 def verify(

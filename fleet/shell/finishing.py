@@ -13,20 +13,22 @@ from fleet.core.wording import commit_trailers
 from fleet.home import Home
 from fleet.shell import places
 from fleet.shell.agreed import Agreed
-from fleet.shell.hosts.driver import Drivers
+from fleet.shell.hosts.driver import Drivers, Vacated
 from fleet.shell.hosts.local import VERIFY_TIMEOUT_S
 from fleet.shell.session_doings import session_doings
 from fleet.shell.unexplained import Span, unexplained, watch_of
 from fleet.shell.watching import Seen, Watching
 from workers import landing, messages, trouble
+from workers.gate import GateSettings, judge
 from workers.git import HEADS, Git, GitError, GitFailed
 from workers.secret_scan import exposed
-from workers.verify import Verdict, verify
+from workers.verify import Verdict
 from workers.worktree.checkouts import checked_out_at, persons_checkout
 from workers.worktree.commit import HookRefused, WorkUnfinished
 from workers.worktree.hooks import absent_hooks
 from workers.worktree.make import SetupFailed
 from workers.worktree.repository import locate
+from workers.worktree.set_aside import NotTheCommit
 from workers.worktree.settings import SettingsWrong, read_settings
 from workers.worktree.submodules import SubmoduleMissing
 from workers.worktree.wanted import Settings
@@ -42,14 +44,6 @@ class Checked:
     noticed: str = ""
     unchanged: bool = False
     remade: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Vacated:
-    """`preserved`: the ref that what was in no commit is kept in."""
-
-    preserved: str | None
-    noticed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +160,12 @@ class Finisher:
         if found:
             return Checked(False, commit, found)
         driver, env = self.drivers.of(worktree.host), self._environment(task, worktree)
-        verdict = driver.verify(task, worktree, commands, env, self.hide)
-        return Checked(verdict.ok, commit, "" if verdict.ok else told(verdict), unchanged=unchanged)
+        try:
+            verdict = driver.verify(task, worktree, commands, env, self.hide)
+        except NotTheCommit as failed:
+            return Checked(False, commit, str(failed))
+        output = "" if verdict.ok else told(verdict)
+        return Checked(verdict.ok, commit, output, verdict.noticed, unchanged=unchanged)
 
     def _try_the_merges_message(
         self, task: Task, worktree: Worktree, asked: Settings, ends: tuple[str, str]
@@ -227,8 +225,7 @@ class Finisher:
         return landed, checked_out_at(Git(repo), task.spec.target) is None
 
     def remove(self, task: Task, worktree: Worktree, *, last: bool) -> Vacated:
-        """Removes the worktree. `last`: no worker is left in its
-        repository.
+        """Removes the worktree; says where what was in no commit is kept. `last`: no worker is left in its repository.
 
         Raises GitError, OSError, HostAway: then it is still there.
         """
@@ -236,10 +233,10 @@ class Finisher:
         self._agreed.before_git(repo)
         at_home = self.drivers.of(HERE).worktree_path(task)
         told = self._watching.leave(task, at_home, lambda: session_doings(self._spools(task)))
-        preserved = self.drivers.of(worktree.host).vacate(task)
+        vacated = self.drivers.of(worktree.host).vacate(task)
         if last:
             self._agreed.rest(repo)
-        return Vacated(preserved, self.hide("; ".join(told)))
+        return replace(vacated, noticed=self.hide("; ".join(told)))
 
     @property
     def _watching(self) -> Watching:
@@ -267,7 +264,9 @@ class Finisher:
             found = self._exposed(task, merged)
             if found:
                 return Verdict(False, SECRET_SCAN, 1, found, 0.0)
-            return verify(_commands(task, merged), path, env, self.timeout_s, log, self.hide)
+            # It has been set up for this very commit a moment ago: nothing of that can have changed.
+            settings = GateSettings(_commands(task, merged), lambda: None, self.timeout_s)
+            return judge(path, settings, env, log, self.hide)
 
         return gate
 
@@ -346,7 +345,8 @@ def _target(git: Git, task: Task) -> str:
 def told(verdict: Verdict) -> str:
     """A failed verification, as the session and the log are told it."""
     how = "could not be started" if verdict.code is None else f"ended with {verdict.code}"
-    return f"`{verdict.command}` {how}:\n{verdict.output_tail[-8_000:].strip()}"
+    noticed = f"\n({verdict.noticed})" if verdict.noticed else ""
+    return f"`{verdict.command}` {how}:\n{verdict.output_tail[-8_000:].strip()}{noticed}"
 
 
 def _as_ended(ended: landing.Outcome, task: Task) -> Ended:

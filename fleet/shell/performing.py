@@ -237,6 +237,7 @@ class Performer:
                 preserved=vacated.preserved,
                 host=worktree.host,
                 noticed=vacated.noticed,
+                kept_at=vacated.kept_at,
             )
         ]
 

@@ -134,7 +134,7 @@ class Starter:
     def _moved(self, task: Task, source: str) -> str | None:
         """Brings the work home from where it was; the ref of what was in no commit, also when an attempt before this
         one has brought it already and was lost with its host."""
-        kept = self.drivers.of(source).vacate(task)
+        kept = self.drivers.of(source).vacate(task).preserved
         git, mark = Git(Path(task.spec.repo)), places.checkpoint_ref(task)
         if kept is not None:
             git.run("update-ref", mark, kept)

@@ -17,11 +17,13 @@ from workers.pinned.proof import ClientRefused
 from workers.processes import ProcessesRemain
 from workers.worktree.branch import BranchTaken
 from workers.worktree.commit import HookRefused, WorkUnfinished
+from workers.worktree.filters import FilterFailed
 from workers.worktree.lock import WorktreeBusy
 from workers.worktree.make import SetupFailed, WorktreeRefused
 from workers.worktree.preserve import PreserveFailed
 from workers.worktree.remove import RemoveRefused
 from workers.worktree.repository import NotARepository, NoTarget
+from workers.worktree.set_aside import NotTheCommit
 from workers.worktree.submodules import SubmoduleMissing
 from workers.worktree.wanted import SettingsWrong
 
@@ -39,12 +41,14 @@ _OF_A_STORY: dict[str, type[Exception]] = {
         BranchTaken,
         ClientRefused,
         FarFailed,
+        FilterFailed,
         GitError,
         GitNotRun,
         LaunchFailed,
         NoTarget,
         NotARepository,
         NotItsTurn,
+        NotTheCommit,
         PreserveFailed,
         ProcessesRemain,
         RemoveRefused,

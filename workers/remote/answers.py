@@ -211,6 +211,7 @@ class Preserved(_Said):
 
 class Removed(_Said):
     preserved: Oid | None
+    kept_at: Place | None
     branch: Word | None
     branch_tip: Oid | None
 
@@ -221,6 +222,8 @@ class Verdict(_Said):
     code: Code | None
     output_tail: Story
     duration_s: Quantity
+    tree: Oid
+    noticed: Story
 
 
 class Mirror(_Said):
@@ -282,7 +285,7 @@ def _of_that_task(args: Args, said: Dropped) -> None:
 
 
 def _of_those_commands(args: Args, said: Verdict) -> None:
-    if said.command is not None and said.command not in args["commands"]:
+    if said.command is not None and said.command not in (*args["commands"], *args["setup"]):
         raise Foreign(f"verification command {shown(said.command)}, which it was not asked to run")
     if said.ok and (said.command is not None or said.code != 0):
         raise Foreign("a verification that went well and did not")

@@ -11,9 +11,11 @@ from workers.git import HEADS, Git, GitError, GitFailed, GitResult, head_branch,
 from workers.messages import fitting
 from workers.worktree.dead_locks import clear_dead_locks
 from workers.worktree.entry import git_dir
+from workers.worktree.inner_repositories import bring_in
 from workers.worktree.lock import held
 from workers.worktree.ready import read_ready
 from workers.worktree.repository import locate
+from workers.worktree.set_aside import put_back
 from workers.worktree.submodules import Sources, share
 
 
@@ -46,9 +48,9 @@ def commit_work(
     `messages` is used that the repository's commit-msg hook lets pass.
     Raises HookRefused, WorkUnfinished, MessageRefused, WorktreeBusy; GitFailed for what no session can mend.
     """
-    with held(
-        worktree_path.absolute()
-    ):  # not inherited: a hook may leave a process behind that lives for ever
+    # The lock is not inherited: a hook may leave a process behind that lives for ever.
+    with held(worktree_path.absolute()):
+        put_back(worktree_path.absolute())
         git = Git(worktree_path)
         try:
             return _commit_work(git, messages, branch, writer)
@@ -134,6 +136,7 @@ def _refuse_unfinished(git: Git, admin: Path, branch: str) -> None:
 
 
 def _commit_all(git: Git, admin: Path, messages: Sequence[str], writer: Mapping[str, str]) -> str | None:
+    _bring_in(git, admin)
     _add_all(git)
     if (
         git.asks("diff", "--cached", "--quiet", "--ignore-submodules=none")
@@ -163,19 +166,21 @@ def _committed(git: Git, message: str, writer: Mapping[str, str]) -> GitResult:
 
 
 def _add_all(git: Git) -> None:
-    words = ("-c", "advice.addEmbeddedRepo=false", "add", "--all", "--sparse", *_without_strangers(git))
+    words = ("add", "--all", "--sparse")
     result = git.run(*words)
     if trouble.of_work(result.err):  # of a directory that it cannot read git only warns
         raise GitFailed(words, git.directory, result.code, result.err)
 
 
-def _without_strangers(git: Git) -> list[str]:
-    """A repository that is no submodule would be committed as the mere id of a commit nobody else has: leave it out."""
-    others = git.run(
-        "ls-files", "--others", "--exclude-standard", "--directory", "--no-empty-directory", "-z"
-    ).fields
-    inside = [path for path in others if path.endswith("/") and (git.directory / path / ".git").exists()]
-    return ["--", ":/", *(f":(top,exclude,literal){path.rstrip('/')}" for path in inside)] if inside else []
+def _bring_in(git: Git, admin: Path) -> None:
+    ready = read_ready(admin)
+    bare = bring_in(git, None if ready is None else ready.base_commit)
+    if bare:
+        raise WorkUnfinished(
+            f"{', '.join(bare)} is in the work only as the id of a commit that nobody else has: commit the files "
+            f"themselves, register a submodule that others can fetch (`git submodule add URL {bare[0]}`), or take it "
+            f"out with `git rm --cached {bare[0]}`"
+        )
 
 
 def _return_to(git: Git, branch: str) -> None:

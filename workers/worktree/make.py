@@ -6,23 +6,26 @@ lay there with work in it is preserved, or moved aside, first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 
 from workers.command import raise_if_machines, run_shell
-from workers.git import Git, GitError, GitFailed
+from workers.git import Git, GitError, GitFailed, GitResult
 from workers.worktree.branch import claim, key_of
 from workers.worktree.checkouts import persons_checkout
 from workers.worktree.entry import Entry, admin_dir, entry_at
+from workers.worktree.filters import lend_keys, names_a_filter, refused
 from workers.worktree.hooks import bring_hooks
 from workers.worktree.lock import held
+from workers.worktree.picture import take_picture, write_picture
 from workers.worktree.preserve import preserve, preserve_remains
 from workers.worktree.ready import Ready, read_ready, ready_at, write_ready
+from workers.worktree.remove import beside, take_down
 from workers.worktree.repository import Place, locate
-from workers.worktree.restore import restore
+from workers.worktree.restore import NOTHING, restore
 from workers.worktree.seed import seed
+from workers.worktree.set_aside import put_back
 from workers.worktree.submodules import Sources, populate
 from workers.worktree.wanted import WorktreeSettings
 
@@ -64,6 +67,10 @@ class Site:
         return Git(self.place.root, held_fds=(self.lock_fd,))
 
     @property
+    def here(self) -> Git:
+        return Git(self.path, held_fds=(self.lock_fd,))
+
+    @property
     def sources(self) -> Sources:
         return Sources(self.place.common_dir / "modules", persons_checkout(self.place))
 
@@ -93,6 +100,7 @@ def make_ready(
     worktree_path = worktree_path.absolute()
     if (worktree_path / ".git").is_file():
         with held(worktree_path):
+            put_back(worktree_path)
             ready = ready_at(repo_path, worktree_path)
         if ready is not None and ready.branch is not None:
             return Made(ready.branch, ready.base_commit, ready.setup_output)
@@ -109,9 +117,10 @@ def make_ready(
         clear(site, entry)
         claimed = claim(site.repository, worktree_path, branch, base_commit)
         notes = add(site, claimed.branch)
-        notes += restore(Git(worktree_path, held_fds=(lock_fd,)), preserved) if preserved else ""
-        output = notes + equip(site, wanted, env, setup_timeout_s)
-        finish(site, Ready(branch=claimed.branch, base_commit=claimed.base_commit, setup_output=output))
+        brought = restore(site.here, preserved) if preserved else NOTHING
+        output = notes + brought.told + equip(site, wanted, env, setup_timeout_s)
+        made = Ready(branch=claimed.branch, base_commit=claimed.base_commit, setup_output=output)
+        finish(site, made, brought.files)
     return Made(claimed.branch, claimed.base_commit, output)
 
 
@@ -144,13 +153,15 @@ def finished(site: Site, entry: Entry | None) -> Ready | None:
     return read_ready(admin) if admin else None
 
 
-def finish(site: Site, ready: Ready) -> None:
-    """Record that the worktree was made to the end. Raises WorktreeRefused when it vanished meanwhile."""
+def finish(site: Site, ready: Ready, work: Collection[str] = ()) -> None:
+    """Record that the worktree was made to the end, and what lies in it now, but for files of earlier `work`. Raises
+    WorktreeRefused when it vanished meanwhile."""
     admin = admin_dir(site.place.common_dir, site.path)
     if admin is None:
         raise WorktreeRefused(
             f"git no longer knows the worktree {site.path}, which was just made: make it again"
         )
+    write_picture(admin, take_picture(site.here, work))
     write_ready(admin, ready)
 
 
@@ -170,7 +181,8 @@ def clear(site: Site, entry: Entry | None) -> None:
         )
     ref = f"refs/fleet/preserved/{key_of(site.path)}/remade"
     if not entry.missing:
-        preserve(site.path, ref)
+        preserve(site.path, ref, ignored=True)
+        take_down(site.path)
     else:
         admin = admin_dir(site.place.common_dir, site.path)
         if admin is not None:
@@ -187,29 +199,46 @@ def _move_aside(site: Site) -> None:
         return
     if Git(site.path).run("rev-parse", "--git-dir", check=False).ok and (site.path / ".git").exists():
         raise WorktreeRefused(f"{site.path} belongs to another git repository: move it away, then try again")
-    names = (site.path.with_name(f"{site.path.name}.kept-{number}") for number in count(1))
-    site.path.rename(next(name for name in names if not name.exists()))
+    site.path.rename(beside(site.path))
 
 
 def add(site: Site, *what: str) -> str:
-    """`git worktree add`. A post-checkout hook that fails does not undo the worktree: what it said is given back."""
-    words = (
-        "worktree",
-        "add",
-        "--quiet",
-        *(what[:1] if what[0].startswith("-") else ()),
-        str(site.path),
-        what[-1],
-    )
-    try:
-        site.repository.run(*words)
-    except GitFailed as failed:
-        admin = admin_dir(site.place.common_dir, site.path)
-        complete = admin is not None and (admin / "index").exists() and not (admin / "locked").exists()
-        if not complete or failed.code < 0:
-            raise
-        return f"the post-checkout hook failed with code {failed.code}: {failed.stderr.strip()}\n"
-    return ""
+    """`git worktree add`. A post-checkout hook that fails does not undo the worktree: what it said is given back.
+    Raises FilterFailed."""
+    flags = what[:1] if what[0].startswith("-") else ()
+    words = ("worktree", "add", "--quiet", *flags, str(site.path), what[-1])
+    result = site.repository.run(*words, check=False)
+    if names_a_filter(result.err):
+        return _add_with_keys(site, flags, what[-1])
+    return _unless_broken(site, words, result)
+
+
+def _add_with_keys(site: Site, flags: Sequence[str], commit: str) -> str:
+    """Made without its files first, so that filters find their keys when these come."""
+    take_down(site.path)
+    if entry_at(site.repository, site.path) is not None:
+        site.repository.run("worktree", "remove", "--force", "--force", str(site.path))
+    site.repository.run("worktree", "add", "--quiet", "--no-checkout", *flags, str(site.path), commit)
+    admin = admin_dir(site.place.common_dir, site.path)
+    if admin is not None:
+        lend_keys(site.place.common_dir, admin)
+    words = ("checkout", "--quiet", "--force", *flags, commit)
+    result = site.here.run(*words, check=False)
+    if not result.ok and names_a_filter(result.err):
+        raise refused(site.place.root, result.err)
+    lacking = f"a filter did not run: {result.err.strip()}\n" if names_a_filter(result.err) else ""
+    return lacking + _unless_broken(site, words, result)
+
+
+def _unless_broken(site: Site, words: Sequence[str], result: GitResult) -> str:
+    """Nothing but the post-checkout hook fails when all files are there."""
+    if result.ok:
+        return ""
+    admin = admin_dir(site.place.common_dir, site.path)
+    complete = admin is not None and (admin / "index").exists() and not (admin / "locked").exists()
+    if not complete or result.code < 0:
+        raise GitFailed(words, site.repository.directory, result.code, result.err or result.out)
+    return f"the post-checkout hook failed with code {result.code}: {result.err.strip()}\n"
 
 
 def equip(site: Site, settings: WorktreeSettings, env: Mapping[str, str], timeout_s: float) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from workers.git import HEADS, Git
 from workers.worktree.branch import key_of
-from workers.worktree.entry import entry_at
+from workers.worktree.entry import entry_at, git_dir
 from workers.worktree.lock import held
 from workers.worktree.make import (
     Made,
@@ -28,10 +28,13 @@ from workers.worktree.make import (
 )
 from workers.worktree.ready import Ready, ready_at
 from workers.worktree.repository import locate
-from workers.worktree.restore import restore
+from workers.worktree.restore import NOTHING, restore
 from workers.worktree.seed import ignored
+from workers.worktree.set_aside import put_back
 from workers.worktree.submodules import populate
 from workers.worktree.wanted import FILE, SettingsWrong
+
+_SEEDS = "fleet-seeds.tar"
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ def make_from_mirror(mirror: Path, worktree_path: Path, asked: Asked) -> Made:
     """Make the worktree, or find it as an earlier call made it. Raises GitError as `make_ready` does."""
     if (worktree_path / ".git").is_file():
         with held(worktree_path):
+            put_back(worktree_path)
             made = found_ready(mirror, worktree_path)
         if made is not None:
             return made
@@ -83,14 +87,24 @@ def make_from_mirror(mirror: Path, worktree_path: Path, asked: Asked) -> Made:
         clear(site, entry)
         _set_branch(site, asked)
         output = add(site, asked.branch)
-        if asked.preserved:
-            output += restore(Git(worktree_path, held_fds=(lock_fd,)), asked.preserved)
+        brought = restore(site.here, asked.preserved) if asked.preserved else NOTHING
+        output += brought.told
         populate(worktree_path, site.sources, (lock_fd,))
         lay_down(asked.files, worktree_path)
+        (git_dir(worktree_path) / _SEEDS).write_bytes(asked.files)
         env = {**asked.marker_env, **port_variables(asked.ports)}
         output += set_up(site, asked.setup, env, asked.setup_timeout_s)
-        finish(site, Ready(asked.branch, asked.base_commit, output))
+        finish(site, Ready(asked.branch, asked.base_commit, output), brought.files)
     return Made(asked.branch, asked.base_commit, output)
+
+
+def make_ready_again(
+    worktree_path: Path, lock_fd: int, setup: Sequence[str], env: Mapping[str, str], timeout_s: float
+) -> None:
+    """Bring back what the set-up had made and is gone. The caller holds the lock. Raises SetupFailed, GitError."""
+    seeds = git_dir(worktree_path) / _SEEDS
+    lay_down(seeds.read_bytes() if seeds.exists() else b"", worktree_path)
+    set_up(Site(locate(worktree_path), worktree_path, lock_fd), setup, env, timeout_s)
 
 
 def _set_branch(site: Site, asked: Asked) -> None:

@@ -1,23 +1,29 @@
 """Keep everything of a worktree that is in no commit yet, without touching its files, its index or its
 branch.
 
-What was found becomes one commit under the reference the caller names. Its tree is the files as they lie
-there (without ignored ones). Its parents are what they were based on and what would otherwise be reachable
-from nowhere: HEAD, the index where it holds something else than the files, the other side of an unfinished
-merge, the commits of submodules and of repositories inside the worktree. Only plumbing runs, so no hook can
-get in the way.
+What was found becomes one commit under the reference the caller names. Its tree is the files as they lie there (of
+ignored ones those that are work, where asked for). Its parents are what they were based on and what would otherwise be
+reachable from nowhere: HEAD, the index where it holds something else than the files, the other side of an unfinished
+merge, the commits of submodules and of repositories inside the worktree. Only plumbing runs, so no hook can get in the
+way.
 """
 
 from __future__ import annotations
 
-import shutil
+import os
+import stat
+import tarfile
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from workers.git import Git, GitError, GitFailed, GitResult, RunsGit, identity
 from workers.worktree.entry import git_dir
+from workers.worktree.ignored_work import below, ignored_work
+from workers.worktree.index_copy import as_stdin, copied, show_hidden
+from workers.worktree.inner_repositories import repositories_among
+from workers.worktree.picture import Picture, read_picture
 
 _ZERO = "0" * 40
 _OPERATION_FILES = (
@@ -28,6 +34,12 @@ _OPERATION_FILES = (
 # refuse.
 _SAFE = ("-c", "core.fsync=committed,loose-object", "-c", "core.safecrlf=false", "-c", "core.fsmonitor=false")
 _AS_COMMIT = "160000"
+_REPOSITORIES = ".fleet-repositories"
+"""Below it are those inside the worktree that git cannot take over (of another hash, or broken), as tar files."""
+_UNMERGED = ".fleet-unmerged"
+OURS = (_UNMERGED, _REPOSITORIES)
+"""What a preserving commit has at its top that is no file of the work."""
+_REPOSITORY_BYTES_MAX = 1 << 30
 
 
 class PreserveFailed(GitError):
@@ -46,8 +58,9 @@ class _Snapshot:
     loose: bool
 
 
-def preserve(worktree_path: Path, ref: str) -> str | None:
-    """Put everything of the worktree that is in no commit of a branch under `ref` of its repository.
+def preserve(worktree_path: Path, ref: str, *, ignored: bool = False) -> str | None:
+    """Put everything of the worktree that is in no commit of a branch under `ref` of its repository; with `ignored`
+    also what `ignored_work` finds, where that fits.
 
     The commit is returned; None when there is nothing to keep. What `ref` held before stays reachable from
     it. Raises PreserveFailed, and then the caller must not go on.
@@ -57,19 +70,19 @@ def preserve(worktree_path: Path, ref: str) -> str | None:
             raise PreserveFailed(
                 f"{worktree_path} is not a worktree of git: look at what is in it, then move it away"
             )
-        return _keep(Git(worktree_path), ref, with_files=True)
+        return _keep(Git(worktree_path), ref, with_files=True, ignored=ignored)
     except (GitFailed, OSError) as error:
         raise PreserveFailed(
             f"the work in {worktree_path} could not be preserved, so it was left alone: {error}"
         ) from error
 
 
-def snapshot(worktree_path: Path, ref: str) -> str | None:
+def snapshot(worktree_path: Path, ref: str, *, ignored: bool = False) -> str | None:
     """Like `preserve`, for a checkpoint of a worktree that is being worked in: only the latest is kept under `ref`, so
     that `restore` can lay it into a worktree made anew. With nothing to keep there is no `ref` afterwards."""
     try:
         git = Git(worktree_path)
-        found, earlier = _snapshot(git, with_files=True), git.commit_of(ref)
+        found, earlier = _snapshot(git, with_files=True, ignored=ignored), git.commit_of(ref)
         commit = _checkpoint(git, found, earlier)
         if commit is None and earlier is not None:
             git.run("update-ref", "-d", ref, earlier)
@@ -98,8 +111,8 @@ def preserve_remains(admin: Path, ref: str) -> str | None:
         ) from error
 
 
-def _keep(git: Git, ref: str, *, with_files: bool) -> str | None:
-    snapshot = _snapshot(git, with_files=with_files)
+def _keep(git: Git, ref: str, *, with_files: bool, ignored: bool = False) -> str | None:
+    snapshot = _snapshot(git, with_files=with_files, ignored=ignored)
     if not snapshot.loose and not snapshot.lonely:
         return None
     earlier = git.commit_of(ref)
@@ -123,9 +136,10 @@ def _made_of(git: RunsGit, commit: str) -> tuple[str, ...]:
     return tuple(git.run("log", "-1", "--no-show-signature", "--format=%T %P", commit).out.split())
 
 
-def _snapshot(git: Git, *, with_files: bool) -> _Snapshot:
+def _snapshot(git: Git, *, with_files: bool, ignored: bool, picture: Picture | None = None) -> _Snapshot:
     """Everything of one repository; what those inside it have alone is brought into it."""
     admin = git_dir(git.directory)
+    picture = picture or read_picture(admin)
     head = git.commit_of("HEAD")
     head_tree = (
         git.said("rev-parse", f"{head}^{{tree}}")
@@ -135,7 +149,7 @@ def _snapshot(git: Git, *, with_files: bool) -> _Snapshot:
     with tempfile.TemporaryDirectory(prefix="fleet-preserve-", dir=admin) as scratch:
         index = _Index(git, admin, Path(scratch) / "index", head_tree)
         staged_tree, unmerged = index.staged_tree()
-        inner = index.add_files() if with_files else []
+        inner = index.add_files(picture, ignored=ignored) if with_files else []
         tree = index.tree() if with_files or not unmerged else staged_tree
     base = (head,) if head else ()
     extra = [commit for commit in _operation_commits(git, admin) if commit not in base]
@@ -172,16 +186,13 @@ class _Index:
     """A copy of the worktree's index, so that the real one is only read."""
 
     def __init__(self, git: Git, admin: Path, copy: Path, head_tree: str) -> None:
-        self._git = git
+        self._git, self._copy = git, copy
         self._env = {"GIT_INDEX_FILE": str(copy)}
         # A checkout that was cut short has no index: what is not there was never there.
-        self._cut_short = not (admin / "index").exists()
+        self._cut_short = not copied(admin, copy)
         if self._cut_short:
             self._run("read-tree", head_tree)
             self._run("update-index", "-q", "--refresh", check=False)
-        else:
-            # With its time: git compares that with the files' to know which ones it must read again.
-            shutil.copy2(admin / "index", copy)
 
     def staged_tree(self) -> tuple[str, bool]:
         """The tree of what is staged, and whether some of it is unmerged.
@@ -201,13 +212,14 @@ class _Index:
     def tree(self) -> str:
         return self._run("write-tree").out
 
-    def add_files(self) -> list[str]:
-        """Take in all files that are tracked or not ignored, as they lie there; gives the commits of nested
-        repositories.
+    def add_files(self, picture: Picture | None, *, ignored: bool) -> list[str]:
+        """Take in all files that are tracked or not ignored, as they lie there, and ignored work if asked for; gives
+        the commits of nested repositories.
 
         A repository that is no submodule is taken in as the files it has: git itself would only note its
         commit.
         """
+        tracked = show_hidden(self._git, self._env)
         others = self._run("ls-files", "--others", "--exclude-standard", "-z").fields
         strangers = [path.rstrip("/") for path in others if path.endswith("/")]
         if not (self._cut_short and self._nothing_came(others)):
@@ -215,12 +227,68 @@ class _Index:
             self._run("add", "--all", "--sparse", "--", *skipped)
         kept: list[str] = []
         for path in strangers:
-            snapshot, commits = _nested(Git(self._git.directory / path), self._git)
-            kept += commits
-            self._run("read-tree", f"--prefix={path}/", snapshot.tree)
-        for path in self._submodules():
-            kept += _nested(Git(self._git.directory / path), self._git)[1]
+            kept += self._take_in(path, ignored=ignored)
+        submodules = self._submodules()
+        for path in [*submodules, *repositories_among(self._git.directory, tracked, submodules)]:
+            part = picture.below(path) if picture else None
+            kept += self._take_over(path, part, ignored=ignored)
+        work = ignored_work(self._git, picture) if ignored else None
+        if work is not None and work.fits:
+            self._add_plain(work.files)
+            for path in work.repositories:
+                kept += self._take_over(path.rpartition("/")[0], None, ignored=False)
         return kept
+
+    def _take_in(self, path: str, *, ignored: bool) -> list[str]:
+        """A repository that is no submodule: its files, and the commits that it alone has."""
+        inner = Git(self._git.directory / path)
+        try:
+            snapshot, commits = _nested(inner, self._git, None, ignored=ignored)
+            self._run("read-tree", f"--prefix={path}/", snapshot.tree)
+        except GitFailed:
+            self._as_files(path)
+            return []
+        return commits
+
+    def _take_over(self, path: str, picture: Picture | None, *, ignored: bool) -> list[str]:
+        """The commits that a repository alone has whose files are taken care of."""
+        try:
+            return _nested(Git(self._git.directory / path), self._git, picture, ignored=ignored)[1]
+        except GitFailed:
+            self._pack(f"{path}/.git")
+            return []
+
+    def _as_files(self, path: str) -> None:
+        """What git cannot take over: the files one by one, and the repository packed."""
+        found = [name for name, _ in below(self._git.directory, path)]
+        packed = [name for name in found if name.rpartition("/")[2] == ".git"]
+        self._add_plain([name for name in found if name not in packed])
+        for name in packed:
+            self._pack(name)
+
+    def _add_plain(self, paths: Sequence[str]) -> None:
+        for path in paths:
+            place = self._git.directory / path
+            if not place.is_symlink() and not os.access(place, os.R_OK):
+                place.chmod(place.stat().st_mode | stat.S_IRUSR)
+        if paths:
+            self._run("update-index", "--add", "--remove", "-z", "--stdin", stdin=as_stdin(paths))
+
+    def _pack(self, path: str) -> None:
+        """A `.git` of the worktree as a tar file. That of a linked worktree only points elsewhere."""
+        place, packed = self._git.directory / path, self._copy.with_name("repository.tar")
+        if not place.is_dir():
+            return
+        size = sum(file.lstat().st_size for file in place.rglob("*"))
+        if size > _REPOSITORY_BYTES_MAX:
+            raise PreserveFailed(
+                f"the repository {place} has {size >> 20} MB and cannot be kept in the one around it: move it away"
+            )
+        with tarfile.open(packed, "w") as archive:
+            archive.add(place, ".git")
+        blob = self._run("hash-object", "-w", "--no-filters", str(packed)).out
+        name = f"{_REPOSITORIES}/{path.rpartition('/')[0]}.tar"
+        self._run("update-index", "--add", "--cacheinfo", f"100644,{blob},{name}")
 
     def _nothing_came(self, others: list[str]) -> bool:
         kinds = self._run("diff-files", "--name-status", "-z").fields[::2]
@@ -231,20 +299,20 @@ class _Index:
         paths = [line.partition("\t")[2] for line in listed if line.startswith(_AS_COMMIT)]
         return [path for path in paths if (self._git.directory / path / ".git").exists()]
 
-    def _run(self, *args: str, check: bool = True) -> GitResult:
-        return self._git.run(*_SAFE, *args, env=self._env, check=check)
+    def _run(self, *args: str, check: bool = True, stdin: bytes | None = None) -> GitResult:
+        return self._git.run(*_SAFE, *args, env=self._env, check=check, stdin=stdin)
 
 
 def _without_stage(line: str) -> str:
     mode, oid, rest = line.split(" ", 2)
     stage, _, path = rest.partition("\t")
-    place = path if stage == "0" else f".fleet-unmerged/{stage}/{path}"
+    place = path if stage == "0" else f"{_UNMERGED}/{stage}/{path}"
     return f"{mode} {oid} 0\t{place}"
 
 
-def _nested(inner: Git, outer: Git) -> tuple[_Snapshot, list[str]]:
+def _nested(inner: Git, outer: Git, picture: Picture | None, *, ignored: bool) -> tuple[_Snapshot, list[str]]:
     """What a repository inside the worktree has that exists nowhere else, brought over into the outer one."""
-    snapshot = _snapshot(inner, with_files=True)
+    snapshot = _snapshot(inner, with_files=True, ignored=ignored, picture=picture)
     commits = _unpushed_tips(inner, snapshot.head)
     if snapshot.loose:
         commits.append(

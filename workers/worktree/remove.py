@@ -1,18 +1,30 @@
-"""Remove worktrees, and never anything that is not in a commit."""
+"""Remove worktrees, and never anything that is not in a commit.
+
+A removal can be taken up again after any interruption: git's entry goes last, when the directory is empty. (`git
+worktree remove` lets go of its entry first of all where it cannot delete a file, and then nobody knows the rest.)
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
-from workers.git import Git, GitError
+from workers.git import HEADS, Git, GitError
+from workers.worktree.branch import claimed
+from workers.worktree.deleting import delete, make_writable
 from workers.worktree.entry import Entry, admin_dir, entries, entry_at
+from workers.worktree.ignored_work import ignored_work
 from workers.worktree.lock import held
+from workers.worktree.picture import read_picture
 from workers.worktree.preserve import preserve, preserve_remains
 from workers.worktree.repository import locate
+from workers.worktree.set_aside import put_back
 
 _REMOVING = "fleet-removing"
+_KEPT = "fleet-kept-beside"
 
 
 class RemoveRefused(GitError):
@@ -21,11 +33,13 @@ class RemoveRefused(GitError):
 
 @dataclass(frozen=True)
 class Removed:
-    """What became of one worktree. `preserved` is the commit with its loose work, `refused` why it is still there."""
+    """What became of one worktree. `preserved` is the commit with its loose work, `kept_at` a directory with what does
+    not belong into git, `refused` why it is still there."""
 
     path: Path
     preserved: str | None = None
     refused: str | None = None
+    kept_at: Path | None = None
 
 
 def remove(repo: Path, worktree_path: Path, preserve_ref: str) -> Removed:
@@ -36,24 +50,76 @@ def remove(repo: Path, worktree_path: Path, preserve_ref: str) -> Removed:
     place = locate(repo)
     path = worktree_path.absolute()
     with held(path) as lock_fd:
+        put_back(path)
         git = Git(place.root, held_fds=(lock_fd,))
-        entry = entry_at(git, path)
+        entry = entry_at(git, path) or _entry_made_again(git, place.common_dir, path)
         if entry is None:
-            return _already_gone(path, place.root)
+            return _already_gone(git, path)
         _refuse_wrong(entry, place.root)
-        preserved = _preserve_once(entry, admin_dir(place.common_dir, path), preserve_ref)
-        if entry.missing and path.is_dir() and not any(path.iterdir()):
-            path.rmdir()
+        admin = admin_dir(place.common_dir, path)
+        if admin is None:
+            raise RemoveRefused(f"git's own directory for {path} was not found: run `git worktree repair`")
+        preserved = _preserve_once(entry, admin, preserve_ref)
+        take_down(path)
+        kept = _kept_beside(admin)
+        kept_at = kept if kept is not None and kept.exists() else None
         git.run("worktree", "remove", "--force", "--force", str(path))
-    return Removed(path, preserved)
+    return Removed(path, preserved, kept_at=kept_at)
 
 
-def _already_gone(path: Path, root: Path) -> Removed:
-    if path.exists() and any(path.iterdir()):
+def take_down(path: Path) -> None:
+    """Delete all of a worktree but its `.git`, by which git knows it. Raises OSError."""
+    if not path.is_dir():
+        return
+    make_writable(path)
+    for child in sorted(path.iterdir()):
+        if child.name != ".git":
+            delete(child)
+    if not any(path.iterdir()):
+        path.rmdir()
+
+
+def _already_gone(git: Git, path: Path) -> Removed:
+    """Where git knows nothing (any more), nobody knows whether what is left is of worth: it is kept, under a name that
+    is in nobody's way."""
+    if not os.path.lexists(path):
+        return Removed(path)
+    if path.is_dir() and not any(path.iterdir()):
+        path.rmdir()
+        return Removed(path)
+    if (path / ".git").is_dir() or not claimed(git, path):
         raise RemoveRefused(
-            f"{path} is not a worktree of {root}, so it was left alone: look at what is in it"
+            f"{path} is not a worktree of {git.directory}, so it was left alone: look at what is in it"
         )
-    return Removed(path)
+    kept = beside(path)
+    make_writable(path)
+    path.rename(kept)
+    return Removed(path, kept_at=kept)
+
+
+def beside(path: Path) -> Path:
+    """A name next to the worktree that nothing has yet."""
+    names = (path.with_name(f"{path.name}.kept-{number}") for number in count(1))
+    return next(name for name in names if not os.path.lexists(name))
+
+
+def _entry_made_again(git: Git, common_dir: Path, path: Path) -> Entry | None:
+    """The entry of a worktree that is there while git has forgotten it (`git worktree prune`, an older Fleet): made
+    again on its last branch, so that its work can be preserved."""
+    try:
+        admin = Path((path / ".git").read_text().removeprefix("gitdir: ").strip())
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, UnicodeDecodeError):
+        return None
+    branches = [name for name in claimed(git, path) if git.commit_of(f"{HEADS}{name}")]
+    ours = admin.parent.parent == common_dir and admin.parent.name == "worktrees"
+    if not ours or (admin / "HEAD").exists() or not branches:
+        return None
+    admin.mkdir(parents=True, exist_ok=True)
+    (admin / "commondir").write_text("../..\n")
+    (admin / "gitdir").write_text(f"{path / '.git'}\n")
+    (admin / "HEAD").write_text(f"ref: {HEADS}{sorted(branches)[-1]}\n")
+    Git(path).run("read-tree", "HEAD")
+    return entry_at(git, path)
 
 
 def _refuse_wrong(entry: Entry, root: Path) -> None:
@@ -66,17 +132,38 @@ def _refuse_wrong(entry: Entry, root: Path) -> None:
         )
 
 
-def _preserve_once(entry: Entry, admin: Path | None, ref: str) -> str | None:
+def _preserve_once(entry: Entry, admin: Path, ref: str) -> str | None:
     """A removal that was cut short has preserved all there was; what is left by then are only its own gaps."""
-    if admin is None:
-        raise RemoveRefused(f"git's own directory for {entry.path} was not found: run `git worktree repair`")
     note = admin / _REMOVING
     if note.exists():
         return note.read_text().strip() or None
-    gone = entry.missing and not (entry.path.is_dir() and any(entry.path.iterdir()))
-    preserved = preserve_remains(admin, ref) if gone else preserve(entry.path, ref)
+    if entry.missing and not (entry.path.is_dir() and any(entry.path.iterdir())):
+        preserved = preserve_remains(admin, ref)
+    else:
+        preserved = preserve(entry.path, ref, ignored=True)
+        _keep_beside(entry.path, admin)
     note.write_text(preserved or "")
     return preserved
+
+
+def _keep_beside(path: Path, admin: Path) -> None:
+    """Ignored work that is too much for git is moved next to the worktree."""
+    work = ignored_work(Git(path), read_picture(admin))
+    if work.fits:
+        return
+    kept = _kept_beside(admin) or beside(path)
+    (admin / _KEPT).write_text(str(kept))
+    for top in work.tops:
+        target = kept / top
+        target.parent.mkdir(parents=True, exist_ok=True)
+        make_writable((path / top).parent)
+        make_writable(path / top)
+        (path / top).rename(target)
+
+
+def _kept_beside(admin: Path) -> Path | None:
+    note = admin / _KEPT
+    return Path(note.read_text()) if note.exists() else None
 
 
 def listing(repo: Path) -> list[Entry]:

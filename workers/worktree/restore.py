@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from workers.git import Git
+from workers.worktree.preserve import OURS
 
 _INDEX_ONLY = 2
 """Parents of a preserving commit: what it was based on and, at most, what was staged."""
 
 
-def restore(git: Git, ref: str) -> str:
-    """Lay the files of the commit under `ref` into the worktree of `git`; gives what a person should know.
+@dataclass(frozen=True)
+class Brought:
+    """What a person should know, and the files that were laid down."""
+
+    told: str
+    files: tuple[str, ...] = ()
+
+
+NOTHING = Brought("")
+
+
+def restore(git: Git, ref: str) -> Brought:
+    """Lay the files of the commit under `ref` into the worktree of `git`.
 
     Only onto the very commit that they were based on, and only where no merge or rebase was under way: otherwise they
     stay where they are kept. Raises GitFailed.
     """
     kept = git.commit_of(ref)
     if kept is None:
-        return f"{ref} is gone, so the work kept in it was not brought back\n"
+        return Brought(f"{ref} is gone, so the work kept in it was not brought back\n")
     parents = git.said("log", "-1", "--no-show-signature", "--format=%P", kept).split()
     if len(parents) > _INDEX_ONLY or parents[:1] != [git.commit_of("HEAD")]:
-        return f"the work kept in {ref} was not brought back: the branch has moved on, or a merge was under way\n"
-    if git.asks("diff", "--quiet", "HEAD", kept):
-        return ""
-    git.run("restore", f"--source={kept}", "--worktree", "--", ":/")
-    return f"the work kept in {ref} was brought back\n"
+        why = "the branch has moved on, or a merge was under way"
+        return Brought(f"the work kept in {ref} was not brought back: {why}\n")
+    no_files = [f":(top,exclude,literal){place}" for place in OURS]
+    changed = git.run("diff", "--name-only", "--no-renames", "-z", "HEAD", kept, "--", ":/", *no_files).fields
+    if not changed:
+        return NOTHING
+    git.run("restore", f"--source={kept}", "--worktree", "--", ":/", *no_files)
+    return Brought(f"the work kept in {ref} was brought back\n", tuple(changed))

@@ -85,8 +85,9 @@ class WorkReclaimed(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkChecked(Event):
     """Work committed and verified in the worktree: `commit` is the branch's head, `output` what failed, `noticed` what
-    its own session did not do, in words. `unchanged`: it brings nothing that the target does not have. `remade`: the
-    worktree was gone, and was made anew from its branch; the worker still stands in the one that is gone."""
+    its own session did not do, and what was in no commit, in words. `unchanged`: it brings nothing that the target does
+    not have. `remade`: the worktree was gone, and was made anew from its branch; the worker still stands in the one
+    that is gone."""
 
     task: str
     attempt: str
@@ -127,12 +128,14 @@ class HeldSeen(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorktreeRemoved(Event):
     """`host` is the one it was removed on: a removal on a host that was given up meanwhile says nothing any more.
-    `noticed`: what its session did to others, found at the last look."""
+    `noticed`: what its session did to others, found at the last look. `kept_at` is a directory with
+    ignored files that are too much for the ref `preserved`."""
 
     task: str
     preserved: str | None
     host: str | None = None
     noticed: str = ""
+    kept_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

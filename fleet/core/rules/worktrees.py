@@ -63,6 +63,13 @@ def worktree_removed(draft: Draft, event: WorktreeRemoved) -> None:
     draft.put_worktree(removed)
     if event.noticed:
         draft.note("warning", event.noticed, task=event.task)
+    if event.kept_at:
+        draft.note(
+            "warning",
+            f"ignored files of its worktree are too much for git, so they lie in {event.kept_at}: delete them when you "
+            "have looked",
+            task=event.task,
+        )
     if event.preserved:
         draft.note(
             "info", f"worktree removed; uncommitted work is kept in {event.preserved}", task=event.task

@@ -43,6 +43,16 @@ class Committed:
     remade: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Vacated:
+    """Where what was in no commit is kept: under the ref `preserved` at home, and what is too much for git in the
+    directory `kept_at` of the host. `noticed`: what its session did to others."""
+
+    preserved: str | None
+    kept_at: str | None = None
+    noticed: str = ""
+
+
 class Driver(Protocol):
     """One host: this machine, or one reached over ssh.
 
@@ -105,15 +115,15 @@ class Driver(Protocol):
         env: Mapping[str, str],
         hide: Callable[[str], str],
     ) -> Verdict:
-        """Runs the gate's commands in the worktree; `hide` takes credentials out of what is kept of their output.
-        Raises OSError where nothing could be decided."""
+        """The gate's verdict on what the worktree's commit has (`workers.gate`); `hide` takes credentials out of what
+        is kept of its output. Raises NotTheCommit; other GitErrors and OSError where nothing could be decided."""
 
     def sweep_checks(self, task: Task) -> None:
         """Ends what an earlier verification, cut short, has left running. Raises ProcessesRemain."""
 
-    def vacate(self, task: Task) -> str | None:
-        """Brings everything of the task home, then removes its worktree. Returns the ref at home under which what was
-        in no commit is kept. Raises GitError, OSError: then it is still there."""
+    def vacate(self, task: Task) -> Vacated:
+        """Brings everything of the task home, then removes its worktree. Raises GitError, OSError: then it is still
+        there."""
 
 
 class Drivers(Protocol):

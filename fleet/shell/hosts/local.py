@@ -5,27 +5,31 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from fleet.core.model import HERE, Attempt, Task, Worktree
 from fleet.home import Home
 from fleet.shell import places
 from fleet.shell.agreed import Agreed
-from fleet.shell.hosts.driver import Client, Committed, Prepared
+from fleet.shell.hosts.driver import Client, Committed, Prepared, Vacated
 from fleet.shell.watching import Watching
 from profiles.isolation import make_private
 from workers import processes
 from workers.client import session
 from workers.client.launch import Launched, launched
+from workers.gate import GateSettings, judge
 from workers.git import Git, identity
 from workers.host import LocalHost
 from workers.pinned.files import named
 from workers.pinned.proof import prove
-from workers.verify import Verdict, verify
+from workers.verify import Verdict
 from workers.worktree.commit import commit_work
 from workers.worktree.entry import relink
-from workers.worktree.make import Made, make_ready
+from workers.worktree.lock import held
+from workers.worktree.make import SETUP_TIMEOUT_S, Made, Site, equip, make_ready
 from workers.worktree.remove import remove
+from workers.worktree.repository import locate
 from workers.worktree.settings import worktree_settings
 
 VERIFY_TIMEOUT_S = 3_600.0
@@ -122,18 +126,27 @@ class LocalDriver:
         env: Mapping[str, str],
         hide: Callable[[str], str],
     ) -> Verdict:
-        log = places.check_log(self.home, task)
-        return verify(commands, self._path(task, worktree), env, self.timeout_s, log, hide)
+        path = self._path(task, worktree)
+        with held(path) as lock_fd:
+            site = Site(locate(Path(task.spec.repo)), path, lock_fd)
+            again = partial(self._equip_again, site, task, env)
+            settings = GateSettings(commands, again, self.timeout_s)
+            return judge(path, settings, env, places.check_log(self.home, task), hide)
+
+    def _equip_again(self, site: Site, task: Task, env: Mapping[str, str]) -> None:
+        wanted = worktree_settings(site.repository, task.base_commit or "HEAD")
+        equip(site, wanted, env, SETUP_TIMEOUT_S)
 
     def sweep_checks(self, task: Task) -> None:
         processes.sweep(places.check_marker(task, self.home_id), spool_path=self.home.runs / "none")
 
-    def vacate(self, task: Task) -> str | None:
+    def vacate(self, task: Task) -> Vacated:
         ref = places.preserve_ref(task)
         repo = Path(task.spec.repo)
         removed = remove(repo, self.worktree_path(task), ref)
         # A removal that is performed again finds nothing to preserve; what the first one kept is still there.
-        return ref if removed.preserved or Git(repo).commit_of(ref) else None
+        there = removed.preserved or Git(repo).commit_of(ref)
+        return Vacated(ref if there else None, None if removed.kept_at is None else str(removed.kept_at))
 
     def _path(self, task: Task, worktree: Worktree) -> Path:
         return Path(worktree.path or self.worktree_path(task))

@@ -14,7 +14,7 @@ from typing import Any
 from fleet.core.model import Attempt, Host, Task, Worktree
 from fleet.home import Home
 from fleet.shell import places
-from fleet.shell.hosts.driver import Client, Committed, Prepared
+from fleet.shell.hosts.driver import Client, Committed, Prepared, Vacated
 from fleet.shell.hosts.local import VERIFY_TIMEOUT_S
 from workers.client import session
 from workers.client.launch import Launched, launched
@@ -285,41 +285,47 @@ class SshDriver:
         hide: Callable[[str], str],
     ) -> Verdict:
         log = places.check_log(self._home, task)
+        setup = worktree_settings(self._mirror(task).git, task.base_commit or "HEAD").setup
         said = self.link.call(
             "verify",
             {
                 "path": worktree.path or str(self.worktree_path(task)),
                 "commands": list(commands),
+                "setup": list(setup),
                 "env": dict(env),
                 "timeout_s": VERIFY_TIMEOUT_S,
+                "setup_timeout_s": SETUP_TIMEOUT_S,
                 "log": log.name,
             },
-            timeout_s=VERIFY_TIMEOUT_S * (1 + len(commands)),
+            timeout_s=VERIFY_TIMEOUT_S * (1 + len(commands)) + SETUP_TIMEOUT_S * len(setup),
         ).values
-        verdict = Verdict(said["ok"], said["command"], said["code"], said["output_tail"], said["duration_s"])
+        verdict = Verdict(**said)
         log.write_text(hide(verdict.output_tail), errors="surrogateescape")
         return verdict
 
     def sweep_checks(self, task: Task) -> None:
         self.link.call("sweep_marker", {"marker": places.check_marker(task, self._home_id)})
 
-    def vacate(self, task: Task) -> str | None:
+    def vacate(self, task: Task) -> Vacated:
         with self._bringing[task.id]:
             return self._vacate(task)
 
-    def _vacate(self, task: Task) -> str | None:
+    def _vacate(self, task: Task) -> Vacated:
+        kept_at = None
         mirror, ref = self._mirror(task), places.preserve_ref(task)
         if task.session_id is not None and task.session_account is not None:
             self.take_session_home(task.session_account, task.session_id)
         path = str(self.worktree_path(task))
         if any(standing.path == path for standing in self.standing()):
-            said = self._snapshot(path, ref)
+            said = self._snapshot(path, ref, ignored=True)
             kept = {ref: said["kept"]} if said["kept"] else {}
             self._bring(mirror, task, said["branch_tip"] or said["head"], kept)
             self._settle_marks(mirror, task, said["kept"])
-            self.link.call("remove", {"mirror": mirror.name, "path": path, "ref": ref}, timeout_s=TREE_S)
+            asked = {"mirror": mirror.name, "path": path, "ref": ref}
+            kept_at = self.link.call("remove", asked, timeout_s=TREE_S).values["kept_at"]
         self.link.call("drop_runs", {"task": task.id})
-        return ref if mirror.git.commit_of(ref) else None
+        there = f"{self.name}:{kept_at}" if kept_at else None
+        return Vacated(ref if mirror.git.commit_of(ref) else None, there)
 
     def _settle_marks(self, mirror: Mirror, task: Task, kept: str | None) -> None:
         """What has come home for good is the last checkpoint; without loose work the branch is enough."""
@@ -341,7 +347,7 @@ class SshDriver:
         mirror, ref = self._mirror(task), places.checkpoint_ref(task)
         path = worktree.path or str(self.worktree_path(task))
         talk = sessions.look(self.link, attempt.account, attempt.session_id)
-        said = self._snapshot(path, ref)
+        said = self._snapshot(path, ref, ignored=False)
         now = (said["branch_tip"] or said["head"], said["kept"])
         changed = self._checkpoints.get(task.id) != now
         if changed:
@@ -389,7 +395,7 @@ class SshDriver:
         Raises GitError, OSError, HostAway: then it is still there."""
         mirror = self._mirror(task)
         kept_as = f"refs/fleet/given-up/{task.id}"
-        said = self._snapshot(standing.path, kept_as)
+        said = self._snapshot(standing.path, kept_as, ignored=True)
         refs = {}
         for commit in (said["kept"], said["branch_tip"], said["head"]):
             if commit and not _has(mirror.git, commit):
@@ -400,8 +406,9 @@ class SshDriver:
         )
         return next(iter(refs), None)
 
-    def _snapshot(self, path: str, ref: str) -> Mapping[str, Any]:
-        return self.link.call("snapshot", {"path": path, "ref": ref}, timeout_s=TREE_S).values
+    def _snapshot(self, path: str, ref: str, *, ignored: bool) -> Mapping[str, Any]:
+        asked = {"path": path, "ref": ref, "ignored": ignored}
+        return self.link.call("snapshot", asked, timeout_s=TREE_S).values
 
     def _mirror(self, task: Task) -> Mirror:
         connects = self.link.state().connects

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -152,12 +153,45 @@ def test_a_rebase_in_progress_is_the_workers_to_finish(repo: Path, tree: Path) -
         commit_work(tree, "work")
 
 
-def test_a_repository_inside_is_not_committed_as_a_mere_id(repo: Path, tree: Path) -> None:
-    repository(tree / "inner")
-    write(tree, {"b.txt": "b\n"})
+@pytest.mark.parametrize("path", ["inner", "third_party/deep/lib"])
+@pytest.mark.parametrize("how", ["with_a_commit", "unborn", "committed_by_the_worker", "worktree"])
+def test_a_repository_inside_is_landed_as_its_files_and_never_as_a_mere_id(
+    repo: Path, tree: Path, path: str, how: str
+) -> None:
+    if how == "unborn":
+        write(tree, {f"{path}/a.txt": "one\n"})
+        git(tree, "init", "--quiet", path)
+    elif how == "worktree":
+        git(tree, "worktree", "add", "--quiet", "--detach", path)
+    else:
+        repository(tree / path)
+    if how == "committed_by_the_worker":
+        git(tree, "add", path)
+        git(tree, "commit", "--quiet", "-m", "the worker's own")
     commit_work(tree, "work")
-    assert "inner" not in git(repo, "ls-tree", "--name-only", BRANCH).split()
-    assert (tree / "inner" / "a.txt").exists()
+    listed = git(repo, "ls-tree", "-r", BRANCH)
+    assert f"{path}/a.txt" in listed and "160000" not in listed
+    assert (tree / path / ".git").exists(), "it is the session's, and stays"
+
+
+def test_the_bare_id_of_a_repository_that_is_gone_goes_back_to_the_session(repo: Path, tree: Path) -> None:
+    repository(tree / "inner")
+    git(tree, "add", "inner")
+    git(tree, "commit", "--quiet", "-m", "the worker's own")
+    shutil.rmtree(tree / "inner")
+    (tree / "inner").mkdir()
+    with pytest.raises(WorkUnfinished, match="git rm --cached inner"):
+        commit_work(tree, "work")
+
+
+def test_a_bare_id_that_the_target_has_is_the_persons(repo: Path, trees: Path) -> None:
+    repository(repo / "theirs")
+    commit(repo, {"c.txt": "c\n"})
+    make_ready(
+        repo, trees / "t2", branch="fleet/t2", base="main", settings=worktree_settings, marker_env=MARKER
+    )
+    write(trees / "t2", {"b.txt": "b\n"})
+    assert commit_work(trees / "t2", "work")
 
 
 def test_a_lock_left_by_a_killed_git_does_not_stop_the_commit(tree: Path) -> None:

@@ -6,17 +6,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from workers.far.ops import Answer, Args, Here, Op
+from workers.gate import GateSettings, judge
 from workers.git import Git, head_branch
 from workers.pinned.files import named
 from workers.pinned.proof import prove
-from workers.verify import verify as run_verification
 from workers.worktree.commit import commit_work
 from workers.worktree.entry import admin_dir, git_dir, relink
-from workers.worktree.lock import is_held
-from workers.worktree.mirrored import Asked, found_ready, make_from_mirror
+from workers.worktree.lock import held, is_held
+from workers.worktree.mirrored import Asked, found_ready, make_from_mirror, make_ready_again
 from workers.worktree.preserve import preserve as keep
 from workers.worktree.preserve import snapshot as keep_latest
 from workers.worktree.ready import read_ready
@@ -109,9 +110,10 @@ def commit(here: Here, args: Args, _: bytes) -> Answer:
 
 
 def snapshot(here: Here, args: Args, _: bytes) -> Answer:
-    """{path, ref} → {head, branch, branch_tip, kept: commit under `ref` or null}. Raises PreserveFailed."""
+    """{path, ref, ignored: whether ignored work counts} → {head, branch, branch_tip, kept: commit under `ref` or null}.
+    Raises PreserveFailed."""
     path = here.directory.worktree(args["path"])
-    kept = keep_latest(path, args["ref"])
+    kept = keep_latest(path, args["ref"], ignored=args["ignored"])
     return Answer({**_stand(path), "kept": kept})
 
 
@@ -121,13 +123,15 @@ def preserve(here: Here, args: Args, _: bytes) -> Answer:
 
 
 def remove(here: Here, args: Args, _: bytes) -> Answer:
-    """{mirror, path, ref} → {preserved: commit under `ref` or null, branch, branch_tip}; the latter two are null when
-    it was gone already. Raises PreserveFailed, RemoveRefused."""
+    """{mirror, path, ref} → {preserved: commit under `ref` or null, branch, branch_tip, kept_at: a directory here with
+    what is too much for git, or null}; branch and tip are null when it was gone already. Raises PreserveFailed,
+    RemoveRefused."""
     mirror, path = here.directory.mirror(args["mirror"]), here.directory.worktree(args["path"])
     stand = _stand(path) if admin_dir(mirror.resolve(), path) and (path / ".git").exists() else {}
     removed = take_away(mirror, path, args["ref"])
     tips = {"branch": stand.get("branch"), "branch_tip": stand.get("branch_tip")}
-    return Answer({"preserved": removed.preserved, **tips})
+    kept_at = None if removed.kept_at is None else str(removed.kept_at)
+    return Answer({"preserved": removed.preserved, "kept_at": kept_at, **tips})
 
 
 def _stand(path: Path) -> dict[str, str | None]:
@@ -137,11 +141,15 @@ def _stand(path: Path) -> dict[str, str | None]:
 
 
 def verify(here: Here, args: Args, _: bytes) -> Answer:
-    """{commands, path, env, timeout_s, log: a name} → {ok, command, code, output_tail, duration_s}"""
+    """{commands, setup, path, env, timeout_s, setup_timeout_s, log: a name} → {ok, command, code, output_tail,
+    duration_s, tree, noticed}. Raises NotTheCommit."""
     log = here.directory.check_log(args["log"])
     log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = here.directory.worktree(args["path"])
-    return Answer(asdict(run_verification(args["commands"], path, args["env"], args["timeout_s"], log)))
+    with held(path) as lock_fd:
+        again = partial(make_ready_again, path, lock_fd, args["setup"], args["env"], args["setup_timeout_s"])
+        settings = GateSettings(args["commands"], again, args["timeout_s"])
+        return Answer(asdict(judge(path, settings, args["env"], log)))
 
 
 OPS: dict[str, Op] = {
