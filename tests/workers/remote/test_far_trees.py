@@ -141,7 +141,7 @@ def test_a_path_outside_of_the_directory_is_refused(tree: Tree, tmp_path: Path) 
     tree.send()
     for path in (tmp_path / "mine", tree.root / "worktrees" / "x" / ".." / ".."):
         with pytest.raises(ValueError, match="no place for a worktree"):
-            tree.far.call("snapshot", path=str(path), ref="refs/fleet/x")
+            tree.far.call("snapshot", path=str(path), ref="refs/fleet/x", ignored=False)
 
 
 def test_ignored_files_come_along_and_others_do_not(tree: Tree) -> None:
@@ -203,14 +203,19 @@ def test_a_checkpoint_can_be_laid_into_a_worktree_made_anew(tree: Tree) -> None:
     tree.send()
     tree.prepare()
     done = commit(tree.path, {"done.txt": "done"})
-    assert tree.ask("snapshot", ref=ref) == {"head": done, "branch": BRANCH, "branch_tip": done, "kept": None}
+    assert tree.ask("snapshot", ref=ref, ignored=False) == {
+        "head": done,
+        "branch": BRANCH,
+        "branch_tip": done,
+        "kept": None,
+    }
     write(tree.path, {"loose.txt": "first\n"})
-    first = tree.ask("snapshot", ref=ref)["kept"]
-    assert tree.ask("snapshot", ref=ref)["kept"] == first
+    first = tree.ask("snapshot", ref=ref, ignored=False)["kept"]
+    assert tree.ask("snapshot", ref=ref, ignored=False)["kept"] == first
     write(tree.path, {"loose.txt": "second\n"})
     git(tree.path, "add", "loose.txt")
     write(tree.path, {"loose.txt": "third\n"})
-    last = tree.ask("snapshot", ref=ref)["kept"]
+    last = tree.ask("snapshot", ref=ref, ignored=False)["kept"]
     assert last != first
     assert show(tree.mirror, ref, "loose.txt") == "third"
     git(tree.repo, "fetch", "--quiet", str(tree.mirror), f"{BRANCH}:{BRANCH}", f"{ref}:{ref}")
@@ -219,7 +224,7 @@ def test_a_checkpoint_can_be_laid_into_a_worktree_made_anew(tree: Tree) -> None:
     assert "was brought back" in made["setup_output"]
     assert (tree.path / "loose.txt").read_text() == "third\n"
     git(tree.path, "clean", "--quiet", "-fd")
-    assert tree.ask("snapshot", ref=ref)["kept"] is None
+    assert tree.ask("snapshot", ref=ref, ignored=False)["kept"] is None
     assert not git(tree.mirror, "for-each-ref", ref)
 
 
@@ -245,6 +250,8 @@ def test_a_verification_runs_while_other_requests_are_answered(tree: Tree, tmp_p
     words: dict[str, Any] = {
         "env": {"FLEET_RUN": f"check@{HOME_ID}"},
         "timeout_s": 60.0,
+        "setup": [],
+        "setup_timeout_s": 60.0,
         "log": "t1.1.log",
         "path": str(tree.path),
     }
@@ -274,6 +281,8 @@ def test_a_far_end_that_ends_takes_its_verifications_along(tree: Tree) -> None:
         commands=["sleep 1000 & sleep 1000; true"],
         env={"FLEET_RUN": marker},
         timeout_s=900.0,
+        setup=[],
+        setup_timeout_s=60.0,
         log="l",
     )
     running = until("it runs", lambda: three_of(marker))

@@ -138,7 +138,7 @@ def test_a_real_python_does_all_of_a_tasks_work_with_it(
         assert b" secretend\n" in far.spool("t1.1")
         runs_there.exit()
         assert far.call("sweep", attempt="t1.1") == {"pids": []}
-        assert far.call("snapshot", path=path, ref="refs/fleet/checkpoints/t1")["kept"]
+        assert far.call("snapshot", path=path, ref="refs/fleet/checkpoints/t1", ignored=False)["kept"]
         identity = {
             "GIT_AUTHOR_NAME": "A",
             "GIT_AUTHOR_EMAIL": "a@x",
@@ -147,9 +147,8 @@ def test_a_real_python_does_all_of_a_tasks_work_with_it(
         }
         told: Any = {"message": "Made", "branch": "fleet/t1", "base_commit": head, "identity": identity}
         tip = far.call("commit", mirror="repo", path=path, **told)["commit"]
-        verdict = far.call(
-            "verify", path=path, commands=["grep hello made.txt"], env={}, timeout_s=60.0, log="t1.log"
-        )
+        asked: Any = {"setup": [], "env": {}, "timeout_s": 60.0, "setup_timeout_s": 60.0, "log": "t1.log"}
+        verdict = far.call("verify", path=path, commands=["grep hello made.txt"], **asked)
         assert verdict["ok"], verdict
         assert (
             far.call("remove", mirror="repo", path=path, ref="refs/fleet/preserved/t1")["branch_tip"] == tip
