@@ -240,7 +240,7 @@ def test_a_removal_preserves_and_tells_where_the_branch_was(tree: Tree) -> None:
     assert show(tree.mirror, removed["preserved"], "loose.txt") == "loose"
     assert not tree.path.exists() and tree.far.call("worktrees") == {"worktrees": []}
     again = tree.ask("remove", mirror="repo-1", ref=ref)
-    assert again == {"preserved": None, "branch": None, "branch_tip": None}
+    assert again == {"preserved": None, "kept_at": None, "branch": None, "branch_tip": None}
 
 
 def test_a_verification_runs_while_other_requests_are_answered(tree: Tree, tmp_path: Path) -> None:
