@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 Kind = Literal["subscription", "api-key", "local"]
 
+Spend = Literal["free", "when-needed", "never"]
+"""When the account takes work: as any other; only what no account that is `free` can do in time; nothing."""
+
 DEFAULT_TIERS: Mapping[str, str] = {"haiku": "haiku", "sonnet": "sonnet", "opus": "opus", "fable": "fable"}
 """Tier → model name, weakest first. The names are the client's own aliases, so a new model needs no change here."""
 
@@ -50,6 +53,8 @@ class Profile(BaseModel):
     """Tier → model name as the client's `--model` takes it, weakest tier first."""
     concurrency: Annotated[int, Field(ge=1, le=1000)] = 0
     """Workers at once on this account; left out, the kind's default."""
+    spend: Spend | None = None
+    """Left out, as is usual for the kind: what is billed for each token only `when-needed`, all else `free`."""
     organisation: str | None = None
     """Two profiles that name the same organisation draw on the same buckets."""
     login: bool = False

@@ -45,6 +45,11 @@ def _add_words(parser: Parser) -> None:
     parser.add_argument("--tier-map", metavar="TIER=MODEL,…", help="which model serves which tier")
     parser.add_argument("--concurrency", type=positive, metavar="N", help="workers at once on this account")
     parser.add_argument(
+        "--spend",
+        choices=("free", "when-needed", "never"),
+        help="takes work as any other; only what none of those can do in time (an API key, unless said); none",
+    )
+    parser.add_argument(
         "--organisation", metavar="NAME", help="accounts of one organisation share their buckets"
     )
     parser.add_argument(
@@ -70,6 +75,7 @@ def add(args: argparse.Namespace) -> int:
         base_url=args.base_url,
         tiers=parse_tier_map(args.tier_map) if args.tier_map else None,
         concurrency=args.concurrency,
+        spend=args.spend,
         organisation=args.organisation,
         login=args.login,
         extra_env=accounts.parse_env(args.env),

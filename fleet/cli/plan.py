@@ -118,7 +118,8 @@ def _planned(row: Record, now: str) -> tuple[str, ...]:
     task = row["task"] or f"about {row['tasks']:.1f}"
     if row["account"] is None:
         return when, task, _title(row), "-", "-", row["why"]
-    return when, task, _title(row), row["account"], row["tier"], _until(row)
+    account = f"{row['account']} (billed)" if row["billed"] else row["account"]
+    return when, task, _title(row), account, row["tier"], _until(row)
 
 
 def _hour(iso: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fleet.core.capacity import headroom
+from fleet.core.dispatch import tiers
 from fleet.core.model import Account, Fleet, Task
 
 
@@ -11,7 +12,9 @@ class Allowed:
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
-        self.ready = tuple(sorted(a.name for a in fleet.accounts.values() if a.state == "ready"))
+        self.ready = tuple(
+            sorted(a.name for a in fleet.accounts.values() if a.state == "ready" and a.spends != "never")
+        )
         self._gives = {
             name: frozenset(
                 tier
@@ -28,10 +31,22 @@ class Allowed:
         return tuple(name for name in self.ready if name in laid_down.accounts)
 
     def accounts(self, task: Task) -> tuple[str, ...]:
-        """Those of its project; only the one that its session is warm on while that one gives anything to its tiers."""
+        """Those of its project; only the one that its session is warm on while that one gives anything to its tiers.
+        What has no deadline ahead is left to those that take work freely."""
         open_to_it = self.of_project(task.spec.project_name)
         warm = task.session_account if task.session_id is not None else None
-        return (warm,) if warm in open_to_it and self._gives[warm] else open_to_it
+        if warm in open_to_it and self._gives[warm]:
+            return (warm,)
+        if (task.spec.deadline_ms or 0) > self._fleet.now_ms:
+            return open_to_it
+        return self.freely(open_to_it, tiers.allowed(self._fleet, task))
+
+    def freely(self, names: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[str, ...]:
+        """Without those that take only what is needed, where another has a tier that is wanted."""
+        accounts = {name: self._fleet.accounts[name] for name in names}
+        free = tuple(name for name, account in accounts.items() if account.spends == "free")
+        able = any(accounts[name].model_of(tier) is not None for name in free for tier in wanted)
+        return free if able else names
 
     def tiers(self, project: str) -> frozenset[str]:
         """Those that some account of the project's has."""

@@ -191,8 +191,8 @@ def _mean_needs(alike: list[Item], amount: float) -> tuple[Need, ...]:
 def _expected(fleet: Fleet, periods: Periods, allowed: Allowed, needs: Needs) -> list[WorkClass]:
     found = []
     for arrival, count_per_hour in _arrivals(fleet):
-        accounts = allowed.of_project(arrival.project)
         per_size = needs.of_kind(arrival.project, arrival.kind, arrival.tiers)
+        accounts = allowed.freely(allowed.of_project(arrival.project), tuple(n.tier for n in per_size))
         if not accounts or not per_size:
             continue
         per_hour = count_per_hour * arrival.size

@@ -124,6 +124,7 @@ def _account(profile: Profile, *, secret: bool) -> Account:
         kind=profile.kind,
         tiers=tuple(profile.tiers.items()),
         concurrency=profile.concurrency,
+        spend=profile.spend,
         pool=profile.pool,
         added_ms=int(stamp()["at_ms"]),
         base_url=profile.base_url,

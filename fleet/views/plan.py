@@ -151,6 +151,7 @@ def _row(fleet: Fleet, row: timeline.Row) -> Record:
         "task": row.task,
         "title": fleet.tasks[row.task].spec.title if row.task else row.label,
         "account": row.account,
+        "billed": _is_billed(fleet, row.account),
         "tier": row.tier,
         "begins_at": iso(row.begins_ms),
         "ends_at": iso(row.ends_ms),
@@ -161,24 +162,30 @@ def _row(fleet: Fleet, row: timeline.Row) -> Record:
     }
 
 
+def _is_billed(fleet: Fleet, account: str | None) -> bool:
+    """Whether work on that account is paid for by the token."""
+    return account is not None and fleet.accounts[account].kind == "api-key"
+
+
 def _in_order(fleet: Fleet) -> Record:
     """Without an answer: the same keys, without times. What is not listed comes later: the ends of long lines, and what
     waits for other tasks."""
     ordered = timeline.by_density(fleet)
     still_to_do = sum(task.state in ("queued", "waiting") for task in fleet.tasks.values())
     return {
-        "planned": [_entry(entry) for entry in ordered],
+        "planned": [_entry(fleet, entry) for entry in ordered],
         "later": still_to_do - len(ordered),
         "unplanned": [],
     }
 
 
-def _entry(entry: timeline.InOrder) -> Record:
+def _entry(fleet: Fleet, entry: timeline.InOrder) -> Record:
     quote = entry.quote
     return {
         "task": entry.task.id,
         "title": entry.task.spec.title,
         "account": quote and quote.account,
+        "billed": quote is not None and _is_billed(fleet, quote.account),
         "tier": quote and quote.tier,
         "begins_at": None,
         "ends_at": None,
@@ -196,6 +203,7 @@ def _placements(fleet: Fleet) -> list[Record]:
             "task": placement.task,
             "title": fleet.tasks[placement.task].spec.title,
             "account": placement.account,
+            "billed": _is_billed(fleet, placement.account),
             "tier": placement.tier,
             "host": placement.host,
             "net": placement.quote and placement.quote.net,

@@ -4,7 +4,8 @@ Why a session cannot flap between accounts: it leaves its account only when that
 (`is_closed`). That is so
 
 1. when the account is quarantined or removed: until a person acts;
-2. when the project may not use it, or none of the tiers it has: until a person sets the project anew;
+2. when the project may not use it, or none of the tiers it has, or its `spend` is never: until a person sets the
+   project or the account anew;
 3. when the tiers it has are below the one that failed: for good, because escalation only goes upward;
 4. when for every tier left a bucket is blocked: refused or full until a reset, and a refusal outranks all readings
    (`headroom`); or down to what is kept for persons, until `Bucket.protected_until_ms`: half an hour or the reset,
@@ -100,6 +101,8 @@ def closed(slots: Slots, account: Account, tier: str) -> Refusal | None:
         return Refusal(account.name, tier, f"quarantined: {account.reason}", lasting=True)
     if account.model_of(tier) is None:
         return Refusal(account.name, tier, f"has no tier {tier}", lasting=True)
+    if account.spends == "never":
+        return Refusal(account.name, tier, "takes no work: its spend is never", lasting=True)
     block = slots.block_of(account, tier)
     if block is None:
         return None
@@ -111,6 +114,7 @@ def any_account_gives(fleet: Fleet, slots: Slots) -> bool:
     """Whether some account would take one more worker of some task."""
     return any(
         account.state == "ready"
+        and account.spends != "never"
         and not slots.account_is_full(account)
         and _busy(fleet, account, "") is None
         and any(slots.block_of(account, tier) is None for tier, _ in account.tiers)

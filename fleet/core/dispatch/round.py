@@ -30,6 +30,7 @@ from fleet.core.dispatch.feasible import (
 from fleet.core.dispatch.price import Bid, Market, Quote
 from fleet.core.dispatch.shares import Shares
 from fleet.core.dispatch.slots import Slots
+from fleet.core.dispatch.spending import Spending
 from fleet.core.dispatch.tiers import allowed
 from fleet.core.model import Account, Fleet, Task, is_timed
 
@@ -57,6 +58,9 @@ TOLERANCE = 1e-6
 accepted (docs/dispatch.md, "4. What capacity costs: the planning problem")."""
 
 Against = Literal["price", "size", "both", "host"]
+
+Places = list[tuple[str, list[Account]]]
+"""Tiers, each with the accounts that have a place, in the order in which they are tried."""
 
 Openings = list[tuple[str, frozenset[str]]]
 """Tiers, each with the names of the accounts that are open to it."""
@@ -110,6 +114,7 @@ class Round:
         self.shares = Shares(fleet)
         self.market = Market(fleet, self.shares)
         self.fairness = Fairness(fleet)
+        self.spending = Spending(fleet, slots, self.shares, self.market)
         self._accounts = [a for a in fleet.accounts.values() if a.state != "removed"]
         self._with_places = [a for a in self._accounts if not slots.account_is_full(a)]
         self._taken = 0
@@ -141,7 +146,7 @@ class Round:
                 continue
             if looked_at >= LOOKED_AT or len(found) >= (HEADS if timed else 1):
                 break
-            offer = self._offer(task, places)
+            offer = self._offer_of(task, places)
             looked_at += offer != "host"
             if isinstance(offer, Offer):
                 found.append(offer)
@@ -153,7 +158,7 @@ class Round:
                 too_large = min(too_large, task.spec.size)
         return min(found, key=lambda o: (-o.rank, o.task.number, o.task.id), default=None)
 
-    def _places(self, lane: str) -> list[tuple[str, list[Account]]]:
+    def _places(self, lane: str) -> Places:
         """The tiers and the accounts, in the order in which they are tried, that have a place for tasks of the lane:
         these are the same for all of them."""
         first = self.fleet.tasks[self.fleet.queue[lane][0][3]]
@@ -192,7 +197,25 @@ class Round:
             self._giving[tier] = [a for a in self._with_places if closed(self.slots, a, tier) is None]
         return self._giving[tier]
 
-    def _offer(self, task: Task, places: list[tuple[str, list[Account]]]) -> Offer | Against:
+    def _offer_of(self, task: Task, places: Places) -> Offer | Against:
+        """As `_offer`. Accounts that are billed are asked only when no other takes the task, and it needs them."""
+        if not self.spending.matters:
+            return self._offer(task, places)
+        asks = self.spending.asks
+        offer = self._offer(task, [(tier, [a for a in some if not asks(a, task)]) for tier, some in places])
+        if isinstance(offer, Offer) or offer == "host":
+            return offer
+        billed = [(tier, [a for a in some if self._is_needed(task, a, tier)]) for tier, some in places]
+        if any(some for _, some in billed):
+            on_bill = self._offer(task, billed)
+            return on_bill if isinstance(on_bill, Offer) or on_bill in (offer, "host") else "both"
+        # What speaks against this one says nothing of another with a deadline, which may need what is billed.
+        return "price" if is_timed(task.lane) else offer
+
+    def _is_needed(self, task: Task, account: Account, tier: str) -> bool:
+        return self.spending.asks(account, task) and self.spending.refusal(task, account, tier) is None
+
+    def _offer(self, task: Task, places: Places) -> Offer | Against:
         """The best acceptable placement of the task. When there is none, what is against all of them: `price`, they are
         too dear; `size`, the task fits nowhere, and so no larger task of its lane does; `both`; or `host`, it waits for
         a place where its work is, which says nothing of other tasks."""
@@ -252,7 +275,27 @@ class Round:
         bid = self.market.bid(task, quote.tier)
         short = beyond_means(self.fleet, self.shares, task, account, quote.tier, bid.need)
         why = self._not_worth_it(task, bid, quote.net, quote.tier)
-        return short or (None if why is None else Refusal(account.name, quote.tier, why, crowded=True))
+        dear = None if why is None else Refusal(account.name, quote.tier, why, crowded=True)
+        return short or dear or self._billed(task, account, quote.tier)
+
+    def _billed(self, task: Task, account: Account, tier: str) -> Refusal | None:
+        """Why the task is left to an account that is paid for, now or later."""
+        if not self.spending.asks(account, task):
+            return None
+        takes = next((a.name for a in self._accounts if self._takes_freely(a, task)), None)
+        if takes is not None:
+            return Refusal(
+                account.name, tier, f"is billed, and {takes} is paid for and takes it", crowded=True
+            )
+        return self.spending.refusal(task, account, tier)
+
+    def _takes_freely(self, account: Account, task: Task) -> bool:
+        """Whether the account is not billed, and would take the task this moment."""
+        return (
+            not self.spending.asks(account, task)
+            and self.slots.host_for(task, account) is not None
+            and any(self.considered(task, account, tier)[0] is None for tier in allowed(self.fleet, task))
+        )
 
     def _not_worth_it(self, task: Task, bid: Bid, net: float, tier: str) -> str | None:
         """Why a feasible placement is left: its capacity is worth more elsewhere, or the task does better later."""

@@ -41,6 +41,7 @@ def _is_served(fleet: Fleet, task: Task, tier: str) -> bool:
     """Whether an account that the task may use has the tier."""
     return any(
         account.state != "removed"
+        and account.spends != "never"
         and account.model_of(tier) is not None
         and is_for_project(fleet, task, account)
         for account in fleet.accounts.values()

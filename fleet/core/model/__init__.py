@@ -5,7 +5,7 @@ Times are integer milliseconds since the epoch (`_ms`), utilization is a share f
 state changes only in `fleet.core.step`.
 """
 
-from fleet.core.model.account import Account, Bucket, Kind, bucket_key
+from fleet.core.model.account import Account, Bucket, Kind, Spend, bucket_key
 from fleet.core.model.attempt import ATTEMPT_MS_MAX, Attempt
 from fleet.core.model.fleet import NEVER_MS, Fleet
 from fleet.core.model.host import HERE, Host, Worktree
@@ -50,6 +50,7 @@ __all__ = [
     "Queue",
     "Rank",
     "Settings",
+    "Spend",
     "Task",
     "TaskSpec",
     "Trouble",

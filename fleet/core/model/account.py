@@ -9,6 +9,10 @@ from fleet.core.model.lifecycles import AccountState
 
 Kind = Literal["subscription", "api-key", "local"]
 
+Spend = Literal["free", "when-needed", "never"]
+"""When an account takes work: as any other; only what no account that is `free` can do in time; nothing. What that
+means exactly: docs/dispatch.md, "What is paid for goes before what is billed"."""
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -36,6 +40,14 @@ class Account:
     answered_ms: int | None = None
     busy_until_ms: int = 0
     busy_count: int = 0
+    spend: Spend | None = None
+    """As a person said; None as is usual for its kind, which is also what an account of an older release has."""
+
+    @property
+    def spends(self) -> Spend:
+        if self.spend is not None:
+            return self.spend
+        return "when-needed" if self.kind == "api-key" else "free"
 
     def model_of(self, tier: str) -> str | None:
         return dict(self.tiers).get(tier)
