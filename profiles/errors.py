@@ -17,3 +17,8 @@ class NoUsableKeyring(RuntimeError):
     def __init__(self, why: str) -> None:
         super().__init__(f"No usable keyring: {why}.\n{CHOICES}")
         self.why = why
+
+    @property
+    def brief(self) -> str:
+        """In one line, for what is kept as a reason and shown among others."""
+        return f"no usable keyring: {self.why}; `fleet doctor` names the choices"

@@ -46,7 +46,10 @@ def print_findings(findings: Iterable[Finding]) -> None:
     for finding in findings:
         put(f"{_MARKS[finding.grade]} {finding.what}: {finding.story}")
         if finding.advice:
-            put(f"    → {finding.advice}")
+            first, *further = finding.advice.splitlines()
+            put(f"    → {first}")
+            for line in further:
+                put(f"      {line}")
 
 
 def draw(path: str, picture: str) -> None:

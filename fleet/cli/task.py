@@ -154,7 +154,12 @@ def edit(args: argparse.Namespace) -> int:
     if args.json:
         return as_json({"id": args.id, "now": list(edited.now), "next_attempt": list(edited.next_attempt)})
     parts = (("from now on", edited.now), ("with its next attempt", edited.next_attempt))
-    told = [f"{when}: {', '.join(words).replace('_', ' ')}" for when, words in parts if words]
+    names = {"paused": "resumed" if said.get("paused") is None else "paused"}
+    told = [
+        f"{when}: {', '.join(names.get(word, word) for word in words).replace('_', ' ')}"
+        for when, words in parts
+        if words
+    ]
     say(f"{args.id}: {'; '.join(told) or 'it was so already'}")
     return 0
 

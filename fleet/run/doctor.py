@@ -19,7 +19,7 @@ from fleet.shell import homelock
 from fleet.shell.starting import profile_of
 from fleet.store.errors import StoreUnreadable
 from fleet.views.snapshot import snapshot
-from profiles.errors import NoUsableKeyring
+from profiles.errors import CHOICES, NoUsableKeyring
 from profiles.login import LoginUnknown, login_state
 from profiles.secrets import open_secrets
 from workers.git import GitError
@@ -166,7 +166,7 @@ def _keyring(home: Home, home_id: str, *, needed: bool) -> list[Finding]:
     try:
         open_secrets(home_id, home.root).get("doctor")
     except NoUsableKeyring as failed:
-        return [Finding("keyring", "error" if needed else "warning", str(failed))]
+        return [Finding("keyring", "error" if needed else "warning", f"not usable: {failed.why}", CHOICES)]
     return [Finding("keyring", "ok", "usable")]
 
 

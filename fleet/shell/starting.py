@@ -183,7 +183,7 @@ class Starter:
         try:
             token = self.secrets.get(account.name)
         except NoUsableKeyring as failed:
-            raise CannotStart("credential", str(failed)) from failed
+            raise CannotStart("credential", failed.brief) from failed
         if token is None:
             raise CannotStart(
                 "credential",
