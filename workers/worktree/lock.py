@@ -58,6 +58,11 @@ def is_held(worktree_path: Path) -> bool:
     return False
 
 
+def has_one(worktree_path: Path) -> bool:
+    """Whether a fleet has ever made a worktree there: the file stays from before it is made until after it is gone."""
+    return _file(worktree_path).exists()
+
+
 def forget(worktree_path: Path) -> None:
     """Takes away the file of a lock that nobody will take again, where it lies in a person's own directory."""
     _file(worktree_path).unlink(missing_ok=True)

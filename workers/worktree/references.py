@@ -14,8 +14,8 @@ from pathlib import Path
 
 from workers.git import HEADS, Git
 from workers.worktree.branch import key_of
-from workers.worktree.entry import Entry, entries
-from workers.worktree.ready import read_ready
+from workers.worktree.entry import entries
+from workers.worktree.lock import has_one
 from workers.worktree.stash import STASH, Stashed, stashed
 
 KEPT = "refs/fleet/kept"
@@ -74,18 +74,9 @@ def pictured(git: Git) -> References:
 
 def _trees(git: Git) -> Iterator[tuple[str, Tree]]:
     for entry in entries(git):
-        if not entry.main and not _ours(entry):
+        # The fleet's own may be half made, or half removed.
+        if not entry.main and not has_one(entry.path):
             yield str(entry.path), Tree(entry.head, entry.branch)
-
-
-def _ours(entry: Entry) -> bool:
-    """One that a fleet has made, for a task or for landings, or is making."""
-    try:
-        pointer = (entry.path / ".git").read_text(errors="surrogateescape")
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    admin = entry.path / pointer.removeprefix("gitdir: ").rstrip("\n")
-    return read_ready(admin) is not None or entry.half_made
 
 
 def protect(git: Git, picture: References, worktree: Path) -> None:
