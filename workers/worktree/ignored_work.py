@@ -42,6 +42,7 @@ _CACHES = frozenset(
         ".DS_Store",
     ]
 )
+_DEPENDENCIES = frozenset(["node_modules", "bower_components", ".venv", "venv", ".tox", ".nox", ".eggs"])
 _COMPILED = (".pyc", ".pyo")
 _KEPT = (stat.S_IFDIR, stat.S_IFREG, stat.S_IFLNK)
 """Not sockets, pipes and devices."""
@@ -94,6 +95,12 @@ def ignored_work(git: Git, picture: Picture | None) -> IgnoredWork:
         if len(files) + len(repositories) > before:
             tops.append(top)
     return IgnoredWork(tuple(files), tuple(repositories), tuple(tops), size)
+
+
+def is_made_by_running(root: Path, path: str) -> bool:
+    """Whether that path is a cache that whoever runs the dependencies makes, and not one of the dependencies."""
+    inner = [part for part in path.split("/") if part not in _DEPENDENCIES]
+    return is_cache(root, "/".join(inner))
 
 
 def is_cache(root: Path, path: str) -> bool:

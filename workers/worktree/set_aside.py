@@ -16,7 +16,7 @@ from pathlib import Path
 from workers.git import Git, GitError
 from workers.worktree.deleting import delete, make_writable, mode_to_give
 from workers.worktree.entry import git_dir
-from workers.worktree.ignored_work import is_cache
+from workers.worktree.ignored_work import is_cache, is_made_by_running
 from workers.worktree.index_copy import as_stdin, copied, show_hidden
 from workers.worktree.inner_repositories import above_of, repositories_among
 from workers.worktree.picture import Since, read_picture, since, submodules, untracked
@@ -124,7 +124,7 @@ def _found(worktree: Path, scratch: Path) -> tuple[list[str], list[str], list[_P
     loose = [*changes.new, *changes.changed, *(f"{path}/.git" for path in inner)]
     for part in parts:
         _compare(part, {path[len(part.prefix) :] for path in loose if path.startswith(part.prefix)})
-    return loose, [path for path in disturbed if not is_cache(worktree, path)], parts
+    return loose, [path for path in disturbed if not is_made_by_running(worktree, path)], parts
 
 
 def _part(git: Git, prefix: str, scratch: Path) -> tuple[_Part, list[str]]:

@@ -111,6 +111,17 @@ def test_a_gate_finds_what_the_set_up_made_and_it_is_set_up_again_only_where_tha
     assert (tree / "deps/inner/lib").read_text() == "other\n"
 
 
+def test_dependencies_that_the_session_changed_are_set_up_again_for_the_gate(repo: Path, trees: Path) -> None:
+    setup = '[worktree]\nsetup = ["mkdir -p node_modules/lib && echo lib > node_modules/lib/main"]\n'
+    commit(repo, {".fleet.toml": setup, ".gitignore": "node_modules/\n"})
+    tree = trees / "t2"
+    make_ready(repo, tree, branch="fleet/t2", base="main", settings=worktree_settings, marker_env=MARKER)
+    write(tree, {"node_modules/lib/main": "patched\n", "node_modules/more/main": "more\n"})
+    verdict = gate(repo, tree, "grep lib node_modules/lib/main && ! test -e node_modules/more")
+    assert verdict.ok and "set up again" in verdict.noticed
+    assert (tree / "node_modules/lib/main").read_text() == "patched\n"
+
+
 def test_a_second_name_of_a_file_in_a_store_is_no_change(repo: Path, tree: Path, tmp_path: Path) -> None:
     store = tmp_path / "store"
     os.link(tree / "deps/inner/lib", store)
