@@ -77,7 +77,7 @@ def since(root: Path, listed: Collection[str], picture: Picture) -> Since:
     todo = sorted(listed, reverse=True)
     while todo:
         path = todo.pop().rstrip("/")
-        about = _seen(root / path)
+        about = _seen(f"{root}/{path}")
         if about is None:
             continue
         if stat.S_ISDIR(about[0]):
@@ -96,7 +96,7 @@ def since(root: Path, listed: Collection[str], picture: Picture) -> Since:
         elif before is not None and _differs(before, about):
             found.changed.append(path)
     gone = (path for path in picture.files if path not in there)
-    found.missing.extend(path for path in gone if not os.path.lexists(root / path))
+    found.missing.extend(path for path in gone if not os.path.lexists(f"{root}/{path}"))
     return found
 
 
@@ -152,7 +152,7 @@ def _walked(root: Path, listed: Collection[str]) -> Iterator[tuple[str, Seen | N
     todo = sorted(listed, reverse=True)
     while todo:
         path = todo.pop().rstrip("/")
-        seen = _seen(root / path)
+        seen = _seen(f"{root}/{path}")
         if seen is None:
             continue
         if not stat.S_ISDIR(seen[0]):
@@ -165,13 +165,13 @@ def _walked(root: Path, listed: Collection[str]) -> Iterator[tuple[str, Seen | N
 def _inside(root: Path, path: str) -> list[str] | None:
     """None for a directory that we may not read."""
     try:
-        with os.scandir(root / path) as entries:
+        with os.scandir(f"{root}/{path}") as entries:
             return [f"{path}/{entry.name}" for entry in entries]
     except PermissionError:
         return None
 
 
-def _seen(path: Path) -> Seen | None:
+def _seen(path: str) -> Seen | None:
     try:
         about = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
