@@ -10,28 +10,49 @@ from __future__ import annotations
 import os
 import random
 import re
-import selectors
 import shlex
-import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NoReturn, Protocol
 
-from workers import trouble
+from workers import children, trouble
 from workers.environment import allowed
-from workers.private import umask_of_work
 from workers.trouble import Meaning
 
 HEADS = "refs/heads/"
-"""Where branches are. They are named in full to git: its short names change when a tag has the same name."""
+"""Where branches are. They are named in full to git, as HEADS and their name: what a short name means changes with each
+tag, remote or file of that name."""
 
 LOCK_PATIENCE_S = 10.0
 _FIRST_PAUSE_S = 0.01
 _LONGEST_PAUSE_S = 0.5
 _STDERR_SHOWN = 2000
-_READ_BYTES = 1 << 16
+
+PLUMBING_S = 300.0
+"""So long may a git take that only reads, or writes little."""
+HOOKS_S = 600.0
+"""So long one that runs hooks of the repository: a minute of tests before each commit is ordinary, a gate is better."""
+FILES_S = 1_800.0
+"""So long one that reads or writes all files of a worktree, through the repository's filters."""
+TRANSFER_S = 21_600.0
+"""So long one that sends or fetches commits; a wire that is dead is noticed long before."""
+LIMITS_S = {
+    **dict.fromkeys(("commit", "merge"), HOOKS_S),
+    **dict.fromkeys(("add", "checkout", "clean", "reset", "restore", "rev-list", "submodule", "worktree"), FILES_S),
+    **dict.fromkeys(("fetch", "push"), TRANSFER_S),
+}
+"""By command; PLUMBING_S for all others."""
+_HOOKS = {
+    "checkout": ("post-checkout",),
+    "commit": ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit"),
+    "merge": ("pre-merge-commit", "prepare-commit-msg", "commit-msg", "post-merge"),
+    "update-ref": ("reference-transaction",),
+    "worktree": ("post-checkout",),
+}
+"""The hooks that a command runs, in order."""
 
 # GIT_* variables of the caller that say where its settings and certificates are; all others choose a repository, a
 # behaviour, or a key of the person's.
@@ -99,6 +120,21 @@ class GitFailed(GitError):
     @property
     def meaning(self) -> Meaning | None:
         return trouble.of_ending(self.code, self.stderr)
+
+
+class GitTookTooLong(GitError):
+    """A git command was ended because its time was over. `hooks` are those of the repository that it runs: where there
+    are any, one of them may have been what took so long."""
+
+    def __init__(
+        self, command: Sequence[str], directory: Path, limit_s: float, late: Sequence[str], hooks: Sequence[str]
+    ) -> None:
+        self.hooks = tuple(hooks)
+        ran = f"; what still ran: {', '.join(f'`{line}`' for line in late)}" if late else ""
+        theirs = f"; the repository has hooks that it runs: {', '.join(hooks)}" if hooks else ""
+        super().__init__(
+            f"`git {_verb(command)}` in {directory} did not end within {limit_s:g} s and was ended{ran}{theirs}"
+        )
 
 
 class SaidTooMuch(GitError):
@@ -180,8 +216,8 @@ class Git:
     ) -> GitResult:
         """Run `git ARGS`; wait for a lock that another git holds.
 
-        Raises GitMissing and GitNotRun; GitFailed when the machine kept git from answering, since a code is no answer
-        then; and with `check` for any code other than 0.
+        Raises GitMissing, GitNotRun and GitTookTooLong; GitFailed when the machine kept git from answering, since a
+        code is no answer then; and with `check` for any code other than 0.
         """
         give_up_at = time.monotonic() + self._patience_s
         pause = _FIRST_PAUSE_S
@@ -199,51 +235,60 @@ class Git:
         return result
 
     def once(self, *args: str, stdin: bytes | None = None, env: Mapping[str, str] | None = None) -> GitResult:
-        """One try, whatever comes of it: for a caller with a meaning of its own for what git says. Raises GitMissing
-        and GitNotRun."""
-        with self._started(args, env, subprocess.DEVNULL if stdin is None else subprocess.PIPE) as git:
-            out, err = git.communicate(stdin)
-        return GitResult(git.returncode, _text(out), _text(err))
+        """One try, whatever comes of it: for a caller with a meaning of its own for what git says. Raises GitMissing,
+        GitNotRun and GitTookTooLong."""
+        said, told = bytearray(), bytearray()
+        code = self._run(args, env, stdin, said.extend, told.extend)
+        return GitResult(code, _text(said), _text(told))
 
     def bounded(self, bytes_max: int, *args: str, env: Mapping[str, str] | None = None) -> GitResult:
         """Like `once`, for what a stranger may make long: git is ended, and SaidTooMuch raised, when it has said more
         than that."""
-        with self._started(args, env, subprocess.DEVNULL) as git, selectors.DefaultSelector() as both:
-            assert git.stdout is not None and git.stderr is not None
-            said = {git.stdout.fileno(): bytearray(), git.stderr.fileno(): bytearray()}
-            for fd in said:
-                both.register(fd, selectors.EVENT_READ)
-            while both.get_map():
-                for key, _ in both.select():
-                    data = os.read(key.fd, _READ_BYTES)
-                    said[key.fd] += data
-                    if not data:
-                        both.unregister(key.fd)
-                if sum(map(len, said.values())) > bytes_max:
-                    git.kill()
-                    raise SaidTooMuch(args, self.directory, bytes_max)
-            git.wait()
-        out, err = said.values()
-        return GitResult(git.returncode, _text(out), _text(err))
+        said, told = bytearray(), bytearray()
 
-    def _started(
-        self, args: Sequence[str], env: Mapping[str, str] | None, stdin: int
-    ) -> subprocess.Popen[bytes]:
+        def taken_by(kept: bytearray, data: bytes) -> None:
+            kept += data
+            if len(said) + len(told) > bytes_max:
+                raise SaidTooMuch(args, self.directory, bytes_max)
+
+        code = self._run(args, env, None, partial(taken_by, said), partial(taken_by, told))
+        return GitResult(code, _text(said), _text(told))
+
+    def _run(
+        self,
+        args: Sequence[str],
+        env: Mapping[str, str] | None,
+        stdin: bytes | None,
+        out: children.Sink,
+        err: children.Sink,
+    ) -> int:
+        limit_s = LIMITS_S.get(_verb(args), PLUMBING_S)
         try:
-            return subprocess.Popen(
+            ended = children.run(
                 # Not by `cwd`: so it is git that tells of a directory that is missing.
                 ["git", "-C", str(self.directory), *args],
-                stdin=stdin,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
                 env={**self._inherited(os.environ), **_FIXED, **(env or {})},
-                pass_fds=self._held_fds,
-                umask=umask_of_work(),
+                limit_s=limit_s,
+                out=out,
+                err=err,
+                stdin=stdin,
+                held_fds=self._held_fds,
             )
         except (FileNotFoundError, PermissionError) as error:
             raise GitMissing from error
         except OSError as error:
-            raise GitNotRun(f"git could not be started: {error}") from error
+            raise GitNotRun(f"git could not be run: {error}") from error
+        if ended.late is not None:
+            raise GitTookTooLong(args, self.directory, limit_s, ended.late, self._hooks(args))
+        return ended.code
+
+    def _hooks(self, args: Sequence[str]) -> list[str]:
+        """Those that the repository has, of the ones that a command runs."""
+        names = _HOOKS.get(_verb(args), ())
+        if not names:
+            return []
+        folder = self.directory / self.said("rev-parse", "--git-path", "hooks")
+        return [name for name in names if os.access(folder / name, os.X_OK)]
 
     def _told_of_locks(self, said: str) -> str:
         """For each lock that was in the way: since when, and what a person can do."""
@@ -280,6 +325,17 @@ class Git:
         except OSError as error:
             raise GitError(f"{story}: {error}") from error
         raise GitError(f"{story} as a commit: look at it with `git show-ref {reference}`")
+
+
+def _verb(args: Sequence[str]) -> str:
+    """The command, without the settings that go before it."""
+    words = iter(args)
+    for word in words:
+        if word == "-c":
+            next(words, "")
+        elif not word.startswith("-"):
+            return word
+    return ""
 
 
 def answer(git: RunsGit, *args: str) -> GitResult:
@@ -377,6 +433,8 @@ _PLAIN = {
     "fetch.prune": "false",
     "fetch.pruneTags": "false",
     "fetch.recurseSubmodules": "false",
+    "gc.auto": "0",
+    "maintenance.auto": "false",
     "merge.autoStash": "false",
     "merge.log": "false",
     "merge.verifySignatures": "false",

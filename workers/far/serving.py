@@ -25,7 +25,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-from workers import command
+from workers import children
 from workers.far import probe
 from workers.far.directory import Refused, claim
 from workers.far.errors import to_header
@@ -153,7 +153,7 @@ def _unknown(name: str, _: Here, __: Args, ___: bytes) -> Answer:
 
 def leave() -> NoReturn:
     """End at once, and with us the commands that we run. What was half done is found and done again by the next."""
-    command.end_all()
+    children.end_all()
     os._exit(0)
 
 
