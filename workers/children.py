@@ -1,9 +1,9 @@
-"""The one way to run a program and wait for it: in a process group of its own, with a deadline, under a marker. Travels.
+"""The one way to run a program: in a process group of its own, with a deadline, under a marker. Travels.
 
 Who keeps the program's pipes holds nobody: what counts is when the program itself has ended. What it left in its group
 is ended then; what fled the group carries the marker (FLEET_RUN), by which `processes.sweep` finds it. So a program can
-be ended from outside by its marker (a task that is cancelled), together with all others of its `Children` (a coordinator
-that stops), and by the next coordinator when this one was killed.
+be ended from outside by its marker (a task is cancelled), together with all others of its `Children` (a coordinator
+stops), and by the next coordinator when this one was killed.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ _marker: ContextVar[str | None] = ContextVar("marker", default=None)
 
 @dataclass(frozen=True)
 class Ended:
-    """How a program ended. `code` is negative for a signal. `late` says what still ran when its time was over, a command
-    line each; None when it ended by itself."""
+    """How a program ended. `code` is negative for a signal. `late` is None when it ended by itself, else the command
+    lines of what it had begun and still ran when its time was over."""
 
     code: int
     late: tuple[str, ...] | None = None
@@ -93,7 +93,7 @@ def end_all() -> None:
 
 @contextmanager
 def together() -> Iterator[Children]:
-    """What is run within the block, also by threads and tasks that it starts with its context, can be ended together."""
+    """What is run within the block, also by threads and tasks that are started with its context, ends together."""
     own = Children()
     token = _current.set(own)
     try:
@@ -103,9 +103,9 @@ def together() -> Iterator[Children]:
 
 
 @contextmanager
-def marked(marker: str) -> Iterator[None]:
-    """What is run within the block has this FLEET_RUN, unless it is given another."""
-    token = _marker.set(marker)
+def marked(marker: str | None) -> Iterator[None]:
+    """What is run within the block has this FLEET_RUN, unless it is given another. For None all stays as it is."""
+    token = _marker.set(marker or _marker.get())
     try:
         yield
     finally:
@@ -260,15 +260,18 @@ def _has_ended(pid: int) -> bool:
 
 def _living(group: int) -> tuple[str, ...]:
     """The command lines of a group, its leader's left out; none where there is no /proc."""
-    rows = [row for row in process_table().values() if row.group == group and row.pid != group and not row.ended]
-    said = (_command_line(row.pid) for row in sorted(rows, key=lambda row: row.pid))
+    rows = [
+        row for row in process_table().values() if row.group == group and row.pid != group and not row.ended
+    ]
+    said = (command_line(row.pid) for row in sorted(rows, key=lambda row: row.pid))
     return tuple(dict.fromkeys(line for line in said if line))
 
 
-def _command_line(pid: int) -> str:
+def command_line(pid: int) -> str:
+    """What a process was started as; empty for one that has ended, and where there is no /proc."""
     try:
-        words = Path("/proc/%d/cmdline" % pid).read_bytes().split(b"\0")
-    except OSError:  # it has ended
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
         return ""
     return b" ".join(words).decode("utf-8", "replace").strip()[:_WORDS_SHOWN]
 

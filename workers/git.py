@@ -40,14 +40,17 @@ FILES_S = 1_800.0
 TRANSFER_S = 21_600.0
 """So long one that sends or fetches commits; a wire that is dead is noticed long before."""
 LIMITS_S = {
-    **dict.fromkeys(("commit", "merge"), HOOKS_S),
-    **dict.fromkeys(("add", "checkout", "clean", "reset", "restore", "rev-list", "submodule", "worktree"), FILES_S),
+    **dict.fromkeys(("commit", "hook", "merge"), HOOKS_S),
+    **dict.fromkeys(
+        ("add", "checkout", "clean", "reset", "restore", "rev-list", "submodule", "worktree"), FILES_S
+    ),
     **dict.fromkeys(("fetch", "push"), TRANSFER_S),
 }
 """By command; PLUMBING_S for all others."""
 _HOOKS = {
     "checkout": ("post-checkout",),
     "commit": ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit"),
+    "hook": ("prepare-commit-msg", "commit-msg"),
     "merge": ("pre-merge-commit", "prepare-commit-msg", "commit-msg", "post-merge"),
     "update-ref": ("reference-transaction",),
     "worktree": ("post-checkout",),
@@ -127,7 +130,12 @@ class GitTookTooLong(GitError):
     are any, one of them may have been what took so long."""
 
     def __init__(
-        self, command: Sequence[str], directory: Path, limit_s: float, late: Sequence[str], hooks: Sequence[str]
+        self,
+        command: Sequence[str],
+        directory: Path,
+        limit_s: float,
+        late: Sequence[str],
+        hooks: Sequence[str],
     ) -> None:
         self.hooks = tuple(hooks)
         ran = f"; what still ran: {', '.join(f'`{line}`' for line in late)}" if late else ""

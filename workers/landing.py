@@ -8,12 +8,13 @@ so a landing that was cut short at any instant can simply be called again.
 from __future__ import annotations
 
 import shlex
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from workers.command import raise_if_machines
-from workers.git import Git, GitFailed, answer, identity
+from workers.git import HEADS, Git, GitFailed, GitTookTooLong, answer, identity
 from workers.messages import fitting
 from workers.verify import Verdict
 from workers.worktree.branch import key_of
@@ -165,7 +166,7 @@ def _was_verified(errand: _Errand, verified_ref: str) -> bool:
 def is_landed(repo: Path, commit: str, target: str) -> bool:
     """Whether `target` has `commit`, whoever brought it there."""
     git = Git(locate(repo).root)
-    tip = git.commit_of(f"refs/heads/{target}")
+    tip = git.commit_of(f"{HEADS}{target}")
     return (
         tip is not None
         and git.commit_of(commit) is not None
@@ -184,7 +185,7 @@ def brings_nothing(git: Git, commit: str, target: str) -> bool:
 
 
 def _tip(site: Site, branch: str) -> str:
-    commit = site.repository.commit_of(f"refs/heads/{branch}")
+    commit = site.repository.commit_of(f"{HEADS}{branch}")
     if commit is None:
         raise NoTarget(
             f"{site.place.root} has no branch {branch!r} (any more): nothing can be landed from it or in it until "
@@ -230,18 +231,13 @@ def _clean(here: Git) -> None:
 
 def _merge(errand: _Errand) -> str | Conflict | VerifyFailed:
     here = errand.here
-    message = fitting(here, errand.messages, "land", "merge")
-    words = (
-        *_QUIET_MERGE,
-        "merge",
-        "--no-ff",
-        "--no-edit",
-        "--no-gpg-sign",
-        "--no-autostash",
-        "-m",
-        message,
-    )
-    result = here.run(*words, errand.tip, check=False, env={**identity(here), **_dates(errand)})
+    flags = ("--no-ff", "--no-edit", "--no-gpg-sign", "--no-autostash")
+    try:
+        message = fitting(here, errand.messages, "land", "merge")
+        words = (*_QUIET_MERGE, "merge", *flags, "-m", message, errand.tip)
+        result = here.run(*words, check=False, env={**identity(here), **_dates(errand)})
+    except GitTookTooLong as late:
+        return _merged_late(errand, late)
     if result.ok:
         return here.said("rev-parse", "HEAD")
     output = f"{result.out}\n{result.err}".strip()
@@ -256,9 +252,21 @@ def _merge(errand: _Errand) -> str | Conflict | VerifyFailed:
     raise GitFailed(("merge", errand.tip), here.directory, result.code, output)
 
 
+def _merged_late(errand: _Errand, late: GitTookTooLong) -> str | VerifyFailed:
+    """A hook that comes after the merge takes nothing back; one before it has refused. Raises what was no hook's."""
+    head = errand.here.said("rev-parse", "HEAD")
+    if head != errand.old:
+        return head
+    errand.here.run("reset", "--quiet", "--hard", errand.old)
+    if not late.hooks:
+        raise late
+    command = f"git merge {errand.branch} (a hook of the repository did not end)"
+    return VerifyFailed(Verdict(False, command, -signal.SIGTERM, str(late), 0.0))
+
+
 def _dates(errand: _Errand) -> dict[str, str]:
     """The later of the two commits' dates, so that the same merge is the same commit."""
-    stamps = errand.here.run("show", "--no-patch", "--format=%ct", errand.old, errand.tip).lines
+    stamps = errand.here.run("show", "--no-patch", "--format=%ct", errand.old, errand.tip, "--").lines
     latest = max(int(stamp) for stamp in stamps)
     return {"GIT_AUTHOR_DATE": f"@{latest} +0000", "GIT_COMMITTER_DATE": f"@{latest} +0000"}
 
@@ -279,7 +287,7 @@ def _equip_and_verify(
 
 
 def _move_target(errand: _Errand, merged: str, verified_ref: str) -> Landed | Held | Moved | VerifyFailed:
-    git, ref = errand.site.repository, f"refs/heads/{errand.target}"
+    git, ref = errand.site.repository, f"{HEADS}{errand.target}"
     git.run("update-ref", "-m", "fleet: verified", verified_ref, merged)
     if git.commit_of(ref) != errand.old:
         return Moved()

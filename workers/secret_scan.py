@@ -20,7 +20,7 @@ def exposed(git: RunsGit, secrets: Collection[str], tip: str, base: str) -> list
     """
     if not secrets:
         return []
-    named = dict(_named(line) for line in git.run("rev-list", "--objects", tip, f"^{base}").lines)
+    named = dict(_named(line) for line in git.run("rev-list", "--objects", tip, f"^{base}", "--").lines)
     found = {
         named[name] or A_MESSAGE
         for group in _groups(git, list(named))

@@ -11,7 +11,7 @@ from fleet.core.model import Task
 from fleet.run.demo import Demo, stories
 from fleet.views.light import state
 from fleet.views.outcome import Outcome, summary
-from workers.git import Git
+from workers.git import HEADS, Git
 
 
 def report(demo: Demo, outcome: Outcome, command: str) -> str:
@@ -22,7 +22,7 @@ def report(demo: Demo, outcome: Outcome, command: str) -> str:
     )
     if demo.story.killed and all(task.attempts == 1 for task in outcome.tasks):
         seen += "  each was done by its first worker, which lived on while no coordinator did\n"
-    landed = Git(demo.repo).said("log", "--first-parent", "--reverse", "--oneline", "main")
+    landed = Git(demo.repo).said("log", "--first-parent", "--reverse", "--oneline", f"{HEADS}main", "--")
     commits = "".join(f"  {line}\n" for line in landed.splitlines())
     richest = max(outcome.tasks, key=lambda task: len(told[task]["history"])).id
     others = "\n".join(f"  {command} up --demo {name}" for name in stories() if name != demo.story.name)

@@ -18,7 +18,7 @@ from fleet.home import Home
 from fleet.planning import plan
 from fleet.protection.forecaster import HomeForecaster
 from fleet.service.clients import proved_client
-from fleet.shell import control, homelock, strays
+from fleet.shell import control, homelock, places, strays
 from fleet.shell.asker import Asker, Doorkeeper
 from fleet.shell.coordinator import Coordinator
 from fleet.shell.finishing import Finisher
@@ -36,6 +36,7 @@ from fleet.store.errors import StoreUnreadable
 from fleet.store.sqlite import SqliteStore
 from fleet.views.outcome import Outcome
 from profiles.secrets import Secrets, open_secrets
+from workers import children
 from workers.host import LocalHost, RunHeld
 from workers.processes import ProcessesRemain
 
@@ -84,7 +85,11 @@ def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secr
             coordinator.log.info(f"coordinator {os.getpid()} on {home.root}, client {client.version}")
             home.runs.mkdir(mode=0o700, exist_ok=True)
             _end_strays(coordinator, here.runs)
-            _run(coordinator)
+            with children.together() as ours, children.marked(places.home_git_marker(home_id)):
+                try:
+                    _run(coordinator)
+                finally:
+                    ours.end()
             _end_strays(coordinator, here.runs)
             living = hosts.living(engine.fleet)
             coordinator.log.info(f"coordinator stopped{_living(living)}")
@@ -149,8 +154,7 @@ def _store(home: Home) -> Iterator[SqliteStore]:
 
 def _end_strays(coordinator: Coordinator, runs: LocalHost) -> None:
     """Before a coordinator begins anything, and once it has stopped, nothing of its home runs here but its workers:
-    verifications, and the setup commands of a worktree that is being made, are run again by the next one, and this
-    process could not end before them."""
+    git, verifications, and the setup commands of a worktree that is being made, are run again by the next one."""
     try:
         for ended in strays.end_here(runs, coordinator.engine.fleet):
             coordinator.log.warning(ended)

@@ -14,11 +14,14 @@ from fleet.engine import Done, Engine, done
 from fleet.errors import NotDone, NotKnown
 from fleet.home import Home
 from fleet.ports import StoreFailed
-from fleet.shell import control, homelock, wire
+from fleet.shell import control, homelock, strays, wire
 from fleet.shell.asker import Asker, Doorkeeper
 from fleet.shell.long_request import CannotBeSent
 from fleet.shell.stamp import stamp
 from fleet.store.sqlite import SqliteStore
+from fleet.views.snapshot import snapshot
+from workers.host import LocalHost
+from workers.supervisor import read_process
 
 STOP_S_MAX = 120.0
 
@@ -95,7 +98,8 @@ def _nobody_runs() -> tuple[events.Event, ...]:
 
 
 def stop(home: Home, *, stop_workers: bool) -> int:
-    """Asks the coordinator to stop; returns how many workers live on. Raises NotDone when none runs."""
+    """Asks the coordinator to stop; returns how many workers live on. Raises NotDone when none runs, and while its
+    process, or anything that it ran but workers, still lives."""
     holder = homelock.holder(home)
     if holder is None or not holder.socket:
         raise NotDone(f"no coordinator runs on {home.root}")
@@ -108,8 +112,26 @@ def stop(home: Home, *, stop_workers: bool) -> int:
         reply = {"ok": True}
     _done(reply)
     until = time.monotonic() + STOP_S_MAX
-    while homelock.holder(home) is not None:
+    while homelock.holder(home) is not None or _lives(holder.pid):
         if time.monotonic() > until:
-            raise NotDone(f"the coordinator (process {holder.pid}) was asked to stop but still runs")
+            raise NotDone(
+                f"the coordinator (process {holder.pid}) was asked to stop but still runs{_running(home)}"
+            )
         time.sleep(0.02)
+    left = _running(home)
+    if left:
+        raise NotDone(f"the coordinator has stopped, but something that it ran could not be ended{left}")
     return int(reply.get("workers") or 0)
+
+
+def _lives(pid: int) -> bool:
+    """Whether the process has not ended; one that only waits to be reaped has."""
+    row = read_process(pid)
+    return row is not None and not row.ended
+
+
+def _running(home: Home) -> str:
+    """What still runs of a coordinator's commands, in words."""
+    fleet = snapshot(home)
+    left = strays.left_here(LocalHost(home.runs, fleet.home_id), fleet)
+    return "".join(f"\n  process {pid}: {line}" for pid, line in left.items())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from fleet.shell.session_doings import session_doings
 from fleet.shell.unexplained import Span, unexplained, watch_of
 from fleet.shell.watching import Seen, Watching
 from workers import landing, messages, trouble
+from workers.children import marked
 from workers.gate import GateSettings, judge
 from workers.git import HEADS, Git, GitError, GitFailed
 from workers.secret_scan import exposed
@@ -75,11 +77,20 @@ class Finisher:
         Raises OSError, GitError and NoUsableKeyring where the environment is at fault, and HostAway: then nothing was
         decided.
         """
+        with self._as_ours(task):
+            return self._check(task, worktree, turn)
+
+    def _as_ours(self, task: Task) -> AbstractContextManager[None]:
+        """What git is asked here for a task can be found, and ended, with all that it has begun."""
+        return marked(places.git_marker(task, self.home_id))
+
+    def _check(self, task: Task, worktree: Worktree, turn: str) -> Checked:
         self._agreed.before_git(Path(task.spec.repo))
         noticed = self._unexplained(task, worktree) if worktree.host == HERE else ""
         began_ms = _now_ms()
         try:
             checked = self._checked(task, worktree, turn)
+            self.drivers.of(worktree.host).sweep_checks(task)
         finally:
             self.own_times.setdefault(task.id, []).append((began_ms, _now_ms()))
         told = "; ".join(filter(None, (noticed, checked.noticed, self._hooks(task))))
@@ -186,9 +197,11 @@ class Finisher:
         Raises OSError, GitError and NoUsableKeyring where the host is at fault: then nothing was decided.
         """
         repo = Path(task.spec.repo)
-        self._agreed.before_git(repo)
-        self._watching.settle(repo, task.spec.target)
-        ended = self._landed(task, worktree)
+        with self._as_ours(task):
+            self._agreed.before_git(repo)
+            self._watching.settle(repo, task.spec.target)
+            ended = self._landed(task, worktree)
+        self.sweep_home(task)
         return replace(ended, detail=self.hide(ended.detail))
 
     def _landed(self, task: Task, worktree: Worktree) -> Ended:
@@ -221,8 +234,9 @@ class Finisher:
     def look(self, task: Task) -> tuple[bool, bool]:
         """Of a held task: whether a person has landed it, and whether its target is free now."""
         repo = Path(task.spec.repo)
-        landed = landing.is_landed(repo, task.commit or "", task.spec.target)
-        return landed, checked_out_at(Git(repo), task.spec.target) is None
+        with self._as_ours(task):
+            landed = landing.is_landed(repo, task.commit or "", task.spec.target)
+            return landed, checked_out_at(Git(repo), task.spec.target) is None
 
     def remove(self, task: Task, worktree: Worktree, *, last: bool) -> Vacated:
         """Removes the worktree; says where what was in no commit is kept. `last`: no worker is left in its repository.
@@ -230,12 +244,13 @@ class Finisher:
         Raises GitError, OSError, HostAway: then it is still there.
         """
         repo = Path(task.spec.repo)
-        self._agreed.before_git(repo)
-        at_home = self.drivers.of(HERE).worktree_path(task)
-        told = self._watching.leave(task, at_home, lambda: session_doings(self._spools(task)))
-        vacated = self.drivers.of(worktree.host).vacate(task)
-        if last:
-            self._agreed.rest(repo)
+        with self._as_ours(task):
+            self._agreed.before_git(repo)
+            at_home = self.drivers.of(HERE).worktree_path(task)
+            told = self._watching.leave(task, at_home, lambda: session_doings(self._spools(task)))
+            vacated = self.drivers.of(worktree.host).vacate(task)
+            if last:
+                self._agreed.rest(repo)
         return replace(vacated, noticed=self.hide("; ".join(told)))
 
     @property
@@ -247,12 +262,13 @@ class Finisher:
         return Agreed(self.home.agreed)
 
     def sweep(self, task: Task, worktree: Worktree) -> None:
-        """Ends what an earlier verification, cut short, has left running. Raises ProcessesRemain, HostAway."""
+        """Ends a verification of the task and what git does for it: one that nobody waits for any more, or what such a
+        one has left. Raises ProcessesRemain, HostAway."""
         for host in sorted({HERE, worktree.host}):
             self.drivers.of(host).sweep_checks(task)
 
     def sweep_home(self, task: Task) -> None:
-        """The same on this machine, where landings are verified."""
+        """The same on this machine, where landings are made and verified."""
         self.drivers.of(HERE).sweep_checks(task)
 
     def _verification(self, task: Task, worktree: Worktree) -> Callable[[Path], Verdict]:
@@ -330,7 +346,7 @@ def _landing_messages(git: Git, task: Task, asked: Settings) -> Sequence[str]:
 def _said_last(git: Git, task: Task) -> str:
     """The message of the last commit of its branch: words that the repository has taken."""
     tip = git.commit_of(f"{HEADS}{task.branch}") or task.base_commit
-    return git.said("log", "-1", "--format=%B", tip) if tip else ""
+    return git.said("log", "-1", "--format=%B", tip, "--") if tip else ""
 
 
 def _fields(task: Task) -> dict[str, str]:
@@ -339,7 +355,7 @@ def _fields(task: Task) -> dict[str, str]:
 
 
 def _target(git: Git, task: Task) -> str:
-    return git.commit_of(f"refs/heads/{task.spec.target}") or task.base_commit or "HEAD"
+    return git.commit_of(f"{HEADS}{task.spec.target}") or task.base_commit or "HEAD"
 
 
 def told(verdict: Verdict) -> str:

@@ -118,11 +118,17 @@ class Performer:
         return []
 
     async def _stop(self, effect: decisions.StopWorker, current: Current) -> list[events.Event]:
+        """With a task that is cancelled ends what is done for its work, too: nobody waits for that any more."""
         if effect.how == "close":
             return await self._order(effect.attempt, Close(effect.id), current())
-        return await self._order(
+        reports = await self._order(
             effect.attempt, Stop(effect.id, effect.why, quick=effect.how == "quick"), current()
         )
+        task = current().tasks[effect.attempt.rpartition(".")[0]]
+        if task.state == "cancelled" and self._worktrees[task.id].locked():
+            worktree = current().worktrees[task.id]
+            await self._in_thread(None, lambda: self.finisher.sweep(task, worktree))
+        return reports
 
     async def _order(self, attempt_id: str, order: Order, fleet: Fleet) -> list[events.Event]:
         """Leaves the order once the worker's start is through; a worker that never started has nothing to obey."""
@@ -130,7 +136,7 @@ class Performer:
         if attempt is None:
             return []
         if isinstance(order, Stop) and not attempt.began:
-            await self._cut_start_short(attempt)
+            await self._cut_start_short(attempt, fleet)
         async with self._orders[attempt_id]:
             try:
                 await self._in_thread(
@@ -142,15 +148,17 @@ class Performer:
                 raise
         return []
 
-    async def _cut_start_short(self, attempt: Attempt) -> None:
-        """Ends the setup commands of a start that is still at it, which then fails: a setup may take half an hour, and
-        nobody waits for it any more. Repeated, since one command may follow another. Raises ProcessesRemain."""
-        orders = self._orders[attempt.id]
+    async def _cut_start_short(self, attempt: Attempt, fleet: Fleet) -> None:
+        """Ends the setup commands of a start that is still at it, and its git: it then fails. A setup may take half an
+        hour, and nobody waits for it any more. Repeated, since one command may follow another. Raises
+        ProcessesRemain."""
+        orders, task = self._orders[attempt.id], fleet.tasks[attempt.task]
         while orders.locked():
             try:
                 await self._in_thread(
                     None, lambda: self.starter.drivers.of(attempt.host).runs.sweep(attempt.id)
                 )
+                await self._in_thread(None, lambda: self.finisher.sweep_home(task))
             except RunHeld:
                 return  # the worker has come to life: it obeys the order
             with anyio.move_on_after(SWEEP_AGAIN_S):

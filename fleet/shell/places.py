@@ -13,6 +13,7 @@ PORTS_FIRST = 20_000
 PORTS_PER_WORKTREE = 20
 PORTS_END = 60_000
 CHECK = "check-"
+GIT = "git"
 
 
 def _repository_directory(home: Home, repo: str) -> Path:
@@ -54,6 +55,21 @@ def verified_ref(task: Task) -> str:
 def check_marker(task: Task, home_id: str) -> str:
     """FLEET_RUN of a task's verification, which is not a worker's."""
     return f"{CHECK}{task.id}@{home_id}"
+
+
+def git_marker(task: Task, home_id: str) -> str:
+    """FLEET_RUN of what git at home does for a task, and of the hooks that it runs."""
+    return f"{GIT}-{task.id}@{home_id}"
+
+
+def home_git_marker(home_id: str) -> str:
+    """The same of what a coordinator's git does for no task in particular."""
+    return f"{GIT}@{home_id}"
+
+
+def is_git_marker(name: str) -> bool:
+    """Of a marker without the home's id."""
+    return name == GIT or name.startswith(f"{GIT}-")
 
 
 def check_log(home: Home, task: Task) -> Path:

@@ -15,6 +15,7 @@ from profiles.errors import NoUsableKeyring
 from profiles.isolation import PLACEHOLDER, Isolation, environment_on
 from profiles.profile import Profile, make_profile
 from profiles.secrets import Secrets
+from workers.children import marked
 from workers.client.launch import ENVIRONMENT, BadLaunch, Launch, Launched, command
 from workers.client.words import user_message
 from workers.git import Git, GitError, meaning_of
@@ -116,10 +117,12 @@ class Starter:
                 preserved = self._moved(task, worktree.moves_from) or preserved
             elif worktree.state == "ready" and worktree.checkpoint_ms is not None:
                 preserved = worktree.checkpoint  # it is made anew only where it has vanished from its host
-            return driver.prepare(task, attempt, worktree, preserved), preserved
+            with marked(places.git_marker(task, self.home_id)):
+                return driver.prepare(task, attempt, worktree, preserved), preserved
         except ClientRefused as failed:
             raise CannotStart("launch", str(failed)) from failed
         except SetupFailed as failed:
+            driver.runs.sweep(attempt.id)  # what has fled the setup's process group
             raise CannotStart("setup", str(failed)) from failed
         except SharedChanged:
             raise  # a person has to look, and then it goes on

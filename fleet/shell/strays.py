@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from fleet.core.model import HERE, Fleet
 from fleet.shell import places
-from workers import processes
+from workers import children, processes
 from workers.host import LocalHost, RunHeld
 from workers.orders import Stop
 from workers.runs import Runs
@@ -45,8 +45,8 @@ def end_here(runs: LocalHost, fleet: Fleet) -> Iterator[str]:
     """Ends what strays on this machine while no coordinator begins anything; gives a sentence for each worker that was
     ended, when it was. Raises as `stop` does: then the rest is still there.
 
-    Also what has no supervisor: the setup commands of starts, and verifications, of a coordinator that has ended. The
-    next one runs them anew, for the decisions are still to be performed.
+    Also what has no supervisor: the git of a coordinator that has ended, the setup commands of its starts, and its
+    verifications. The next one runs them anew, for the decisions are still to be performed.
     """
     for attempt in living(runs, runs.there() - fleet.attempts.keys()):
         stop(runs, [attempt], "its attempt has ended")
@@ -56,8 +56,19 @@ def end_here(runs: LocalHost, fleet: Fleet) -> Iterator[str]:
         if _begins_here(fleet, name):
             with suppress(RunHeld):  # it has come to life: the next coordinator adopts it
                 runs.sweep(name)
-        elif _is_check_here(fleet, name):
+        elif places.is_git_marker(name) or _is_check_here(fleet, name):
             processes.sweep(marker, spool_path=None)
+
+
+def left_here(runs: LocalHost, fleet: Fleet) -> dict[int, str]:
+    """What `end_here` would end, and could not: a line for each process, by its number."""
+    found: dict[int, str] = {}
+    for marker in sorted(processes.markers(f"@{runs.home_id}")):
+        name = marker.rpartition("@")[0]
+        begins = _begins_here(fleet, name) and not runs.alive(name)
+        if begins or places.is_git_marker(name) or _is_check_here(fleet, name):
+            found |= {pid: children.command_line(pid) for pid in sorted(processes.find(marker))}
+    return found
 
 
 def _begins_here(fleet: Fleet, name: str) -> bool:

@@ -105,7 +105,7 @@ def _changed(worktree: Path, base: str) -> Iterator[tuple[str, int]]:
     """Plain files of the work with the time at which each last changed: one that no program can set (st_ctime)."""
     git = Git(worktree)
     committed = git.run(
-        "diff", "--name-only", "--no-renames", "--ignore-submodules=none", "-z", base, "HEAD"
+        "diff", "--name-only", "--no-renames", "--ignore-submodules=none", "-z", base, "HEAD", "--"
     ).fields
     loose = git.run("ls-files", "--others", "--modified", "--exclude-standard", "-z").fields
     for path in sorted({*committed, *loose})[:_FILES_MAX]:

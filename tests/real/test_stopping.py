@@ -9,6 +9,7 @@ import pytest
 
 from fleet.double import Fault, Task
 from tests.patience import PATIENCE_S
+from tests.real.household import Household
 from tests.real.scripting import MERGE
 from tests.real.staging import (
     answered,
@@ -146,3 +147,42 @@ def test_stopping_does_not_wait_for_a_verification_and_leaves_nothing_of_it(tmp_
         (tmp_path / "go").touch()
         house.up_until_idle()
         assert house.task(task)["state"] == "landed"
+
+
+def hanging(house: Household, hook: str) -> Path:
+    """A hook of the repository that does not end, until `go` is there; gives the file that says that it runs."""
+    flag, file = house.root / f"{hook}.flag", house.repo / ".git" / "hooks" / hook
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(f"#!/bin/sh\n[ -e {house.root}/go ] || {{ touch {flag}; exec sleep 300; }}\n")
+    file.chmod(0o755)
+    return flag
+
+
+def test_a_hook_that_does_not_end_is_ended_with_its_task_its_coordinator_and_its_killed_coordinator(
+    tmp_path: Path,
+) -> None:
+    with living(tmp_path, GREET) as house:
+        house.make_repo()
+        house.add_account("work")
+        making = hanging(house, "post-checkout")
+        given_up = house.add_task(prompt("greet"), *MERGE)
+        with house.coordinator() as process:
+            house.wait_for(making.exists, "it never makes the worktree")
+            house.fleet("task", "cancel", given_up)
+            house.wait_for(lambda: house.leftovers() == [], "the hook goes on")
+            making.unlink()
+            task = house.add_task(prompt("greet"), *MERGE)
+            house.wait_for(making.exists, "it never makes the worktree")
+            house.fleet("down")
+            assert process.poll() == 0, "stopped is said when it has stopped"
+        assert house.leftovers() == []
+        making.unlink()
+        with (tmp_path / "up.log").open("ab") as log:
+            process = house.start_coordinator(log)
+            house.wait_for(making.exists, "it never makes the worktree")
+            process.kill()
+            process.wait(PATIENCE_S)
+        assert house.leftovers() != []
+        (tmp_path / "go").touch()
+        house.up_until_idle(code=None)
+        assert house.task(task)["state"] == "landed" and house.leftovers() == []

@@ -105,7 +105,7 @@ def _in_tree(git: Git, commit: str) -> Iterator[Large]:
 
 
 def _since(git: Git, commit: str, base: str) -> Iterator[Large]:
-    words = ("rev-list", "--objects", "--no-object-names", commit, f"^{base}")
+    words = ("rev-list", "--objects", "--no-object-names", commit, f"^{base}", "--")
     objects = "".join(f"{oid}\n" for oid in git.run(*words).lines)
     asked = git.run("cat-file", "--batch-check", stdin=objects.encode()).lines
     told = (line.split() for line in asked)

@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from workers.git import Git, GitError, answer
+from workers.git import HEADS, Git, GitError, answer
 from workers.remote.transport import Answer, Far, fetch, push
 from workers.worktree.checkouts import checked_out_at
 from workers.worktree.repository import locate
@@ -151,7 +151,7 @@ def adopt_branch(git: Git, branch: str, commit: str, keep_under: str) -> None:
     A tip that would otherwise be lost, as the host went another way, is first kept under the reference
     `<keep_under>.was-<tip>`. Raises BranchInUse, and GitFailed where somebody else moved the branch meanwhile.
     """
-    ref = f"refs/heads/{branch}"
+    ref = f"{HEADS}{branch}"
     tip = git.commit_of(ref)
     if tip == commit:
         return

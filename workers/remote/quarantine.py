@@ -91,7 +91,16 @@ class Quarantine:
 
     def _expect_whole(self, names: list[str]) -> None:
         """git has asked that, too, but not of a commit where the host says that its history ends."""
-        words = ("rev-list", "--objects", "--quiet", "--missing=allow-promisor", *names, "--not", "--all")
+        words = (
+            "rev-list",
+            "--objects",
+            "--quiet",
+            "--missing=allow-promisor",
+            *names,
+            "--not",
+            "--all",
+            "--",
+        )
         whole = self._git.run(*words, check=False, env=self.env)
         if not whole.ok:
             raise Unfit(f"commits {', '.join(name[:12] for name in names)} without all that belongs to them")

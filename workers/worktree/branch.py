@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from workers.git import Git, GitError, GitFailed
+from workers.git import HEADS, Git, GitError, GitFailed
 from workers.worktree.entry import entries
 
 _CLAIMS = "refs/fleet/made"
@@ -51,10 +51,10 @@ def claim(git: Git, worktree_path: Path, branch: str, base_commit: str) -> Claim
     claims = f"{_CLAIMS}/{key_of(worktree_path)}"
     start = base_commit
     for name in _names(git, branch):
-        if _create(git, (f"refs/heads/{name}", start), (f"{claims}/{name}", base_commit)):
+        if _create(git, (f"{HEADS}{name}", start), (f"{claims}/{name}", base_commit)):
             return Claimed(name, base_commit)
-        ours, tip = git.commit_of(f"{claims}/{name}"), git.commit_of(f"refs/heads/{name}")
-        if ours and tip is None and _create(git, (f"refs/heads/{name}", start)):
+        ours, tip = git.commit_of(f"{claims}/{name}"), git.commit_of(f"{HEADS}{name}")
+        if ours and tip is None and _create(git, (f"{HEADS}{name}", start)):
             return Claimed(name, ours)
         if ours and tip and not _checked_out(git, name, worktree_path):
             return Claimed(name, ours)
@@ -76,7 +76,7 @@ def claimed(git: Git, worktree_path: Path) -> dict[str, str]:
 def _names(git: Git, branch: str) -> Iterator[str]:
     parent = branch.rpartition("/")[0]
     # A branch `fleet` makes every `fleet/…` impossible: references are files and directories.
-    name = branch.replace("/", "-") if parent and git.commit_of(f"refs/heads/{parent}") else branch
+    name = branch.replace("/", "-") if parent and git.commit_of(f"{HEADS}{parent}") else branch
     yield name
     yield from (f"{name}-{number}" for number in range(2, _NAMES_TRIED + 1))
 

@@ -7,7 +7,16 @@ from pathlib import Path
 
 from workers import trouble
 from workers.command import raise_if_machines
-from workers.git import HEADS, Git, GitError, GitFailed, GitResult, head_branch, identity
+from workers.git import (
+    HEADS,
+    Git,
+    GitError,
+    GitFailed,
+    GitResult,
+    GitTookTooLong,
+    head_branch,
+    identity,
+)
 from workers.messages import fitting
 from workers.worktree.dead_locks import clear_dead_locks
 from workers.worktree.entry import git_dir
@@ -143,13 +152,23 @@ def _commit_all(git: Git, admin: Path, messages: Sequence[str], writer: Mapping[
         and not (admin / "MERGE_HEAD").exists()
     ):
         return None
-    message = fitting(git, messages, "commit", "message")
-    staged = git.said("write-tree")
-    result = _committed(git, message, writer)
-    if result.code == 1:
-        _add_all(git)
-        if git.said("write-tree") != staged:  # the hook has formatted files: with that it may let them pass
-            result = _committed(git, message, writer)
+    before, staged = git.commit_of("HEAD"), git.said("write-tree")
+    try:
+        message = fitting(git, messages, "commit", "message")
+        result = _committed(git, message, writer)
+        if result.code == 1:
+            _add_all(git)
+            if (
+                git.said("write-tree") != staged
+            ):  # the hook has formatted files: with that it may let them pass
+                result = _committed(git, message, writer)
+    except GitTookTooLong as late:
+        done = git.commit_of("HEAD")
+        if done != before:
+            return done  # it was made, and only a hook that comes after it did not end
+        if not late.hooks:
+            raise
+        raise HookRefused(str(late)) from late
     if result.code == 1:
         raise_if_machines(f"{result.out}\n{result.err}", git.directory)
         raise HookRefused(f"{result.out}\n{result.err}")
@@ -185,9 +204,9 @@ def _bring_in(git: Git, admin: Path) -> None:
 
 def _return_to(git: Git, branch: str) -> None:
     """Bring the task's branch to HEAD, when that only adds to it, and check it out without touching a file."""
-    head, tip = git.said("rev-parse", "HEAD"), git.commit_of(f"refs/heads/{branch}")
+    head, tip = git.said("rev-parse", "HEAD"), git.commit_of(f"{HEADS}{branch}")
     if tip is not None and git.asks("merge-base", "--is-ancestor", head, tip):
-        git.run("checkout", "--quiet", branch, check=False)
+        git.run("checkout", "--quiet", branch, "--", check=False)
         if head_branch(git) != branch:
             raise WorkUnfinished(
                 f"{git.directory} could not be switched back to {branch!r}: do that, then go on"
@@ -198,8 +217,8 @@ def _return_to(git: Git, branch: str) -> None:
             f"the work in {git.directory} is at {head[:12]}, beside the task's branch {branch!r} at {tip[:12]}: run "
             f"`git checkout {branch} && git merge {head[:12]}` there, so that the branch has both"
         )
-    git.run("update-ref", "-m", "fleet: work done elsewhere", f"refs/heads/{branch}", head, tip or "0" * 40)
-    git.run("symbolic-ref", "-m", "fleet: back on the task's branch", "HEAD", f"refs/heads/{branch}")
+    git.run("update-ref", "-m", "fleet: work done elsewhere", f"{HEADS}{branch}", head, tip or "0" * 40)
+    git.run("symbolic-ref", "-m", "fleet: back on the task's branch", "HEAD", f"{HEADS}{branch}")
 
 
 def _share_submodules(worktree_path: Path) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workers.command import raise_if_machines, run_shell
-from workers.git import Git, GitError, GitFailed, GitResult
+from workers.git import HEADS, Git, GitError, GitFailed, GitResult, GitTookTooLong
 from workers.worktree.branch import claim, key_of
 from workers.worktree.checkouts import persons_checkout
 from workers.worktree.entry import Entry, admin_dir, entry_at
@@ -87,7 +87,7 @@ def make_ready(
     setup_timeout_s: float = SETUP_TIMEOUT_S,
     preserved: str | None = None,
 ) -> Made:
-    """Make the worktree at `worktree_path` on a branch named `branch` (or nearly so: see `claim`) from commit `base`.
+    """Make the worktree at `worktree_path` on a branch named `branch` (or nearly so: see `claim`) from branch `base`.
 
     Work that an earlier worktree of this branch left under the reference `preserved` is brought back into one that has
     to be made.
@@ -116,7 +116,7 @@ def make_ready(
         wanted = settings(site.repository, base_commit)
         clear(site, entry)
         claimed = claim(site.repository, worktree_path, branch, base_commit)
-        notes = add(site, claimed.branch)
+        notes = add_on(site, claimed.branch)
         brought = restore(site.here, preserved) if preserved else NOTHING
         output = notes + brought.told + equip(site, wanted, env, setup_timeout_s)
         made = Ready(branch=claimed.branch, base_commit=claimed.base_commit, setup_output=output)
@@ -130,7 +130,7 @@ def make_detached(site: Site, commit: str) -> str:
     if finished(site, entry) is not None:
         return ""
     clear(site, entry)
-    notes = add(site, "--detach", commit)
+    notes = add(site, commit)
     finish(site, Ready(branch=None, base_commit=commit))
     return notes
 
@@ -141,9 +141,9 @@ def port_variables(ports: range | None) -> dict[str, str]:
 
 
 def _commit(site: Site, base: str) -> str:
-    commit = site.repository.commit_of(base)
+    commit = site.repository.commit_of(f"{HEADS}{base}")
     if commit is None:
-        raise WorktreeRefused(f"{site.place.root} has no commit {base!r} to start from: is the branch gone?")
+        raise WorktreeRefused(f"{site.place.root} has no branch {base!r} (any more) to start from")
     return commit
 
 
@@ -202,12 +202,29 @@ def _move_aside(site: Site) -> None:
     site.path.rename(beside(site.path))
 
 
+def add_on(site: Site, branch: str) -> str:
+    """The worktree on a branch. It is added at the branch's commit, for `git worktree add` takes a name for the tag of
+    that name."""
+    ref = f"{HEADS}{branch}"
+    tip = site.repository.commit_of(ref)
+    if tip is None:
+        raise WorktreeRefused(f"{site.place.root} has no branch {branch!r} any more: try again")
+    notes = add(site, "--detach", tip)
+    site.here.run("symbolic-ref", "-m", "fleet: made", "HEAD", ref)
+    return notes
+
+
 def add(site: Site, *what: str) -> str:
-    """`git worktree add`. A post-checkout hook that fails does not undo the worktree: what it said is given back.
-    Raises FilterFailed."""
+    """`git worktree add`. A post-checkout hook that fails, or does not end, does not undo the worktree: what it said
+    is given back. Raises FilterFailed."""
     flags = what[:1] if what[0].startswith("-") else ()
     words = ("worktree", "add", "--quiet", *flags, str(site.path), what[-1])
-    result = site.repository.run(*words, check=False)
+    try:
+        result = site.repository.run(*words, check=False)
+    except GitTookTooLong as late:
+        if not _is_complete(site):
+            raise
+        return f"the post-checkout hook: {late}\n"
     if names_a_filter(result.err):
         return _add_with_keys(site, flags, what[-1])
     return _unless_broken(site, words, result)
@@ -234,11 +251,14 @@ def _unless_broken(site: Site, words: Sequence[str], result: GitResult) -> str:
     """Nothing but the post-checkout hook fails when all files are there."""
     if result.ok:
         return ""
-    admin = admin_dir(site.place.common_dir, site.path)
-    complete = admin is not None and (admin / "index").exists() and not (admin / "locked").exists()
-    if not complete or result.code < 0:
+    if not _is_complete(site) or result.code < 0:
         raise GitFailed(words, site.repository.directory, result.code, result.err or result.out)
     return f"the post-checkout hook failed with code {result.code}: {result.err.strip()}\n"
+
+
+def _is_complete(site: Site) -> bool:
+    admin = admin_dir(site.place.common_dir, site.path)
+    return admin is not None and (admin / "index").exists() and not (admin / "locked").exists()
 
 
 def equip(site: Site, settings: WorktreeSettings, env: Mapping[str, str], timeout_s: float) -> str:

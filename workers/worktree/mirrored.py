@@ -19,7 +19,7 @@ from workers.worktree.make import (
     Made,
     Site,
     WorktreeRefused,
-    add,
+    add_on,
     clear,
     finish,
     finished,
@@ -86,7 +86,7 @@ def make_from_mirror(mirror: Path, worktree_path: Path, asked: Asked) -> Made:
             return Made(ready.branch, ready.base_commit, ready.setup_output)
         clear(site, entry)
         _set_branch(site, asked)
-        output = add(site, asked.branch)
+        output = add_on(site, asked.branch)
         brought = restore(site.here, asked.preserved) if asked.preserved else NOTHING
         output += brought.told
         populate(worktree_path, site.sources, (lock_fd,))
@@ -109,7 +109,7 @@ def make_ready_again(
 
 def _set_branch(site: Site, asked: Asked) -> None:
     """Point the branch where home has it. What the mirror alone has of it is kept under a reference first."""
-    git, ref = site.repository, f"refs/heads/{asked.branch}"
+    git, ref = site.repository, f"{HEADS}{asked.branch}"
     tip, now = git.commit_of(asked.tip), git.commit_of(ref)
     if tip is None:
         raise WorktreeRefused(f"the mirror {site.place.root} has no commit {asked.tip}: send it there first")

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from workers.git import Git, GitError, GitFailed, GitResult, RunsGit, identity
+from workers.git import HEADS, Git, GitError, GitFailed, GitResult, RunsGit, identity
 from workers.worktree.entry import git_dir
 from workers.worktree.ignored_work import below, ignored_work
 from workers.worktree.index_copy import as_stdin, copied, show_hidden
@@ -133,7 +133,7 @@ def _holds(git: RunsGit, commit: str, snapshot: _Snapshot) -> bool:
 
 def _made_of(git: RunsGit, commit: str) -> tuple[str, ...]:
     """The tree of a commit, and its parents."""
-    return tuple(git.run("log", "-1", "--no-show-signature", "--format=%T %P", commit).out.split())
+    return tuple(git.run("log", "-1", "--no-show-signature", "--format=%T %P", commit, "--").out.split())
 
 
 def _snapshot(git: Git, *, with_files: bool, ignored: bool, picture: Picture | None = None) -> _Snapshot:
@@ -173,7 +173,7 @@ def _operation_commits(git: Git, admin: Path) -> Iterator[str]:
 def _on_a_branch(git: Git, head: str) -> bool:
     if git.asks("symbolic-ref", "--quiet", "HEAD"):
         return True
-    return not git.said("rev-list", "-1", head, "--not", "--branches", "--remotes", "--tags")
+    return not git.said("rev-list", "-1", head, "--not", "--branches", "--remotes", "--tags", "--")
 
 
 def _commit(git: Git, tree: str, parents: Iterable[str], message: str) -> str:
@@ -325,12 +325,12 @@ def _nested(inner: Git, outer: Git, picture: Picture | None, *, ignored: bool) -
 def _unpushed_tips(inner: Git, head: str | None) -> list[str]:
     """The ends of the nested repository's branches, stashes and HEAD that neither its remote nor its start
     has."""
-    branches = inner.run("for-each-ref", "--format=%(objectname)", "refs/heads").lines
+    branches = inner.run("for-each-ref", "--format=%(objectname)", HEADS).lines
     stashed = inner.commit_of("refs/stash") is not None
-    stashes = inner.run("reflog", "show", "--format=%H", "refs/stash").lines if stashed else []
+    stashes = inner.run("reflog", "show", "--format=%H", "refs/stash", "--").lines if stashed else []
     tips = dict.fromkeys([*([head] if head else []), *branches, *stashes])
     known = ("--not", "--remotes", "--glob=refs/fleet/base*")
-    return [tip for tip in tips if inner.said("rev-list", "-1", tip, *known)]
+    return [tip for tip in tips if inner.said("rev-list", "-1", tip, *known, "--")]
 
 
 def _bring(inner: Git, outer: Git, objects: list[str]) -> None:

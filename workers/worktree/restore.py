@@ -31,7 +31,7 @@ def restore(git: Git, ref: str) -> Brought:
     kept = git.commit_of(ref)
     if kept is None:
         return Brought(f"{ref} is gone, so the work kept in it was not brought back\n")
-    parents = git.said("log", "-1", "--no-show-signature", "--format=%P", kept).split()
+    parents = git.said("log", "-1", "--no-show-signature", "--format=%P", kept, "--").split()
     if len(parents) > _INDEX_ONLY or parents[:1] != [git.commit_of("HEAD")]:
         why = "the branch has moved on, or a merge was under way"
         return Brought(f"the work kept in {ref} was not brought back: {why}\n")

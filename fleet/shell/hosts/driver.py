@@ -119,7 +119,8 @@ class Driver(Protocol):
         is kept of its output. Raises NotTheCommit; other GitErrors and OSError where nothing could be decided."""
 
     def sweep_checks(self, task: Task) -> None:
-        """Ends what an earlier verification, cut short, has left running. Raises ProcessesRemain."""
+        """Ends what a verification has left running, and at home what git does for the task: hooks, too, that have fled
+        their process group. Raises ProcessesRemain."""
 
     def vacate(self, task: Task) -> Vacated:
         """Brings everything of the task home, then removes its worktree. Raises GitError, OSError: then it is still

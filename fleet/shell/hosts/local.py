@@ -138,7 +138,8 @@ class LocalDriver:
         equip(site, wanted, env, SETUP_TIMEOUT_S)
 
     def sweep_checks(self, task: Task) -> None:
-        processes.sweep(places.check_marker(task, self.home_id), spool_path=self.home.runs / "none")
+        for marker in (places.check_marker(task, self.home_id), places.git_marker(task, self.home_id)):
+            processes.sweep(marker, spool_path=self.home.runs / "none")
 
     def vacate(self, task: Task) -> Vacated:
         ref = places.preserve_ref(task)

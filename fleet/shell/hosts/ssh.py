@@ -18,7 +18,7 @@ from fleet.shell.hosts.driver import Client, Committed, Prepared, Vacated
 from fleet.shell.hosts.local import VERIFY_TIMEOUT_S
 from workers.client import session
 from workers.client.launch import Launched, launched
-from workers.git import Git, GitError, writer
+from workers.git import HEADS, Git, GitError, writer
 from workers.remote import fitness, sessions
 from workers.remote.answers import shown
 from workers.remote.away import HostAway, NotToBeTrusted
@@ -160,9 +160,11 @@ class SshDriver:
     def _prepare(self, task: Task, attempt: Attempt, worktree: Worktree, preserved: str | None) -> Prepared:
         mirror = self._mirror(task)
         git = mirror.git
-        base = git.commit_of(task.spec.target)
+        base = git.commit_of(f"{HEADS}{task.spec.target}")
         if base is None:
-            raise WorktreeRefused(f"{task.spec.repo} has no commit {task.spec.target!r} to start from")
+            raise WorktreeRefused(
+                f"{task.spec.repo} has no branch {task.spec.target!r} (any more) to start from"
+            )
         # Whose the branch is, is settled at home, under the path that the worktree would have there.
         ours = claim(git, places.worktree_path(self._home, task), places.branch_name(task), base)
         tip = self._tip(git, task, ours.branch)
@@ -226,7 +228,7 @@ class SshDriver:
 
     def _tip(self, git: Git, task: Task, branch: str) -> str:
         """The head of the branch, or what a host had made of it when somebody stood on the branch here."""
-        tip, work = git.said("rev-parse", f"refs/heads/{branch}"), git.commit_of(places.work_ref(task))
+        tip, work = git.said("rev-parse", f"{HEADS}{branch}"), git.commit_of(places.work_ref(task))
         return work if work and git.asks("merge-base", "--is-ancestor", tip, work) else tip
 
     def abandon(self, attempt: str) -> bool:
@@ -260,6 +262,7 @@ class SshDriver:
                     "branch": task.branch or places.branch_name(task),
                     "base_commit": task.base_commit,
                     "identity": writer(mirror.git),
+                    "marker": places.check_marker(task, self._home_id),
                 },
             ).values
             self._bring(mirror, task, said["head"], {})
@@ -271,9 +274,8 @@ class SshDriver:
         mirror.bring({places.work_ref(task): head, **kept})
         for commit in (head, *kept.values()):
             bring_modules(mirror, commit)
-            bring_large_files(
-                mirror, commit, task.base_commit or mirror.git.said("merge-base", head, task.spec.target)
-            )
+            target = f"{HEADS}{task.spec.target}"
+            bring_large_files(mirror, commit, task.base_commit or mirror.git.said("merge-base", head, target))
         adopt_branch(mirror.git, task.branch or places.branch_name(task), head, places.preserve_ref(task))
 
     def verify(

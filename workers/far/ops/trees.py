@@ -9,11 +9,13 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
+from workers.children import marked
 from workers.far.ops import Answer, Args, Here, Op
 from workers.gate import GateSettings, judge
-from workers.git import Git, head_branch
+from workers.git import HEADS, Git, head_branch
 from workers.pinned.files import named
 from workers.pinned.proof import prove
+from workers.supervisor import MARKER
 from workers.worktree.commit import commit_work
 from workers.worktree.entry import admin_dir, git_dir, relink
 from workers.worktree.lock import held, is_held
@@ -79,7 +81,8 @@ def prepare(here: Here, args: Args, blob: bytes) -> Answer:
     if attempt is not None and is_held(path) and not here.host.alive(attempt):
         # By the setup of an earlier connection, which stalls: nobody waits for it any more.
         here.host.sweep(attempt)
-    made = asdict(make_from_mirror(mirror, path, asked))
+    with marked(asked.marker_env.get(MARKER)):
+        made = asdict(make_from_mirror(mirror, path, asked))
     launched = _launched(here, attempt)
     set_there = _named(here, args, path) if attempt is not None and launched is None else []
     return Answer({**made, "launched": launched, "named": set_there})
@@ -98,14 +101,15 @@ def _launched(here: Here, attempt: str | None) -> str | None:
 
 
 def commit(here: Here, args: Args, _: bytes) -> Answer:
-    """{mirror, path, message, branch, base_commit, identity: variables} → {commit: what was committed now or null,
-    head, remade: whether the worktree was gone, and was made anew from its branch}. Raises HookRefused,
-    WorkUnfinished."""
+    """{mirror, path, message, branch, base_commit, identity: variables, marker: FLEET_RUN of its git, optional} →
+    {commit: what was committed now or null, head, remade: whether the worktree was gone, and was made anew from its
+    branch}. Raises HookRefused, WorkUnfinished."""
     mirror, path = here.directory.mirror(args["mirror"]), here.directory.worktree(args["path"])
-    remade = not (path / ".git").exists() and not relink(mirror, path)
-    if remade:
-        make_from_mirror(mirror, path, Asked.again(args["branch"], args["base_commit"]))
-    made = commit_work(path, args["message"], branch=args["branch"], writer=args["identity"])
+    with marked(args.get("marker")):
+        remade = not (path / ".git").exists() and not relink(mirror, path)
+        if remade:
+            make_from_mirror(mirror, path, Asked.again(args["branch"], args["base_commit"]))
+        made = commit_work(path, args["message"], branch=args["branch"], writer=args["identity"])
     return Answer({"commit": made, "head": Git(path).commit_of("HEAD"), "remade": remade})
 
 
@@ -136,7 +140,7 @@ def remove(here: Here, args: Args, _: bytes) -> Answer:
 
 def _stand(path: Path) -> dict[str, str | None]:
     git, branch = Git(path), _branch(path)
-    tip = git.commit_of(f"refs/heads/{branch}") if branch else None
+    tip = git.commit_of(f"{HEADS}{branch}") if branch else None
     return {"head": git.commit_of("HEAD"), "branch": branch, "branch_tip": tip}
 
 
