@@ -33,9 +33,10 @@ SHORT_S = 1.0
 def _nothing_left() -> Iterator[None]:
     with children.marked(RUN):
         yield
-    left = processes.find(RUN)
-    processes.sweep(RUN, spool_path=None)
-    assert not left
+    try:
+        until("what was killed is gone", lambda: not processes.find(RUN), patience_s=30.0)
+    finally:
+        processes.sweep(RUN, spool_path=None)
 
 
 @pytest.fixture
