@@ -69,7 +69,7 @@ def tip(repo: Path, branch: str) -> str:
 
 def landing(repo: Path, trees: Path) -> object:
     return land(
-        repo, branch=TASK, target=TARGET, landing_path=trees / "landing", message="Land t1",
+        repo, branch=TASK, target=TARGET, landing_path=trees / "landing", messages=("Land t1",),
         verify=lambda path: Verdict(True, None, 0, "", 0.0), verified_ref="refs/fleet/verified/t1", marker_env=MARKER,
     )  # fmt: skip
 
