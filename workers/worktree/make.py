@@ -141,7 +141,7 @@ def port_variables(ports: range | None) -> dict[str, str]:
 
 
 def _commit(site: Site, base: str) -> str:
-    commit = site.repository.commit_of(f"{HEADS}{base}")
+    commit = site.repository.commit_of(f"{HEADS}{base.removeprefix(HEADS)}")
     if commit is None:
         raise WorktreeRefused(f"{site.place.root} has no branch {base!r} (any more) to start from")
     return commit
