@@ -115,7 +115,7 @@ class Finishing:
         self.checked: Counter[str] = Counter()
         self.removed: Counter[str] = Counter()
 
-    def check(self, task: Task, worktree: Worktree) -> Checked:
+    def check(self, task: Task, worktree: Worktree, turn: str = "once") -> Checked:
         self.checked[task.id] += 1
         self.before()
         return Checked(True, "c0ffee", "")

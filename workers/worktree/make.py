@@ -130,7 +130,7 @@ def make_detached(site: Site, commit: str) -> str:
     if finished(site, entry) is not None:
         return ""
     clear(site, entry)
-    notes = add(site, commit)
+    notes = add(site, "--detach", commit)
     finish(site, Ready(branch=None, base_commit=commit))
     return notes
 
