@@ -13,6 +13,7 @@ from pathlib import Path
 from fleet.core.model import HERE, Account, Attempt, Task, Worktree
 from fleet.core.wording import opening_id
 from fleet.shell.finishing import Checked, Ended
+from fleet.shell.hosts.driver import Vacated
 from fleet.shell.starting import Started
 from tests.shell.spools import as_lines, records, write
 from workers.orders import Close, Order, Say, Stop
@@ -126,6 +127,6 @@ class Finishing:
     def look(self, task: Task) -> tuple[bool, bool]:
         return False, False
 
-    def remove(self, task: Task, worktree: Worktree, *, last: bool) -> str | None:
+    def remove(self, task: Task, worktree: Worktree, *, last: bool) -> Vacated:
         self.removed[task.id] += 1
-        return None
+        return Vacated(None)
