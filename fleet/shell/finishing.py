@@ -16,6 +16,7 @@ from fleet.shell import places
 from fleet.shell.agreed import Agreed
 from fleet.shell.hosts.driver import Drivers, Vacated
 from fleet.shell.hosts.local import VERIFY_TIMEOUT_S
+from fleet.shell.port_blocks import of_this_person
 from fleet.shell.session_doings import session_doings
 from fleet.shell.unexplained import Span, unexplained, watch_of
 from fleet.shell.watching import Seen, Watching
@@ -28,7 +29,7 @@ from workers.verify import Verdict
 from workers.worktree.checkouts import checked_out_at, persons_checkout
 from workers.worktree.commit import HookRefused, WorkUnfinished
 from workers.worktree.hooks import absent_hooks
-from workers.worktree.make import SetupFailed
+from workers.worktree.make import SetupFailed, port_variables
 from workers.worktree.repository import locate
 from workers.worktree.set_aside import NotTheCommit
 from workers.worktree.settings import SettingsWrong, read_settings
@@ -170,7 +171,8 @@ class Finisher:
         found = self._exposed(task, commit)
         if found:
             return Checked(False, commit, found)
-        driver, env = self.drivers.of(worktree.host), self._environment(task, worktree)
+        driver = self.drivers.of(worktree.host)
+        env = self._environment(task, driver.ports(task, worktree))
         try:
             verdict = driver.verify(task, worktree, commands, env, self.hide)
         except NotTheCommit as failed:
@@ -206,6 +208,7 @@ class Finisher:
 
     def _landed(self, task: Task, worktree: Worktree) -> Ended:
         path = places.landing_path(self.home, task)
+        ports = of_this_person().claim(path)
         self.sweep_home(task)
         try:
             git = Git(Path(task.spec.repo))
@@ -217,10 +220,10 @@ class Finisher:
                 target=task.spec.target,
                 landing_path=path,
                 messages=_landing_messages(git, task, asked),
-                verify=self._verification(task, worktree),
+                verify=self._verification(task, ports),
                 verified_ref=places.verified_ref(task),
-                ports=places.ports(worktree),
-                marker_env=self._environment(task, worktree),
+                ports=ports,
+                marker_env=self._environment(task, ports),
             )
         except (SetupFailed, SubmoduleMissing) as failed:
             return Ended("unverified", None, str(failed))
@@ -271,9 +274,9 @@ class Finisher:
         """The same on this machine, where landings are made and verified."""
         self.drivers.of(HERE).sweep_checks(task)
 
-    def _verification(self, task: Task, worktree: Worktree) -> Callable[[Path], Verdict]:
+    def _verification(self, task: Task, ports: range | None) -> Callable[[Path], Verdict]:
         """The gate of a landing, whose worktree is at home."""
-        env, log = self._environment(task, worktree), places.check_log(self.home, task)
+        env, log = self._environment(task, ports), places.check_log(self.home, task)
 
         def gate(path: Path) -> Verdict:
             merged = Git(path).said("rev-parse", "HEAD")
@@ -299,12 +302,9 @@ class Finisher:
             f"`git reset --soft {base[:12]}` and commit anew."
         )
 
-    def _environment(self, task: Task, worktree: Worktree) -> dict[str, str]:
-        env = {"FLEET_RUN": places.check_marker(task, self.home_id), "FLEET_TASK": task.id}
-        block = places.ports(worktree)
-        if block is not None:
-            env |= {"FLEET_PORT": str(block.start), "FLEET_PORTS": f"{block.start}-{block.stop - 1}"}
-        return env
+    def _environment(self, task: Task, ports: range | None) -> dict[str, str]:
+        marker = places.check_marker(task, self.home_id)
+        return {"FLEET_RUN": marker, "FLEET_TASK": task.id, **port_variables(ports)}
 
 
 def _now_ms() -> int:

@@ -8,10 +8,8 @@ from pathlib import Path
 
 from fleet.core.model import Task, Worktree
 from fleet.home import Home
+from fleet.shell.port_blocks import PORTS_END, PORTS_FIRST, PORTS_PER_WORKTREE
 
-PORTS_FIRST = 20_000
-PORTS_PER_WORKTREE = 20
-PORTS_END = 60_000
 CHECK = "check-"
 GIT = "git"
 
@@ -39,7 +37,8 @@ def branch_name(task: Task) -> str:
 
 
 def ports(worktree: Worktree) -> range | None:
-    """The block of ports of its slot; None when there are more worktrees than blocks."""
+    """The block of ports of its slot, for a worktree on a host; None when there are more worktrees than blocks. Those
+    at home are tried: see `port_blocks`."""
     first = PORTS_FIRST + worktree.slot * PORTS_PER_WORKTREE
     return range(first, first + PORTS_PER_WORKTREE) if first + PORTS_PER_WORKTREE <= PORTS_END else None
 

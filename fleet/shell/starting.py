@@ -24,7 +24,7 @@ from workers.orders import RunSpec
 from workers.pinned.pins import PinsContradicted, pinned
 from workers.pinned.proof import ClientRefused
 from workers.trouble import Meaning
-from workers.worktree.make import Made, SetupFailed
+from workers.worktree.make import Made, SetupFailed, port_variables
 from workers.worktree.shared import SharedChanged
 
 
@@ -169,7 +169,7 @@ class Starter:
                 run_marker=driver.runs.marker(attempt.id),
                 extra={
                     **_unless_chosen(driver.writer(task), account),
-                    **extra_environment(task, account, worktree),
+                    **extra_environment(task, account, driver.ports(task, worktree)),
                 },
             )
         except GitError as failed:
@@ -232,13 +232,10 @@ def _unless_chosen(variables: Mapping[str, str], account: Account) -> dict[str, 
     return {name: value for name, value in variables.items() if name not in chosen}
 
 
-def extra_environment(task: Task, account: Account, worktree: Worktree) -> dict[str, str]:
+def extra_environment(task: Task, account: Account, ports: range | None) -> dict[str, str]:
     """What a worker's environment has beside its account's: its task, its ports, and the model of its subagents where
     the account has the tier asked for (https://code.claude.com/docs/en/model-config, "Environment variables")."""
-    extra = {"FLEET_TASK": task.id, **ENVIRONMENT}
-    block = places.ports(worktree)
-    if block is not None:
-        extra |= {"FLEET_PORT": str(block.start), "FLEET_PORTS": f"{block.start}-{block.stop - 1}"}
+    extra = {"FLEET_TASK": task.id, **ENVIRONMENT, **port_variables(ports)}
     model = account.model_of(task.spec.subagent_tier) if task.spec.subagent_tier else None
     if model is not None:
         extra["CLAUDE_CODE_SUBAGENT_MODEL"] = model

@@ -78,6 +78,9 @@ class Driver(Protocol):
 
     def worktree_path(self, task: Task) -> Path: ...
 
+    def ports(self, task: Task, worktree: Worktree) -> range | None:
+        """Those that the task may listen at; None when none are left. Raises OSError."""
+
     def config_dir(self, account: str) -> Path:
         """The account's CLAUDE_CONFIG_DIR there. Raises OSError where it cannot be had."""
 

@@ -13,6 +13,7 @@ from fleet.home import Home
 from fleet.shell import places
 from fleet.shell.agreed import Agreed
 from fleet.shell.hosts.driver import Client, Committed, Prepared, Vacated
+from fleet.shell.port_blocks import of_this_person
 from fleet.shell.watching import Watching
 from profiles.isolation import make_private
 from workers import processes
@@ -48,6 +49,9 @@ class LocalDriver:
 
     def worktree_path(self, task: Task) -> Path:
         return places.worktree_path(self.home, task)
+
+    def ports(self, task: Task, worktree: Worktree) -> range | None:
+        return of_this_person().claim(self.worktree_path(task))
 
     def config_dir(self, account: str) -> Path:
         directory = self.home.config_dir(account)
@@ -85,7 +89,7 @@ class LocalDriver:
             branch=places.branch_name(task),
             base=task.spec.target,
             settings=worktree_settings,
-            ports=places.ports(worktree),
+            ports=self.ports(task, worktree),
             marker_env={"FLEET_RUN": marker, "FLEET_TASK": task.id},
             preserved=preserved,
         )
@@ -145,6 +149,7 @@ class LocalDriver:
         ref = places.preserve_ref(task)
         repo = Path(task.spec.repo)
         removed = remove(repo, self.worktree_path(task), ref)
+        of_this_person().release(self.worktree_path(task))
         # A removal that is performed again finds nothing to preserve; what the first one kept is still there.
         there = removed.preserved or Git(repo).commit_of(ref)
         return Vacated(ref if there else None, None if removed.kept_at is None else str(removed.kept_at))

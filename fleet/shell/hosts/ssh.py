@@ -122,6 +122,9 @@ class SshDriver:
         there = places.worktree_path(self._home, task).relative_to(self._home.worktrees)
         return self._directory / "worktrees" / there
 
+    def ports(self, task: Task, worktree: Worktree) -> range | None:
+        return places.ports(worktree)
+
     def config_dir(self, account: str) -> Path:
         return self._directory / "accounts" / account
 
@@ -174,7 +177,7 @@ class SshDriver:
         for commit in (tip, kept) if kept else (tip,):
             send_modules(mirror, commit)
             send_large_files(mirror, commit, self._fact("git_lfs"))
-        ports = places.ports(worktree)
+        ports = self.ports(task, worktree)
         settings = worktree_settings(git, ours.base_commit)
         seeds = pack_seeds(settings, persons_checkout(mirror.place))
         path = self.worktree_path(task)
