@@ -118,6 +118,7 @@ def test_a_running_worker_is_adopted_with_its_process(tmp_path: Path) -> None:
         os.kill(pid, 0)
         with house.coordinator():
             house.wait_for_state(task, "landed")
+            house.wait_for(lambda: house.seen(task)["worktree"]["state"] == "removed", "it stays")
             attempt = house.task(task)["attempts"][0]
         assert [r["pid"] for r in records(house, "t1.1") if r["event"] == "started"] == [pid]
         assert attempt["id"] == "t1.1" and attempt["reason"] == "finished"

@@ -45,7 +45,9 @@ def test_planted_tokens_never_appear(household: MakeHousehold) -> None:
     with watch.on():
         for name in ("first", "second"):
             house.add_account(name, "--tier-map", "sonnet=sonnet", token=TOKENS[name])
-        house.add_account("key", "--tier-map", "opus=opus", kind="api-key", token=TOKENS["key"])
+        house.add_account(
+            "key", "--tier-map", "opus=opus", "--spend", "free", kind="api-key", token=TOKENS["key"]
+        )
         # Only the key has the tier, and it is worth its bill.
         on_the_key = ("--tier", "opus,sonnet", "--value", "100")
         tasks = [

@@ -15,15 +15,25 @@ from pathlib import Path
 import pytest
 
 from fleet.shell.port_blocks import BEING_MADE_S, PORTS_PER_WORKTREE, PortBlocks, of_this_person
+from tests.patience import until
 
 
 @contextmanager
 def listening(family: socket.AddressFamily, address: str, port: int) -> Iterator[None]:
     with socket.socket(family) as server:
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        server.bind((address, port))
+        # Another process of tests may be trying the same port just now.
+        until(f"{port} is free", lambda: bound(server, address, port))
         server.listen()
         yield
+
+
+def bound(server: socket.socket, address: str, port: int) -> bool:
+    try:
+        server.bind((address, port))
+    except OSError:
+        return False
+    return True
 
 
 @pytest.fixture

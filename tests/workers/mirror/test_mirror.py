@@ -130,7 +130,7 @@ def test_a_checkpoint_comes_home_while_work_goes_on(mirror: Mirror, repo: Path, 
     tree = prepare(mirror, root, tip)
     for text in ("one\n", "two\n"):
         write(tree, {"loose.txt": text})
-        asked = {"path": str(tree), "ref": "refs/fleet/checkpoint/t1"}
+        asked = {"path": str(tree), "ref": "refs/fleet/checkpoint/t1", "ignored": False}
         stand = mirror.far.call("snapshot", asked).values
         mirror.bring({"refs/fleet/checkpoint/t1": stand["kept"]})
         assert show(repo, "refs/fleet/checkpoint/t1", "loose.txt") == text.strip()

@@ -11,10 +11,10 @@ import pytest
 from tests.workers.mirror.trees import finish, prepare
 from tests.workers.mirror.wires import Wires
 from tests.workers.worktree.repositories import commit, git, repository
-from workers.git import GitFailed
 from workers.remote import lfs
 from workers.remote.lfs import LargeFilesMissing, NoGitLfs, bring_large_files, send_large_files
 from workers.remote.mirror import Mirror, base_ref
+from workers.worktree.filters import FilterFailed
 
 BIG = "large\n" * 1000
 
@@ -128,5 +128,5 @@ def test_without_its_objects_git_itself_would_have_failed(mirror: Mirror, root: 
     tip = mirror.git.said("rev-parse", "main")
     mirror.send({base_ref("main"): tip})
     mirror.ask("mirror_config", {"set": lfs.SETTINGS})
-    with pytest.raises(GitFailed, match="smudge"):
+    with pytest.raises(FilterFailed, match="smudge"):
         prepare(mirror, root, tip)
