@@ -38,9 +38,10 @@ class _Claim:
 
 @dataclass(frozen=True, slots=True)
 class PortBlocks:
-    """`folder` is where all homes of a person look."""
+    """`folder` is where all homes of a person look; blocks are taken from `ports`."""
 
     folder: Path
+    ports: range = range(PORTS_FIRST, PORTS_END)
 
     def claim(self, worktree: Path) -> range | None:
         """The ports of a worktree that is about to be made, or has been; None when no block is left. Raises OSError."""
@@ -48,7 +49,7 @@ class PortBlocks:
             found = _of(claims, worktree)
             if found is not None:
                 return found
-            for first in range(PORTS_FIRST, PORTS_END, PORTS_PER_WORKTREE):
+            for first in self.ports[::PORTS_PER_WORKTREE]:
                 taken = claims.get(first)
                 block = range(first, first + PORTS_PER_WORKTREE)
                 if (taken is None or not taken.holds) and all(map(is_free, block)):

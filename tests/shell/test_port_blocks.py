@@ -10,35 +10,28 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fleet.shell.port_blocks import BEING_MADE_S, PORTS_PER_WORKTREE, PortBlocks, of_this_person
-from tests.patience import until
 
 
 @contextmanager
 def listening(family: socket.AddressFamily, address: str, port: int) -> Iterator[None]:
     with socket.socket(family) as server:
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Another process of tests may be trying the same port just now.
-        until(f"{port} is free", lambda: bound(server, address, port))
+        server.bind((address, port))
         server.listen()
         yield
 
 
-def bound(server: socket.socket, address: str, port: int) -> bool:
-    try:
-        server.bind((address, port))
-    except OSError:
-        return False
-    return True
-
-
 @pytest.fixture
 def blocks(tmp_path: Path) -> PortBlocks:
-    return PortBlocks(tmp_path / "ports")
+    """Of its own ports in each process of tests, as they run side by side."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) + 1
+    return PortBlocks(tmp_path / "ports", range(20_000 + 1_000 * number, 60_000))
 
 
 def made(path: Path) -> Path:
@@ -53,7 +46,7 @@ def test_a_worktree_keeps_its_block_and_no_other_has_it(blocks: PortBlocks, tmp_
     assert first is not None and second is not None and len(first) == PORTS_PER_WORKTREE
     assert not set(first) & set(second)
     with listening(socket.AF_INET, "127.0.0.1", first.start):
-        assert PortBlocks(blocks.folder).claim(one) == first
+        assert replace(blocks).claim(one) == first
 
 
 @pytest.mark.parametrize(
