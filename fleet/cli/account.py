@@ -81,7 +81,7 @@ def add(args: argparse.Namespace) -> int:
         extra_env=accounts.parse_env(args.env),
         pass_env=tuple(args.pass_env),
     )
-    token = sys.stdin.read() if args.token_stdin else None
+    token = _read_token() if args.token_stdin else None
     warning = accounts.add(find_home(os.environ), profile, token)
     if warning:
         say(f"note: {warning}")
@@ -89,6 +89,15 @@ def add(args: argparse.Namespace) -> int:
         return as_json(state.account(find_home(os.environ).root, args.name))
     say(f"added {args.name}; check it with: fleet account verify {args.name}")
     return 0
+
+
+def _read_token() -> str:
+    """From a pipe, or typed at a terminal that does not show it."""
+    if not sys.stdin.isatty():
+        return sys.stdin.read()
+    from getpass import getpass
+
+    return getpass("Token (paste it; it is not shown), then Enter: ")
 
 
 def listing(args: argparse.Namespace) -> int:

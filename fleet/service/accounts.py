@@ -153,16 +153,28 @@ def _log_in(home: Home, profile: Profile) -> None:
 
 
 def remove(home: Home, name: str) -> None:
-    """Its work goes on elsewhere; its token is forgotten. Its directory stays: sessions in it may still be needed."""
-    submit(home, AccountRemoved(**stamp(), name=name))
+    """Its work goes on elsewhere; its token is forgotten. Its directory stays: sessions in it may still be needed.
+    Of an account that is removed the token is looked for again: there may have been no keyring then. Raises NotDone."""
     account = snapshot(home).accounts.get(name)
-    if account is not None and account.secret:
-        try:
-            open_secrets(home_id(home), home.root).delete(name)
-        except NoUsableKeyring as failed:
-            raise NotDone(
-                f"{name} is removed, but its token could not be taken out of the keyring: {failed}"
-            ) from failed
+    if account is None or account.state != "removed" or not _forget(home, account):
+        submit(home, AccountRemoved(**stamp(), name=name))
+        _forget(home, snapshot(home).accounts.get(name))
+
+
+def _forget(home: Home, account: Account | None) -> bool:
+    """Takes its token out of the keyring; whether there was one. Raises NotDone."""
+    if account is None or not account.secret:
+        return False
+    try:
+        secrets = open_secrets(home_id(home), home.root)
+        there = secrets.get(account.name) is not None
+        secrets.delete(account.name)
+    except NoUsableKeyring as failed:
+        raise NotDone(
+            f"{account.name} is removed, but its token is still in the keyring ({failed.brief}): where that can be "
+            f"reached, run fleet account remove {account.name} again"
+        ) from failed
+    return there
 
 
 def verify(home: Home, name: str) -> Verified:

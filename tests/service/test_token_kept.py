@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -52,3 +56,36 @@ def test_the_token_stays_when_it_is_not_known_whether_the_account_was_added(home
     with Answering(home, b""), pytest.raises(NotKnown):
         accounts.add(home, PROFILE, TOKEN)
     assert kept(home).get("work") == TOKEN
+
+
+def test_a_token_that_could_not_be_reached_when_its_account_was_removed_is_taken_out_later(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounts.add(home, PROFILE, TOKEN)
+    with monkeypatch.context() as away:
+        away.setenv("FLEET_KEYRING_PASSPHRASE_FILE", str(home.root / "no such file"))
+        with pytest.raises(NotDone, match="run fleet account remove work again"):
+            accounts.remove(home, "work")
+    assert kept(home).get("work") == TOKEN
+    accounts.remove(home, "work")
+    assert kept(home).get("work") is None
+    with pytest.raises(NotDone, match="there is no account work"):
+        accounts.remove(home, "work")
+
+
+def test_a_token_that_is_typed_at_a_terminal_is_not_shown(home: Home) -> None:
+    command = [sys.executable, "-m", "fleet.cli", "account", "add", "work", "--kind", "subscription"]
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.environ["FLEET_HOME"] = str(home.root)
+        os.execv(sys.executable, [*command, "--token-stdin"])
+    shown = b""
+    while b"Enter: " not in shown:
+        shown += os.read(terminal, 1000)
+    os.write(terminal, f"{TOKEN}\n".encode())
+    with suppress(OSError):  # it has ended
+        while more := os.read(terminal, 1000):
+            shown += more
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, shown
+    os.close(terminal)
+    assert kept(home).get("work") == TOKEN and TOKEN.encode() not in shown
