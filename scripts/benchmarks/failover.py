@@ -52,7 +52,7 @@ def _sample(scratch: Path, count: int) -> tuple[list[float], list[float], list[d
         with house.coordinator():
             for number in range(count):
                 task = house.add_task(
-                    f"[[double:failover-{number}]] Look, then tell.", "--allow-tool", "Bash"
+                    f"[[double:failover-{number}]] Look, then tell.", "--allow-tool", "Bash", "--allow-empty"
                 )
                 refused, followed = _failover(double, f"failover-{number}")
                 alone.append(
