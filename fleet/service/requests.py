@@ -125,9 +125,9 @@ def stop(home: Home, *, stop_workers: bool) -> int:
 
 
 def _lives(pid: int) -> bool:
-    """Whether the process, which is not this one, has not ended; one that only waits to be reaped has."""
+    """Whether the process has not ended; one that only waits to be reaped has."""
     row = read_process(pid)
-    return pid != os.getpid() and row is not None and not row.ended
+    return row is not None and not row.ended
 
 
 def _running(home: Home) -> str:

@@ -25,7 +25,7 @@ from workers.pinned.pins import PinsContradicted, pinned
 from workers.pinned.proof import ClientRefused
 from workers.trouble import Meaning
 from workers.worktree.make import Made, SetupFailed, port_variables
-from workers.worktree.shared import SharedChanged
+from workers.worktree.shared import PersonNeeded
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +124,8 @@ class Starter:
         except SetupFailed as failed:
             driver.runs.sweep(attempt.id)  # what has fled the setup's process group
             raise CannotStart("setup", str(failed)) from failed
-        except SharedChanged:
-            raise  # a person has to look, and then it goes on
+        except PersonNeeded:
+            raise
         except GitError as failed:
             if failed.of_the_host:
                 raise _of_the_machine(failed, "its worktree could not be made") from failed

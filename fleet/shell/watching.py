@@ -23,16 +23,12 @@ from workers.worktree.doings import Doings, doings, log_bytes
 from workers.worktree.entry import admin_dir
 from workers.worktree.references import References, keep, pictured, protect, release
 from workers.worktree.repository import common_dir_of
-from workers.worktree.shared import SharedChanged
+from workers.worktree.shared import PersonNeeded
 from workers.worktree.stash import STASH, stashed, take_out
 
 
-class TargetMoved(SharedChanged):
+class TargetMoved(PersonNeeded):
     """A worker moved the target past its gate, and it cannot be put back without a person."""
-
-    def __init__(self, repo: Path, story: str) -> None:
-        self.repo, self.changes = repo, [story]
-        GitError.__init__(self, story)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +76,7 @@ class Watching:
         turn: str,
     ) -> Seen:
         """After the turn of that name, whose work is at `commit`, None where it could not be committed. Asked again of
-        the same turn it tells the same. Raises TargetMoved, and other
-        GitErrors and OSErrors."""
+        the same turn it tells the same. Raises TargetMoved, other GitErrors and OSErrors."""
         kept = self._read(task.id)
         if kept is None:
             return Seen()
@@ -121,7 +116,7 @@ class Watching:
             done = doings(common_dir_of(repo), _admins(common_dir_of(repo), [worktree]))
             teller = Differences(git, task_id, kept, done, SessionDoings(), None)
             if teller.move(name, was, now, worktree) in ("held", "later"):
-                raise TargetMoved(repo, teller.held or _stands_on(task_id, target, worktree))
+                raise TargetMoved(teller.held or _stands_on(task_id, target, worktree))
             if teller.told:
                 untold = () if kept.turn else kept.told
                 self._write(task_id, replace(kept, turn="", told=(*untold, *teller.told)))
@@ -157,7 +152,7 @@ class Watching:
         later = teller.references(now, worktree)
         refused = teller.stash(now, task.base_commit)
         if teller.held:
-            raise TargetMoved(git.directory, teller.held)
+            raise TargetMoved(teller.held)
         if now != kept.before or teller.told:
             after = pictured(git)
             refs = {**after.refs, **{name: kept.before.refs[name] for name in later}}

@@ -1,41 +1,50 @@
-"""A stand-in for a running coordinator, with the real lock and a real socket."""
+"""A stand-in for a running coordinator: a process with the real lock and a real socket."""
 
 from __future__ import annotations
 
 import socket
-import threading
+import subprocess
+import sys
+from pathlib import Path
 
 from fleet.home import Home
 from fleet.shell import homelock
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Answering:
     """A coordinator that takes one request, answers with these bytes, and is gone."""
 
     def __init__(self, home: Home, answer: bytes) -> None:
-        self._path = home.root / "s"
-        self._answer = answer
-        self.taken = 0
         home.make()
-        self._hold = homelock.hold(home, str(self._path))
+        self._command = [sys.executable, "-m", "tests.service.answering", str(home.root), answer.hex()]
+        self.taken = 0
 
     def __enter__(self) -> Answering:
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._listener.bind(str(self._path))
-        self._listener.listen()
-        self._hold.__enter__()
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
+        self._process = subprocess.Popen(self._command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == "listens\n"
         return self
 
-    def _serve(self) -> None:
-        connection, _ = self._listener.accept()
+    def __exit__(self, *_: object) -> None:
+        said, _ = self._process.communicate()
+        self.taken = said.count("taken\n")
+
+
+def answer_once(home: Home, answer: bytes) -> None:
+    path = str(home.root / "s")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener, homelock.hold(home, path):
+        listener.bind(path)
+        listener.listen()
+        sys.stdout.write("listens\n")
+        sys.stdout.flush()
+        connection, _ = listener.accept()
         with connection:
             connection.makefile("rb").readline()
-            self.taken += 1
-            connection.sendall(self._answer)
-        self._hold.__exit__(None, None, None)
+            sys.stdout.write("taken\n")
+            connection.sendall(answer)
 
-    def __exit__(self, *_: object) -> None:
-        self._thread.join()
-        self._listener.close()
+
+if __name__ == "__main__":
+    answer_once(Home(Path(sys.argv[1])), bytes.fromhex(sys.argv[2]))

@@ -8,13 +8,13 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fleet.core.model import Bucket, Fleet, Settings
+from fleet.core.model import Account, Bucket, Fleet, Kind, Settings, Spend
 from fleet.errors import NotFound
 from fleet.ports import Change
 from fleet.store.sqlite import SqliteStore
@@ -170,6 +170,13 @@ def test_a_bucket_shows_what_is_known_of_it_now(
 
 def test_the_life_of_a_reading_is_the_one_dispatch_goes_by() -> None:
     assert Settings().reading_life_ms == records.READING_LIFE_MS
+
+
+@pytest.mark.parametrize("kind", ["subscription", "api-key", "local"])
+@pytest.mark.parametrize("spend", [None, "free", "when-needed", "never"])
+def test_what_an_account_may_spend_is_shown_as_the_core_takes_it(kind: Kind, spend: Spend | None) -> None:
+    one = Account("a", kind, (("sonnet", "sonnet"),), concurrency=1, pool="a", added_ms=1, spend=spend)
+    assert records.account(asdict(one), [], [])["spend"] == one.spends
 
 
 def test_a_removed_account_is_not_shown(tmp_path: Path) -> None:

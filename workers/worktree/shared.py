@@ -33,11 +33,14 @@ _FILES_MAX = 10_000
 _WHOLE = "whole "
 
 
-class SharedChanged(GitError):
+class PersonNeeded(GitError):
+    """Nothing more is done in a repository until a person has looked; then it goes on."""
+
+
+class SharedChanged(PersonNeeded):
     """What a repository shares is not as it was before workers ran in it; only a person knows if that is right."""
 
     def __init__(self, repo: Path, changes: list[str]) -> None:
-        self.repo, self.changes = repo, changes
         super().__init__(
             f"what all work in {repo} shares has changed since workers run there: {'; '.join(changes)}. git would obey "
             f"it, so nothing more is done there until you have looked: undo it, or run `fleet project allow {repo}`"

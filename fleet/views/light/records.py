@@ -94,6 +94,7 @@ def account(body: Record, buckets: list[Record], workers: list[Record]) -> Recor
         "reason": body["reason"] or None,
         "tiers": dict(body["tiers"]),
         "concurrency": body["concurrency"],
+        # `Account.spends`, held to it by a test: the core is too heavy to import here.
         "spend": body.get("spend") or ("when-needed" if body["kind"] == "api-key" else "free"),
         "workers": sum(worker["account"] == body["name"] for worker in workers),
         "pool": body["pool"],
