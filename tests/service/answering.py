@@ -28,7 +28,7 @@ class Answering:
         return self
 
     def __exit__(self, *_: object) -> None:
-        said, _ = self._process.communicate()
+        said = self._process.communicate()[0]
         self.taken = said.count("taken\n")
 
 
