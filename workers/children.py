@@ -9,6 +9,7 @@ stops), and by the next coordinator when this one was killed.
 from __future__ import annotations
 
 import errno
+import math
 import os
 import select
 import signal
@@ -22,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workers.private import umask_of_work
+from workers.stillness import Stillness
 from workers.supervisor import MARKER, process_table
 
 Sink = Callable[[bytes], object]
@@ -31,6 +33,8 @@ TERMINATE_GRACE_S = 3.0
 """Between SIGTERM and SIGKILL for a program whose time is over."""
 _DRAIN_S = 0.5
 _READ_BYTES = 1 << 16
+_LOOK_S = 1.0
+"""Between two looks at whether a program is still."""
 _TICK_S = 0.01
 """Between two looks at a program where the system gives no handle that tells of its end."""
 _WORDS_SHOWN = 200
@@ -41,10 +45,12 @@ _marker: ContextVar[str | None] = ContextVar("marker", default=None)
 @dataclass(frozen=True)
 class Ended:
     """How a program ended. `code` is negative for a signal. `late` is None when it ended by itself, else the command
-    lines of what it had begun and still ran when its time was over."""
+    lines of what it had begun and still ran when its time was over. `still`: that was because nothing of it did
+    anything any more (`workers.stillness`)."""
 
     code: int
     late: tuple[str, ...] | None = None
+    still: bool = False
 
 
 class Children:
@@ -117,13 +123,15 @@ def run(
     *,
     env: Mapping[str, str],
     limit_s: float,
+    still_s: float = math.inf,
     out: Sink,
     err: Sink | None = None,
     cwd: Path | None = None,
     stdin: bytes | None = None,
     held_fds: tuple[int, ...] = (),
 ) -> Ended:
-    """Run a program for at most `limit_s` seconds; afterwards nothing of its process group is left.
+    """Run a program for at most `limit_s` seconds, or until nothing of it has done anything for `still_s`; afterwards
+    nothing of its process group is left.
 
     What it says on its standard error goes to `out`, too, where there is no `err`. Raises OSError when it cannot be
     started, or its `Children` were ended meanwhile, and what a sink raises.
@@ -144,10 +152,12 @@ def run(
         )
     )
     late = None
+    still = False
     try:
         with _Talk(process, stdin, out, err) as talk:
-            if not talk.until_end(time.monotonic() + limit_s):
-                late = _living(process.pid)
+            give_up_at = time.monotonic() + limit_s
+            if not _ended_in_time(talk, Stillness(process.pid), give_up_at, still_s):
+                late, still = _living(process.pid), time.monotonic() < give_up_at
                 signal_group(process.pid, signal.SIGTERM)
                 talk.until_end(time.monotonic() + TERMINATE_GRACE_S)
             signal_group(process.pid, signal.SIGKILL)
@@ -158,7 +168,17 @@ def run(
     finally:
         children.reap(process)
     children.expect_more()
-    return Ended(process.returncode, late)
+    return Ended(process.returncode, late, still)
+
+
+def _ended_in_time(talk: _Talk, stillness: Stillness, give_up_at: float, still_s: float) -> bool:
+    if still_s == math.inf:
+        return talk.until_end(give_up_at)
+    while not talk.until_end(min(give_up_at, time.monotonic() + _LOOK_S)):
+        now = time.monotonic()
+        if now >= give_up_at or stillness.lasted(now) >= still_s:
+            return False
+    return True
 
 
 class _Talk:

@@ -7,6 +7,7 @@ English and as git ships it, whatever a person has configured, and nothing ever 
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import re
@@ -35,6 +36,8 @@ PLUMBING_S = 300.0
 """So long may a git take that only reads, or writes little."""
 HOOKS_S = 600.0
 """So long one that runs hooks of the repository: a minute of tests before each commit is ordinary, a gate is better."""
+STILL_S = 10.0
+"""So long may one that runs hooks do nothing at all (`workers.stillness`)."""
 FILES_S = 1_800.0
 """So long one that reads or writes all files of a worktree, through the repository's filters."""
 TRANSFER_S = 21_600.0
@@ -126,23 +129,25 @@ class GitFailed(GitError):
 
 
 class GitTookTooLong(GitError):
-    """A git command was ended because its time was over. `hooks` are those of the repository that it runs: where there
-    are any, one of them may have been what took so long."""
+    """A git command was ended because its time was over, or because nothing of it did anything any more (`still`).
+    `hooks` are those of the repository that it runs: where there are any, one of them may have been what took so long.
+    """
 
     def __init__(
         self,
         command: Sequence[str],
         directory: Path,
-        limit_s: float,
+        after: str,
         late: Sequence[str],
         hooks: Sequence[str],
+        *,
+        still: bool = False,
     ) -> None:
-        self.hooks = tuple(hooks)
+        self.hooks, self.still = tuple(hooks), still
         ran = f"; what still ran: {', '.join(f'`{line}`' for line in late)}" if late else ""
         theirs = f"; the repository has hooks that it runs: {', '.join(hooks)}" if hooks else ""
-        super().__init__(
-            f"`git {_verb(command)}` in {directory} did not end within {limit_s:g} s and was ended{ran}{theirs}"
-        )
+        theirs += ". Mend what hangs there: it is tried again" if hooks and still else ""
+        super().__init__(f"`git {_verb(command)}` in {directory} {after} and was ended{ran}{theirs}")
 
 
 class SaidTooMuch(GitError):
@@ -271,12 +276,14 @@ class Git:
         err: children.Sink,
     ) -> int:
         limit_s = LIMITS_S.get(_verb(args), PLUMBING_S)
+        still_s = STILL_S if _verb(args) in _HOOKS else math.inf
         try:
             ended = children.run(
                 # Not by `cwd`: so it is git that tells of a directory that is missing.
                 ["git", "-C", str(self.directory), *args],
                 env={**self._inherited(os.environ), **_FIXED, **(env or {})},
                 limit_s=limit_s,
+                still_s=still_s,
                 out=out,
                 err=err,
                 stdin=stdin,
@@ -287,7 +294,10 @@ class Git:
         except OSError as error:
             raise GitNotRun(f"git could not be run: {error}") from error
         if ended.late is not None:
-            raise GitTookTooLong(args, self.directory, limit_s, ended.late, self._hooks(args))
+            after = f"did nothing for {still_s:g} s" if ended.still else f"did not end within {limit_s:g} s"
+            raise GitTookTooLong(
+                args, self.directory, after, ended.late, self._hooks(args), still=ended.still
+            )
         return ended.code
 
     def _hooks(self, args: Sequence[str]) -> list[str]:

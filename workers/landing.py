@@ -253,12 +253,13 @@ def _merge(errand: _Errand) -> str | Conflict | VerifyFailed:
 
 
 def _merged_late(errand: _Errand, late: GitTookTooLong) -> str | VerifyFailed:
-    """A hook that comes after the merge takes nothing back; one before it has refused. Raises what was no hook's."""
+    """A hook that comes after the merge takes nothing back; one before it has refused. Raises what was no hook's, and
+    what hung: that is for a person to look at, not for the session."""
     head = errand.here.said("rev-parse", "HEAD")
     if head != errand.old:
         return head
     errand.here.run("reset", "--quiet", "--hard", errand.old)
-    if not late.hooks:
+    if late.still or not late.hooks:
         raise late
     command = f"git merge {errand.branch} (a hook of the repository did not end)"
     return VerifyFailed(Verdict(False, command, -signal.SIGTERM, str(late), 0.0))

@@ -98,6 +98,20 @@ def test_a_merge_hook_that_does_not_end_has_refused_and_the_next_landing_goes_on
     assert isinstance(go(repo, trees, lambda path: OPEN), Landed)
 
 
+def test_a_merge_hook_that_does_nothing_any_more_is_a_persons_matter_and_not_the_sessions(
+    repo: Path, tree: Path, trees: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hangs(repo, "pre-merge-commit")
+    monkeypatch.setattr(gits, "STILL_S", SHORT_S)
+    commit(tree, {"b.txt": "b\n"})
+    before = main_goes_on(repo, {"c.txt": "c\n"})
+    with pytest.raises(GitTookTooLong, match=r"did nothing for 1 s .*pre-merge-commit"):
+        go(repo, trees)
+    assert git(repo, "rev-parse", "refs/heads/main") == before
+    (repo / ".git" / "hooks" / "pre-merge-commit").unlink()
+    assert isinstance(go(repo, trees, lambda path: OPEN), Landed)
+
+
 def test_a_checkout_hook_that_does_not_end_is_told_with_the_worktree(
     repo: Path, trees: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
