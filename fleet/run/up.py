@@ -19,6 +19,7 @@ from fleet.planning import plan
 from fleet.protection.forecaster import HomeForecaster
 from fleet.service.clients import proved_client
 from fleet.shell import control, homelock, places, strays
+from fleet.shell.agreed import Agreed
 from fleet.shell.asker import Asker, Doorkeeper
 from fleet.shell.coordinator import Coordinator
 from fleet.shell.finishing import Finisher
@@ -117,6 +118,7 @@ def _coordinator(
         engine=engine,
         performer=Performer(starter, finisher, WALL),
         hosts=hosts,
+        agreed=Agreed(home.agreed),
         runs=home.runs,
         socket=control.socket_path(home),
         clock=WALL,

@@ -6,16 +6,22 @@ must stay as it is: a change is told and holds all further work there, until it 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import tempfile
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from workers.git import GitError
 from workers.worktree.repository import common_dir_of
 from workers.worktree.shared import Picture, SharedChanged, changes, take_picture
+
+_beginning_or_resting = threading.Lock()
+"""A worker may be about to begin while it is found that none is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +41,12 @@ class Agreed:
     def before_worktree(self, repo: Path) -> None:
         """Before a worktree is made or taken up for a worker. Raises SharedChanged, and other GitErrors and OSErrors
         when nothing can be told."""
-        common_dir, kept = self._of(repo)
-        if kept is None or not kept.watched:
-            self._write(repo, common_dir, _Kept(take_picture(common_dir), watched=True))
-        else:
-            _compare(repo, common_dir, kept)
+        with _beginning_or_resting:
+            common_dir, kept = self._of(repo)
+            if kept is None or not kept.watched:
+                self._write(repo, common_dir, _Kept(take_picture(common_dir), watched=True))
+            else:
+                _compare(repo, common_dir, kept)
 
     def after_setup(self, repo: Path) -> None:
         """What a repository's own setup commands have installed (hooks, often) belongs to it. Raises GitError and
@@ -55,11 +62,25 @@ class Agreed:
         if kept is not None and kept.watched:
             _compare(repo, common_dir, kept)
 
-    def rest(self, repo: Path) -> None:
-        """Found unchanged, and no worker is left: from here on changes are its person's. Raises OSError, GitError."""
-        common_dir, kept = self._of(repo)
-        if kept is not None and kept.watched:
-            self._write(repo, common_dir, _Kept(kept.picture, watched=False))
+    def rest(self, repo: Path, in_use: Callable[[], bool]) -> None:
+        """From here on changes are its person's, if nothing has changed and no worker is there, which `in_use` tells:
+        it must know of each before `before_worktree` is called for it. Raises like `before_worktree`."""
+        with _beginning_or_resting:
+            common_dir, kept = self._of(repo)
+            if kept is not None and kept.watched and not in_use():
+                _compare(repo, common_dir, kept)
+                self._write(repo, common_dir, _Kept(kept.picture, watched=False))
+
+    def watched(self) -> set[Path]:
+        """The repositories in which a worker may have been since a person's changes were last believed. One of which
+        that cannot be read is not told here, but by all that is to be done there."""
+        found = set()
+        for file in self.folder.glob("*.json"):
+            with contextlib.suppress(OSError, ValueError, TypeError, KeyError, RecursionError):
+                said = json.loads(file.read_text(encoding="utf-8"))
+                if said["watched"] is not False:
+                    found.add(Path(said["repository"]))
+        return found
 
     def allow(self, repo: Path) -> list[str]:
         """A person agrees to what is there now; gives what had changed, in words. Raises GitError, OSError."""

@@ -21,6 +21,7 @@ from fleet.core.rules.tasks import Refused
 from fleet.engine import Applied, Engine, done
 from fleet.ports import Clock, Forecaster, LoginReader, NoForecast, NoPlan, NoReading, Planner, StoreFailed
 from fleet.shell import control, wire
+from fleet.shell.agreed import Agreed
 from fleet.shell.asker import Doorkeeper
 from fleet.shell.beats import forecasting, pricing
 from fleet.shell.chatter import Chatter
@@ -30,6 +31,7 @@ from fleet.shell.hosts.lost_workers import LostWorkers
 from fleet.shell.hosts.monitor import HostLimits, Keeper
 from fleet.shell.performing import Performer
 from fleet.shell.reading_logins import ReadingLogins
+from fleet.shell.resting import Resting
 from fleet.shell.stamp import stamp
 from fleet.shell.veil import Veil
 from workers.git import GitError, meaning_of
@@ -62,6 +64,7 @@ class Coordinator:
     engine: Engine
     performer: Performer
     hosts: Hosts
+    agreed: Agreed
     runs: Path
     socket: Path
     clock: Clock
@@ -90,6 +93,7 @@ class Coordinator:
             lambda what, story, attempt: self._complain(what, story, attempt=attempt),
             self.clock,
         )
+        self._resting = Resting(self.agreed, lambda: self.engine.fleet, self._complain)
         self._host_seen_at = 0.0
         self._draining_to_stop = False
 
@@ -265,6 +269,7 @@ class Coordinator:
                 due.insert(0, self._host_event())
             await self.apply(*due)
             await self._look_for_lost()
+            await self._resting.look()
             self._chatter.flush(time.monotonic())
             if self._may_end():
                 self._stop.set()

@@ -241,8 +241,8 @@ class Finisher:
             landed = landing.is_landed(repo, task.commit or "", task.spec.target)
             return landed, checked_out_at(Git(repo), task.spec.target) is None
 
-    def remove(self, task: Task, worktree: Worktree, *, last: bool) -> Vacated:
-        """Removes the worktree; says where what was in no commit is kept. `last`: no worker is left in its repository.
+    def remove(self, task: Task, worktree: Worktree) -> Vacated:
+        """Removes the worktree; says where what was in no commit is kept.
 
         Raises GitError, OSError, HostAway: then it is still there.
         """
@@ -252,8 +252,6 @@ class Finisher:
             at_home = self.drivers.of(HERE).worktree_path(task)
             told = self._watching.leave(task, at_home, lambda: session_doings(self._spools(task)))
             vacated = self.drivers.of(worktree.host).vacate(task)
-            if last:
-                self._agreed.rest(repo)
         return replace(vacated, noticed=self.hide("; ".join(told)))
 
     @property

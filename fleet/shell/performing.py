@@ -236,7 +236,7 @@ class Performer:
         async with self._worktree_of(task, worktree):
             vacated = await self._in_thread(
                 self._checking[worktree.host],
-                lambda: self.finisher.remove(task, worktree, last=not _works_in(fleet, task.spec.repo)),
+                lambda: self.finisher.remove(task, worktree),
             )
         return [
             events.WorktreeRemoved(
@@ -261,8 +261,3 @@ _PERFORMS: dict[
     decisions.LookAtHeld: Performer._look,
     decisions.RemoveWorktree: Performer._remove,
 }
-
-
-def _works_in(fleet: Fleet, repo: str) -> bool:
-    """Whether any worker of the repository has not ended."""
-    return any(fleet.tasks[attempt.task].spec.repo == repo for attempt in fleet.attempts.values())

@@ -127,6 +127,6 @@ class Finishing:
     def look(self, task: Task) -> tuple[bool, bool]:
         return False, False
 
-    def remove(self, task: Task, worktree: Worktree, *, last: bool) -> Vacated:
+    def remove(self, task: Task, worktree: Worktree) -> Vacated:
         self.removed[task.id] += 1
         return Vacated(None)

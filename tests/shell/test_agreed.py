@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -52,10 +53,42 @@ def test_a_person_may_allow_it(repo: Path, agreed: Agreed) -> None:
 def test_what_changes_while_no_worker_is_there_is_the_persons(repo: Path, agreed: Agreed) -> None:
     agreed.before_git(repo)
     agreed.before_worktree(repo)
-    agreed.rest(repo)
+    agreed.rest(repo, lambda: False)
     git(repo, "config", "core.fsmonitor", "./theirs")
     agreed.before_git(repo)
     agreed.before_worktree(repo)
+    git(repo, "config", "core.fsmonitor", "./planted")
+    with pytest.raises(SharedChanged):
+        agreed.before_git(repo)
+
+
+def test_a_repository_rests_only_unchanged_and_when_nobody_is_there(repo: Path, agreed: Agreed) -> None:
+    agreed.before_worktree(repo)
+    assert agreed.watched() == {repo}
+    agreed.rest(repo, lambda: True)
+    git(repo, "config", "core.fsmonitor", "./planted")
+    with pytest.raises(SharedChanged):
+        agreed.rest(repo, lambda: False)
+    with pytest.raises(SharedChanged):
+        agreed.before_git(repo)
+    git(repo, "config", "--unset", "core.fsmonitor")
+    agreed.rest(repo, lambda: False)
+    assert agreed.watched() == set()
+
+
+def test_a_worker_that_begins_while_it_is_found_that_none_is_left_is_watched(
+    repo: Path, agreed: Agreed
+) -> None:
+    agreed.before_worktree(repo)
+    with ThreadPoolExecutor(1) as threads:
+        beginning: list[Future[None]] = []
+
+        def none_is_left() -> bool:
+            beginning.append(threads.submit(agreed.before_worktree, repo))
+            return False
+
+        agreed.rest(repo, none_is_left)
+        beginning[0].result()
     git(repo, "config", "core.fsmonitor", "./planted")
     with pytest.raises(SharedChanged):
         agreed.before_git(repo)

@@ -29,6 +29,7 @@ from fleet.home import Home
 from fleet.ports import Change, Loaded, StoreFailed
 from fleet.service import requests
 from fleet.shell import control, coordinator, following, homelock, wire
+from fleet.shell.agreed import Agreed
 from fleet.shell.coordinator import Coordinator
 from fleet.shell.finishing import Finisher
 from fleet.shell.hosts.all import Hosts
@@ -41,11 +42,13 @@ from fleet.shell.veil import Veil
 from fleet.store.sqlite import SqliteStore
 from fleet.views.light.state import status, task
 from tests.patience import PATIENCE_S
+from tests.service.repositories import git, repository
 from tests.shell.logins import ScriptedReader
 from tests.shell.spools import BEGUN_MS, TIERS
 from tests.shell.stand_ins import Finishing, Workers
 from workers.git import GitError
 from workers.orders import Stop
+from workers.worktree.shared import SharedChanged
 
 
 class WallClock:
@@ -145,6 +148,7 @@ class House:
             engine=self.engine,
             performer=Performer(cast(Starter, self.workers), cast(Finisher, self.finishing), WallClock()),
             hosts=self.hosts,
+            agreed=Agreed(self.home.agreed),
             runs=self.home.runs,
             socket=self.home.root / "s",
             clock=WallClock(),
@@ -205,6 +209,21 @@ async def ask(house: House, *requests: dict[str, Any]) -> list[control.Reply]:
         except control.NobodyAnswers:
             await anyio.sleep(0.005)
     return replies
+
+
+def test_once_no_worker_is_left_a_repository_is_its_persons_again(house: House, tmp_path: Path) -> None:
+    """Also where the coordinator that its workers had is no more; but not while something is as a worker left it."""
+    repo, planted_in = (repository(tmp_path / name) for name in ("repo", "planted"))
+    agreed = Agreed(house.home.agreed)
+    for left in (repo, planted_in):
+        agreed.before_worktree(left)
+    git(planted_in, "config", "core.fsmonitor", "./planted")
+    house.run()
+    git(repo, "config", "core.fsmonitor", "./theirs")
+    agreed.before_worktree(repo)
+    with pytest.raises(SharedChanged):
+        agreed.before_worktree(planted_in)
+    assert any("core.fsmonitor was added" in said for said in house.told())
 
 
 def test_it_ends_when_everything_has_landed(house: House) -> None:

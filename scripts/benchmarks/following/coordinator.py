@@ -22,6 +22,7 @@ from benchmarks.following import notes
 from fleet.engine import Engine
 from fleet.home import Home
 from fleet.ports import Change
+from fleet.shell.agreed import Agreed
 from fleet.shell.coordinator import Coordinator
 from fleet.shell.finishing import Finisher
 from fleet.shell.hosts.all import Hosts
@@ -140,6 +141,7 @@ def _coordinator(home: Home, engine: Engine) -> Coordinator:
         engine=engine,
         performer=Performer(starter, Finisher(home, home_id, hosts, list, str), WallClock()),
         hosts=hosts,
+        agreed=Agreed(home.agreed),
         runs=home.runs,
         socket=home.root / "control.sock",
         clock=WallClock(),
