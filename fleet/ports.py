@@ -154,6 +154,29 @@ class LoginReader(Protocol):
         """What they are now. Blocks for some seconds, and leaves nothing running. Raises NoReading."""
 
 
+class NotAsked(Exception):
+    """The account could not be asked; the message says why. Nothing is known of it then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What an account made of one small question. `refused`: its credential was. `passing`: the server or the way to it
+    was in trouble, which ends by itself. `readings` are what the answer said of its windows."""
+
+    ok: bool
+    story: str
+    refused: bool = False
+    passing: bool = False
+    readings: tuple[WindowReading, ...] = ()
+
+
+class Prover(Protocol):
+    """Asks an account one small question, with its own credential. Costs some tokens."""
+
+    def __call__(self, account: Account) -> Proof:
+        """Blocks for some seconds, and leaves nothing running. Raises NotAsked."""
+
+
 class Clock(Protocol):
     """Wall time. The core never asks for it; it arrives in events."""
 

@@ -5,55 +5,40 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from dataclasses import dataclass
 from typing import Any
 
 from fleet import streams
-from fleet.core.events import (
-    AccountAdded,
-    AccountRemoved,
-    AccountVerified,
-    TurnEnded,
-    WindowReading,
-    WindowsRead,
-)
+from fleet.core.events import AccountAdded, AccountRemoved, AccountVerified, WindowReading
 from fleet.core.model import Account
 from fleet.errors import NotDone, NotKnown
 from fleet.home import Home
+from fleet.ports import NotAsked
 from fleet.service.clients import pins_of, proved_client
 from fleet.service.making_home import home_id
 from fleet.service.requests import submit
-from fleet.shell.facts import Listener
+from fleet.shell.proving import ask
 from fleet.shell.stamp import stamp
-from fleet.shell.starting import profile_of
 from fleet.views.light.records import iso
 from fleet.views.snapshot import snapshot
 from profiles.errors import NoUsableKeyring
-from profiles.isolation import PLACEHOLDER, worker_environment
 from profiles.login import LoginUnknown, login_command, login_state
 from profiles.profile import InvalidProfile, Profile
 from profiles.secrets import Secrets, open_secrets
 from profiles.token import InvalidToken, read_token
-from workers.client import launch, listen
-from workers.pinned.files import named
-from workers.pinned.pins import PinsContradicted, pinned
-from workers.spool import Record
-
-VERIFY_TIMEOUT_S = 120.0
-VERIFY_PROMPT = "Reply with the single word OK."
+from workers.client import listen
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """`refused`: the credential itself was, and nothing else went wrong on the way. `story` is empty where there is
-    nothing to add. `readings`: the windows that the client named."""
+    """`refused`: the credential itself was, and nothing else went wrong on the way. `answered`: the account answered,
+    if only with a limit. `story` is empty where there is nothing to add. `readings`: the windows that the client
+    named."""
 
     ok: bool
     story: str
     refused: bool = False
+    answered: bool = False
     readings: tuple[WindowReading, ...] = ()
 
     @property
@@ -196,74 +181,26 @@ def verify(home: Home, name: str) -> Verified:
 
 def _ask(home: Home, account: Account) -> Verified:
     client = proved_client(home, os.environ)
-    profile = profile_of(account)
     try:
-        isolation = worker_environment(
-            profile, home.config_dir(account.name), os.environ, run_marker=f"verify-{account.name}"
+        reply = ask(
+            client.path,
+            account,
+            home.config_dir(account.name),
+            os.environ,
+            f"verify-{account.name}",
+            lambda: open_secrets(home_id(home), home.root).get(account.name),
         )
-        secret = _secret(home, account) if isolation.secret_fd is not None else None
-    except (NoUsableKeyring, OSError) as failed:
+    except NotAsked as failed:
         raise NotDone(str(failed)) from failed
-    argv = launch.one_question(client.path, account.tiers[0][1], VERIFY_PROMPT)
-    with TemporaryDirectory(prefix="fleet-verify-") as empty:
-        env = {**isolation.env, **launch.IMPATIENT}
-        try:
-            set_there = named(Path(empty), home.config_dir(account.name))
-            kept = pinned(env, set_there, own_login=isolation.secret_fd is None)
-        except (PinsContradicted, OSError) as failed:
-            raise NotDone(str(failed)) from failed
-        verified, said = _judge([*argv, *kept.arguments], kept.env, isolation.secret_fd, secret, Path(empty))
-    return replace(verified, readings=_readings(account, said))
-
-
-def _secret(home: Home, account: Account) -> str:
-    if not account.secret:
-        return PLACEHOLDER
-    token = open_secrets(home_id(home), home.root).get(account.name)
-    if token is None:
-        raise NotDone(f"the keyring has no token for {account.name}: remove the account and add it again")
-    return token
-
-
-def _judge(
-    argv: list[str], env: Mapping[str, str], secret_fd: int | None, secret: str | None, cwd: Path
-) -> tuple[Verified, list[bytes]]:
-    """Runs the client once; the secret goes to it through a pipe. Gives the lines that it said, too."""
-    command = argv
-    if secret is not None and secret_fd is not None:
-        # The shell only moves the pipe from standard input to the descriptor the client reads.
-        command = ["sh", "-c", f'exec {secret_fd}<&0 </dev/null; exec "$@"', "sh", *argv]
-    try:
-        ended = subprocess.run(
-            command,
-            input=secret or "",
-            env=dict(env),
-            cwd=cwd,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=VERIFY_TIMEOUT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return Verified(False, f"no answer within {VERIFY_TIMEOUT_S:.0f} s"), []
-    ear = listen.Ear()
-    said = [text.encode() for text in ended.stdout.splitlines()]
-    turns = [heard.verdict for heard in map(ear.hear, said) if heard.verdict is not None]
-    ear.hear_stderr(ended.stderr)
-    judged = turns[-1] if turns else ear.ended(ended.returncode)
-    # A limit shows that the credential works, as an answer does.
-    ok = judged.kind in (listen.Kind.FINISHED, listen.Kind.LIMITED, listen.Kind.TURNS, listen.Kind.BUSY)
-    story = "" if judged.kind in (listen.Kind.FINISHED, listen.Kind.TURNS) else judged.reason
-    return Verified(ok, story, refused=judged.kind in (listen.Kind.LOGIN, listen.Kind.BILLING)), said
-
-
-def _readings(account: Account, said: list[bytes]) -> tuple[WindowReading, ...]:
-    """Of the account's windows, heard as from a worker."""
-    at_ms = int(stamp()["at_ms"])
-    heard = Listener(dict(account.tiers)).hear(Record("o", at_ms, line) for line in said)
-    telling = (fact for fact in heard.facts if isinstance(fact, WindowsRead | TurnEnded))
-    return tuple(reading for fact in telling for reading in fact.readings)
+    # A limit shows that the credential works, as an answer does; so does a server that is overloaded.
+    ok = reply.answered or reply.limited or reply.kind is listen.Kind.BUSY
+    return Verified(
+        ok,
+        "" if reply.answered else reply.story,
+        refused=reply.refused or reply.kind is listen.Kind.BILLING,
+        answered=reply.answered or reply.limited,
+        readings=reply.readings,
+    )
 
 
 def parse_env(pairs: list[str]) -> dict[str, str]:
