@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Literal, TypeVar
 
 from fleet.core.decisions import AnyDecision, Note
@@ -12,6 +11,7 @@ from fleet.core.model import Account, Attempt, Bucket, Fleet, Host, Rank, Task, 
 from fleet.core.model.learned import Demand, Experience, Rate
 from fleet.core.model.lifecycles import check_transition
 from fleet.core.model.policy import Floor, Limit, Reservation
+from fleet.core.model.replacing import replace
 
 V = TypeVar("V")
 Level = Literal["debug", "info", "warning", "error"]

@@ -9,10 +9,11 @@ Rules, in this order (docs/dispatch.md, "Readings"):
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from fleet.core.events import WindowReading
 from fleet.core.model import NEVER_MS, Account, Bucket, Fleet, Settings, bucket_key
+from fleet.core.model.replacing import replace
 
 RESET_JITTER_MS = 5_000
 """`resets_at` of one and the same window jitters by a second or two (measured)."""

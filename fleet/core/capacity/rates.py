@@ -32,13 +32,13 @@ docs/dispatch.md, "2. What a task costs", has the place of this in the whole.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from fleet.core.capacity.headroom import RESET_JITTER_MS
 from fleet.core.draft import Draft
 from fleet.core.model import Account, Attempt, Bucket, Fleet, bucket_key
 from fleet.core.model.learned import Rate
 from fleet.core.model.policy import Policy
+from fleet.core.model.replacing import replace
 
 GUESS = 0.02 / 200_000
 """Before anything is learned: a typical task of 200,000 work units with `GUESS_TIER` takes 2 % of a five-hour

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from fleet.core.capacity import budgets, headroom, rates, reserved
@@ -27,6 +26,7 @@ from fleet.core.events import (
 )
 from fleet.core.model import Account, Attempt, Bucket, Task, bucket_key
 from fleet.core.model.learned import work_of
+from fleet.core.model.replacing import replace
 from fleet.core.model.tokens import Tokens
 from fleet.core.rules.attempts import backoff_ms, end, stop, tell
 from fleet.core.rules.worktrees import remember_heard
