@@ -13,6 +13,7 @@ from fleet.core.rules.placing import in_words
 from fleet.errors import NotDone
 from fleet.home import Home
 from fleet.spoken.times import local_time
+from fleet.store.sqlite_reader import SqliteReader
 from fleet.views.light.running import coordinator
 from fleet.views.snapshot import snapshot
 from fleet.views.would_change import would_change
@@ -25,6 +26,15 @@ class Reasons:
 
     explanation: Explanation
     would_change: tuple[str, ...] = ()
+    noticed: tuple[Noticed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """What its history warns of: what was put back, what hung, what its session did to others."""
+
+    at_ms: int
+    text: str
 
 
 def why(home: Home, task_id: str) -> Reasons:
@@ -33,14 +43,29 @@ def why(home: Home, task_id: str) -> Reasons:
     task = fleet.tasks.get(task_id)
     if task is None:
         raise NotDone(f"there is no task {task_id}: see `fleet task list`")
+    noticed = _noticed(home, task_id)
     if coordinator(home.root) is not None:
-        return reasons(fleet, task)
-    found = reasons(replace(fleet, draining=False, hosts={}), task)
+        return replace(reasons(fleet, task), noticed=noticed)
+    found = replace(reasons(replace(fleet, draining=False, hosts={}), task), noticed=noticed)
     if task.state in ("running", "checking", "landing"):
         unseen = "no coordinator runs, so nobody follows this: fleet up goes on with it"
         explained = replace(found.explanation, summary=f"{found.explanation.summary}; {unseen}")
         return replace(found, explanation=explained)
     return found
+
+
+NOTICED_SHOWN = 3
+
+
+def _noticed(home: Home, task_id: str) -> tuple[Noticed, ...]:
+    """The latest warnings, each text once; `fleet task show` has all of its history."""
+    with SqliteReader(home.root) as reader:
+        latest = {
+            text: Noticed(at_ms, text)
+            for at_ms, level, _, _, _, text in reader.history(task_id)
+            if level in ("warning", "error")
+        }
+    return tuple(sorted(latest.values(), key=lambda one: one.at_ms)[-NOTICED_SHOWN:])
 
 
 def reasons(fleet: Fleet, task: Task) -> Reasons:
@@ -73,6 +98,7 @@ def as_data(found: Reasons) -> dict[str, Any]:
         "possible": [{"account": account, "tier": tier} for account, tier in explained.feasible],
         "quotes": [_quote(explained, quote) for quote in explained.quotes],
         "would_change": list(found.would_change),
+        "noticed": [{"at": _iso(one.at_ms), "text": one.text} for one in found.noticed],
     }
 
 
@@ -138,6 +164,8 @@ def as_words(found: Reasons) -> str:
     if explained.quotes:
         lines += [*READ_THIS.splitlines(), *_arithmetic(explained)]
     lines += [f"  {told}" for told in found.would_change]
+    said = (explained.summary, explained.advice)
+    lines += [f"  {local_time(one.at_ms)}: {one.text}" for one in found.noticed if one.text not in said]
     return "\n".join(one_line(line) for line in lines)
 
 

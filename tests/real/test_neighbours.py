@@ -34,6 +34,7 @@ def test_a_file_written_into_anothers_worktree_is_told_when_that_comes_to_its_ga
     told = [entry["text"] for entry in house.task(task)["history"]]
     (noticed,) = [text for text in told if "none of its session's tools ran" in text]
     assert "planted.txt" in noticed and "mine.txt" not in noticed
+    assert noticed in house.fleet("why", task)
 
 
 def test_a_line_forged_into_a_spool_closes_an_account_for_no_longer_than_its_window(
