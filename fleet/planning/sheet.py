@@ -149,5 +149,5 @@ def _library(name: str) -> Any:
         return importlib.import_module(name)
     except ImportError as missing:
         raise NoPlan(
-            f"{not_whole(name)}. Until then work is placed by its density, without prices"
+            f"{not_whole(missing.name or name)}. Until then work is placed by its density, without prices"
         ) from missing
