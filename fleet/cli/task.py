@@ -224,7 +224,10 @@ def _attempt(attempt: dict[str, Any]) -> str:
 def cancel(args: argparse.Namespace) -> int:
     from fleet.service import talk
 
-    talk.cancel(find_home(os.environ), args.id)
+    home = find_home(os.environ)
+    talk.cancel(home, args.id)
+    if state.task(home.root, args.id)["state"] != "cancelled":
+        return _changed(args, f"its merge is being broken off: `fleet why {args.id}` tells when that is done")
     return _changed(args, "cancelled; what its worker had not committed is kept under refs/fleet/")
 
 

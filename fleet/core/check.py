@@ -59,6 +59,8 @@ def _landings(fleet: Fleet) -> Iterator[str]:
     for task in fleet.tasks.values():
         if task.landing_begun and task.state != "landing":
             yield f"only a landing task is being merged: {task.id} is {task.state}"
+        if task.breaking_off and not task.landing_begun:
+            yield f"only a merge under way is broken off: {task.id} is {task.state}"
         if task.state == "landing" and (task.spec.repo, task.spec.target) not in lanes:
             yield f"a target with tasks to land has a landing under way: {task.id} waits"
 

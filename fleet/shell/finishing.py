@@ -234,6 +234,11 @@ class Finisher:
             return Ended("unverified" if ours else "broken", None, str(failed))
         return _as_ended(ended, task)
 
+    def broken_off(self, task: Task) -> Ended:
+        """Of a landing that was to be broken off: whether it had moved its target before. Raises GitError, OSError."""
+        landed, _ = self.look(task)
+        return Ended("landed", task.commit, "") if landed else Ended("broken off", None, "")
+
     def look(self, task: Task) -> tuple[bool, bool]:
         """Of a held task: whether a person has landed it, and whether its target is free now."""
         repo = Path(task.spec.repo)

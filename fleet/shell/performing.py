@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -20,13 +20,14 @@ from fleet.shell.starting import CannotStart, Starter
 from workers.client.words import interrupt, set_model, user_message
 from workers.host import RunHeld
 from workers.orders import Close, Order, Say, Stop
+from workers.processes import ProcessesRemain
 
 T = TypeVar("T")
 Current = Callable[[], Fleet]
 """The fleet as it is when asked, which may change while an effect waits for its turn."""
 
 SWEEP_AGAIN_S = 0.25
-"""Between two looks for the commands of a start that has to end."""
+"""Between two looks for the commands of a start, or of a landing, that has to end."""
 LANDINGS = "landings"
 """Stands among the hosts' names for what is verified at home, in landings' own worktrees."""
 
@@ -209,7 +210,21 @@ class Performer:
         if task.state != "landing":
             return []
         worktree = fleet.worktrees[task.id]
-        ended = await self._in_thread(self._checking[LANDINGS], lambda: self.finisher.land(task, worktree))
+        ended, failed = None, None
+        async with anyio.create_task_group() as watch:
+            watch.start_soon(self._break_off_when_asked, task, current)
+            try:
+                if not task.breaking_off:
+                    ended = await self._in_thread(
+                        self._checking[LANDINGS], lambda: self.finisher.land(task, worktree)
+                    )
+            except Exception as error:  # noqa: BLE001 (raised below, and not as a group's)
+                failed = error
+            watch.cancel_scope.cancel()
+        if failed is not None and not current().tasks[task.id].breaking_off:
+            raise failed
+        if ended is None:
+            ended = await self._in_thread(None, lambda: self.finisher.broken_off(task))
         return [
             events.LandingEnded(
                 **self._stamp(),
@@ -220,6 +235,14 @@ class Performer:
                 detail=ended.detail,
             )
         ]
+
+    async def _break_off_when_asked(self, task: Task, current: Current) -> None:
+        """Ends a landing's commands and its git, until it has ended: one command may follow another."""
+        while True:
+            if current().tasks[task.id].breaking_off:
+                with suppress(ProcessesRemain):
+                    await self._in_thread(None, lambda: self.finisher.sweep_home(task))
+            await anyio.sleep(SWEEP_AGAIN_S)
 
     async def _look(self, effect: decisions.LookAtHeld, current: Current) -> list[events.Event]:
         task = current().tasks[effect.task]

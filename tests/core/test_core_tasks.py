@@ -174,11 +174,33 @@ def test_cancel_ends_a_task_in_any_open_state(state: str, decided: list[str]) ->
 
 @pytest.mark.parametrize(
     ("state", "why"),
-    [("landing", "being merged"), ("landed", "already landed"), ("failed", "already failed")],
+    [("landed", "already landed"), ("failed", "already failed")],
 )
 def test_cancel_is_refused_where_it_comes_too_late(state: str, why: str) -> None:
     with pytest.raises(Refused, match=why):
         in_state(state).tell(events.CancelAsked, task="t1")
+
+
+@pytest.mark.parametrize("outcome", ["broken off", "unverified", "conflict", "held", "moved", "broken"])
+def test_a_merge_under_way_is_broken_off_and_the_next_begins(outcome: events.LandingOutcome) -> None:
+    """Its task is cancelled only when the merge has ended, whatever came of it."""
+    story = Story(account("a"), account("b"))
+    story.add(spec(land="merge"), spec(land="merge"))
+    for attempt in ("t1.1", "t2.1"):
+        story.to_landing(attempt)
+    for _ in range(2):
+        assert kinds(story.tell(events.CancelAsked, task="t1")) == []
+    assert "being broken off" in story.why("t1").summary
+    decided = story.landing(outcome, "t1")
+    assert story.task("t1").state == "cancelled" and not story.task("t1").breaking_off
+    assert [d.task for d in decided if isinstance(d, LandWork)] == ["t2"]
+
+
+def test_what_had_landed_before_its_merge_was_broken_off_has_landed() -> None:
+    story = landing_story()
+    story.tell(events.CancelAsked, task="t1")
+    story.landing("landed")
+    assert story.task().state == "landed" and not story.task().breaking_off
 
 
 @pytest.mark.parametrize("state", ["failed", "cancelled"])

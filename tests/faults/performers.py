@@ -101,7 +101,8 @@ class Performers:
         task = fleet.tasks[effect.task]
         if task.state != "landing":
             return []
-        outcome = self._world.repos.merge(task.id, lane_of(task), self._world.rates)
+        ends = self._world.repos.break_off if task.breaking_off else self._world.repos.merge
+        outcome = ends(task.id, lane_of(task), self._world.rates)
         return [
             lambda at_ms, name: events.LandingEnded(
                 at_ms=at_ms,

@@ -33,6 +33,13 @@ class Repos:
         if other != task:
             raise Violation(f"{task} is being merged into {lane} while {other} still is")
 
+    def break_off(self, task: str, lane: Lane, rates: Rates) -> LandingOutcome:
+        """What has moved the target has landed; else nothing is brought."""
+        if task in self.history(lane):
+            return self.merge(task, lane, rates)
+        self.merging.pop(lane, None)
+        return "broken off"
+
     def merge(self, task: str, lane: Lane, rates: Rates) -> LandingOutcome:
         """Brings the task into its target, once: a repeated merge of what is in it has landed."""
         self.merging.pop(lane, None)

@@ -299,6 +299,25 @@ def test_uncommitted_work_of_a_cancelled_task_is_kept_under_a_ref(tmp_path: Path
         house.fleet("task", "cancel", task)
 
 
+def test_a_task_cancelled_while_its_merge_is_verified_does_not_land_and_leaves_nothing_running(
+    tmp_path: Path,
+) -> None:
+    at_it = tmp_path / "at-it"
+    gate = f"case $PWD in */landing-*) touch {at_it}; sleep 300;; esac"
+    with living(tmp_path, GREET) as house:
+        house.make_repo()
+        house.add_account("work")
+        before = house.git("rev-parse", "refs/heads/main")
+        task = house.add_task(prompt("greet"), *MERGE, "--verify", gate)
+        with house.coordinator():
+            house.wait_for(at_it.exists, "its merge was never verified")
+            house.fleet("task", "cancel", task)
+            house.wait_for_state(task, "cancelled")
+        assert any("being broken off" in line["text"] for line in house.task(task)["history"])
+        assert house.git("rev-parse", "refs/heads/main") == before
+        assert house.leftovers() == []
+
+
 def test_prune_takes_only_what_has_ended_and_keeps_what_was_not_committed(tmp_path: Path) -> None:
     with living(tmp_path, GREET) as house:
         house.make_repo()

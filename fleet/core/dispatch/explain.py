@@ -216,6 +216,9 @@ def _placed(fleet: Fleet, task: Task) -> Explanation:
 def _beyond(task: Task) -> Explanation:
     """States behind the workers: landing, held and the ends."""
     if task.state == "landing":
+        if task.breaking_off:
+            told = f"cancelled; its merge into {task.spec.target} is being broken off"
+            return Explanation(task.id, task.state, told)
         place = "is being merged and verified" if task.landing_begun else "waits for its turn to be merged"
         return Explanation(task.id, task.state, f"verified; {place} into {task.spec.target}")
     if task.state == "held":

@@ -99,7 +99,7 @@ class WorkChecked(Event):
     remade: bool = False
 
 
-LandingOutcome = Literal["landed", "conflict", "unverified", "held", "moved", "broken"]
+LandingOutcome = Literal["landed", "conflict", "unverified", "held", "moved", "broken", "broken off"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +107,8 @@ class LandingEnded(Event):
     """How bringing a branch into its target ended. `moved`: the target moved meanwhile, try again.
     `held`: verified, but the target is checked out somewhere; `detail` says what a person can do.
     `broken`: a person has to mend the repository first (it vanished, or its target did; a hook refuses the message
-    of the merge); `detail` says what. Of `landed` it says why nothing had to be brought."""
+    of the merge); `detail` says what. Of `landed` it says why nothing had to be brought. `broken off`: it was
+    cancelled, and nothing was brought."""
 
     task: str
     begun_ms: int

@@ -111,7 +111,7 @@ class Task:
     taken so far in attempts that have ended. `planned`: its plan has been made. `late`: its deadline had passed when
     that was last looked at. `unlocks`: what the tasks that wait for it are worth beyond their cost, as last planned.
     `revisions`: how often what was asked for has been revised. `empty_told`: its session was asked once why nothing has
-    changed. `held_for` counts while it is held.
+    changed. `held_for` counts while it is held. `breaking_off`: it was cancelled while it was being merged.
     """
 
     id: str
@@ -137,6 +137,7 @@ class Task:
     words: tuple[Word, ...] = ()
     landing_since_ms: int | None = None
     landing_begun: bool = False
+    breaking_off: bool = False
     ended_ms: int | None = None
     trouble: Trouble | None = None
     tier_failed: str | None = None

@@ -161,9 +161,13 @@ def landing_ended(draft: Draft, event: LandingEnded) -> None:
     fenced = task is None or task.state != "landing" or task.landing_since_ms != event.begun_ms
     if task is None or fenced:
         return
-    task = replace(task, landing_begun=False)
+    broken_off, task = task.breaking_off, replace(task, landing_begun=False, breaking_off=False)
     if event.outcome == "landed":
+        if broken_off:
+            draft.note("warning", "it was cancelled too late: it has landed", task=task.id)
         landed(draft, task, event.commit, event.detail)
+    elif broken_off or event.outcome == "broken off":
+        cancel(draft, task)
     elif event.outcome == "held":
         _hold(draft, replace(task, commit=event.commit), "checkout", event.detail)
     elif event.outcome == "moved":
@@ -177,6 +181,20 @@ def landing_ended(draft: Draft, event: LandingEnded) -> None:
     else:
         _hold(draft, task, "repository", event.detail)
     begin_landings(draft)
+
+
+def cancel(draft: Draft, task: Task) -> None:
+    """Ends a task as a person wished. What its session left is preserved as its worktree goes."""
+    attempt = draft.attempts.get(task.attempt or "")
+    draft.put_task(
+        replace(task, state="cancelled", reason="cancelled by a person", ended_ms=draft.now_ms, words=())
+    )
+    draft.note("info", "cancelled by a person", task=task.id)
+    if attempt is not None:
+        stop(draft, attempt, "cancelled", how="ladder")
+    else:
+        remove_worktree(draft, task.id)
+    draft.settle = True
 
 
 def _hold(draft: Draft, task: Task, held_for: HeldFor, reason: str) -> None:

@@ -21,7 +21,7 @@ from fleet.core.events import (
 from fleet.core.model import Attempt, Fleet, Task, TaskSpec, Word
 from fleet.core.model.lifecycles import TASK_ENDS
 from fleet.core.rules.attempts import stop
-from fleet.core.rules.finishing import look_at_held
+from fleet.core.rules.finishing import cancel, look_at_held
 from fleet.core.rules.worktrees import remove_worktree
 
 CIRCLE_SHOWN = 20
@@ -137,20 +137,11 @@ def cancel_asked(draft: Draft, event: CancelAsked) -> None:
         return
     if task.state in TASK_ENDS:
         raise Refused(f"{task.id} has already {task.state}: there is nothing to cancel")
-    if task.landing_begun:
-        raise Refused(
-            f"{task.id} is being merged into {task.spec.target} right now: wait until that has ended"
-        )
-    attempt = draft.attempts.get(task.attempt or "")
-    draft.put_task(
-        replace(task, state="cancelled", reason="cancelled by a person", ended_ms=draft.now_ms, words=())
-    )
-    draft.note("info", "cancelled by a person", task=task.id)
-    if attempt is not None:
-        stop(draft, attempt, "cancelled", how="ladder")
-    else:
-        remove_worktree(draft, task.id)
-    draft.settle = True
+    if not task.landing_begun:
+        cancel(draft, task)
+    elif not task.breaking_off:
+        draft.put_task(replace(task, breaking_off=True))
+        draft.note("info", f"its merge into {task.spec.target} is being broken off", task=task.id)
 
 
 def retry_asked(draft: Draft, event: RetryAsked) -> None:
