@@ -177,6 +177,23 @@ class Prover(Protocol):
         """Blocks for some seconds, and leaves nothing running. Raises NotAsked."""
 
 
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Which accounts' credentials are in the keyring, which really are not, and for which that cannot be known now:
+    name and reason."""
+
+    found: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    unreached: tuple[tuple[str, str], ...] = ()
+
+
+class CredentialReader(Protocol):
+    """Looks for the credentials of accounts in the keyring."""
+
+    def __call__(self, accounts: Sequence[str]) -> Lookup:
+        """Blocks for as long as the keyring takes."""
+
+
 class Clock(Protocol):
     """Wall time. The core never asks for it; it arrives in events."""
 

@@ -62,6 +62,15 @@ class SealedFileSecrets:
             if kept.pop(account, None) is not None:
                 self._seal(kept)
 
+    def is_of_this_home(self) -> bool:
+        """The file lies in the home, and is made with the first credential."""
+        return self._path.exists()
+
+    def prove(self) -> None:
+        if not self._path.exists():
+            self._passphrase(False)
+        self._open()
+
     def _open(self) -> dict[str, str]:
         from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from profiles import secret_service
 from profiles.errors import NoUsableKeyring
+from profiles.patience import ANSWER_S_MAX, Patience
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
+
+
+MARK = ":home"
+"""Stands beside the credentials of a home, so that its own keyring is known from others. No account is named so."""
+
+_MARKED = "credentials of this home are kept here"
 
 
 class Secrets(Protocol):
@@ -25,6 +33,27 @@ class Secrets(Protocol):
 
     def delete(self, account: str) -> None:
         """Forgets it. Nothing kept is no error, so that it can be done again."""
+
+    def is_of_this_home(self) -> bool:
+        """Whether this is where a credential of the home was once put: another session may reach another keyring."""
+
+    def prove(self) -> None:
+        """Raises `NoUsableKeyring` when a credential could not be put here now."""
+
+
+def kept_token(secrets: Secrets, account: str) -> str | None:
+    """The credential of an account that was given one; None when it really is not there any more.
+
+    Raises `NoUsableKeyring` when that can't be known: the keyring can't be reached, or the one that is reached has
+    never had anything of this home. That says nothing of the account.
+    """
+    token = secrets.get(account)
+    if token is None and not secrets.is_of_this_home():
+        raise NoUsableKeyring(
+            "the keyring that is reached from here has nothing of this home, so it is another one than that in which "
+            f"the token of {account} was put"
+        )
+    return token
 
 
 class MemorySecrets:
@@ -42,6 +71,12 @@ class MemorySecrets:
     def delete(self, account: str) -> None:
         self._kept.pop(account, None)
 
+    def is_of_this_home(self) -> bool:
+        return True
+
+    def prove(self) -> None:
+        """There is always room."""
+
 
 class KeyringSecrets:
     """Credentials in the keyring of the operating system, under `fleet:<home id>`: two homes never meet.
@@ -51,19 +86,40 @@ class KeyringSecrets:
     quietly write plain text.
     """
 
-    def __init__(self, home_id: str) -> None:
+    def __init__(self, home_id: str, patience_s: float = ANSWER_S_MAX) -> None:
         self._service = f"fleet:{home_id}"
         self._opened: KeyringBackend | None = None
+        self._patience = Patience(patience_s)
 
     def get(self, account: str) -> str | None:
-        with _keyring_faults():
-            return self._backend().get_password(self._service, account)
+        return self._patience.call(lambda: self._get(account))
 
     def put(self, account: str, secret: str) -> None:
-        with _keyring_faults():
-            self._backend().set_password(self._service, account, secret)
+        self._patience.call(lambda: self._put(account, secret))
 
     def delete(self, account: str) -> None:
+        self._patience.call(lambda: self._delete(account))
+
+    def is_of_this_home(self) -> bool:
+        return self.get(MARK) is not None
+
+    def prove(self) -> None:
+        self.get(MARK)
+
+    def _get(self, account: str) -> str | None:
+        with _keyring_faults():
+            try:
+                return self._backend().get_password(self._service, account)
+            except secret_service.vanished():
+                return secret_service.read_unlisted(self._service, account)
+
+    def _put(self, account: str, secret: str) -> None:
+        with _keyring_faults():
+            self._backend().set_password(self._service, account, secret)
+            if self._backend().get_password(self._service, MARK) is None:
+                self._backend().set_password(self._service, MARK, _MARKED)
+
+    def _delete(self, account: str) -> None:
         from keyring.errors import PasswordDeleteError
 
         with _keyring_faults():
@@ -100,6 +156,7 @@ def open_secrets(home_id: str, home: Path, environ: Mapping[str, str] | None = N
 
 
 def _open_backend() -> KeyringBackend:
+    import keyring.backend
     import keyring.core
     from keyring.backends import fail, null
     from keyring.util import platform_
@@ -109,6 +166,9 @@ def _open_backend() -> KeyringBackend:
     )
     try:
         if not configured:
+            secret_service.find_session_bus()
+            with suppress(KeyError):  # what it found before: a service that was away may be there by now
+                keyring.backend.get_all_keyring.reset()
             keyring.core.init_backend(limit=keyring.core.recommended)
         backend = keyring.core.get_keyring()
     except (ImportError, AttributeError, ValueError, TypeError) as error:
@@ -135,15 +195,5 @@ def _keyring_faults() -> Iterator[None]:
         ) from error
     except (KeyringError, RuntimeError, OSError, EOFError) as error:
         raise NoUsableKeyring(f"the keyring refused: {error}") from error
-    except _secret_service_faults() as error:
+    except secret_service.faults() as error:
         raise NoUsableKeyring(f"the Secret Service refused: {error}") from error
-
-
-def _secret_service_faults() -> tuple[type[BaseException], ...]:
-    """The Linux backend lets some errors of its library through; elsewhere that library isn't installed."""
-    try:
-        from jeepney.wrappers import DBusErrorResponse  # type: ignore[import-untyped]
-        from secretstorage.exceptions import SecretStorageException
-    except ImportError:
-        return ()
-    return (SecretStorageException, DBusErrorResponse)

@@ -39,7 +39,9 @@ def without_the_person(environment: Mapping[str, str], home: Path) -> dict[str, 
     theirs = Path.home()
     caches = Path(environment.get("XDG_CACHE_HOME") or theirs / ".cache")
     found = {"PIP_CACHE_DIR": str(caches / "pip"), "PYENV_ROOT": str(theirs / ".pyenv")}
-    return found | kept | {"HOME": str(home), "GIT_CONFIG_NOSYSTEM": "1"}
+    # Without it the bus of the session of whoever runs the tests would be found.
+    nowhere = {"XDG_RUNTIME_DIR": str(home)}
+    return found | kept | nowhere | {"HOME": str(home), "GIT_CONFIG_NOSYSTEM": "1"}
 
 
 def pytest_configure(config: pytest.Config) -> None:

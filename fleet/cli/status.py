@@ -33,6 +33,9 @@ def status(args: Words) -> int:
     if found["accounts"]:
         put()
         table(("ACCOUNT", "KIND", "STATE", "BUCKETS"), [_account(a) for a in found["accounts"]])
+        for account in found["accounts"]:
+            if account["reason"]:
+                put(f"  {account['name']} {account['state']}: {account['reason']}")
     if found["hosts"]:
         put()
         table(host_words.HEAD, [host_words.row(host) for host in found["hosts"]])

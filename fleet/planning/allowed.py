@@ -13,7 +13,7 @@ class Allowed:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
         self.ready = tuple(
-            sorted(a.name for a in fleet.accounts.values() if a.state == "ready" and a.spends != "never")
+            sorted(a.name for a in fleet.accounts.values() if a.is_open and a.spends != "never")
         )
         self._gives = {
             name: frozenset(

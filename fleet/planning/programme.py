@@ -90,9 +90,7 @@ class Programme:
     def __init__(self, fleet: Fleet, periods: Periods, classes: list[WorkClass]) -> None:
         self.fleet, self.periods, self.classes = fleet, periods, classes
         self.sheet = Sheet()
-        self.accounts = [
-            a for _, a in sorted(fleet.accounts.items()) if a.state == "ready" and a.spends != "never"
-        ]
+        self.accounts = [a for _, a in sorted(fleet.accounts.items()) if a.is_open and a.spends != "never"]
         self.unit, self.scale = _typical_work(classes), _typical_value(classes)
         self._discounts = periods.discounts(fleet.policy.strategy.haste)
         self.pace = _paces(classes)

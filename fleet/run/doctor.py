@@ -21,7 +21,7 @@ from fleet.store.errors import StoreUnreadable
 from fleet.views.snapshot import snapshot
 from profiles.errors import CHOICES, NoUsableKeyring
 from profiles.login import LoginUnknown, login_state
-from profiles.secrets import open_secrets
+from profiles.secrets import kept_token, open_secrets
 from workers.git import GitError
 from workers.host import LocalHost
 from workers.remote.fitness import DISK_LOW_BYTES, Finding
@@ -164,7 +164,7 @@ def _hooks(fleet: Fleet) -> list[Finding]:
 
 def _keyring(home: Home, home_id: str, *, needed: bool) -> list[Finding]:
     try:
-        open_secrets(home_id, home.root).get("doctor")
+        open_secrets(home_id, home.root).prove()
     except NoUsableKeyring as failed:
         return [Finding("keyring", "error" if needed else "warning", f"not usable: {failed.why}", CHOICES)]
     return [Finding("keyring", "ok", "usable")]
@@ -191,10 +191,12 @@ def _account(home: Home, fleet: Fleet, name: str, environ: Mapping[str, str]) ->
 
 def _with_token(home: Home, fleet: Fleet, what: str, account: Account) -> Finding:
     try:
-        missing = account.secret and open_secrets(fleet.home_id, home.root).get(account.name) is None
-    except NoUsableKeyring:
-        return Finding(what, "warning", "its token cannot be looked up without the keyring")
+        missing = account.secret and kept_token(open_secrets(fleet.home_id, home.root), account.name) is None
+    except NoUsableKeyring as failed:
+        advice = f"reach the keyring that has it, or give it a new one: fleet account token {account.name}"
+        return Finding(what, "warning", f"its token cannot be looked up: {failed.why}", advice)
     if missing:
-        advice = f"fleet account remove {account.name}, then add it again with --token-stdin"
-        return Finding(what, "error", "the keyring has no token for it", advice)
+        return Finding(
+            what, "error", "the keyring has no token for it", f"fleet account token {account.name}"
+        )
     return Finding(what, "ok", account.kind)

@@ -33,6 +33,7 @@ from fleet.shell.performing import Performer
 from fleet.shell.stamp import WALL
 from fleet.shell.starting import Limits, Starter
 from fleet.shell.veil import Veil, VeiledSecrets
+from fleet.shell.waiting_for_keyring import KeyringReader
 from fleet.store.errors import StoreUnreadable
 from fleet.store.sqlite import SqliteStore
 from fleet.views.outcome import Outcome
@@ -101,7 +102,8 @@ def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secr
 
 def _kept_secrets(fleet: Fleet) -> list[str]:
     """The accounts whose credential Fleet keeps, not their client."""
-    return [account.name for account in fleet.accounts.values() if account.secret and not account.login]
+    kept = (a for a in fleet.accounts.values() if a.secret and not a.login and a.state != "removed")
+    return [account.name for account in kept]
 
 
 def _coordinator(
@@ -130,6 +132,7 @@ def _coordinator(
         planner=plan,
         forecaster=HomeForecaster(home, environ) if options.protect_by_forecast else None,
         login_reader=ClientReader(home, starter.home_id, hosts.here.client, environ),
+        credentials=KeyringReader(starter.secrets),
         veil=veil,
     )
 

@@ -24,7 +24,7 @@ from fleet.views.snapshot import snapshot
 from profiles.errors import NoUsableKeyring
 from profiles.login import LoginUnknown, login_command, login_state
 from profiles.profile import InvalidProfile, Profile
-from profiles.secrets import Secrets, open_secrets
+from profiles.secrets import MARK, Secrets, kept_token, open_secrets
 from profiles.token import InvalidToken, read_token
 from workers.client import listen
 
@@ -154,6 +154,8 @@ def _forget(home: Home, account: Account | None) -> bool:
         secrets = open_secrets(home_id(home), home.root)
         there = secrets.get(account.name) is not None
         secrets.delete(account.name)
+        if not any(a.secret and a.state != "removed" for a in snapshot(home).accounts.values()):
+            secrets.delete(MARK)
     except NoUsableKeyring as failed:
         raise NotDone(
             f"{account.name} is removed, but its token is still in the keyring ({failed.brief}): where that can be "
@@ -188,7 +190,7 @@ def _ask(home: Home, account: Account) -> Verified:
             home.config_dir(account.name),
             os.environ,
             f"verify-{account.name}",
-            lambda: open_secrets(home_id(home), home.root).get(account.name),
+            lambda: kept_token(open_secrets(home_id(home), home.root), account.name),
         )
     except NotAsked as failed:
         raise NotDone(str(failed)) from failed

@@ -19,7 +19,17 @@ from fleet.core import decisions, events, idle
 from fleet.core.model import Account, Trouble
 from fleet.core.rules.tasks import Refused
 from fleet.engine import Applied, Engine, done
-from fleet.ports import Clock, Forecaster, LoginReader, NoForecast, NoPlan, NoReading, Planner, StoreFailed
+from fleet.ports import (
+    Clock,
+    CredentialReader,
+    Forecaster,
+    LoginReader,
+    NoForecast,
+    NoPlan,
+    NoReading,
+    Planner,
+    StoreFailed,
+)
 from fleet.shell import control, wire
 from fleet.shell.agreed import Agreed
 from fleet.shell.asker import Doorkeeper
@@ -34,6 +44,8 @@ from fleet.shell.reading_logins import ReadingLogins
 from fleet.shell.resting import Resting
 from fleet.shell.stamp import stamp
 from fleet.shell.veil import Veil
+from fleet.shell.waiting_for_keyring import Waiting
+from profiles.errors import NoUsableKeyring
 from workers.git import GitError, meaning_of
 from workers.host import cores
 from workers.remote.away import HostAway
@@ -76,6 +88,7 @@ class Coordinator:
     planner: Planner | None = None
     forecaster: Forecaster | None = None
     login_reader: LoginReader | None = None
+    credentials: CredentialReader | None = None
     veil: Veil = field(default_factory=Veil)
     """Knows the credentials that are in use: what a person asks for must hold none of them."""
     _performing: dict[str, decisions.Effect] = field(default_factory=dict)
@@ -115,6 +128,8 @@ class Coordinator:
                     group.start_soon(self._forecast, self.forecaster)
                 if self.login_reader is not None:
                     group.start_soon(self._read_logins, self.login_reader)
+                if self.credentials is not None:
+                    group.start_soon(self._await_keyring, self.credentials)
                 await self._stop.wait()
                 group.cancel_scope.cancel()
         finally:
@@ -368,6 +383,21 @@ class Coordinator:
         )
         return True
 
+    # --- the keyring ---
+
+    async def _await_keyring(self, reader: CredentialReader) -> None:
+        """Asks for the credentials that could not be had, until they can."""
+        waiting = Waiting()
+        while True:
+            names = waiting.due(self.engine.fleet, time.monotonic())
+            if names:
+                looked = await to_thread.run_sync(reader, names, abandon_on_cancel=True)
+                waiting.asked(time.monotonic())
+                known = {name: account.unreached for name, account in self.engine.fleet.accounts.items()}
+                if looked.found or looked.missing or any(known[n] != why for n, why in looked.unreached):
+                    await self.apply(events.CredentialsRead(**self._stamp(), **asdict(looked)))
+            await anyio.sleep(BEAT_S / 2)
+
     def _host_event(self) -> events.HostSeen:
         self._host_seen_at = time.monotonic()
         free = self.hosts.here.runs.memory_free_bytes()
@@ -463,7 +493,7 @@ def _task_of(effect: decisions.Effect) -> str:
 
 
 def _why(failed: Exception, meaning: Meaning | None) -> str:
-    told = str(failed) or type(failed).__name__
+    told = failed.brief if isinstance(failed, NoUsableKeyring) else str(failed) or type(failed).__name__
     return told if meaning is None else f"{meaning} ({told})"
 
 

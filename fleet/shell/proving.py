@@ -21,7 +21,7 @@ from fleet.shell.stamp import WALL
 from fleet.shell.starting import profile_of
 from profiles.errors import NoUsableKeyring
 from profiles.isolation import PLACEHOLDER, worker_environment
-from profiles.secrets import Secrets
+from profiles.secrets import Secrets, kept_token
 from workers.client import launch, listen
 from workers.pinned.files import named
 from workers.pinned.pins import PinsContradicted, pinned
@@ -89,7 +89,9 @@ def _secret(account: Account, token: Callable[[], str | None]) -> str:
         return PLACEHOLDER
     kept = token()
     if kept is None:
-        raise NotAsked(f"the keyring has no token for {account.name}: remove the account and add it again")
+        raise NotAsked(
+            f"the keyring has no token for {account.name} any more: fleet account token {account.name}"
+        )
     return kept
 
 
@@ -159,7 +161,7 @@ class ClientProver:
             self.home.config_dir(account.name),
             self.environ,
             f"probe-{account.name}@{self.home_id}",
-            lambda: self.secrets.get(account.name),
+            lambda: kept_token(self.secrets, account.name),
         )
         return Proof(
             ok=reply.answered or reply.limited,

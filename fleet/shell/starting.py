@@ -8,13 +8,14 @@ from pathlib import Path
 
 from fleet.core.events import StartFault
 from fleet.core.model import Account, Attempt, Task, Worktree
+from fleet.core.rules.keyring import GONE
 from fleet.core.wording import fresh_session_id, opening_id, opening_text
 from fleet.shell import places
 from fleet.shell.hosts.driver import Driver, Drivers, Prepared
 from profiles.errors import NoUsableKeyring
 from profiles.isolation import PLACEHOLDER, Isolation, environment_on
 from profiles.profile import Profile, make_profile
-from profiles.secrets import Secrets
+from profiles.secrets import Secrets, kept_token
 from workers.children import marked
 from workers.client.launch import ENVIRONMENT, BadLaunch, Launch, Launched, command
 from workers.client.words import user_message
@@ -184,13 +185,12 @@ class Starter:
         if not account.secret:
             return PLACEHOLDER.encode()
         try:
-            token = self.secrets.get(account.name)
+            token = kept_token(self.secrets, account.name)
         except NoUsableKeyring as failed:
-            raise CannotStart("credential", failed.brief) from failed
+            raise CannotStart("keyring", failed.brief) from failed
         if token is None:
             raise CannotStart(
-                "credential",
-                f"the keyring has no token for {account.name}: remove the account and add it again",
+                "credential", f"{GONE}: `fleet account token {account.name}` gives it a new one"
             )
         return token.encode()
 

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, MutableMapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from profiles.secrets import Secrets
+from profiles.secrets import Secrets, kept_token
 
 _CREDENTIAL = re.compile(
     r"(?<![A-Za-z0-9])sk-[A-Za-z0-9_-]{12,}|(?i:bearer\s+)[A-Za-z0-9._~+/=-]{12,}|gh[pousr]_[A-Za-z0-9]{20,}|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]+"
@@ -148,12 +148,19 @@ class VeiledSecrets:
     def delete(self, account: str) -> None:
         self._secrets.delete(account)
 
+    def is_of_this_home(self) -> bool:
+        return self._secrets.is_of_this_home()
+
+    def prove(self) -> None:
+        self._secrets.prove()
+
     def seen(self, accounts: Iterable[str]) -> Collection[str]:
         """Every credential that the accounts had while this process ran, earlier ones too. The keyring is asked for
-        those of which none has been seen. Raises NoUsableKeyring."""
-        for account in accounts:
-            if account not in self._seen:
-                self.get(account)
+        those of which none has been seen. Raises NoUsableKeyring, also when that is another one than the home's: then
+        it is not known what to look for."""
+        asked = [account for account in accounts if account not in self._seen]
+        if not [account for account in asked if self.get(account)] and asked and not self._seen:
+            kept_token(self, asked[0])
         return {secret for seen in self._seen.values() for secret in seen}
 
     def _learn(self, account: str, secret: str) -> None:

@@ -84,7 +84,7 @@ def _week(fleet: Fleet, account: Account) -> Bucket | None:
 
 
 def _ready(fleet: Fleet) -> list[Account]:
-    return [account for _, account in sorted(fleet.accounts.items()) if account.state == "ready"]
+    return [account for _, account in sorted(fleet.accounts.items()) if account.is_open]
 
 
 def _last_use(fleet: Fleet, account: Account) -> int:

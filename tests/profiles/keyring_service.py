@@ -14,12 +14,20 @@ import pytest
 
 from tests.patience import PATIENCE_S, until
 
+BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig><type>session</type><listen>unix:path={bus}</listen><policy context="default">
+<allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>
+"""
+"""A session's bus, without services that it would start by itself."""
+
 PROGRAMS = ("dbus-run-session", "gnome-keyring-daemon")
 
 
 @contextmanager
-def keyring_service(home: Path, passphrase: str | None) -> Iterator[dict[str, str]]:
+def keyring_service(home: Path, passphrase: str | None, bus: Path | None = None) -> Iterator[dict[str, str]]:
     """The environment in which a started service is reached; unlocked with `passphrase`, or locked when that is None.
+    Its bus listens at the socket `bus`, where one is named.
 
     Skips the test where the programs aren't installed, unless FLEET_TEST_KEYRING=required (as in CI).
     """
@@ -32,25 +40,29 @@ def keyring_service(home: Path, passphrase: str | None) -> Iterator[dict[str, st
     env = {"PATH": os.environ["PATH"], "HOME": str(home), "XDG_RUNTIME_DIR": str(home)}
     unlock = "--unlock" if passphrase is not None else ""
     script = f'echo "$DBUS_SESSION_BUS_ADDRESS"; exec gnome-keyring-daemon --foreground {unlock} --components=secrets'
+    session = ["dbus-run-session", "--"]
+    if bus is not None:
+        (home / "bus.conf").write_text(BUS.format(bus=bus))
+        session = ["dbus-run-session", f"--config-file={home / 'bus.conf'}", "--"]
     with subprocess.Popen(
-        ["dbus-run-session", "--", "sh", "-c", script],
+        [*session, "sh", "-c", script],
         env=env,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
         start_new_session=True,
-    ) as session:
+    ) as running:
         try:
-            assert session.stdin is not None and session.stdout is not None
-            address = session.stdout.readline().strip()
-            session.stdin.write(f"{passphrase or ''}\n")
-            session.stdin.close()
+            assert running.stdin is not None and running.stdout is not None
+            address = running.stdout.readline().strip()
+            running.stdin.write(f"{passphrase or ''}\n")
+            running.stdin.close()
             env["DBUS_SESSION_BUS_ADDRESS"] = address
             _wait_for_its_name(env)
             yield env
         finally:
-            os.killpg(session.pid, signal.SIGTERM)
+            os.killpg(running.pid, signal.SIGTERM)
 
 
 def _wait_for_its_name(env: dict[str, str]) -> None:

@@ -43,6 +43,8 @@ class Household:
     root: Path
     double: Double
     extra_env: dict[str, str] = field(default_factory=dict)
+    without: set[str] = field(default_factory=set)
+    """Variables that it does not have after all."""
 
     def __post_init__(self) -> None:
         lend(self.home)
@@ -64,7 +66,7 @@ class Household:
 
     @property
     def env(self) -> dict[str, str]:
-        return {
+        found = {
             "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
             "HOME": str(self.root),
             "LANG": "C.UTF-8",
@@ -78,6 +80,7 @@ class Household:
             **{name: os.environ[name] for name in ("TZ",) if name in os.environ},
             **self.extra_env,
         }
+        return {name: value for name, value in found.items() if name not in self.without}
 
     def set_clock(self, ahead_ms: int) -> None:
         """From now on, also for what runs already if this was called before it began."""

@@ -110,3 +110,25 @@ def test_a_home_of_the_second_version_keeps_what_its_buckets_keep_for_persons(tm
     assert fleet.protections == Protections(
         3, {"p/five_hour": Protection(9, ((1, 0.5),), (), mean=0.2, sure=0.9, like=7.0)}
     )
+
+
+def test_an_account_that_a_keyring_out_of_reach_had_quarantined_takes_work_again(tmp_path: Path) -> None:
+    path = tmp_path / "fleet.db"
+    reasons = {"cron": "no usable keyring: none is running; `fleet doctor` names the choices", "real": "401"}
+    with closing(sqlite3.connect(path, isolation_level=None)) as third:
+        for number, script in migrations()[:3]:
+            for statement in split(script):
+                third.execute(statement)
+            third.execute(f"PRAGMA user_version = {number}")
+        for name, reason in reasons.items():
+            body = {"name": name, "kind": "subscription", "tiers": [], "concurrency": 4, "pool": name}
+            body |= {"added_ms": 1, "state": "quarantined", "reason": reason}
+            third.execute(
+                "INSERT INTO accounts (name, state, pool, body) VALUES (?, 'quarantined', ?, ?)",
+                (name, name, json.dumps(body)),
+            )
+    store = SqliteStore(path)
+    accounts = store.load().fleet.accounts
+    store.close()
+    assert (accounts["cron"].state, accounts["cron"].reason) == ("ready", "")
+    assert (accounts["real"].state, accounts["real"].reason) == ("quarantined", "401")

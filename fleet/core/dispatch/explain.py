@@ -113,16 +113,33 @@ def _queued(fleet: Fleet, task: Task) -> Explanation:
     if all(r.lasting for r in refusals):
         advice = _what_would_help(accounts, tiers)
         return Explanation(task.id, task.state, "no account can take it", refusals, stuck=True, advice=advice)
+    return _waits(dispatch, task, accounts, refusals, quotes)
+
+
+def _waits(
+    dispatch: Round,
+    task: Task,
+    accounts: list[Account],
+    refusals: tuple[Refusal, ...],
+    quotes: tuple[Quote, ...],
+) -> Explanation:
+    """No account takes it now, and it takes no person to change that."""
     expects = headroom.earliest(r.until_ms for r in refusals)
     crowded = any(r.crowded for r in refusals)
     if quotes:
         summary = f"waits: on {quotes[0].account} with {quotes[0].tier} {_against(refusals, quotes[0])}"
+    elif crowded:
+        summary = dispatch.slots.project_refusal(task) or "no account has room now"
     else:
-        no_slot = dispatch.slots.project_refusal(task) or "no account has room now"
-        summary = no_slot if crowded else "every account it may use is closed until a reset"
-    return Explanation(
-        task.id, task.state, summary, refusals, None if crowded else expects, quotes=tuple(quotes)
-    )
+        summary = _closed_for_now(accounts, expects)
+    return Explanation(task.id, task.state, summary, refusals, None if crowded else expects, quotes=quotes)
+
+
+def _closed_for_now(accounts: list[Account], expects_ms: int | None) -> str:
+    waiting = next((a for a in accounts if a.state == "ready" and a.unreached and not a.paused), None)
+    if waiting is None or expects_ms is not None:
+        return "every account it may use is closed until a reset"
+    return f"waits for the credential of {waiting.name}, and goes on by itself: {waiting.unreached}"
 
 
 def _against(refusals: tuple[Refusal, ...], quote: Quote) -> str:
@@ -154,6 +171,11 @@ def _what_would_help(accounts: list[Account], tiers: tuple[str, ...]) -> str:
         return "renew the credential, then " + ", or ".join(
             f"fleet account verify {name}" for name in sorted(quarantined)
         )
+    able = [a for a in accounts if {*tiers} & {*dict(a.tiers)} and a.state == "ready"]
+    if any(a.paused for a in able):
+        return ", or ".join(f"fleet account resume {a.name}" for a in able if a.paused)
+    if any(a.unreached for a in able):
+        return "make the keyring reachable from where `fleet up` runs (fleet doctor names the choices)"
     return f"add an account that has the tier {' or '.join(tiers)}"
 
 

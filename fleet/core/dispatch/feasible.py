@@ -3,7 +3,8 @@
 Why a session cannot flap between accounts: it leaves its account only when that account is *closed* to it
 (`is_closed`). That is so
 
-1. when the account is quarantined or removed: until a person acts;
+1. when the account is quarantined, paused or removed: until a person acts; or when its credential cannot be had, as
+   the keyring cannot be reached: until it can;
 2. when the project may not use it, or none of the tiers it has, or its `spend` is never: until a person sets the
    project or the account anew;
 3. when the tiers it has are below the one that failed: for good, because escalation only goes upward;
@@ -13,8 +14,9 @@ Why a session cannot flap between accounts: it leaves its account only when that
 
 No price, reading, ranking or momentary crowding moves it. Each of these lasts, so an account that was left stays closed
 until then; and between two departures from one account lies the reset of a bucket that refused or was full, the end of
-a pause before what is kept, an escalation, or a person's act. The number of moves is at most the number of those
-events. `tests.faults.safety` counts them from outside, and `tests/faults` holds every seed to that bound.
+a pause before what is kept, an outage of the keyring, an escalation, or a person's act. The number of moves is at most
+the number of those events. `tests.faults.safety` counts them from outside, and `tests/faults` holds every seed to that
+bound.
 
 The order of the reasons: docs/dispatch.md, "1. What is feasible". The proof in full: "Why a session can't flap" there.
 """
@@ -29,6 +31,8 @@ from fleet.core.dispatch.shares import Shares
 from fleet.core.dispatch.slots import Slots
 from fleet.core.dispatch.tiers import allowed, is_for_project
 from fleet.core.model import Account, Fleet, Task
+
+PAUSED = "paused by you"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ def refusal(fleet: Fleet, slots: Slots, task: Task, account: Account, tier: str)
 def standing(fleet: Fleet, slots: Slots, task: Task, account: Account, tier: str) -> Refusal | None:
     """The first reason that stays for the whole round, and is the same for all tasks of a lane."""
     return (
-        closed(slots, account, tier)
+        closed(fleet, slots, account, tier)
         or _not_for_project(fleet, task, account, tier)
         or _cannot_plan(slots, task, account, tier)
         or _warm_elsewhere(fleet, slots, task, account, tier)
@@ -95,10 +99,15 @@ def _not_for_project(fleet: Fleet, task: Task, account: Account, tier: str) -> R
     return Refusal(account.name, tier, f"is not for project {task.spec.project_name}", lasting=True)
 
 
-def closed(slots: Slots, account: Account, tier: str) -> Refusal | None:
+def closed(fleet: Fleet, slots: Slots, account: Account, tier: str) -> Refusal | None:
     """Why the account gives nothing to `tier` at all now: its state, its tiers, a bucket that is blocked."""
     if account.state == "quarantined":
         return Refusal(account.name, tier, f"quarantined: {account.reason}", lasting=True)
+    if account.paused:
+        return Refusal(account.name, tier, PAUSED, lasting=True)
+    if account.unreached:
+        why = f"waits for its credential: {account.unreached}"
+        return Refusal(account.name, tier, why, lasting=_needs_a_person(fleet, account))
     if account.model_of(tier) is None:
         return Refusal(account.name, tier, f"has no tier {tier}", lasting=True)
     if account.spends == "never":
@@ -110,10 +119,16 @@ def closed(slots: Slots, account: Account, tier: str) -> Refusal | None:
     return Refusal(account.name, tier, why, block.until_ms)
 
 
+def _needs_a_person(fleet: Fleet, account: Account) -> bool:
+    """A keyring that has been away for so long hardly comes back by itself."""
+    since_ms = account.unreached_ms or fleet.now_ms
+    return fleet.now_ms - since_ms >= fleet.settings.keyring_patience_ms
+
+
 def any_account_gives(fleet: Fleet, slots: Slots) -> bool:
     """Whether some account would take one more worker of some task."""
     return any(
-        account.state == "ready"
+        account.is_open
         and account.spends != "never"
         and not slots.account_is_full(account)
         and _busy(fleet, account, "") is None
@@ -135,8 +150,8 @@ def _cannot_plan(slots: Slots, task: Task, account: Account, tier: str) -> Refus
 
 def is_closed(fleet: Fleet, slots: Slots, task: Task, account: Account) -> bool:
     """Whether the account is closed to every tier the task may use: only then may its session move."""
-    return account.state != "ready" or all(
-        closed(slots, account, t)
+    return not account.is_open or all(
+        closed(fleet, slots, account, t)
         or _not_for_project(fleet, task, account, t)
         or _cannot_plan(slots, task, account, t)
         for t in allowed(fleet, task)

@@ -153,7 +153,7 @@ class Market:
             units = [
                 self.unit(a, tier)
                 for a in self._fleet.accounts.values()
-                if a.state == "ready" and a.spends != "never" and a.model_of(tier) is not None
+                if a.is_open and a.spends != "never" and a.model_of(tier) is not None
             ]
             self._cheapest[tier] = min(units, default=-1.0)
         found = self._cheapest[tier]

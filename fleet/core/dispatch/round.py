@@ -194,7 +194,9 @@ class Round:
     def _giving_to(self, tier: str) -> list[Account]:
         """The accounts that had a place at the round's beginning and are not closed to the tier, whatever the task."""
         if tier not in self._giving:
-            self._giving[tier] = [a for a in self._with_places if closed(self.slots, a, tier) is None]
+            self._giving[tier] = [
+                a for a in self._with_places if closed(self.fleet, self.slots, a, tier) is None
+            ]
         return self._giving[tier]
 
     def _offer_of(self, task: Task, places: Places) -> Offer | Against:

@@ -61,6 +61,7 @@ from fleet.core.events.reports import (
     AccountRead,
     Beat,
     Checkpointed,
+    CredentialsRead,
     HeldSeen,
     LandingEnded,
     LandingOutcome,
@@ -91,6 +92,7 @@ __all__ = [
     "BreakerSet",
     "CancelAsked",
     "Checkpointed",
+    "CredentialsRead",
     "DrainAsked",
     "Event",
     "Exited",
@@ -155,6 +157,7 @@ World = (
     | PerformFailed
     | PerformWentWell
     | AccountRead
+    | CredentialsRead
     | HostDistrusted
     | HostSeen
     | HostSilent

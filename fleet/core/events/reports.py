@@ -10,7 +10,7 @@ from fleet.core.events.facts import Fact, WindowReading
 from fleet.core.model.prices import Prices
 from fleet.core.model.protection import Protections
 
-StartFault = Literal["repository", "setup", "client", "credential", "machine", "launch"]
+StartFault = Literal["repository", "setup", "client", "credential", "keyring", "machine", "launch"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +38,16 @@ class StartFailed(Event):
     detail: str
     trouble: str = ""
     lasting: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialsRead(Event):
+    """The keyring was asked for the credentials of accounts that wait for it: those that are there, those that really
+    are not, and those that cannot be had yet, each with the reason."""
+
+    found: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    unreached: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

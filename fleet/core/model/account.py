@@ -42,6 +42,18 @@ class Account:
     busy_count: int = 0
     spend: Spend | None = None
     """As a person said; None as is usual for its kind, which is also what an account of an older release has."""
+    paused: bool = False
+    """A person has paused it: it gets no new work, until that person resumes it."""
+    unreached: str = ""
+    """Why its credential cannot be had now: the keyring cannot be reached. That is no verdict on the account, which
+    takes work again as soon as it can. Empty while nothing is known against it."""
+    unreached_ms: int | None = None
+    """Since when."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may be given work at all."""
+        return self.state == "ready" and not self.paused and not self.unreached
 
     @property
     def spends(self) -> Spend:

@@ -24,6 +24,8 @@ class Settings:
     held_retry_ms: int = 60_000
     """After so long it is tried again to land what the repository kept from landing."""
     protected_pause_ms: int = 1_800_000
+    keyring_patience_ms: int = 120_000
+    """A keyring that could not be reached for so long needs a person, as far as those are concerned who wait."""
     host_lost_ms: int = 600_000
     """A host that has been tried for so long in vain counts as lost."""
     move_patience_ms: int = 120_000

@@ -18,12 +18,13 @@ from fleet.core.events import StartFailed, WorkerLost, WorkerStarted
 from fleet.core.model import Attempt, Task, Trouble, Word
 from fleet.core.model.learned import work_of
 from fleet.core.model.tokens import Tokens
+from fleet.core.rules import keyring
 from fleet.core.rules.worktrees import remove_worktree
 from fleet.core.wording import opening_id
 
 HOST_LOST = "host lost"
 
-BLAMELESS = frozenset({"limited", "busy", "login", "paused", "account removed", "kept", HOST_LOST})
+BLAMELESS = frozenset({"limited", "busy", "login", "keyring", "paused", "account removed", "kept", HOST_LOST})
 """Ends of an attempt that count nothing against its task: something else already keeps it from coming straight back."""
 
 _TOLD_BEFORE = BLAMELESS | {"finished", "cancelled", "escalated", "unverified"}
@@ -132,8 +133,9 @@ def start_failed(draft: Draft, event: StartFailed) -> None:
         return
     attempt, task = live
     again = bool(event.trouble) and task.reason.startswith(f"{event.fault}: {event.trouble}")
-    # The same trouble is told once, not at each try.
-    draft.note("debug" if again else "error", f"could not be started: {event.detail}", attempt=attempt)
+    # The same trouble is told once, not at each try. That of the keyring is told of the accounts.
+    level: Level = "debug" if again or event.fault == "keyring" else "error"
+    draft.note(level, f"could not be started: {event.detail}", attempt=attempt)
     if attempt.state == "stopping":
         end(draft, attempt, attempt.reason, attempt.detail)
     elif event.fault == "credential":
@@ -141,6 +143,9 @@ def start_failed(draft: Draft, event: StartFailed) -> None:
         if account.state == "ready":
             draft.put_account(replace(account, state="quarantined", reason=event.detail))
         end(draft, attempt, "login", event.detail)
+    elif event.fault == "keyring":
+        keyring.cannot_be_reached(draft, event.detail)
+        end(draft, attempt, "keyring", event.detail)
     else:
         end(draft, attempt, event.fault, event.detail, told=not again)
         _remember_trouble(draft, draft.tasks[task.id], event)

@@ -72,13 +72,20 @@ def account_brief(body: Record, buckets: list[Record]) -> Record:
     return {
         "name": body["name"],
         "kind": body["kind"],
-        "state": _account_state(body["state"], buckets),
+        "state": _account_state(body, buckets),
+        "reason": body["reason"] or body.get("unreached") or None,
         "buckets": buckets,
     }
 
 
-def _account_state(state: str, buckets: list[Record]) -> str:
-    """`limited` when a bucket for all tiers gives nothing now. A tier's own bucket leaves the others their work."""
+def _account_state(body: Record, buckets: list[Record]) -> str:
+    """`paused` by a person, `waiting` for the keyring, `limited` when a bucket for all tiers gives nothing now. A
+    tier's own bucket leaves the others their work. Bodies of older versions have neither of the first two."""
+    state: str = body["state"]
+    if state == "ready" and body.get("paused"):
+        return "paused"
+    if state == "ready" and body.get("unreached"):
+        return "waiting"
     spent = (
         b["scope"] is None and (b["status"] == "rejected" or (b["utilization"] or 0) >= 1) for b in buckets
     )
@@ -91,7 +98,7 @@ def account(body: Record, buckets: list[Record], workers: list[Record]) -> Recor
         "name": brief["name"],
         "kind": brief["kind"],
         "state": brief["state"],
-        "reason": body["reason"] or None,
+        "reason": brief["reason"],
         "tiers": dict(body["tiers"]),
         "concurrency": body["concurrency"],
         # `Account.spends`, held to it by a test: the core is too heavy to import here.
