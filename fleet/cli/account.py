@@ -8,9 +8,17 @@ import sys
 
 from fleet.cli.parser import Parser, add_command, group_of, json_word, name_word, positive
 from fleet.cli.run import Failed
-from fleet.cli.show import as_json, clock, put, say, table, window
+from fleet.cli.show import as_json, clock, put, say, table, told_of, window
 from fleet.home import find_home
+from fleet.streams import err
 from fleet.views.light import state
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from profiles.profile import Profile
+
+DEFAULT = "default"
+"""In the place of an address: the client's own."""
 
 
 def words(parser: Parser) -> None:
@@ -21,6 +29,24 @@ def words(parser: Parser) -> None:
     add_command(
         commands, "verify", "send it one small request", "fleet.cli.account:verify", name_word, json_word
     )
+    add_command(commands, "set", "change its settings", "fleet.cli.account:set_", name_word, _setting_words)
+    add_command(
+        commands,
+        "token",
+        "give it a new token (piped or pasted in), in place of the old one",
+        "fleet.cli.account:token",
+        name_word,
+        json_word,
+    )
+    add_command(
+        commands,
+        "pause",
+        "give it no new work; what runs there goes on to its end",
+        "fleet.cli.account:pause",
+        name_word,
+        json_word,
+    )
+    add_command(commands, "resume", "give it work again", "fleet.cli.account:resume", name_word, json_word)
     add_command(
         commands,
         "remove",
@@ -41,13 +67,11 @@ def _add_words(parser: Parser) -> None:
     how.add_argument(
         "--token-stdin", action="store_true", help="read the token from standard input into the keyring"
     )
-    parser.add_argument("--base-url", metavar="URL", help="where the Messages API is spoken")
-    parser.add_argument("--tier-map", metavar="TIER=MODEL,…", help="which model serves which tier")
-    parser.add_argument("--concurrency", type=positive, metavar="N", help="workers at once on this account")
+    _setting_words(parser)
     parser.add_argument(
-        "--spend",
-        choices=("free", "when-needed", "never"),
-        help="takes work as any other; only what none of those can do in time (an API key, unless said); none",
+        "--mine",
+        action="store_true",
+        help="confirms, where it is not the first subscription, that each plan is your own and may be used so",
     )
     parser.add_argument(
         "--organisation", metavar="NAME", help="accounts of one organisation share their buckets"
@@ -57,6 +81,21 @@ def _add_words(parser: Parser) -> None:
     )
     parser.add_argument(
         "--pass-env", action="append", default=[], metavar="NAME", help="taken over from this shell"
+    )
+
+
+def _setting_words(parser: Parser) -> None:
+    parser.add_argument(
+        "--base-url",
+        metavar="URL",
+        help="where the Messages API is spoken; `default`: the client's own address",
+    )
+    parser.add_argument("--tier-map", metavar="TIER=MODEL,…", help="which model serves which tier")
+    parser.add_argument("--concurrency", type=positive, metavar="N", help="workers at once on this account")
+    parser.add_argument(
+        "--spend",
+        choices=("free", "when-needed", "never"),
+        help="takes work as any other; only what none of those can do in time (an API key, unless said); none",
     )
     json_word(parser)
 
@@ -72,7 +111,7 @@ def add(args: argparse.Namespace) -> int:
     profile = make_profile(
         name=args.name,
         kind=args.kind,
-        base_url=args.base_url,
+        base_url=None if args.base_url == DEFAULT else args.base_url,
         tiers=parse_tier_map(args.tier_map) if args.tier_map else None,
         concurrency=args.concurrency,
         spend=args.spend,
@@ -81,14 +120,46 @@ def add(args: argparse.Namespace) -> int:
         extra_env=accounts.parse_env(args.env),
         pass_env=tuple(args.pass_env),
     )
+    mine = _confirmed(profile, args.mine)
     token = _read_token() if args.token_stdin else None
-    warning = accounts.add(find_home(os.environ), profile, token)
+    warning = accounts.add(find_home(os.environ), profile, token, mine=mine)
     if warning:
         say(f"note: {warning}")
     if args.json:
         return as_json(state.account(find_home(os.environ).root, args.name))
     say(f"added {args.name}; check it with: fleet account verify {args.name}")
     return 0
+
+
+def _confirmed(profile: Profile, said: bool) -> bool:
+    """Whether the person confirms that the plan is theirs: by the word, or asked at a terminal. Only where that is
+    needed and has not been done before. Raises Failed."""
+    from fleet.service import accounts
+
+    home = find_home(os.environ)
+    if not accounts.is_further_subscription(home, profile):
+        return False
+    say(f"note: {accounts.THEIR_OWN}")
+    if said or accounts.has_confirmed(home):
+        return said
+    answer = _asked("Is that so? [y/N] ")
+    if answer is None:
+        raise Failed(f"{profile.name} was not added: confirm that with --mine")
+    if answer.strip().lower() not in ("y", "yes"):
+        raise Failed(f"{profile.name} was not added")
+    return True
+
+
+def _asked(question: str) -> str | None:
+    """What the person at the terminal answers, whatever is piped in; None without one."""
+    if not err().isatty():
+        return None
+    try:
+        with open("/dev/tty", encoding="utf-8") as terminal:  # noqa: PTH123
+            say(question, end="")
+            return terminal.readline()
+    except OSError:
+        return None
 
 
 def _read_token() -> str:
@@ -107,7 +178,7 @@ def listing(args: argparse.Namespace) -> int:
     if not found:
         say("no accounts: fleet account add NAME --kind subscription --login")
         return 0
-    rows = [(a["name"], a["kind"], a["state"], ",".join(a["tiers"]), a["reason"] or "") for a in found]
+    rows = [(a["name"], a["kind"], a["state"], ",".join(a["tiers"]), told_of(a)) for a in found]
     table(("NAME", "KIND", "STATE", "TIERS", "REASON"), rows)
     return 0
 
@@ -117,7 +188,7 @@ def show(args: argparse.Namespace) -> int:
     if args.json:
         return as_json(found)
     for key, value in found.items():
-        if key != "buckets" and value is not None:
+        if key not in ("buckets", "token_ends_soon") and value is not None:
             put(f"{key}: {_shown(value)}")
     for bucket in found["buckets"]:
         used = "unknown" if bucket["utilization"] is None else f"{bucket['utilization']:.0%} used"
@@ -135,9 +206,9 @@ def _shown(value: object) -> str:
 
 
 def verify(args: argparse.Namespace) -> int:
-    from fleet.service import accounts
+    from fleet.service import verifying
 
-    verified = accounts.verify(find_home(os.environ), args.name)
+    verified = verifying.verify(find_home(os.environ), args.name)
     if args.json:
         keys = ("ok", "refused", "story", "windows")
         as_json({"name": args.name, **{key: getattr(verified, key) for key in keys}})
@@ -150,6 +221,56 @@ def verify(args: argparse.Namespace) -> int:
     else:
         say(f"{args.name} could not be verified, and is used as before: {verified.story}")
     return 0 if verified.ok else 1
+
+
+def set_(args: argparse.Namespace) -> int:
+    from fleet.service import accounts
+    from profiles.profile import parse_tier_map
+
+    home = find_home(os.environ)
+    if all(getattr(args, name) is None for name in ("base_url", "tier_map", "concurrency", "spend")):
+        raise Failed("say what to set: --base-url, --tier-map, --concurrency or --spend")
+    accounts.change(
+        home,
+        args.name,
+        base_url="" if args.base_url == DEFAULT else args.base_url,
+        tiers=None if args.tier_map is None else parse_tier_map(args.tier_map),
+        concurrency=args.concurrency,
+        spend=args.spend,
+    )
+    return _shown_after(args, f"set {args.name}; it holds from the next start of a worker on")
+
+
+def token(args: argparse.Namespace) -> int:
+    from fleet.service import verifying
+
+    _, warning = verifying.renew(find_home(os.environ), args.name, _read_token())
+    if warning:
+        say(f"note: {warning}")
+    return _shown_after(args, f"{args.name} has its new token; workers that run go on with the old one")
+
+
+def pause(args: argparse.Namespace) -> int:
+    from fleet.service import accounts
+
+    accounts.pause(find_home(os.environ), args.name, on=True)
+    return _shown_after(
+        args, f"paused {args.name}: it gets no new work until fleet account resume {args.name}"
+    )
+
+
+def resume(args: argparse.Namespace) -> int:
+    from fleet.service import accounts
+
+    accounts.pause(find_home(os.environ), args.name, on=False)
+    return _shown_after(args, f"resumed {args.name}")
+
+
+def _shown_after(args: argparse.Namespace, told: str) -> int:
+    if args.json:
+        return as_json(state.account(find_home(os.environ).root, args.name))
+    say(told)
+    return 0
 
 
 def remove(args: argparse.Namespace) -> int:

@@ -171,6 +171,8 @@ def _share(share: float | None) -> str:
 
 
 def _print_laid_down(found: Record) -> None:
+    for one in found["accounts_without_work"]:
+        put(f"{one['account']} gets no work: {one['why']}")
     for one in found["buckets"]:
         forecast = one["forecast"]
         if forecast and forecast["kept"] >= TOLD:

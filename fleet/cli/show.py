@@ -65,6 +65,13 @@ def say(text: str, end: str = "\n") -> None:
     print(text, end=end, file=err(), flush=True)
 
 
+def told_of(account: dict[str, Any]) -> str:
+    """Why an account is in its state, and that its token ends soon."""
+    ends = account["token_ends_at"] if account["token_ends_soon"] else None
+    told = f"its token ends by {clock(ends)}: fleet account token {account['name']}" if ends else ""
+    return "; ".join(part for part in (account["reason"], told) if part)
+
+
 def window(bucket: dict[str, Any]) -> str:
     """One bucket in few words: how full it is, and until when."""
     used = "?" if bucket["utilization"] is None else f"{bucket['utilization']:.0%}"

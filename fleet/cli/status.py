@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from fleet.cli import host_words
-from fleet.cli.show import as_json, clock, put, table, window
+from fleet.cli.show import as_json, clock, put, table, told_of, window
 from fleet.homepath import home_path
 from fleet.views.light import state
 
@@ -34,8 +34,8 @@ def status(args: Words) -> int:
         put()
         table(("ACCOUNT", "KIND", "STATE", "BUCKETS"), [_account(a) for a in found["accounts"]])
         for account in found["accounts"]:
-            if account["reason"]:
-                put(f"  {account['name']} {account['state']}: {account['reason']}")
+            if told := told_of(account):
+                put(f"  {account['name']} ({account['state']}): {told}")
     if found["hosts"]:
         put()
         table(host_words.HEAD, [host_words.row(host) for host in found["hosts"]])

@@ -57,6 +57,7 @@ def _beat(draft: Draft, event: events.Beat) -> None:
     """Time alone may let tasks move: a reset, the end of a back-off, a target that a person has freed."""
     finishing.look_at_held(draft)
     deadlines.pass_by(draft)
+    accounts.tell_of_tokens(draft)
     draft.settle = True
 
 
@@ -78,6 +79,8 @@ _RULES: dict[type, Callable[[Draft, Any], None]] = {
     events.AccountAdded: accounts.account_added,
     events.AccountRemoved: accounts.account_removed,
     events.AccountVerified: accounts.account_verified,
+    events.AccountSet: accounts.account_set,
+    events.AccountPaused: accounts.account_paused,
     events.PruneAsked: tasks.prune_asked,
     events.DrainAsked: tasks.drain_asked,
     events.ProjectSet: settings.project_set,

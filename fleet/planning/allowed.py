@@ -15,6 +15,7 @@ class Allowed:
         self.ready = tuple(
             sorted(a.name for a in fleet.accounts.values() if a.is_open and a.spends != "never")
         )
+        self._back_later = [a for a in fleet.accounts.values() if a.state == "ready" and not a.is_open]
         self._gives = {
             name: frozenset(
                 tier
@@ -42,11 +43,13 @@ class Allowed:
         return self.freely(open_to_it, tiers.allowed(self._fleet, task))
 
     def freely(self, names: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[str, ...]:
-        """Without those that take only what is needed, where another has a tier that is wanted."""
-        accounts = {name: self._fleet.accounts[name] for name in names}
-        free = tuple(name for name, account in accounts.items() if account.spends == "free")
-        able = any(accounts[name].model_of(tier) is not None for name in free for tier in wanted)
-        return free if able else names
+        """Without those that take only what is needed, where another has a tier that is wanted: also one that is paused
+        or waits for its keyring."""
+        accounts = [*(self._fleet.accounts[name] for name in names), *self._back_later]
+        free = [account for account in accounts if account.spends == "free"]
+        if all(account.model_of(tier) is None for account in free for tier in wanted):
+            return names
+        return tuple(account.name for account in free if account.name in names)
 
     def tiers(self, project: str) -> frozenset[str]:
         """Those that some account of the project's has."""

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Mapping
 from uuid import uuid4
 
 from fleet.core.model import Account, Fleet
 from fleet.core.model.lifecycles import TASK_ENDS
+from fleet.core.rules.accounts import token_days_left, token_ending
 from fleet.errors import NotDone
 from fleet.home import Home
 from fleet.installed import mend_command, replaced
 from fleet.service.clients import find_client, pins_of, proved_client
+from fleet.service.credentials import same_accounts
 from fleet.service.probing import examine as examine_hosts
 from fleet.shell import homelock
 from fleet.shell.starting import profile_of
@@ -143,6 +146,7 @@ def _state(home: Home, environ: Mapping[str, str]) -> list[Finding]:
     if not accounts:
         found.append(_NO_ACCOUNT)
     found += [_account(home, fleet, name, environ) for name in sorted(a.name for a in accounts)]
+    found += _same(home, fleet)
     found += _hooks(fleet)
     return found + examine_hosts(home, [host for host in fleet.hosts.values() if not host.is_here], environ)
 
@@ -189,14 +193,31 @@ def _account(home: Home, fleet: Fleet, name: str, environ: Mapping[str, str]) ->
     return Finding(what, "ok", f"{account.kind}, logged in")
 
 
+def _same(home: Home, fleet: Fleet) -> list[Finding]:
+    """Accounts that are one and the same, in a home of a release that did not refuse that."""
+    try:
+        same = list(same_accounts(fleet.accounts.values(), open_secrets(fleet.home_id, home.root)))
+    except NoUsableKeyring:
+        return []  # the keyring has a finding of its own
+    return [
+        Finding(
+            f"accounts {one}, {other}", "error", f"both have the same {what}", f"fleet account remove {other}"
+        )
+        for one, other, what in same
+    ]
+
+
 def _with_token(home: Home, fleet: Fleet, what: str, account: Account) -> Finding:
     try:
         missing = account.secret and kept_token(open_secrets(fleet.home_id, home.root), account.name) is None
     except NoUsableKeyring as failed:
         advice = f"reach the keyring that has it, or give it a new one: fleet account token {account.name}"
-        return Finding(what, "warning", f"its token cannot be looked up: {failed.why}", advice)
+        return Finding(what, "error", f"its token cannot be looked up: {failed.why}", advice)
     if missing:
         return Finding(
             what, "error", "the keyring has no token for it", f"fleet account token {account.name}"
         )
+    left = token_days_left(account, time.time_ns() // 1_000_000)
+    if left is not None:
+        return Finding(what, "warning", token_ending(left, account.name))
     return Finding(what, "ok", account.kind)

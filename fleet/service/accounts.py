@@ -1,79 +1,73 @@
-"""Adds, verifies and removes accounts."""
+"""Adds, changes, pauses and removes accounts."""
 
 from __future__ import annotations
 
 import json
 import os
 import subprocess
-from dataclasses import dataclass
-from typing import Any
 
 from fleet import streams
-from fleet.core.events import AccountAdded, AccountRemoved, AccountVerified, WindowReading
+from fleet.core.events import AccountAdded, AccountPaused, AccountRemoved, AccountSet
 from fleet.core.model import Account
+from fleet.core.rules.accounts import name_taken
 from fleet.errors import NotDone, NotKnown
 from fleet.home import Home
-from fleet.ports import NotAsked
 from fleet.service.clients import pins_of, proved_client
+from fleet.service.credentials import known_account, refuse_same_token
 from fleet.service.making_home import home_id
 from fleet.service.requests import submit
-from fleet.shell.proving import ask
 from fleet.shell.stamp import stamp
-from fleet.views.light.records import iso
+from fleet.shell.starting import profile_of
 from fleet.views.snapshot import snapshot
 from profiles.errors import NoUsableKeyring
 from profiles.login import LoginUnknown, login_command, login_state
-from profiles.profile import InvalidProfile, Profile
-from profiles.secrets import MARK, Secrets, kept_token, open_secrets
+from profiles.profile import InvalidProfile, Profile, Spend, make_profile
+from profiles.secrets import MARK, Secrets, open_secrets
 from profiles.token import InvalidToken, read_token
-from workers.client import listen
+
+TERMS = "https://code.claude.com/docs/en/legal-and-compliance"
+
+THEIR_OWN = f"each plan must be your own, and its terms must allow this use: {TERMS}"
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
-    """`refused`: the credential itself was, and nothing else went wrong on the way. `answered`: the account answered,
-    if only with a limit. `story` is empty where there is nothing to add. `readings`: the windows that the client
-    named."""
-
-    ok: bool
-    story: str
-    refused: bool = False
-    answered: bool = False
-    readings: tuple[WindowReading, ...] = ()
-
-    @property
-    def windows(self) -> list[dict[str, Any]]:
-        """As the read models show buckets; of several readings of one window the last."""
-        last = {reading.name: reading for reading in self.readings}
-        return [
-            {
-                "name": reading.name,
-                "scope": reading.scope,
-                "utilization": reading.utilization,
-                "resets_at": iso(reading.resets_ms),
-                "status": "rejected" if reading.refused else reading.status or "unknown",
-            }
-            for reading in last.values()
-        ]
+def is_further_subscription(home: Home, profile: Profile) -> bool:
+    """Whether the home has a subscription beside this one already."""
+    others = (a for a in snapshot(home).accounts.values() if a.name != profile.name)
+    return profile.kind == "subscription" and any(
+        a.kind == "subscription" and a.state != "removed" for a in others
+    )
 
 
-def add(home: Home, profile: Profile, raw_token: str | None) -> str | None:
-    """Adds the account; its token, if it has one, goes to the keyring first. Returns a warning.
+def has_confirmed(home: Home) -> bool:
+    """Whether the person has confirmed before that all their plans are theirs."""
+    return any(account.mine for account in snapshot(home).accounts.values())
+
+
+def add(home: Home, profile: Profile, raw_token: str | None, *, mine: bool = False) -> str | None:
+    """Adds the account; its token, if it has one, goes to the keyring first. Returns a warning. `mine`: the person has
+    confirmed that it is theirs, which a further subscription needs, once.
     Raises NotDone: then the keyring is as it was, unless it is NotKnown whether the account was added."""
     warning = None
     secrets: Secrets | None = None
     before: str | None = None
-    existing = snapshot(home).accounts.get(profile.name)
+    accounts = snapshot(home).accounts
+    existing = accounts.get(profile.name)
     if existing is not None and existing.state == "ready":
         raise NotDone(
             f"there is an account {profile.name} already: remove it first (fleet account remove {profile.name})"
         )
+    taken = name_taken(accounts.values(), profile.name)
+    if taken:
+        raise NotDone(taken)
+    if is_further_subscription(home, profile) and not (mine or has_confirmed(home)):
+        raise NotDone(f"{THEIR_OWN}; confirm it with --mine")
     try:
         if raw_token is not None:
             token = read_token(raw_token, profile.kind)
             warning = token.warning
             home.make()
             secrets = open_secrets(home_id(home), home.root)
+            refuse_same_token(accounts.values(), secrets, profile, token.text)
             before = secrets.get(profile.name)
             secrets.put(profile.name, token.text)
         elif profile.login:
@@ -81,7 +75,9 @@ def add(home: Home, profile: Profile, raw_token: str | None) -> str | None:
     except (InvalidToken, NoUsableKeyring, InvalidProfile) as failed:
         raise NotDone(str(failed)) from failed
     try:
-        submit(home, AccountAdded(**stamp(), account=_account(profile, secret=secrets is not None)))
+        submit(
+            home, AccountAdded(**stamp(), account=_account(profile, secret=secrets is not None, mine=mine))
+        )
     except NotKnown:
         # The account may be there, and then it needs its token.
         raise
@@ -103,7 +99,8 @@ def _put_back(secrets: Secrets, name: str, before: str | None, because: NotDone)
         raise NotDone(f"{because}. The token given now is still in the keyring: {failed}") from failed
 
 
-def _account(profile: Profile, *, secret: bool) -> Account:
+def _account(profile: Profile, *, secret: bool, mine: bool) -> Account:
+    at_ms = int(stamp()["at_ms"])
     return Account(
         name=profile.name,
         kind=profile.kind,
@@ -111,12 +108,14 @@ def _account(profile: Profile, *, secret: bool) -> Account:
         concurrency=profile.concurrency,
         spend=profile.spend,
         pool=profile.pool,
-        added_ms=int(stamp()["at_ms"]),
+        added_ms=at_ms,
         base_url=profile.base_url,
         login=profile.login,
         secret=secret,
         env=tuple(profile.extra_env.items()),
         pass_env=profile.pass_env,
+        token_ms=at_ms if secret else None,
+        mine=mine,
     )
 
 
@@ -135,6 +134,46 @@ def _log_in(home: Home, profile: Profile) -> None:
         raise NotDone(str(failed)) from failed
     if ended.returncode != 0 or not state.logged_in:
         raise NotDone(f"the client's login for {profile.name} did not succeed; nothing was added")
+
+
+def change(
+    home: Home,
+    name: str,
+    *,
+    base_url: str | None = None,
+    tiers: dict[str, str] | None = None,
+    concurrency: int | None = None,
+    spend: Spend | None = None,
+) -> None:
+    """Changes those settings that are not None; an empty `base_url` is the client's own address. They hold from the
+    next start of a worker on. Raises NotDone."""
+    now = profile_of(known_account(home, name))
+    try:
+        wanted = make_profile(
+            **now.model_dump(exclude={"base_url", "tiers", "concurrency", "spend"}),
+            base_url=now.base_url if base_url is None else base_url or None,
+            tiers=tiers or now.tiers,
+            concurrency=concurrency or now.concurrency,
+            spend=spend or now.spend,
+        )
+    except InvalidProfile as failed:
+        raise NotDone(str(failed)) from failed
+    submit(
+        home,
+        AccountSet(
+            **stamp(),
+            name=name,
+            base_url=None if base_url is None else wanted.base_url or "",
+            tiers=None if tiers is None else tuple(wanted.tiers.items()),
+            concurrency=concurrency,
+            spend=spend,
+        ),
+    )
+
+
+def pause(home: Home, name: str, *, on: bool) -> None:
+    """Pauses the account, or resumes it. Raises NotDone."""
+    submit(home, AccountPaused(**stamp(), name=name, on=on))
 
 
 def remove(home: Home, name: str) -> None:
@@ -162,47 +201,6 @@ def _forget(home: Home, account: Account | None) -> bool:
             f"reached, run fleet account remove {account.name} again"
         ) from failed
     return there
-
-
-def verify(home: Home, name: str) -> Verified:
-    """Sends one small real request with the account's credential (it costs a few tokens) and records what came of it.
-    A quarantined account that answers is ready again, one whose credential is refused is quarantined; what says nothing
-    of the credential (no network, say) leaves it as it was. Raises NotDone."""
-    account = snapshot(home).accounts.get(name)
-    if account is None or account.state == "removed":
-        raise NotDone(f"there is no account {name}: see `fleet account list`")
-    verified = _ask(home, account)
-    if verified.ok or verified.refused:
-        detail = "" if verified.ok else verified.story
-        submit(
-            home,
-            AccountVerified(**stamp(), name=name, ok=verified.ok, detail=detail, readings=verified.readings),
-        )
-    return verified
-
-
-def _ask(home: Home, account: Account) -> Verified:
-    client = proved_client(home, os.environ)
-    try:
-        reply = ask(
-            client.path,
-            account,
-            home.config_dir(account.name),
-            os.environ,
-            f"verify-{account.name}",
-            lambda: kept_token(open_secrets(home_id(home), home.root), account.name),
-        )
-    except NotAsked as failed:
-        raise NotDone(str(failed)) from failed
-    # A limit shows that the credential works, as an answer does; so does a server that is overloaded.
-    ok = reply.answered or reply.limited or reply.kind is listen.Kind.BUSY
-    return Verified(
-        ok,
-        "" if reply.answered else reply.story,
-        refused=reply.refused or reply.kind is listen.Kind.BILLING,
-        answered=reply.answered or reply.limited,
-        readings=reply.readings,
-    )
 
 
 def parse_env(pairs: list[str]) -> dict[str, str]:

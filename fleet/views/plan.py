@@ -8,6 +8,7 @@ from typing import Any
 
 from fleet.core import dispatch
 from fleet.core.capacity import budgets, costs, headroom, reserved
+from fleet.core.dispatch.feasible import unavailable
 from fleet.core.dispatch.price import fresh
 from fleet.core.model import Bucket, Fleet, Host
 from fleet.core.model.policy import Limit
@@ -58,6 +59,7 @@ def plan(home: Home, *, hours: float = 12.0, workers: int = WORKERS) -> Record:
         "running": _running(fleet),
         **(_in_order(fleet) if seen.answer is None else _planned(fleet, seen.answer, until_ms)),
         "placements": _placements(fleet),
+        "accounts_without_work": _without_work(fleet),
         "buckets": _buckets(fleet, seen.answer),
         "reservations": _reservations(fleet, until_ms),
         "limits": [_limit(fleet, limit) for limit in fleet.limits.values()],
@@ -211,6 +213,16 @@ def _placements(fleet: Fleet) -> list[Record]:
         }
         for placement in dispatch.choose(fleet)
     ]
+
+
+def _without_work(fleet: Fleet) -> list[Record]:
+    """The accounts that get nothing, whatever there is to do, and the reason."""
+    found = []
+    for name, account in sorted(fleet.accounts.items()):
+        why = unavailable(fleet, account)
+        if why is not None and account.state != "removed":
+            found.append({"account": name, "why": why.why})
+    return found
 
 
 # --- capacity -------------------------------------------------------------------------------------------

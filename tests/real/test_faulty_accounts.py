@@ -74,13 +74,17 @@ def test_a_server_that_stays_in_trouble_keeps_its_work(household: MakeHousehold)
     assert house.git("ls-tree", "--name-only", "main").split() == ["README.md", "a.txt", "b.txt"]
 
 
-def test_a_login_that_ends_quarantines_its_account_until_it_is_verified(household: MakeHousehold) -> None:
-    """A 401 mid-task moves the session; the account says why it rests, and `account verify` takes it back."""
+def test_a_login_that_ends_quarantines_its_account_until_it_is_verified_or_renewed(
+    household: MakeHousehold,
+) -> None:
+    """A 401 mid-task moves the session; the account says why it rests, and `account verify` takes it back. A new token
+    takes the old one's place once it has been proved, while the coordinator runs."""
     script = Script(
-        accounts=(subscription("first"), subscription("second")),
+        accounts=(subscription("first"), subscription("second"), subscription("renewed")),
         tasks=(
             job("moving", writes("a.txt", "a\n", delay_s=1.0), writes("b.txt", "b\n"), says("Done.")),
             job("opus", writes("o.txt", "o\n"), says("Done.")),
+            job("later", writes("l.txt", "l\n"), says("Done.")),
         ),
     )
     house = household(script)
@@ -106,6 +110,15 @@ def test_a_login_that_ends_quarantines_its_account_until_it_is_verified(househol
         house.fleet("account", "verify", "first")
         house.wait_for_state(opus, "landed")
 
+        house.double.account("first").expire_login()
+        wrong = house.run("account", "token", "first", stdin="tok-nobody")
+        assert wrong.returncode == 1 and "first keeps the one it has" in wrong.stderr
+        house.fleet("account", "token", "first", stdin="tok-renewed")
+        house.fleet("account", "pause", "second")
+        later = house.add_task(prompt("later"), "--target", "main", "--land", "merge")
+        house.wait_for_state(later, "landed")
+
+    assert accounts_of(house.double.turns, "later") == ["renewed"]
     assert accounts_of(house.double.turns, "moving") == ["first", "second"]
     first, second = house.seen(moving)["attempts"]
     assert (first["reason"], second["reason"]) == ("login", "finished")

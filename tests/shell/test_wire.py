@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet.core import events
+from fleet.core.events import WindowReading
 from fleet.core.model import TaskSpec
 from fleet.core.model.policy import Floor, Limit, Project, Reservation, Strategy, Tier
 from fleet.shell import wire
@@ -22,6 +23,7 @@ for kind, numbers in (
     (Limit, {"amount": FINITE}),
     (Floor, {"share": FINITE}),
     (Tier, {"weight": FINITE}),
+    (WindowReading, {"utilization": st.none() | FINITE}),
     (Strategy, {"protect": FINITE, "quantile": FINITE, "haste": FINITE}),
 ):
     st.register_type_strategy(kind, st.builds(kind, **numbers))

@@ -14,7 +14,10 @@ from typing import Any
 
 import pytest
 
+from fleet.core.dispatch.feasible import PAUSED
 from fleet.core.model import Account, Bucket, Fleet, Kind, Settings, Spend
+from fleet.core.model.account import DAY_MS, TOKEN_LIFE_MS
+from fleet.core.rules.accounts import token_days_left
 from fleet.errors import NotFound
 from fleet.ports import Change
 from fleet.store.sqlite import SqliteStore
@@ -176,7 +179,26 @@ def test_the_life_of_a_reading_is_the_one_dispatch_goes_by() -> None:
 @pytest.mark.parametrize("spend", [None, "free", "when-needed", "never"])
 def test_what_an_account_may_spend_is_shown_as_the_core_takes_it(kind: Kind, spend: Spend | None) -> None:
     one = Account("a", kind, (("sonnet", "sonnet"),), concurrency=1, pool="a", added_ms=1, spend=spend)
-    assert records.account(asdict(one), [], [])["spend"] == one.spends
+    assert records.account(asdict(one), [], [], 2)["spend"] == one.spends
+
+
+@pytest.mark.parametrize("kind", ["subscription", "api-key", "local"])
+@pytest.mark.parametrize("more", [{}, {"token_ms": 9}, {"secret": False}, {"login": True}])
+def test_the_end_of_a_token_is_shown_as_the_core_has_it(kind: Kind, more: dict[str, Any]) -> None:
+    one = Account("a", kind, (("sonnet", "sonnet"),), concurrency=1, pool="a", added_ms=1, **more)
+    ends_ms = one.token_ends_ms
+    for now_ms in (2, TOKEN_LIFE_MS - 32 * DAY_MS, TOKEN_LIFE_MS - 30 * DAY_MS, 2 * TOKEN_LIFE_MS):
+        shown = records.account(asdict(one), [], [], now_ms)
+        assert shown["token_ends_at"] == records.iso(ends_ms)
+        assert shown["token_ends_soon"] == (token_days_left(one, now_ms) is not None)
+
+
+def test_an_account_that_a_person_has_paused_is_shown_so() -> None:
+    one = Account(
+        "a", "local", (("s", "s"),), concurrency=1, pool="a", added_ms=1, paused=True, unreached="x"
+    )
+    shown = records.account_brief(asdict(one), [], 2)
+    assert (shown["state"], shown["reason"]) == ("paused", PAUSED)
 
 
 def test_a_removed_account_is_not_shown(tmp_path: Path) -> None:

@@ -12,7 +12,14 @@ from typing import Any
 
 import pytest
 
-from fleet.core.events import AccountAdded, AccountVerified, DrainAsked, HostSeen, WindowReading
+from fleet.core.events import (
+    AccountAdded,
+    AccountPaused,
+    AccountVerified,
+    DrainAsked,
+    HostSeen,
+    WindowReading,
+)
 from fleet.core.model import Account, Fleet
 from fleet.core.model.policy import Spent
 from fleet.engine import Engine
@@ -32,7 +39,7 @@ HOUR_MS = 3_600_000
 TIERS = (("haiku", "haiku"), ("sonnet", "sonnet"), ("opus", "opus"))
 KEYS = {
     *("at", "until", "coordinator", "strategy", "breaker", "notice", "prices", "running", "planned", "later"),
-    *("unplanned", "placements", "buckets", "reservations", "limits"),
+    *("unplanned", "placements", "accounts_without_work", "buckets", "reservations", "limits"),
 }
 
 
@@ -174,6 +181,14 @@ def test_what_a_person_laid_down_is_told(home: Home) -> None:
     (limit,) = found["limits"]
     assert limit["used_up"] and limit["said"] == "the limit of the fleet to 2,000,000 tokens a day"
     assert (found["strategy"], found["breaker"], found["placements"]) == ("after-hours", "the bill", [])
+
+
+def test_an_account_that_is_paused_gets_nothing_and_the_plan_says_so(home: Home, repo: Path) -> None:
+    add(home, repo)
+    submit(home, AccountPaused(**stamp(), name="work", on=True))
+    found = plan.plan(home)
+    assert found["accounts_without_work"] == [{"account": "work", "why": "paused by you"}]
+    assert found["placements"] == [] and [row for row in found["planned"] if row["account"]] == []
 
 
 def test_what_would_start_this_moment_comes_with_its_arithmetic(home: Home, repo: Path) -> None:

@@ -101,13 +101,9 @@ def _not_for_project(fleet: Fleet, task: Task, account: Account, tier: str) -> R
 
 def closed(fleet: Fleet, slots: Slots, account: Account, tier: str) -> Refusal | None:
     """Why the account gives nothing to `tier` at all now: its state, its tiers, a bucket that is blocked."""
-    if account.state == "quarantined":
-        return Refusal(account.name, tier, f"quarantined: {account.reason}", lasting=True)
-    if account.paused:
-        return Refusal(account.name, tier, PAUSED, lasting=True)
-    if account.unreached:
-        why = f"waits for its credential: {account.unreached}"
-        return Refusal(account.name, tier, why, lasting=_needs_a_person(fleet, account))
+    against = unavailable(fleet, account, tier)
+    if against is not None:
+        return against
     if account.model_of(tier) is None:
         return Refusal(account.name, tier, f"has no tier {tier}", lasting=True)
     if account.spends == "never":
@@ -117,6 +113,18 @@ def closed(fleet: Fleet, slots: Slots, account: Account, tier: str) -> Refusal |
         return None
     why = f"{block.bucket} {block.how}"
     return Refusal(account.name, tier, why, block.until_ms)
+
+
+def unavailable(fleet: Fleet, account: Account, tier: str = "") -> Refusal | None:
+    """Why the account gets no work of any tier, None when it is open."""
+    if account.state == "quarantined":
+        return Refusal(account.name, tier, f"quarantined: {account.reason}", lasting=True)
+    if account.paused:
+        return Refusal(account.name, tier, PAUSED, lasting=True)
+    if account.unreached:
+        why = f"waits for its credential: {account.unreached}"
+        return Refusal(account.name, tier, why, lasting=_needs_a_person(fleet, account))
+    return None
 
 
 def _needs_a_person(fleet: Fleet, account: Account) -> bool:

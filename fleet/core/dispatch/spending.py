@@ -13,7 +13,7 @@ from math import inf
 
 from fleet.core.capacity import reserved
 from fleet.core.capacity.headroom import length_of
-from fleet.core.dispatch.feasible import Refusal, beyond_means, standing
+from fleet.core.dispatch.feasible import PAUSED, Refusal, beyond_means, standing
 from fleet.core.dispatch.price import Market
 from fleet.core.dispatch.shares import Left, Shares
 from fleet.core.dispatch.slots import Slots
@@ -61,8 +61,11 @@ class Spending:
         ways = self.ways(task)
         if not ways:
             return None
-        first = min(ways, key=lambda way: (way.opens_ms, way.account, way.tier))
+        first = min(ways, key=lambda way: (self._is_paused(way), way.opens_ms, way.account, way.tier))
         there = f"{first.account} with {first.tier}"
+        if self._is_paused(first) and not self._is_timely(task):
+            why = f"is billed, and {there}, which is paid for, is only {PAUSED}"
+            return Refusal(account.name, tier, why, lasting=True)
         if self._is_timely(task):
             if self._fleet.now_ms >= self._latest_ms(task, tier) or self._comes_too_late(task, ways):
                 return None
@@ -84,6 +87,9 @@ class Spending:
                     found.append(Way(account.name, tier, opens_ms))
         return found
 
+    def _is_paused(self, way: Way) -> bool:
+        return self._fleet.accounts[way.account].paused
+
     def _is_reachable(self, task: Task, account: Account) -> bool:
         return any(
             host.state != "lost" and self._slots.host_refusal_for(host, task, account) is None
@@ -94,6 +100,8 @@ class Spending:
         """When the account is open to the task, as far as anybody knows; None while no person changes something."""
         if account.model_of(tier) is None or self._is_kept_whole(account, tier):
             return None
+        if account.paused:  # nobody means to be billed by pausing what is paid for
+            return self._fleet.now_ms
         need = self._market.expected(task, tier)
         against = standing(self._fleet, self._slots, task, account, tier) or beyond_means(
             self._fleet, self._shares, task, account, tier, need

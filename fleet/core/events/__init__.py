@@ -10,7 +10,9 @@ from __future__ import annotations
 from fleet.core.events.asked import (
     PERSON,
     AccountAdded,
+    AccountPaused,
     AccountRemoved,
+    AccountSet,
     AccountVerified,
     BreakerSet,
     CancelAsked,
@@ -82,8 +84,10 @@ from fleet.core.events.reports import (
 __all__ = [
     "PERSON",
     "AccountAdded",
+    "AccountPaused",
     "AccountRead",
     "AccountRemoved",
+    "AccountSet",
     "AccountVerified",
     "Answered",
     "AwaitsBackground",
@@ -176,6 +180,8 @@ Person = (
     | AccountAdded
     | AccountRemoved
     | AccountVerified
+    | AccountSet
+    | AccountPaused
     | PruneAsked
     | DrainAsked
     | ProjectSet

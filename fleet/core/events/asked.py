@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fleet.core.events.event import Event
 from fleet.core.events.facts import WindowReading
-from fleet.core.model import Account, TaskSpec
+from fleet.core.model import Account, Spend, TaskSpec
 from fleet.core.model.policy import Floor, Limit, Project, Reservation, Strategy, Tier
 
 PERSON = "a person"
@@ -70,6 +70,27 @@ class AccountVerified(Event):
     ok: bool
     detail: str = ""
     readings: tuple[WindowReading, ...] = ()
+    renewed: bool = False
+    """The credential is a new one, which the keyring has in place of the one before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountSet(Event):
+    """A person changes settings; None leaves one as it is. An empty `base_url` is the client's own address."""
+
+    name: str
+    base_url: str | None = None
+    tiers: tuple[tuple[str, str], ...] | None = None
+    concurrency: int | None = None
+    spend: Spend | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountPaused(Event):
+    """A person pauses the account, or resumes it."""
+
+    name: str
+    on: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

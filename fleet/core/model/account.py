@@ -14,6 +14,14 @@ Spend = Literal["free", "when-needed", "never"]
 means exactly: docs/dispatch.md, "What is paid for goes before what is billed"."""
 
 
+DAY_MS = 86_400_000
+
+TOKEN_LIFE_MS = 365 * DAY_MS
+
+TOKEN_DAYS_TOLD = (30, 14, 7, 3, 1, 0)
+"""So many days before its end the log tells that a token has to be renewed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """One way to pay for model work.
@@ -49,6 +57,20 @@ class Account:
     takes work again as soon as it can. Empty while nothing is known against it."""
     unreached_ms: int | None = None
     """Since when."""
+    token_ms: int | None = None
+    """When the credential that it has now was given; None in an account of an older release: when it was added."""
+    token_told: int | None = None
+    """How many days before the token's end (`TOKEN_DAYS_TOLD`) that was told last."""
+    mine: bool = False
+    """A person has confirmed, adding it, that each of their plans is their own and its terms allow this use."""
+
+    @property
+    def token_ends_ms(self) -> int | None:
+        """When its token has ended at the latest; None where it has none that ends. A setup-token lives a year from
+        when it was made (facts: `claude setup-token`), which is not known, but not after it was given."""
+        if self.kind != "subscription" or not self.secret or self.login:
+            return None
+        return (self.added_ms if self.token_ms is None else self.token_ms) + TOKEN_LIFE_MS
 
     @property
     def is_open(self) -> bool:

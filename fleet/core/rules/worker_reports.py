@@ -297,8 +297,9 @@ def _busy(draft: Draft, attempt: Attempt, fact: TurnEnded) -> None:
 
 
 def _login(draft: Draft, attempt: Attempt, fact: TurnEnded) -> None:
+    """A worker that was started before the credential was renewed has the old one: that its is refused says nothing."""
     account = draft.accounts[attempt.account]
-    if account.state == "ready":
+    if account.state == "ready" and attempt.started_ms >= (account.token_ms or 0):
         draft.put_account(replace(account, state="quarantined", reason=fact.detail))
         draft.note(
             "error",

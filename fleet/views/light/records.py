@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 READING_LIFE_MS = 5 * 3_600_000
 """`Settings.reading_life_ms`, held to it by a test: the core is too heavy to import here."""
 
+DAY_MS = 86_400_000
+
+PAUSED = "paused by you"
+"""`feasible.PAUSED`, held to it by a test, as what is said here of tokens is to `Account.token_ends_ms`."""
+
 HERE = "local"
 """`fleet.core.model.HERE`, which is too heavy to import here."""
 
@@ -68,12 +73,13 @@ def _utilization_now(body: Record, now_ms: int) -> float | None:
     return known
 
 
-def account_brief(body: Record, buckets: list[Record]) -> Record:
+def account_brief(body: Record, buckets: list[Record], now_ms: int) -> Record:
     return {
         "name": body["name"],
         "kind": body["kind"],
         "state": _account_state(body, buckets),
-        "reason": body["reason"] or body.get("unreached") or None,
+        "reason": _reason(body),
+        **_token_ends(body, now_ms),
         "buckets": buckets,
     }
 
@@ -92,8 +98,23 @@ def _account_state(body: Record, buckets: list[Record]) -> str:
     return "limited" if state == "ready" and any(spent) else state
 
 
-def account(body: Record, buckets: list[Record], workers: list[Record]) -> Record:
-    brief = account_brief(body, buckets)
+def _reason(body: Record) -> str | None:
+    if body["state"] == "ready" and body.get("paused"):
+        return PAUSED
+    return body["reason"] or body.get("unreached") or None
+
+
+def _token_ends(body: Record, now_ms: int) -> Record:
+    """`Account.token_ends_ms`, and whether it is time to renew it."""
+    if body["kind"] != "subscription" or not body["secret"] or body["login"]:
+        return {"token_ends_at": None, "token_ends_soon": False}
+    given_ms = body["added_ms"] if body.get("token_ms") is None else body["token_ms"]
+    ends_ms = given_ms + 365 * DAY_MS
+    return {"token_ends_at": iso(ends_ms), "token_ends_soon": (ends_ms - now_ms) // DAY_MS <= 30}
+
+
+def account(body: Record, buckets: list[Record], workers: list[Record], now_ms: int) -> Record:
+    brief = account_brief(body, buckets, now_ms)
     return {
         "name": brief["name"],
         "kind": brief["kind"],
@@ -108,6 +129,8 @@ def account(body: Record, buckets: list[Record], workers: list[Record]) -> Recor
         "base_url": body["base_url"],
         "login": body["login"],
         "added_at": iso(body["added_ms"]),
+        "token_ends_at": brief["token_ends_at"],
+        "token_ends_soon": brief["token_ends_soon"],
         "buckets": buckets,
     }
 

@@ -32,7 +32,8 @@ def status(home: Home, now_ms: int | None = None) -> Record:
         workers = [records.worker(body) for body in reader.workers()]
         return {
             "accounts": [
-                records.account_brief(body, buckets.get(body["pool"], [])) for body in reader.accounts()
+                records.account_brief(body, buckets.get(body["pool"], []), now_ms)
+                for body in reader.accounts()
             ],
             "tasks": reader.task_states(),
             "troubles": [
@@ -113,7 +114,7 @@ def host(home: Home, name: str) -> Record:
 def _accounts(reader: SqliteReader, bodies: list[Record], now_ms: int) -> list[Record]:
     buckets = _buckets_by_pool(reader, now_ms)
     workers = [records.worker(body) for body in reader.workers()]
-    return [records.account(body, buckets.get(body["pool"], []), workers) for body in bodies]
+    return [records.account(body, buckets.get(body["pool"], []), workers, now_ms) for body in bodies]
 
 
 def _buckets_by_pool(reader: SqliteReader, now_ms: int) -> dict[str, list[Record]]:
