@@ -114,11 +114,15 @@ class Market:
         self._periods: dict[str, list[tuple[int, float, float]]] = {}
         self._ladders: dict[tuple[tuple[str, ...], str], tuple[str, ...]] = {}
         self._expected: dict[tuple[str, str, str], Expected] = {}
+        self._remaining: dict[tuple[str, str], Expected] = {}
 
     def expected(self, task: Task, tier: str) -> Expected:
         """What is still to be done of the task with that tier."""
         if task.tier_work or task.attempts:
-            return costs.remaining(self._fleet, task, tier)
+            begun = (task.id, tier)
+            if begun not in self._remaining:
+                self._remaining[begun] = costs.remaining(self._fleet, task, tier)
+            return self._remaining[begun]
         spec = task.spec
         key = (spec.project_name, spec.kind, tier)
         if key not in self._expected:
