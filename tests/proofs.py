@@ -1,7 +1,7 @@
-"""The proof that the real client obeys its pins, made once for all tests of a machine: the program's own.
+"""The proof that the real client obeys its pins, and its flags, made once for all tests of a machine.
 
-Each home (and each directory on a host) makes it for itself; here it is laid where that would, so that not every test
-begins with those seconds. `tests/workers/pinned` makes it, and breaks it.
+The program makes them for each home, and for each directory on a host; here they are laid where that would, so that not
+every test begins with those seconds. `tests/workers/pinned` makes the proof, and breaks it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from tests.real_client import CLIENT
-from workers.client.probe.locating import ClientBinary, version
+from workers.client.probe.locating import ClientBinary, Version, kept_flags, version
 from workers.pinned.proof import prove
 
 AS_PROVED = f'case "$FLEET_RUN" in canary-*) exec {CLIENT} "$@";; esac\n'
@@ -24,6 +24,7 @@ def lend(directory: Path) -> None:
     """Lays the proof of the real client into `directory`, a home or a host's directory."""
     shared = Path(tempfile.gettempdir()) / f"fleet-tests-{os.getuid()}" / "client-proofs"
     prove(CLIENT, _version(), shared)
+    kept_flags(ClientBinary(CLIENT, "setting"), _looked_at(), shared)
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     shutil.copytree(shared, directory / "client-proofs", dirs_exist_ok=True)
 
@@ -33,6 +34,10 @@ def told() -> dict[str, str]:
     return {"path": str(CLIENT), "version": _version()}
 
 
-@cache
 def _version() -> str:
-    return str(version(ClientBinary(CLIENT, "setting")))
+    return str(_looked_at())
+
+
+@cache
+def _looked_at() -> Version:
+    return version(ClientBinary(CLIENT, "setting"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from platformdirs import user_data_dir
@@ -42,23 +42,31 @@ def client_command(words: Sequence[str], environ: Mapping[str, str]) -> ClientCo
 
 def find_client(environ: Mapping[str, str]) -> Client:
     """The client that workers run, looked at. Raises NotDone."""
-    binary = locate_client(environ)
-    try:
-        version = probe.version(binary)
-        return Client(binary.path, str(version), probe.flags(binary))
-    except probe.ClientError as failed:
-        raise NotDone(str(failed)) from failed
+    return _looked_at(environ, lambda binary, version: probe.flags(binary))
 
 
 def proved_client(home: Home, environ: Mapping[str, str]) -> Client:
     """As `find_client`, for whatever hands it a credential: it was tried, which takes a few seconds for one that this
     home has not seen. Raises NotDone."""
-    client = find_client(environ)
+    memory = home.client_proofs
     try:
-        prove(client.path, client.version, home.client_proofs)
+        client = _looked_at(environ, lambda binary, version: probe.kept_flags(binary, version, memory))
+        prove(client.path, client.version, memory)
     except (ClientRefused, OSError) as failed:
         raise NotDone(str(failed)) from failed
     return client
+
+
+def _looked_at(
+    environ: Mapping[str, str], flags: Callable[[probe.ClientBinary, probe.Version], frozenset[str]]
+) -> Client:
+    """Raises NotDone, and what `flags` raises."""
+    binary = locate_client(environ)
+    try:
+        version = probe.version(binary)
+        return Client(binary.path, str(version), flags(binary, version))
+    except probe.ClientError as failed:
+        raise NotDone(str(failed)) from failed
 
 
 def pins_of(config_dir: Path) -> Pin:

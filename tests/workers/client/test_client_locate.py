@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from workers.client.probe.locating import (
+    OLDEST,
     ClientBinary,
     ClientMissing,
     ClientTooOld,
@@ -13,6 +14,7 @@ from workers.client.probe.locating import (
     Version,
     bundled_client,
     flags,
+    kept_flags,
     locate,
     version,
 )
@@ -109,3 +111,22 @@ def test_the_flags_are_those_of_the_help(tmp_path: Path) -> None:
     assert {"--input-format", "--print"} <= found
     with pytest.raises(ClientUnusable, match="input-format"):
         flags(script(tmp_path, "echo nothing"))
+
+
+def test_the_flags_are_asked_once_of_each_client_and_anew_when_it_has_changed(tmp_path: Path) -> None:
+    """Its file may change in place, or stay as it is and start another version."""
+    asked, memory = tmp_path / "asked", tmp_path / "memory"
+    says = f"echo x >> {asked}; echo 'Options: --input-format <x>"
+    client = script(tmp_path, f"{says} --old'")
+
+    def kept(of: Version) -> tuple[bool, int]:
+        return "--new" in kept_flags(client, of, memory), len(asked.read_text().split())
+
+    assert [kept(OLDEST), kept(OLDEST)] == [(False, 1), (False, 1)]
+    script(tmp_path, f"{says} --new'")
+    assert [kept(OLDEST), kept(OLDEST)] == [(True, 2), (True, 2)]
+    assert kept(Version(9, 9, 9)) == (True, 3)
+    script(tmp_path, "echo nothing")
+    for _ in range(2):
+        with pytest.raises(ClientUnusable, match="input-format"):
+            kept_flags(client, OLDEST, memory)

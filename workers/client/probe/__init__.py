@@ -8,6 +8,7 @@ from workers.client.probe.locating import (
     Version,
     flags,
     installed_versions,
+    kept_flags,
     locate,
     version,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "ask_usage",
     "flags",
     "installed_versions",
+    "kept_flags",
     "locate",
     "version",
 ]
