@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.real_client import CLIENT
+from tests.sizes import large
 from workers.pinned.pins import pin, settings
 from workers.pinned.proof import ClientRefused, examine, prove
 from workers.supervisor import process_table
@@ -25,7 +26,6 @@ def test_the_client_that_is_used_here_obeys_every_pin_and_keeps_a_repositorys_wo
 
 PROXIES = [f"{name}_PROXY" for name in ("HTTP", "HTTPS", "ALL", "NO")]
 PROXIES += [name.lower() for name in PROXIES]
-PINS = ("hooks", "helper", "skill", "address", "proxies", "bedrock", "env", "prefix", "shell")
 Altered = Callable[[dict[str, Any]], object]
 
 
@@ -37,26 +37,32 @@ def unset(*names: str) -> Altered:
     return lambda pinned: [pinned["env"].pop(name) for name in names]
 
 
+def all_of(*altered: Altered) -> Altered:
+    return lambda pinned: [alter(pinned) for alter in altered]
+
+
+RUN = all_of(
+    without("disableAllHooks", "disableSkillShellExecution"), unset("CLAUDE_CODE_SHELL_PREFIX", "SHELL")
+)
+"""Each of these lets the client run a command of its own, and all that it ran are named."""
+
+
 @pytest.mark.parametrize(
     ("alter", "told"),
     [
-        (lambda pinned: pinned.update(apiKeyHelper=None), "ran commands of a repository"),
-        (without("disableAllHooks"), "-SessionStart"),
-        (without("apiKeyHelper"), "it did not ask the server that it was given ("),
-        (without("disableSkillShellExecution"), "skill-shell"),
-        (unset("ANTHROPIC_BASE_URL"), "asked the server that a repository names (POST /v1/messages"),
-        (
-            unset(*PROXIES),
-            "asked the server that a repository names",
+        (lambda pinned: pinned.update(apiKeyHelper=None), ["ran commands of a repository"]),
+        (RUN, ["-SessionStart", "skill-shell", "CLAUDE_CODE_SHELL_PREFIX", " SHELL,"]),
+        (unset("BASH_ENV"), ["BASH_ENV"]),
+        (without("apiKeyHelper"), ["it did not ask the server that it was given ("]),
+        (unset("ANTHROPIC_BASE_URL"), ["asked the server that a repository names (POST /v1/messages"]),
+        *large(
+            (unset(*PROXIES), ["asked the server that a repository names"]),
+            (unset("CLAUDE_CODE_USE_BEDROCK", "ANTHROPIC_BEDROCK_BASE_URL"), ["asked the server"]),
         ),
-        (unset("CLAUDE_CODE_USE_BEDROCK", "ANTHROPIC_BEDROCK_BASE_URL"), "asked the server"),
-        (unset("BASH_ENV"), "BASH_ENV"),
-        (unset("CLAUDE_CODE_SHELL_PREFIX"), "CLAUDE_CODE_SHELL_PREFIX"),
-        (unset("SHELL"), "SHELL"),
     ],
-    ids=["a value that is not accepted", *PINS],
+    ids=["a value that is not accepted", "run", "env", "helper", "address", "proxies", "bedrock"],
 )
-def test_a_pin_that_does_not_hold_is_noticed(alter: Altered, told: str) -> None:
+def test_a_pin_that_does_not_hold_is_noticed(alter: Altered, told: list[str]) -> None:
     """The first of these drops all of them without a word of the client's."""
 
     def altered(env: Mapping[str, str]) -> list[str]:
@@ -64,7 +70,8 @@ def test_a_pin_that_does_not_hold_is_noticed(alter: Altered, told: str) -> None:
         alter(pinned)
         return ["--settings", json.dumps(pinned), "--strict-mcp-config"]
 
-    assert told in examine(CLIENT, altered)
+    found = examine(CLIENT, altered)
+    assert [word for word in told if word not in found] == [], found
 
 
 def test_servers_that_a_repository_names_are_noticed() -> None:
