@@ -52,6 +52,12 @@ def main() -> int:
     parser.add_argument("--load", type=int, default=8, help="the load for these runs (default: 8)")
     parser.add_argument("--whole-load", type=int, default=4, help="the load for the whole suite (default: 4)")
     parser.add_argument(
+        "--busy",
+        type=int,
+        default=os.cpu_count() or 2,
+        help="busy processes among the load (default: the cores)",
+    )
+    parser.add_argument(
         "--again", action="store_true", help="leave out the whole suite, take its last record"
     )
     parser.add_argument("--seed", type=int, default=int(time.time()), help="of the order (default: the time)")
@@ -62,31 +68,31 @@ def main() -> int:
     once, again, repeat = (asked.logs / name for name in ("whole.jsonl", "again.jsonl", "repeat.json"))
     if not asked.again:
         say(f"-- once, at a load of {asked.whole_load}; order {asked.seed}")
-        run(asked.whole_load, once, asked.tests, order=asked.seed)
+        run(asked.whole_load, asked.busy, once, asked.tests, order=asked.seed)
     elif not once.exists():
         parser.error(f"there is no record of an earlier run in {asked.logs}")
     whole = read(once)
-    capacity_s = (asked.minutes * 60 - START_S) * test_processes(asked.load)
+    capacity_s = (asked.minutes * 60 - START_S) * test_processes(asked.load, asked.busy)
     times = choose(whole, asked.rounds, capacity_s, slower=asked.load / asked.whole_load)
     tell_choice(whole, times)
     repeat.write_text(json.dumps(times))
     say(f"-- again and again, at a load of {asked.load}; order {asked.seed}")
     until = time.time() + asked.minutes * 60
-    run(asked.load, again, asked.tests, order=asked.seed, repeat=repeat, until=until)
+    run(asked.load, asked.busy, again, asked.tests, order=asked.seed, repeat=repeat, until=until)
     repeated = read(again)
     failed = tell_failures({"whole": whole, "again": repeated}, asked.logs)
     tell_runs(times, repeated)
     return 1 if failed or not repeated else 0
 
 
-def run(load: int, record: Path, tests: Sequence[str], **options: object) -> None:
-    """Runs pytest in a busy machine; its own output goes beside the record."""
+def run(load: int, busy: int, record: Path, tests: Sequence[str], **options: object) -> None:
+    """Runs pytest in a machine with so many busy processes; its own output goes beside the record."""
     pytest = [sys.executable, "-m", "pytest", "-p", "tests.repeating", f"--record={record}", *tests]
-    pytest += ["-n", str(test_processes(load)), "--dist", "worksteal"]
+    pytest += ["-n", str(test_processes(load, busy)), "--dist", "worksteal"]
     pytest += [f"--{name}={value}" for name, value in options.items()]
     log = record.with_suffix(".log")
     began = time.monotonic()
-    with busy(os.cpu_count() or 2), log.open("w") as output:
+    with keeping_busy(busy), log.open("w") as output:
         process = subprocess.Popen(pytest, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
         loads = [1.0]
         while process.poll() is None:
@@ -103,12 +109,12 @@ def with_patience(process: subprocess.Popen[bytes], wait_s: float) -> None:
         return
 
 
-def test_processes(load: int) -> int:
-    return max(2, load - (os.cpu_count() or 2))
+def test_processes(load: int, busy: int) -> int:
+    return max(2, load - busy)
 
 
 @contextmanager
-def busy(count: int) -> Iterator[None]:
+def keeping_busy(count: int) -> Iterator[None]:
     """So many processes that do nothing but keep a core busy. They end with this one, however it ends."""
     processes = [subprocess.Popen([sys.executable, "-c", BUSY, str(os.getpid())]) for _ in range(count)]
     try:

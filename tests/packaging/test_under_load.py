@@ -30,7 +30,15 @@ def test_alone():
 def test_a_test_that_fails_one_time_in_four_is_found_and_told(tmp_path: Path) -> None:
     (tmp_path / "test_luck.py").write_text(BY_LUCK)
     command = [sys.executable, "scripts/under_load.py", "--rounds", "6", "--minutes", "3", "--load", "2"]
-    command += ["--whole-load", "2", "--logs", str(tmp_path / "logs"), str(tmp_path / "test_luck.py")]
+    command += [
+        "--whole-load",
+        "2",
+        "--busy",
+        "1",
+        "--logs",
+        str(tmp_path / "logs"),
+        str(tmp_path / "test_luck.py"),
+    ]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert (ended.returncode, ended.stderr) == (1, ""), ended.stdout
     assert "2 tests: 1 start processes" in ended.stdout
