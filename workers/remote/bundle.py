@@ -26,6 +26,7 @@ TRAVELLING = (
     "workers/private.py",
     "workers/processes.py",
     "workers/spool.py",
+    "workers/stillness.py",
     "workers/supervisor.py",
     "workers/trouble.py",
     "workers/verify.py",
