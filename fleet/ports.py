@@ -72,7 +72,7 @@ class Reader(Protocol):
     def policy(self) -> Record | None: ...
 
     def task_states(self) -> dict[str, int]:
-        """How many tasks there are in each state that has any."""
+        """How many tasks there are in each state that has any. Queued ones that are paused count as `paused`."""
 
     def tasks(self, state: str | None = None) -> list[Record]:
         """In the order in which they were added."""

@@ -184,17 +184,34 @@ def listing(args: argparse.Namespace) -> int:
 
 
 def show(args: argparse.Namespace) -> int:
-    found = state.account(find_home(os.environ).root, args.name)
+    from fleet.views.window_shares import five_hours_of_week
+
+    home = find_home(os.environ)
+    found = state.account(home.root, args.name)
+    week = five_hours_of_week(home, args.name)
+    found["five_hours_of_week"] = week
     if args.json:
         return as_json(found)
     for key, value in found.items():
-        if key not in ("buckets", "token_ends_soon") and value is not None:
+        if key not in ("buckets", "token_ends_soon", "five_hours_of_week") and value is not None:
             put(f"{key}: {_shown(value)}")
     for bucket in found["buckets"]:
         used = "unknown" if bucket["utilization"] is None else f"{bucket['utilization']:.0%} used"
         scope = f" ({bucket['scope']} only)" if bucket["scope"] else ""
         put(f"  {bucket['name']}{scope}: {used}, {bucket['status']}, resets {clock(bucket['resets_at'])}")
+    if found["kind"] == "subscription":
+        put(f"a full five-hour window is {_of_week(week)}")
     return 0
+
+
+def _of_week(week: dict[str, float] | None) -> str:
+    if week is None:
+        return (
+            "an unknown part of the week, until work has been seen to take of both (others report 8 to 20%)"
+        )
+    return (
+        f"about {week['share']:.0%} of the week (learned from {week['learned_from']:.0%} of a week of work)"
+    )
 
 
 def _shown(value: object) -> str:

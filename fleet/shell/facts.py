@@ -78,7 +78,7 @@ class Listener:
         yield from (events.WordLost(word) for word in said.lost)
         if isinstance(line, listen.Init):
             self._turn_judged = False
-            yield events.Began(line.version)
+            yield events.Began(line.version, line.model)
         elif isinstance(line, listen.Answer):
             yield from self._answered(line, at_ms)
         elif isinstance(line, listen.Windows):

@@ -87,7 +87,7 @@ class Starter:
         session_id = attempt.session_id if resumed else fresh_session_id(self.home_id, attempt.id)
         isolation = self._isolation(driver, task, account, attempt, worktree)
         secret = self._secret(account, isolation)
-        launch = _launch(task, attempt, path, session_id, resumed=resumed, moved=bool(moved))
+        launch = _launch(task, attempt, account, path, session_id, resumed=resumed, moved=bool(moved))
         opening = opening_text(task, attempt, resumed=resumed)
         self._run(driver, attempt, launch, isolation, opening, secret, prepared.named)
         return Started(made, path, session_id, resumed, kept)
@@ -243,7 +243,14 @@ def extra_environment(task: Task, account: Account, ports: range | None) -> dict
 
 
 def _launch(
-    task: Task, attempt: Attempt, path: Path, session_id: str, *, resumed: bool, moved: bool
+    task: Task,
+    attempt: Attempt,
+    account: Account,
+    path: Path,
+    session_id: str,
+    *,
+    resumed: bool,
+    moved: bool,
 ) -> Launch:
     try:
         return Launch(
@@ -254,7 +261,8 @@ def _launch(
             cwd=path,
             allow_tools=task.spec.allow_tools,
             max_turns=task.spec.max_turns,
-            max_budget_usd=task.budget_left_usd,
+            # The client would price a local server's answers as another's, and stop at that.
+            max_budget_usd=None if account.kind == "local" else task.budget_left_usd,
         )
     except BadLaunch as failed:
         raise CannotStart("setup", str(failed)) from failed

@@ -36,7 +36,7 @@ class MemoryReader:
         return _body(self._fleet.policy)
 
     def task_states(self) -> dict[str, int]:
-        return dict(Counter(task.state for task in self._fleet.tasks.values()))
+        return dict(Counter(_shown_state(task) for task in self._fleet.tasks.values()))
 
     def tasks(self, state: str | None = None) -> list[Record]:
         return self._tasks(lambda task: state in (None, task.state))
@@ -113,6 +113,10 @@ def _is_there(account: Account) -> bool:
 
 def _line(at_ms: int, note: Note) -> HistoryLine:
     return at_ms, note.level, note.attempt, note.account, note.host, note.text
+
+
+def _shown_state(task: Task) -> str:
+    return "paused" if task.state == "queued" and task.spec.paused is not None else task.state
 
 
 def _body_of(value: Any) -> Record | None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from fleet.core.decisions import Note
+from fleet.core.model import Pause
 from fleet.ports import Change, Reader, Store
 from fleet.store.codec import encode
 from fleet.store.sqlite import SqliteStore
@@ -54,14 +55,17 @@ OF_HOST = [
 
 @pytest.fixture(params=sorted(READERS))
 def read(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
-    """A reader of a full fleet, with one account and one worktree removed, an attempt that ended, and a history."""
+    """A reader of a full fleet, with one account and one worktree removed, a paused task, an attempt that ended, and a
+    history."""
     store, reader = READERS[request.param](tmp_path)
     before = store.load().fleet
     full = full_fleet(before.home_id)
     gone = replace(full.accounts["side"], name="gone", state="removed")
     left = replace(full.worktrees["t2"], task="t1", slot=9, state="removed", host="big")
+    paused = replace(full.tasks["t3"].spec, paused=Pause("a person", "after the review"))
     fleet = replace(
         full,
+        tasks={**full.tasks, "t3": replace(full.tasks["t3"], spec=paused)},
         accounts={**full.accounts, "gone": gone},
         worktrees={**full.worktrees, "t1": left},
         buckets={
@@ -85,7 +89,7 @@ def test_tasks_are_read_whole_in_their_order_by_state_and_by_name(read: Any) -> 
     assert reader.tasks() == [body(task) for task in fleet.tasks.values()]
     assert [task["id"] for task in reader.tasks("queued")] == ["t10", "t3"]
     assert (reader.task("t2"), reader.task("t9")) == (body(fleet.tasks["t2"]), None)
-    assert reader.task_states() == {"landed": 1, "running": 1, "queued": 2}
+    assert reader.task_states() == {"landed": 1, "running": 1, "queued": 1, "paused": 1}
     assert [task["id"] for task in reader.tasks_in_trouble()] == ["t2"]
 
 

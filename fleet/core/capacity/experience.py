@@ -62,6 +62,23 @@ def keys(spec: TaskSpec, tier: str) -> tuple[str, str, str]:
     return tier, kind, f"{spec.project_name}{SEPARATOR}{kind}"
 
 
+def tier_of(key: str) -> str:
+    """The tier of a class, by its key."""
+    return key.rpartition(SEPARATOR)[2]
+
+
+def faded(one: Experience, keep: float) -> Experience:
+    """What was learned, as if of so many times the tasks: the means stay."""
+    return replace(
+        one,
+        count=one.count * keep,
+        log_work_m2=one.log_work_m2 * keep,
+        log_ms_m2=one.log_ms_m2 * keep,
+        won=one.won * keep,
+        lost=one.lost * keep,
+    )
+
+
 def of_work(known: Iterable[Experience]) -> Belief:
     """Of the work of one unit of size, from what is known of its classes, the widest first."""
     belief = WORK

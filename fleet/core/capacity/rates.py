@@ -32,6 +32,7 @@ docs/dispatch.md, "2. What a task costs", has the place of this in the whole.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from fleet.core.capacity.headroom import RESET_JITTER_MS
 from fleet.core.draft import Draft
@@ -69,6 +70,8 @@ SURPRISED = 0.92
 
 LATE_MAX = 10.0
 """The whole work is at most so many times what answers tell of at once, or so many times less."""
+
+FIVE_HOUR, SEVEN_DAY = "five_hour", "seven_day"
 
 EVERYONE = ""
 """The pool under which the rates of all pools together are kept: no real pool has an empty name."""
@@ -118,6 +121,33 @@ def observed(draft: Draft, before: Bucket | None, after: Bucket) -> None:
     working = [_put(draft, replace(one, risen=one.risen + rise)) for one in pending if one.pending > 0.0]
     if rise > 0.0 and working:
         _settle(draft, working)
+
+
+def fade(draft: Draft, pool: str, tier: str, keep: float) -> None:
+    """What was learned of the tier on the pool's buckets counts `keep` times as much."""
+    for key, one in list(draft.rates.items()):
+        if one.pool == pool and one.tier == tier:
+            draft.put("rates", key, replace(one, share=one.share * keep, work=one.work * keep))
+
+
+@dataclass(frozen=True, slots=True)
+class OfTheWeek:
+    """What a full five-hour window is of the week, as a share, and how much of a week's work that was learned from."""
+
+    share: float
+    learned_from: float
+
+
+def five_hours_of_week(fleet: Fleet, account: Account) -> OfTheWeek | None:
+    """By the tiers that the account has worked with. None until both windows have risen by that work."""
+    day, week = (Estimates(fleet.rates, fleet.policy, bucket) for bucket in (FIVE_HOUR, SEVEN_DAY))
+    learned = [one for one in fleet.rates.values() if one.pool == account.pool and one.work > 0.0]
+    tiers = {one.tier for one in learned if one.bucket == FIVE_HOUR and one.share > 0.0}
+    work = {one.tier: one.work for one in learned if one.bucket == SEVEN_DAY and one.tier in tiers}
+    a_day = sum(amount * day.of(account.pool, tier) for tier, amount in sorted(work.items()))
+    a_week = sum(amount * week.of(account.pool, tier) for tier, amount in sorted(work.items()))
+    seen = week.seen(account.pool)
+    return OfTheWeek(a_week / a_day, seen) if a_day > 0.0 and seen > 0.0 else None
 
 
 def rate_key(pool: str, bucket: str, tier: str) -> str:

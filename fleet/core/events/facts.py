@@ -22,9 +22,10 @@ class WindowReading:
 
 @dataclass(frozen=True, slots=True)
 class Began:
-    """The client's `system/init`."""
+    """The client's `system/init`: its version, and the model that answers."""
 
     version: str
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,8 @@ class Account:
     """When the credential that it has now was given; None in an account of an older release: when it was added."""
     token_told: int | None = None
     """How many days before the token's end (`TOKEN_DAYS_TOLD`) that was told last."""
+    models: tuple[tuple[str, str], ...] = ()
+    """Tier → the model that the client last said it works with there."""
     mine: bool = False
     """A person has confirmed, adding it, that each of their plans is their own and its terms allow this use."""
 

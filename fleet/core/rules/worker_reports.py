@@ -28,6 +28,7 @@ from fleet.core.model import Account, Attempt, Bucket, Task, bucket_key
 from fleet.core.model.learned import work_of
 from fleet.core.model.replacing import replace
 from fleet.core.model.tokens import Tokens
+from fleet.core.rules import models
 from fleet.core.rules.attempts import backoff_ms, end, stop, tell
 from fleet.core.rules.worktrees import remember_heard
 from fleet.core.wording import opening_id, plan_made
@@ -57,6 +58,8 @@ def account_read(draft: Draft, event: AccountRead) -> None:
 
 def _began(draft: Draft, attempt: Attempt, fact: Began) -> None:
     draft.note("debug", f"client {fact.version}", attempt=attempt)
+    if not attempt.answers:  # later it may have been told to go on with another tier
+        models.answers_now(draft, _at_work(draft, attempt), fact.model)
 
 
 def _answered(draft: Draft, attempt: Attempt, fact: Answered) -> None:
@@ -212,7 +215,9 @@ def _word_lost(draft: Draft, attempt: Attempt, fact: WordLost) -> None:
 
 
 def _used(draft: Draft, attempt: Attempt, fact: Used) -> None:
-    cost = attempt.cost_usd if fact.cost_usd is None else (attempt.cost_usd or 0.0) + fact.cost_usd
+    """The client prices a local server's answers, too; they cost nothing."""
+    bills = fact.cost_usd is not None and draft.accounts[attempt.account].kind != "local"
+    cost = (attempt.cost_usd or 0.0) + (fact.cost_usd or 0.0) if bills else attempt.cost_usd
     _count(
         draft,
         attempt,

@@ -2,7 +2,11 @@
 SELECT name, body FROM singles WHERE name = 'policy';
 
 -- name: task_states
-SELECT state, count(*) FROM tasks GROUP BY state;
+-- A queued task that somebody has paused is not in the queue. Only of queued ones the body is looked into.
+SELECT
+    CASE WHEN state = 'queued' AND instr(body, '"paused":{') > 0 THEN 'paused' ELSE state END AS shown,
+    count(*)
+FROM tasks GROUP BY shown;
 
 -- name: tasks
 SELECT id, body FROM tasks ORDER BY seq;
