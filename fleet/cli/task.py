@@ -38,7 +38,7 @@ def words(parser: Parser) -> None:
         "put a failed or cancelled task back",
         "fleet.cli.task:retry",
         _task_word,
-        json_word,
+        _retry_words,
     )
     add_command(commands, "logs", "what its workers say", "fleet.cli.task:logs", _task_word, _logs_words)
     add_command(
@@ -61,6 +61,15 @@ def _list_words(parser: Parser) -> None:
 
 def _logs_words(parser: Parser) -> None:
     parser.add_argument("-f", "--follow", action="store_true", help="go on until the task ends")
+
+
+def _retry_words(parser: Parser) -> None:
+    parser.add_argument(
+        "--fresh",
+        action="store_true",
+        help="go on with a new session, which is told what the old one knew; its branch stays",
+    )
+    json_word(parser)
 
 
 def _say_words(parser: Parser) -> None:
@@ -234,8 +243,8 @@ def cancel(args: argparse.Namespace) -> int:
 def retry(args: argparse.Namespace) -> int:
     from fleet.service import talk
 
-    talk.retry(find_home(os.environ), args.id)
-    return _changed(args, "put back")
+    talk.retry(find_home(os.environ), args.id, fresh=args.fresh)
+    return _changed(args, "put back, with a new session" if args.fresh else "put back")
 
 
 def say_to(args: argparse.Namespace) -> int:

@@ -21,7 +21,9 @@ from fleet.core.rules import (
     perform_failures,
     reservations,
     revising,
+    sessions,
     settings,
+    silence,
     tasks,
     worker_reports,
     worktrees,
@@ -49,6 +51,7 @@ def step(
     reservations.tell(draft)
     if draft.settle:
         hosts.empty(draft)
+        sessions.renew_where_nobody_takes(draft)
         place(draft, choose)
     return draft.close()
 
@@ -111,6 +114,7 @@ _RULES: dict[type, Callable[[Draft, Any], None]] = {
     events.Spooled: worker_reports.spooled,
     events.AccountRead: worker_reports.account_read,
     events.CredentialsRead: keyring.credentials_read,
+    events.AccountProved: silence.account_proved,
     events.WorkChecked: finishing.work_checked,
     events.LandingEnded: finishing.landing_ended,
     events.HeldSeen: finishing.held_seen,

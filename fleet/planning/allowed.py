@@ -15,7 +15,7 @@ class Allowed:
         self.ready = tuple(
             sorted(a.name for a in fleet.accounts.values() if a.is_open and a.spends != "never")
         )
-        self._back_later = [a for a in fleet.accounts.values() if a.state == "ready" and not a.is_open]
+        self._back_later = [a for a in fleet.accounts.values() if a.in_use and not a.is_open]
         self._gives = {
             name: frozenset(
                 tier

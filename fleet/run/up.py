@@ -30,6 +30,7 @@ from fleet.shell.hosts.monitor import HostLimits
 from fleet.shell.login_reader import ClientReader
 from fleet.shell.logs import Format, Level, open_log
 from fleet.shell.performing import Performer
+from fleet.shell.proving import ClientProver
 from fleet.shell.stamp import WALL
 from fleet.shell.starting import Limits, Starter
 from fleet.shell.veil import Veil, VeiledSecrets
@@ -133,6 +134,7 @@ def _coordinator(
         forecaster=HomeForecaster(home, environ) if options.protect_by_forecast else None,
         login_reader=ClientReader(home, starter.home_id, hosts.here.client, environ),
         credentials=KeyringReader(starter.secrets),
+        prover=ClientProver(home, starter.home_id, hosts.here.client, environ, starter.secrets),
         veil=veil,
     )
 

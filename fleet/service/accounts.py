@@ -52,7 +52,7 @@ def add(home: Home, profile: Profile, raw_token: str | None, *, mine: bool = Fal
     before: str | None = None
     accounts = snapshot(home).accounts
     existing = accounts.get(profile.name)
-    if existing is not None and existing.state == "ready":
+    if existing is not None and existing.in_use:
         raise NotDone(
             f"there is an account {profile.name} already: remove it first (fleet account remove {profile.name})"
         )

@@ -34,8 +34,9 @@ def cancel(home: Home, task_id: str) -> Done:
     return submit(home, CancelAsked(**stamp(), task=task_id))
 
 
-def retry(home: Home, task_id: str) -> Done:
-    return submit(home, RetryAsked(**stamp(), task=task_id))
+def retry(home: Home, task_id: str, *, fresh: bool = False) -> Done:
+    """With `fresh` its work goes on with a new session."""
+    return submit(home, RetryAsked(**stamp(), task=task_id, fresh=fresh))
 
 
 def logs(home: Home, task_id: str, *, follow: bool, colour: bool) -> Iterator[str]:

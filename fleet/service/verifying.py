@@ -63,7 +63,14 @@ def verify(home: Home, name: str) -> Verified:
         detail = "" if verified.ok else verified.story
         submit(
             home,
-            AccountVerified(**stamp(), name=name, ok=verified.ok, detail=detail, readings=verified.readings),
+            AccountVerified(
+                **stamp(),
+                name=name,
+                ok=verified.ok,
+                detail=detail,
+                answered=verified.answered,
+                readings=verified.readings,
+            ),
         )
     return verified
 
@@ -85,7 +92,12 @@ def renew(home: Home, name: str, raw_token: str) -> tuple[Verified, str | None]:
     except (InvalidToken, NoUsableKeyring) as failed:
         raise NotDone(str(failed)) from failed
     try:
-        submit(home, AccountVerified(**stamp(), name=name, ok=True, readings=verified.readings, renewed=True))
+        submit(
+            home,
+            AccountVerified(
+                **stamp(), name=name, ok=True, answered=True, readings=verified.readings, renewed=True
+            ),
+        )
     except NotDone as failed:
         raise NotDone(
             f"{failed}. {name} has the new token all the same: fleet account verify {name}"
@@ -125,7 +137,7 @@ def _ask(home: Home, account: Account, token: str | None = None) -> Verified:
     return Verified(
         ok,
         "" if reply.answered else reply.story,
-        refused=reply.refused or reply.kind is listen.Kind.BILLING,
+        refused=reply.refused,
         answered=reply.answered or reply.limited,
         readings=reply.readings,
     )

@@ -16,6 +16,7 @@ from anyio import to_thread
 from anyio.abc import TaskGroup
 
 from fleet.core import decisions, events, idle
+from fleet.core.capacity.questions import to_ask
 from fleet.core.model import Account, Trouble
 from fleet.core.rules.tasks import Refused
 from fleet.engine import Applied, Engine, done
@@ -27,7 +28,10 @@ from fleet.ports import (
     NoForecast,
     NoPlan,
     NoReading,
+    NotAsked,
     Planner,
+    Proof,
+    Prover,
     StoreFailed,
 )
 from fleet.shell import control, wire
@@ -89,6 +93,7 @@ class Coordinator:
     forecaster: Forecaster | None = None
     login_reader: LoginReader | None = None
     credentials: CredentialReader | None = None
+    prover: Prover | None = None
     veil: Veil = field(default_factory=Veil)
     """Knows the credentials that are in use: what a person asks for must hold none of them."""
     _performing: dict[str, decisions.Effect] = field(default_factory=dict)
@@ -130,6 +135,8 @@ class Coordinator:
                     group.start_soon(self._read_logins, self.login_reader)
                 if self.credentials is not None:
                     group.start_soon(self._await_keyring, self.credentials)
+                if self.prover is not None:
+                    group.start_soon(self._prove, self.prover)
                 await self._stop.wait()
                 group.cancel_scope.cancel()
         finally:
@@ -397,6 +404,38 @@ class Coordinator:
                 if looked.found or looked.missing or any(known[n] != why for n, why in looked.unreached):
                     await self.apply(events.CredentialsRead(**self._stamp(), **asdict(looked)))
             await anyio.sleep(BEAT_S / 2)
+
+    # --- accounts that have to prove that they answer ---
+
+    async def _prove(self, prover: Prover) -> None:
+        """Asks each account that is to be asked, without waiting for the others."""
+        asking: set[str] = set()
+        while True:
+            now = replace(self.engine.fleet, now_ms=self.clock.now_ms())
+            for account in to_ask(now):
+                if account.name not in asking:
+                    asking.add(account.name)
+                    self._group.start_soon(self._prove_one, prover, account, asking)
+            await anyio.sleep(BEAT_S)
+
+    async def _prove_one(self, prover: Prover, account: Account, asking: set[str]) -> None:
+        try:
+            # Abandoned when the coordinator stops: what still runs then is a stray of this home, and ended as one.
+            proof = await to_thread.run_sync(prover, account, abandon_on_cancel=True)
+        except NotAsked as failed:
+            proof = Proof(ok=False, story=f"it could not be asked: {failed}", passing=True)
+        await self.apply(
+            events.AccountProved(
+                **self._stamp(),
+                name=account.name,
+                ok=proof.ok,
+                detail=proof.story,
+                refused=proof.refused,
+                passing=proof.passing,
+                readings=proof.readings,
+            )
+        )
+        asking.discard(account.name)
 
     def _host_event(self) -> events.HostSeen:
         self._host_seen_at = time.monotonic()

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from fleet.core import events
+from fleet.core.capacity.headroom import UNNAMED
 from fleet.core.model.tokens import Tokens
 from profiles.windows import is_informative, scope_of
 from workers.client import listen
@@ -20,7 +21,9 @@ _OUTCOMES: Mapping[listen.Kind, events.Outcome] = {
     listen.Kind.LIMITED: "limited",
     listen.Kind.BUSY: "busy",
     listen.Kind.LOGIN: "login",
-    listen.Kind.BILLING: "login",
+    listen.Kind.BILLING: "unpaid",
+    listen.Kind.CREDITS: "credits",
+    listen.Kind.UNFIT: "unfit",
     listen.Kind.CUT: "cut",
     listen.Kind.TURNS: "turns",
     listen.Kind.BUDGET: "budget",
@@ -116,7 +119,7 @@ class Listener:
             return
         readings: tuple[events.WindowReading, ...] = ()
         if outcome == "limited" and judged.window is None:
-            readings = (events.WindowReading("unnamed", None, None, None, "rejected", refused=True),)
+            readings = (events.WindowReading(UNNAMED, None, None, None, "rejected", refused=True),)
         yield events.TurnEnded(outcome, judged.reason, readings, denials)
 
     def _supervised(self, payload: bytes) -> Iterable[events.Fact]:

@@ -242,17 +242,22 @@ readings = st.builds(
 
 
 @given(st.lists(st.tuples(readings, st.integers(0, 10 * HOUR_MS)), max_size=12))
-def test_no_reading_ever_shortens_a_refusal(story: list[tuple[WindowReading, int]]) -> None:
+def test_no_reading_but_of_a_later_granted_answer_shortens_a_refusal(
+    story: list[tuple[WindowReading, int]],
+) -> None:
     buckets: dict[str, Bucket] = {}
-    until_ms = 0
+    until_ms = refused_ms = 0
     for one, at in sorted(story, key=lambda pair: pair[1]):
         now_ms = START_MS + at
         buckets |= headroom.merged(
             buckets, "a", [one], at_ms=now_ms, now_ms=now_ms, source="stream", settings=SETTINGS
         )
         after_ms = buckets["a/five_hour"].refused_until_ms if buckets else None
-        assert now_ms >= until_ms or (after_ms or 0) >= until_ms
-        until_ms = max(until_ms, after_ms or 0)
+        granted = one.status == "allowed" and not one.refused
+        granted = granted and now_ms >= refused_ms + SETTINGS.grant_after_ms
+        assert now_ms >= until_ms or granted or (after_ms or 0) >= until_ms
+        until_ms = (after_ms or 0) if granted else max(until_ms, after_ms or 0)
+        refused_ms = now_ms if one.refused else refused_ms
 
 
 @given(st.lists(readings, min_size=1, max_size=6))

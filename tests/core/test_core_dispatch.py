@@ -333,7 +333,7 @@ def test_why_of_a_worker_says_what_else_was_refused_and_what_else_would_do() -> 
     assert "not a (sonnet): five_hour was refused, for 1 h 0 min still" in story.notes()
     story.opened("t1.2")
     why = {r.account: r.why for r in story.why().refusals}
-    assert why == {"a": "five_hour was refused", "c": "its session stays on b, where its cache is warm"}
+    assert why == {"a": "five_hour was refused", "c": "its session stays on b, where it began"}
     story.add(spec(tiers=("sonnet", "opus")))
     assert story.attempt("t2.1").account == "c"
     assert story.why("t2").feasible == (("c", "opus"),)

@@ -328,7 +328,7 @@ def test_a_drain_brings_home_what_lies_there_for_nobody_who_works() -> None:
     story.add(spec(), spec(), spec())
     for n in (1, 2, 3):
         story.opened(f"t{n}.1")
-    story.end_turn("context", "t1.1")
+    story.end_turn("refused", "t1.1")
     story.exit("t1.1")
     story.end_turn("cut", "t2.1")
     story.exit("t2.1")

@@ -110,15 +110,13 @@ def test_pauses_double_with_each_fault_in_a_row_and_then_a_person_has_to_look() 
     pauses = []
     for n in range(1, SETTINGS.faults_max):
         story.opened(f"t1.{n}")
-        story.end_turn("error", f"t1.{n}")
-        story.exit(f"t1.{n}")
+        story.exit(f"t1.{n}", "exited", 1)
         pauses.append(story.task().not_before_ms - story.now_ms)
         story.wait(pauses[-1])
     assert all(2 * a <= 1.3 * b for a, b in pairwise(pauses))
     last = f"t1.{SETTINGS.faults_max}"
     story.opened(last)
-    story.end_turn("error", last)
-    story.exit(last)
+    story.exit(last, "exited", 1)
     assert story.task().state == "failed"
     assert "6 workers in a row" in story.task().reason
 
@@ -247,9 +245,7 @@ def test_a_transcript_that_vanished_begins_the_session_anew_on_its_work() -> Non
     assert story.task().session_id == anew.session_id
 
 
-@pytest.mark.parametrize(
-    ("outcome", "advice"), [("turns", "--max-turns"), ("budget", "--max-budget-usd"), ("context", "context")]
-)
+@pytest.mark.parametrize(("outcome", "advice"), [("turns", "--max-turns"), ("budget", "--max-budget-usd")])
 def test_a_limit_of_the_tasks_own_ends_it_with_what_to_do(outcome: events.Outcome, advice: str) -> None:
     story = story_with_worker()
     story.end_turn(outcome)

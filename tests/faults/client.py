@@ -75,6 +75,10 @@ class Run:
     rng: Random
     rates: Callable[[], Rates]
     wrote: Callable[[Run], None]
+    silence: Callable[[], Outcome | None]
+    """What the account's server says while it answers nobody."""
+    unfit: Outcome | None
+    """What it makes of the session, if it does not take it."""
     alive: bool = True
     exited: bool = False
     spool: list[tuple[int, Fact]] = field(default_factory=list)
@@ -213,6 +217,10 @@ class Run:
 
     def _goes_wrong(self) -> bool:
         rates, dice = self.rates(), self.rng.random
+        says = self.unfit or self.silence()
+        if says is not None:
+            self._end_turn(says, f"simulated {says}")
+            return True
         if dice() < rates.credential_expires:
             self.credential.good = False
         if dice() < rates.answer_garbled:
@@ -222,6 +230,7 @@ class Run:
             ("busy", rates.answer_busy),
             ("error", rates.answer_error),
             ("no_model", rates.answer_no_model),
+            ("context", rates.answer_context),
         ):
             if dice() < rate:
                 self._end_turn(outcome, f"simulated {outcome}")  # type: ignore[arg-type]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import partial
 from random import Random
 
 from fleet.core import decisions, events
+from fleet.core.capacity.questions import to_ask
 from fleet.core.dispatch import explain
 from fleet.core.events import Event
-from fleet.core.model import Fleet
+from fleet.core.model import Account, Fleet
 from fleet.core.step import Refused
 from fleet.engine import Engine
 from fleet.ports import StoreFailed
@@ -54,6 +56,7 @@ class Coordinator:
         self._chains: dict[str, list[decisions.Effect]] = defaultdict(list)
         self._beat_ms = BEAT_FIRST_MS
         self._stale: list[Event] = []
+        self._asking: set[str] = set()
         self._keeper = Keeper(self._world, self._rng, self._stamp)
 
     def _later(self, delay_ms: int, do: Callable[[], None]) -> None:
@@ -218,12 +221,41 @@ class Coordinator:
     def _beat(self) -> None:
         self.ask(lambda at, name: events.Beat(at_ms=at, id=name))
         self._keep_hosts()
+        self._prove_accounts()
         self._beat_ms = min(BEAT_MAX_MS, self._beat_ms * 3 // 2)
         if self._rng.random() < self._world.rates.stale_report:
             self._report_something_stale()
         if self.fleet.tasks:  # any task can be explained at any moment
             explain(self.fleet, self.fleet.tasks[self._rng.choice(sorted(self.fleet.tasks))])
         self._later(self._beat_ms, self._beat)
+
+    def _prove_accounts(self) -> None:
+        """Accounts that have to prove that they answer are asked, and reply some seconds later."""
+        for account in to_ask(self.fleet):
+            if account.name not in self._asking:
+                self._asking.add(account.name)
+                self._later(self._rng.randint(500, 120_000), partial(self._reply, account))
+
+    def _reply(self, account: Account) -> None:
+        self._asking.discard(account.name)
+        says, world = self._world.silence_of(account.name), self._world
+        windows = [] if says else [w for w in world.pools[account.pool].windows if w.scope is None]
+        for window in windows:
+            window.roll(self._agenda.now_ms)
+        readings = tuple(w.reading(refused=w.used >= w.capacity) for w in windows)
+        good = world.credentials[account.name].good
+        self.ask(
+            lambda at_ms, name: events.AccountProved(
+                at_ms=at_ms,
+                id=name,
+                name=account.name,
+                ok=good and not says,
+                detail=f"simulated {says}" if says else "",
+                refused=not good,
+                passing=says == "busy",
+                readings=readings if good else (),
+            )
+        )
 
     def _report_something_stale(self) -> None:
         """A report that has been applied already comes once more: it must change nothing."""

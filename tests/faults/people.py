@@ -108,7 +108,7 @@ class People:
             self.regrets = task
             return events.CancelAsked(at_ms=at_ms, id=name, task=task)
         if ask == "retry":
-            return events.RetryAsked(at_ms=at_ms, id=name, task=task)
+            return events.RetryAsked(at_ms=at_ms, id=name, task=task, fresh=rng.random() < 0.3)
         if ask == "prune":
             return events.PruneAsked(at_ms=at_ms, id=name, tasks=(task,))
         if ask == "drain":

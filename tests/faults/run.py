@@ -35,8 +35,9 @@ HEALED_MS = 120 * 24 * 3_600_000
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a seed came to: a digest of everything that happened, and how much that was. `moves` are those of sessions
-    between accounts, `carried` those of work between hosts, `revised` revisions of tasks; `zombies` are workers that
-    came back with a lost host."""
+    between accounts, `carried` those of work between hosts, `revised` revisions of tasks; `silences` are accounts that
+    answered nobody for a time, `renewed` sessions in whose place a new one was begun; `zombies` are workers that came
+    back with a lost host."""
 
     seed: int
     digest: str
@@ -50,6 +51,8 @@ class Outcome:
     zombies: int
     carried: int
     revised: int
+    silences: int
+    renewed: int
 
 
 class Trace:
@@ -181,6 +184,7 @@ class _Simulation:
             reach_ms = self.rng.choice([1_000, 60_000, 3_600_000, 3 * 86_400_000])
             self.agenda.skew_ms += self.rng.randint(-reach_ms, reach_ms)
             self.trace.line(f"the clock is off by {self.agenda.skew_ms} ms now")
+        self.world.fall_silent()
         self.agenda.after(self.rng.randint(1_000, 1_200_000), self._misfortune)
 
     def _break_hosts(self) -> None:
@@ -243,6 +247,8 @@ class _Simulation:
             zombies=self.coordinator.zombies,
             carried=self.world.disks.carried,
             revised=sum(t.revisions for t in tasks.values()),
+            silences=watch.silences,
+            renewed=sum(t.renewals for t in tasks.values()),
         )
 
 

@@ -9,9 +9,10 @@ from fleet.core import events
 from fleet.core.capacity.headroom import LENGTHS_MS, LONGEST_MS
 from fleet.core.check import broken
 from fleet.core.decisions import Effect, StartWorker, StopWorker
-from fleet.core.model import Account, Attempt, Fleet
+from fleet.core.model import Account, Attempt, Fleet, Settings
 
 CLOCK_SLACK_MS = 10 * 60_000
+SETTINGS = Settings()
 
 
 class Violation(Exception):
@@ -31,9 +32,16 @@ class Watch:
         self.moves: Counter[tuple[str, str]] = Counter()
         self.ramp: dict[str, int] = defaultdict(lambda: 1)
         self.refused_until: dict[tuple[str, str, str | None], int] = {}
+        self.refused_at: dict[tuple[str, str], int] = {}
+        self.mute: set[str] = set()
+        """Accounts on which two workers in a row have ended without an answer, until they have answered something."""
+        self.silences = 0
+        self.row: Counter[str] = Counter()
+        """Ends of workers in a row without an answer, by account, and by task and account."""
         self.owed: dict[str, set[str]] = defaultdict(set)
         self._full: set[tuple[str, str]] = set()
         self._answers: set[tuple[str, str]] = set()
+        self._answered: set[str] = set()
         self._at_ms = 0
 
     def saw(
@@ -51,6 +59,8 @@ class Watch:
             if isinstance(event, events.TaskRevised):
                 self._revised(event, before, after)
         self._kept(after)
+        for attempt in [a for a in attempts.values() if a.id not in after.attempts]:
+            self._ended(attempt)
         for effect in effects:
             if isinstance(effect, StartWorker) and effect.attempt in after.attempts:
                 attempt = after.attempts[effect.attempt]
@@ -67,6 +77,27 @@ class Watch:
             self.refused_until.clear()
             self.kept_until.clear()
         self._at_ms = at_ms
+
+    def _ended(self, attempt: Attempt) -> None:
+        """Two ends in a row without an answer close the account to all, or to the session, once each time."""
+        if attempt.id in self._answered:
+            return
+        pair = f"{attempt.task}/{attempt.account}"
+        self.row[pair] += 1
+        self.closings_to[attempt.task, attempt.account] += self.row[pair] >= 2
+        if attempt.reason in ("error", "busy", "stalled", "unpaid") and attempt.account not in self.mute:
+            self.row[attempt.account] += 1
+            if self.row[attempt.account] >= 2 or attempt.reason == "unpaid":
+                self._falls_silent(attempt.account)
+
+    def _falls_silent(self, account: str) -> None:
+        self.silences += account not in self.mute
+        self.closings[account] += 1
+        self.mute.add(account)
+
+    def _speaks(self, account: str) -> None:
+        self.mute.discard(account)
+        self.row[account] = 0
 
     def _kept(self, after: Fleet) -> None:
         """A bucket that is down to what is kept closes its pool once, until that time has passed or a person has taken
@@ -129,8 +160,17 @@ class Watch:
             self.closings[event.name] += 1
         elif isinstance(event, events.AccountVerified):
             self.closings[event.name] += not event.ok
+            if event.ok:
+                self._speaks(event.name)
+        elif isinstance(event, events.AccountProved) and event.name in before.accounts:
+            self.closings[event.name] += event.refused
+            if event.ok:
+                self._speaks(event.name)
+            for reading in event.readings:
+                self._reading(reading, event.at_ms, before.accounts[event.name], asked=True)
         elif isinstance(event, events.AccountAdded):
             self.ramp[event.account.name] = 1
+            self._speaks(event.account.name)
         elif isinstance(event, events.AccountRead) and event.name in before.accounts:
             for reading in event.readings:
                 self._reading(reading, event.at_ms, before.accounts[event.name])
@@ -139,20 +179,43 @@ class Watch:
         for fact in event.facts:
             if isinstance(fact, events.WindowsRead):
                 for reading in fact.readings:
-                    self._reading(reading, event.at_ms, account)
+                    self._reading(reading, event.at_ms, account, heard_ms=fact.at_ms)
             elif isinstance(fact, events.Answered) and (attempt.id, fact.message_id) not in self._answers:
                 self._answers.add((attempt.id, fact.message_id))
+                self._answered.add(attempt.id)
+                self._speaks(account.name)
+                self.row[f"{attempt.task}/{account.name}"] = 0
                 self.ramp[account.name] = min(account.concurrency, self.ramp[account.name] * 2)
             elif isinstance(fact, events.TurnEnded) and fact.outcome in ("login", "no_model", "limited"):
                 self.closings[account.name if fact.outcome == "login" else account.pool] += 1
+            elif isinstance(fact, events.TurnEnded) and fact.outcome in ("unfit", "credits"):
+                self.closings_to[attempt.task, account.name] += 1
+            elif isinstance(fact, events.TurnEnded) and fact.outcome == "unpaid":
+                self._falls_silent(account.name)
 
-    def _reading(self, reading: events.WindowReading, at_ms: int, account: Account) -> None:
+    def _reading(
+        self,
+        reading: events.WindowReading,
+        at_ms: int,
+        account: Account,
+        *,
+        heard_ms: int | None = None,
+        asked: bool = False,
+    ) -> None:
+        """`heard_ms`: when a worker heard it. `asked`: it is of an answer to a question that was asked for it."""
         bucket = (account.pool, reading.name)
         full = reading.utilization is not None and reading.utilization >= 1.0
         if reading.refused or (full and bucket not in self._full):
             self.closings[account.pool] += 1
         (self._full.add if full else self._full.discard)(bucket)
+        heard_ms = at_ms if heard_ms is None else min(heard_ms, at_ms)
+        if not reading.refused and reading.status == "allowed":
+            later_ms = 0 if asked else SETTINGS.grant_after_ms
+            if heard_ms >= self.refused_at.get(bucket, 0) + later_ms:
+                for key in [key for key in self.refused_until if key[:2] == bucket]:
+                    del self.refused_until[key]
         if reading.refused:
+            self.refused_at[bucket] = heard_ms
             self.ramp[account.name] = 1
             if reading.resets_ms is not None and reading.resets_ms > at_ms:
                 key = (account.pool, reading.name, reading.scope)
@@ -163,6 +226,8 @@ class Watch:
 
     def _placed(self, attempt: Attempt, after: Fleet, ramp_before: dict[str, int]) -> None:
         account = after.accounts[attempt.account]
+        if account.name in self.mute:
+            raise Violation(f"{attempt.id} was placed on {account.name}, which has answered nobody since")
         for (pool, name, scope), until_ms in self.refused_until.items():
             if pool == account.pool and scope in (None, attempt.tier) and attempt.started_ms < until_ms:
                 raise Violation(

@@ -59,6 +59,8 @@ def test_the_first_seeds_break_nothing_and_do_reach_what_they_are_for() -> None:
     assert sum(o.hosts_distrusted for o in outcomes) > 1
     assert sum(o.zombies for o in outcomes) > 1
     assert sum(o.revised for o in outcomes) > 40
+    assert sum(o.silences for o in outcomes) > 10
+    assert sum(o.renewed for o in outcomes) > 5
 
 
 def test_a_broken_invariant_names_the_seed_and_the_command_that_runs_it_again() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
+from fleet.core.events import Outcome
 from fleet.core.model import Account, Attempt, Fleet, Task
 from fleet.core.wording import fresh_session_id, opening_id
 from fleet.virtual.agenda import Agenda
@@ -18,6 +19,7 @@ from tests.faults.repos import Lane, Repos
 from tests.faults.safety import Violation
 
 TIERS = ("haiku", "sonnet", "opus")
+SILENCES: tuple[Outcome, ...] = ("error", "busy", "unpaid")
 
 
 def lane_of(task: Task) -> Lane:
@@ -43,6 +45,10 @@ class World:
         self.machines.emptied = self._forget_disk
         self.machines.is_busy = lambda name: any(run.alive for run in self._runs_on(name))
         self.machines.returned = self._go_on_reporting
+        self.silent_until: dict[str, tuple[int, Outcome]] = {}
+        """Accounts that answer nobody, until when, and what their server says."""
+        self.unfit: dict[tuple[str, str], Outcome | None] = {}
+        """What an account makes of a session that has come from elsewhere; None: it takes it."""
         self.fenced: dict[str, int] = {}
         """Attempts that were given up with their host, and when: nothing they did afterwards may ever land."""
         for n in range(self.rng.randint(1, 5)):
@@ -67,6 +73,26 @@ class World:
             )
         )
         self.credentials[f"acc{n}"] = Credential()
+
+    def fall_silent(self) -> None:
+        """Now and then an account answers nobody any more, for some time, or nobody but by chance."""
+        if self.rng.random() < self.rates.account_silent:
+            account = self.rng.choice(self.accounts).name
+            lasts_ms = self.rng.choice([30_000, 600_000, 3 * HOUR_MS, DAY_MS])
+            says = self.rng.choice(SILENCES)
+            self.silent_until[account] = (self.agenda.now_ms + lasts_ms, says)
+
+    def silence_of(self, account: str) -> Outcome | None:
+        until_ms, says = self.silent_until.get(account, (0, SILENCES[0]))
+        return says if self.agenda.now_ms < until_ms else None
+
+    def _made_of(self, attempt: Attempt) -> Outcome | None:
+        """What the account makes of the session: the same each time that it is asked."""
+        key = (attempt.session_id, attempt.account)
+        if key not in self.unfit:
+            comes = attempt.carry_from is not None and self.rng.random() < self.rates.session_unfit
+            self.unfit[key] = self.rng.choice(("unfit", "credits")) if comes else None
+        return self.unfit[key]
 
     def _windows(self) -> list[Window]:
         windows = [
@@ -147,6 +173,8 @@ class World:
             rng=self.rng,
             rates=lambda: self.rates,
             wrote=lambda r: self.wrote(r.attempt),
+            silence=lambda: self.silence_of(attempt.account),
+            unfit=self._made_of(attempt) if resumed else None,
         )
         self.runs[attempt.id] = run
         opening = Message(opening_id(attempt.id), tuple(word.id for word in attempt.opening))
@@ -188,5 +216,7 @@ class World:
         self.agenda.skew_ms = 0
         self.repos.checked_out.clear()
         self.machines.heal()
+        self.silent_until.clear()
+        self.unfit.clear()
         for credential in self.credentials.values():
             credential.good = True

@@ -18,6 +18,15 @@ from fleet.core.model.replacing import replace
 RESET_JITTER_MS = 5_000
 """`resets_at` of one and the same window jitters by a second or two (measured)."""
 
+UNNAMED = "unnamed"
+"""Of a limit that named no window."""
+
+FULL = "is full"
+
+_GRANTED = frozenset({"allowed", "allowed_warning"})
+_ANSWERS_TO_A_QUESTION = frozenset({"verify", "question"})
+"""Sources of readings: these are heard alone, so nothing crosses them on the way."""
+
 CLOCK_SLACK_MS = 600_000
 """An observation further in the future than this was made by a clock that has since been put right: it is void."""
 
@@ -53,8 +62,11 @@ def is_void(bucket: Bucket, now_ms: int) -> bool:
 
 
 def utilization_now(bucket: Bucket, now_ms: int, settings: Settings) -> float | None:
-    """The bucket's utilization, or None where it is unknown: never read, past its reset, or too old."""
+    """The bucket's utilization, or None where it is unknown: never read, past its reset, too old, or full by what it
+    says and yet giving."""
     if bucket.utilization is None or is_void(bucket, now_ms):
+        return None
+    if bucket.granted and bucket.utilization >= 1.0:
         return None
     if bucket.resets_ms is not None:
         return bucket.utilization if now_ms < bucket.resets_ms else None
@@ -88,7 +100,7 @@ def blocked_until(bucket: Bucket, now_ms: int, settings: Settings) -> Blocked | 
     utilization = utilization_now(bucket, now_ms, settings)
     if utilization is not None and utilization >= 1.0:
         until = bucket.resets_ms or bucket.observed_ms + settings.refusal_guess_ms
-        return Blocked(bucket.name, until, "is full")
+        return Blocked(bucket.name, until, FULL)
     if bucket.protected_until_ms is not None and now_ms < bucket.protected_until_ms:
         return Blocked(bucket.name, bucket.protected_until_ms, "is down to what is kept")
     return None
@@ -142,13 +154,32 @@ def merged(
         key = bucket_key(pool, reading.name)
         before = changed.get(key) or buckets.get(key)
         known = None if before is None or is_void(before, now_ms) else before
+        if known is not None and _opens(known, reading, at_ms, source, settings):
+            # Nothing of it holds any more: its reset was that of a refusal which is over.
+            known = replace(known, refused_until_ms=None, resets_ms=None)
         after = _read(known, pool, reading, min(at_ms, now_ms), source)
         after = replace(after, resets_ms=_possible(after, after.resets_ms, now_ms))
         if reading.refused:
             after = _refused(after, reading, at_ms, now_ms, settings)
+        elif source in _ANSWERS_TO_A_QUESTION and _is_granted(reading):
+            after = replace(after, granted=(after.utilization or 0.0) >= 1.0)
         if after != before:
             changed[key] = after
     return changed
+
+
+def _is_granted(reading: WindowReading) -> bool:
+    return not reading.refused and reading.status in _GRANTED
+
+
+def _opens(bucket: Bucket, reading: WindowReading, at_ms: int, source: str, settings: Settings) -> bool:
+    """Whether the reading is of an answer that was granted after the bucket's refusal: then that is over."""
+    if bucket.refused_until_ms is None or not _is_granted(reading):
+        return False
+    refused_ms = bucket.observed_ms if bucket.refused_ms is None else bucket.refused_ms
+    if source in _ANSWERS_TO_A_QUESTION:
+        return at_ms >= refused_ms
+    return source == "stream" and at_ms >= refused_ms + settings.grant_after_ms
 
 
 def _read(before: Bucket | None, pool: str, reading: WindowReading, at_ms: int, source: str) -> Bucket:
@@ -175,7 +206,15 @@ def _read(before: Bucket | None, pool: str, reading: WindowReading, at_ms: int, 
         refusals=before.refusals,
         length_ms=before.length_ms,
         protected_until_ms=before.protected_until_ms,
+        refused_ms=before.refused_ms,
+        granted=before.granted and not _is_of_a_later_window(before, reading),
     )
+
+
+def _is_of_a_later_window(before: Bucket, reading: WindowReading) -> bool:
+    if reading.resets_ms is None or before.resets_ms is None:
+        return False
+    return reading.resets_ms > before.resets_ms + RESET_JITTER_MS
 
 
 def _keeps_reset(before: Bucket, reading: WindowReading, at_ms: int) -> bool:
@@ -205,7 +244,14 @@ def _refused(bucket: Bucket, reading: WindowReading, at_ms: int, now_ms: int, se
     if until is None or until <= min(at_ms, now_ms):
         until = now_ms + min(settings.refusal_guess_ms << min(refusals - 1, 4), 3_600_000)
     until = max(until, bucket.refused_until_ms or 0) if again else until
-    return replace(bucket, refused_until_ms=until, refusals=refusals, status="rejected")
+    return replace(
+        bucket,
+        refused_until_ms=until,
+        refusals=refusals,
+        status="rejected",
+        refused_ms=max(min(at_ms, now_ms), bucket.refused_ms or 0) if again else min(at_ms, now_ms),
+        granted=False,
+    )
 
 
 def cleared_by_answer(bucket: Bucket, now_ms: int) -> Bucket:

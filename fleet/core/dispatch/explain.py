@@ -171,11 +171,14 @@ def _what_would_help(accounts: list[Account], tiers: tuple[str, ...]) -> str:
         return "renew the credential, then " + ", or ".join(
             f"fleet account verify {name}" for name in sorted(quarantined)
         )
-    able = [a for a in accounts if {*tiers} & {*dict(a.tiers)} and a.state == "ready"]
+    able = [a for a in accounts if {*tiers} & {*dict(a.tiers)} and a.in_use]
     if any(a.paused for a in able):
         return ", or ".join(f"fleet account resume {a.name}" for a in able if a.paused)
     if any(a.unreached for a in able):
         return "make the keyring reachable from where `fleet up` runs (fleet doctor names the choices)"
+    silent = ", or ".join(f"fleet account verify {a.name}" for a in able if a.state == "silent")
+    if silent:
+        return f"see why it gives no answer (it is asked again by itself, too), then {silent}"
     return f"add an account that has the tier {' or '.join(tiers)}"
 
 

@@ -3,20 +3,22 @@
 Why a session cannot flap between accounts: it leaves its account only when that account is *closed* to it
 (`is_closed`). That is so
 
-1. when the account is quarantined, paused or removed: until a person acts; or when its credential cannot be had, as
-   the keyring cannot be reached: until it can;
+1. when the account is quarantined, paused or removed: until a person acts; when its credential cannot be had, as the
+   keyring cannot be reached: until it can; or when it is silent, after two ends in a row without an answer: until it
+   has answered a question;
 2. when the project may not use it, or none of the tiers it has, or its `spend` is never: until a person sets the
    project or the account anew;
-3. when the tiers it has are below the one that failed: for good, because escalation only goes upward;
-4. when for every tier left a bucket is blocked: refused or full until a reset, and a refusal outranks all readings
-   (`headroom`); or down to what is kept for persons, until `Bucket.protected_until_ms`: half an hour or the reset,
-   whatever is read meanwhile, unless a person takes back what is kept.
+3. when it did not take this very session;
+4. when the tiers it has are below the one that failed: for good, because escalation only goes upward;
+5. when for every tier left a bucket is blocked: refused or full until a reset, and a refusal outranks all readings
+   but of what was granted later (`headroom`); or down to what is kept for persons, until `Bucket.protected_until_ms`:
+   half an hour or the reset, whatever is read meanwhile, unless a person takes back what is kept.
 
 No price, reading, ranking or momentary crowding moves it. Each of these lasts, so an account that was left stays closed
 until then; and between two departures from one account lies the reset of a bucket that refused or was full, the end of
-a pause before what is kept, an outage of the keyring, an escalation, or a person's act. The number of moves is at most
-the number of those events. `tests.faults.safety` counts them from outside, and `tests/faults` holds every seed to that
-bound.
+a pause before what is kept, an outage of the keyring, an answered question, an escalation, or a person's act. The
+number of moves is at most the number of those events. `tests.faults.safety` counts them from outside, and
+`tests/faults` holds every seed to that bound.
 
 The order of the reasons: docs/dispatch.md, "1. What is feasible". The proof in full: "Why a session can't flap" there.
 """
@@ -71,6 +73,7 @@ def standing(fleet: Fleet, slots: Slots, task: Task, account: Account, tier: str
     return (
         closed(fleet, slots, account, tier)
         or _not_for_project(fleet, task, account, tier)
+        or _not_taken(task, account, tier)
         or _cannot_plan(slots, task, account, tier)
         or _warm_elsewhere(fleet, slots, task, account, tier)
         or _busy(fleet, account, tier)
@@ -99,6 +102,17 @@ def _not_for_project(fleet: Fleet, task: Task, account: Account, tier: str) -> R
     return Refusal(account.name, tier, f"is not for project {task.spec.project_name}", lasting=True)
 
 
+def _not_taken(task: Task, account: Account, tier: str) -> Refusal | None:
+    """What the account, or another one, made of the task's session."""
+    if account.name in task.shuns:
+        return Refusal(account.name, tier, "did not take its session", lasting=True)
+    if task.bound and account.name != task.session_account:
+        return Refusal(
+            account.name, tier, f"its session is taken by {task.session_account} only", lasting=True
+        )
+    return None
+
+
 def closed(fleet: Fleet, slots: Slots, account: Account, tier: str) -> Refusal | None:
     """Why the account gives nothing to `tier` at all now: its state, its tiers, a bucket that is blocked."""
     against = unavailable(fleet, account, tier)
@@ -119,6 +133,9 @@ def unavailable(fleet: Fleet, account: Account, tier: str = "") -> Refusal | Non
     """Why the account gets no work of any tier, None when it is open."""
     if account.state == "quarantined":
         return Refusal(account.name, tier, f"quarantined: {account.reason}", lasting=True)
+    if account.state == "silent":
+        why = f"gives no answer ({account.reason}), and is asked now and then"
+        return Refusal(account.name, tier, why, account.asked_next_ms, lasting=account.needs_person)
     if account.paused:
         return Refusal(account.name, tier, PAUSED, lasting=True)
     if account.unreached:
@@ -161,6 +178,7 @@ def is_closed(fleet: Fleet, slots: Slots, task: Task, account: Account) -> bool:
     return not account.is_open or all(
         closed(fleet, slots, account, t)
         or _not_for_project(fleet, task, account, t)
+        or _not_taken(task, account, t)
         or _cannot_plan(slots, task, account, t)
         for t in allowed(fleet, task)
     )
@@ -181,7 +199,8 @@ def _warm_elsewhere(fleet: Fleet, slots: Slots, task: Task, account: Account, ti
     warm = warm_account(fleet, slots, task)
     if warm is None:
         return None
-    return Refusal(account.name, tier, f"its session stays on {warm.name}, where its cache is warm")
+    there = "its cache is warm" if task.answered_by == warm.name else "it began"
+    return Refusal(account.name, tier, f"its session stays on {warm.name}, where {there}")
 
 
 def crowded(slots: Slots, task: Task, account: Account, tier: str) -> Refusal | None:

@@ -121,7 +121,7 @@ class Round:
         self._placed: set[str] = set()
         self._giving: dict[str, list[Account]] = {}
         self._open: dict[str, Openings] = {}
-        self._open_to: dict[tuple[str, tuple[str, ...], str | None, str | None], Openings] = {}
+        self._open_to: dict[tuple[object, ...], Openings] = {}
         self._too_large: dict[str, float] = {}
         """By lane, the smallest size that fits nowhere any more in this round."""
         self._order: dict[str, tuple[Account, ...]] = {}
@@ -180,7 +180,15 @@ class Round:
         """The tiers that a task may use, each with the accounts that are open to it in this round."""
         warm = warm_account(self.fleet, self.slots, task)
         stays_on = None if warm is None else warm.name
-        key = (task.spec.project_name, allowed(self.fleet, task), task.plans_with, stays_on)
+        bound_to = task.session_account if task.bound else None
+        key = (
+            task.spec.project_name,
+            allowed(self.fleet, task),
+            task.plans_with,
+            stays_on,
+            task.shuns,
+            bound_to,
+        )
         if key not in self._open_to:
             self._open_to[key] = [
                 (tier, frozenset(a.name for a in self._giving_to(tier) if self._is_open(a, task, tier)))

@@ -43,7 +43,8 @@ class Spending:
 
     def __init__(self, fleet: Fleet, slots: Slots, shares: Shares, market: Market) -> None:
         self._fleet, self._slots, self._shares, self._market = fleet, slots, shares, market
-        ready = [a for _, a in sorted(fleet.accounts.items()) if a.state == "ready"]
+        # One that is silent may speak again in a moment.
+        ready = [a for _, a in sorted(fleet.accounts.items()) if a.in_use]
         self._free = [a for a in ready if a.spends == "free"]
         self.matters = any(a.spends == "when-needed" for a in ready)
         self._queue: _TimedQueue | None = None

@@ -60,6 +60,7 @@ from fleet.core.events.hosts import (
     HostTrusted,
 )
 from fleet.core.events.reports import (
+    AccountProved,
     AccountRead,
     Beat,
     Checkpointed,
@@ -85,6 +86,7 @@ __all__ = [
     "PERSON",
     "AccountAdded",
     "AccountPaused",
+    "AccountProved",
     "AccountRead",
     "AccountRemoved",
     "AccountSet",
@@ -162,6 +164,7 @@ World = (
     | PerformWentWell
     | AccountRead
     | CredentialsRead
+    | AccountProved
     | HostDistrusted
     | HostSeen
     | HostSilent

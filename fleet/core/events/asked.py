@@ -36,7 +36,10 @@ class CancelAsked(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryAsked(Event):
+    """With `fresh` its work goes on with a new session."""
+
     task: str
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,12 +66,13 @@ class AccountRemoved(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountVerified(Event):
-    """A real request with its credential was answered (`ok`), or refused with `detail`. `readings` are what the answer
-    said about the account's windows."""
+    """A real request showed that its credential is good (`ok`), or was refused with `detail`. `answered`: the account
+    answered it, if only with a limit. `readings` are what the answer said about the account's windows."""
 
     name: str
     ok: bool
     detail: str = ""
+    answered: bool = False
     readings: tuple[WindowReading, ...] = ()
     renewed: bool = False
     """The credential is a new one, which the keyring has in place of the one before."""

@@ -197,3 +197,17 @@ class AccountRead(Event):
     name: str
     readings: tuple[WindowReading, ...]
     seen_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountProved(Event):
+    """An account was asked one small question with its own credential, and answered (`ok`), or not, for the reason that
+    `detail` gives. `refused`: its credential was. `passing`: its server or the way to it was in trouble, which ends by
+    itself. `readings` are what the answer said of its windows."""
+
+    name: str
+    ok: bool
+    detail: str = ""
+    refused: bool = False
+    passing: bool = False
+    readings: tuple[WindowReading, ...] = ()

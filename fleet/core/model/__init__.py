@@ -25,6 +25,7 @@ from fleet.core.model.task import (
     TaskSpec,
     Trouble,
     Word,
+    is_shunning,
     is_timed,
     queue_of,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "Word",
     "Worktree",
     "bucket_key",
+    "is_shunning",
     "is_timed",
     "queue_of",
 ]

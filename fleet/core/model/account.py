@@ -29,6 +29,11 @@ class Account:
     `pool` names whose buckets it draws on: its own, or those of an organisation that several profiles share.
     `allowance` is how many workers it may have at once now: it starts at one and doubles with each answer
     up to `concurrency`, so that a fresh account is not stampeded (slow start, as in TCP: RFC 5681).
+
+    `unanswered` counts ends of workers in a row without an answer of the account. A *silent* one gave none twice, or
+    said that it is unpaid; it is given work again when it has answered one small question, which it is asked at
+    `asked_next_ms`. `silences` counts how often it fell silent without having answered any work in between,
+    `asked_in_vain` the questions since; `needs_person` says that it hardly speaks again by itself.
     """
 
     name: str
@@ -48,6 +53,11 @@ class Account:
     answered_ms: int | None = None
     busy_until_ms: int = 0
     busy_count: int = 0
+    unanswered: int = 0
+    silences: int = 0
+    asked_next_ms: int = 0
+    asked_in_vain: int = 0
+    needs_person: bool = False
     spend: Spend | None = None
     """As a person said; None as is usual for its kind, which is also what an account of an older release has."""
     paused: bool = False
@@ -85,6 +95,11 @@ class Account:
             return self.spend
         return "when-needed" if self.kind == "api-key" else "free"
 
+    @property
+    def in_use(self) -> bool:
+        """Whether it is there and its credential is not known to be bad."""
+        return self.state in ("ready", "silent")
+
     def model_of(self, tier: str) -> str | None:
         return dict(self.tiers).get(tier)
 
@@ -95,7 +110,8 @@ class Bucket:
 
     `refused_until_ms` outranks any reading until it has passed. `refusals` counts refusals in a row. `length_ms` is the
     window's length where that is known otherwise than by its name. Until `protected_until_ms` automation stays away,
-    because its work had come down to what is kept for persons.
+    because its work had come down to what is kept for persons. `refused_ms` is when it refused last. `granted`: a
+    question was answered while it read as full, so how much it has left is unknown.
     """
 
     pool: str
@@ -110,6 +126,8 @@ class Bucket:
     refusals: int = 0
     length_ms: int | None = None
     protected_until_ms: int | None = None
+    refused_ms: int | None = None
+    granted: bool = False
 
 
 def bucket_key(pool: str, name: str) -> str:

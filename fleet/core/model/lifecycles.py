@@ -9,7 +9,7 @@ TaskState = Literal[
     "waiting", "queued", "running", "checking", "landing", "held", "landed", "failed", "cancelled"
 ]
 AttemptState = Literal["starting", "running", "stopping", "ended"]
-AccountState = Literal["ready", "quarantined", "removed"]
+AccountState = Literal["ready", "silent", "quarantined", "removed"]
 WorktreeState = Literal["making", "ready", "removing", "removed"]
 HostState = Literal["ready", "suspected", "lost", "distrusted"]
 
@@ -38,7 +38,8 @@ ATTEMPT: Table = _table(
     ended="",
 )
 ACCOUNT: Table = _table(
-    ready="quarantined removed",
+    ready="silent quarantined removed",
+    silent="ready quarantined removed",  # it answers nobody; asked now and then
     quarantined="ready removed",
     removed="ready",
 )

@@ -17,6 +17,8 @@ AGE_DOUBLES_MS = 7 * 86_400_000
 """A task that has waited so long counts twice (`worth`)."""
 
 TIMED, LATE = "timed", "late"
+SHUNNING = "\x1e"
+"""In the lane of tasks whose session some account does not take."""
 
 Land = Literal["branch", "merge"]
 HeldFor = Literal["checkout", "repository", "nothing"]
@@ -112,6 +114,11 @@ class Task:
     that was last looked at. `unlocks`: what the tasks that wait for it are worth beyond their cost, as last planned.
     `revisions`: how often what was asked for has been revised. `empty_told`: its session was asked once why nothing has
     changed. `held_for` counts while it is held. `breaking_off`: it was cancelled while it was being merged.
+
+    Of its session: `answered_by` is the account that has answered it last, `shuns` are the accounts that gave it no
+    answer twice in a row or refused it, `unanswered` counts its ends in a row without one where it is now. `bound`:
+    only `session_account` takes it. `renewed`: it was begun in place of one that was not taken, and has had no answer
+    yet; `renewals` counts these.
     """
 
     id: str
@@ -149,6 +156,12 @@ class Task:
     revisions: int = 0
     empty_told: bool = False
     held_for: HeldFor = "checkout"
+    answered_by: str | None = None
+    shuns: tuple[str, ...] = ()
+    unanswered: int = 0
+    bound: bool = False
+    renewed: bool = False
+    renewals: int = 0
 
     @property
     def budget_left_usd(self) -> float | None:
@@ -172,6 +185,8 @@ class Task:
         value, size and age. What has a deadline stands in lanes of its own, and so does what has missed it."""
         spec = self.spec
         session = (self.session_account or "") if self.session_id else ""
+        if self.shuns:
+            session = SHUNNING.join((session, *self.shuns, "bound" if self.bound else ""))
         timed = "" if spec.deadline_ms is None else LATE if self.late else TIMED
         tiers = ",".join(spec.tiers)
         return "\x1f".join(
@@ -201,6 +216,11 @@ class Task:
 def is_timed(lane: str) -> bool:
     """Whether the tasks of a lane have deadlines."""
     return lane.endswith(TIMED)
+
+
+def is_shunning(lane: str) -> bool:
+    """Whether the sessions of its tasks are not taken by some account."""
+    return SHUNNING in lane
 
 
 def queue_of(tasks: Iterable[Task]) -> Queue:

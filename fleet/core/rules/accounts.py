@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from fleet.core.capacity import headroom, rates
 from fleet.core.draft import Draft
 from fleet.core.events import AccountAdded, AccountPaused, AccountRemoved, AccountSet, AccountVerified
 from fleet.core.model import Account
 from fleet.core.model.account import DAY_MS, TOKEN_DAYS_TOLD
 from fleet.core.model.lifecycles import AccountState
+from fleet.core.rules import silence
 from fleet.core.rules.attempts import stop
 from fleet.core.rules.tasks import Refused
 
@@ -18,7 +18,7 @@ from fleet.core.rules.tasks import Refused
 def account_added(draft: Draft, event: AccountAdded) -> None:
     """Adds an account, or replaces the settings of one that was removed or has to be renewed."""
     before = draft.accounts.get(event.account.name)
-    if before is not None and before.state == "ready":
+    if before is not None and before.in_use:
         raise Refused(
             f"there is an account {before.name} already: remove it first (`fleet account remove {before.name}`)"
         )
@@ -96,19 +96,19 @@ def account_removed(draft: Draft, event: AccountRemoved) -> None:
 
 def account_verified(draft: Draft, event: AccountVerified) -> None:
     account = _known(draft, event.name)
-    changed = headroom.merged(
-        draft.buckets,
-        account.pool,
-        event.readings,
-        at_ms=event.at_ms,
-        now_ms=draft.now_ms,
-        source="verify",
-        settings=draft.before.settings,
+    silence.take_readings(
+        draft, account, event.readings, event.at_ms, "verify", granted=event.ok and event.answered
     )
-    for key, bucket in changed.items():
-        rates.observed(draft, draft.buckets.get(key), draft.put_bucket(key, bucket))
+    if event.ok and account.state == "silent" and not event.answered:
+        draft.note(
+            "info", f"its credential is good, but it gives no answer: {event.detail}", account=account.name
+        )
+        return
+    if event.answered:
+        silence.speaks(draft, draft.accounts[event.name])
     state: AccountState = "ready" if event.ok else "quarantined"
-    account = replace(account, state=state, reason=event.detail)
+    account = replace(draft.accounts[event.name], state=state, reason=event.detail)
+    account = replace(account, unanswered=0) if event.ok else account
     if event.renewed:
         account = replace(account, token_ms=draft.now_ms, token_told=None)
         draft.note("info", "its token is a new one: it is used from the next start on", account=account.name)

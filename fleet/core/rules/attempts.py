@@ -18,14 +18,19 @@ from fleet.core.events import StartFailed, WorkerLost, WorkerStarted
 from fleet.core.model import Attempt, Task, Trouble, Word
 from fleet.core.model.learned import work_of
 from fleet.core.model.tokens import Tokens
-from fleet.core.rules import keyring
+from fleet.core.rules import keyring, sessions, silence
 from fleet.core.rules.worktrees import remove_worktree
 from fleet.core.wording import opening_id
 
 HOST_LOST = "host lost"
 
-BLAMELESS = frozenset({"limited", "busy", "login", "keyring", "paused", "account removed", "kept", HOST_LOST})
+BLAMELESS = frozenset(
+    {"limited", "busy", "login", "unpaid", "keyring", "paused", "account removed", "kept", HOST_LOST}
+)
 """Ends of an attempt that count nothing against its task: something else already keeps it from coming straight back."""
+
+_OF_THE_SESSION = frozenset({"credits", "unfit", "context"})
+"""Ends of an attempt because its account did not take the session as it is."""
 
 _TOLD_BEFORE = BLAMELESS | {"finished", "cancelled", "escalated", "unverified"}
 """Ends that a line before has told the reason of: they are steps of the work, no news of their own."""
@@ -60,6 +65,8 @@ def worker_started(draft: Draft, event: WorkerStarted) -> None:
     if attempt.state == "running":  # reported twice: what it was told since must stay as it is
         return
     began_anew = attempt.resumes and not event.resumed
+    if began_anew:
+        task = sessions.without_session(task)
     draft.put_attempt(
         replace(
             attempt,
@@ -140,7 +147,7 @@ def start_failed(draft: Draft, event: StartFailed) -> None:
         end(draft, attempt, attempt.reason, attempt.detail)
     elif event.fault == "credential":
         account = draft.accounts[attempt.account]
-        if account.state == "ready":
+        if account.in_use:
             draft.put_account(replace(account, state="quarantined", reason=event.detail))
         end(draft, attempt, "login", event.detail)
     elif event.fault == "keyring":
@@ -192,6 +199,7 @@ def end(draft: Draft, attempt: Attempt, reason: str, detail: str, *, told: bool 
             tier_ms=task.tier_ms + attempt.ms_at(draft.now_ms) * (reason != "escalated"),
         )
     )
+    silence.ended(draft, ended, reason, detail)
     if reason not in ("cancelled", HOST_LOST) and not _is_of_the_host(attempt, reason):
         budgets.fault(draft, ended_well=bool(attempt.answers) or reason in BLAMELESS)
     if task.state == "running":
@@ -218,6 +226,9 @@ def _put_back(draft: Draft, task: Task, attempt: Attempt) -> None:
     why = f"{reason}: {attempt.detail}" if attempt.detail else reason
     if task.budget_left_usd == 0.0:
         reason = "budget"
+    if reason in _OF_THE_SESSION:
+        _session_refused(draft, task, attempt, why)
+        return
     if reason in FINAL:
         fail(draft, task, f"{FINAL[reason]} ({attempt.detail})" if attempt.detail else FINAL[reason])
         return
@@ -229,7 +240,9 @@ def _put_back(draft: Draft, task: Task, attempt: Attempt) -> None:
         fail(draft, task, f"{faults} workers in a row ended without an answer, the last one by {why}")
         return
     if reason == "no_session":
-        task = replace(task, session_id=None, session_account=None)
+        task = sessions.without_session(task)
+    elif faults > task.faults and not attempt.answers:
+        task = sessions.unanswered(draft, task, attempt)
     pause = 0 if blameless else backoff_ms(draft, faults + host_faults, task.id)
     draft.put_task(
         replace(
@@ -241,6 +254,18 @@ def _put_back(draft: Draft, task: Task, attempt: Attempt) -> None:
             not_before_ms=draft.now_ms + pause if pause else 0,
         )
     )
+
+
+def _session_refused(draft: Draft, task: Task, attempt: Attempt, why: str) -> None:
+    after = sessions.refused(draft, task, attempt)
+    if after is None:
+        if not sessions.may_renew(draft, task):
+            told = FINAL.get(attempt.reason, "no account takes its session, nor a new one")
+            fail(draft, sessions.without_session(task), f"{told} ({why})")
+            return
+        after = sessions.renewed(draft, task, why)
+    pause = backoff_ms(draft, 1, task.id)
+    draft.put_task(replace(after, state="queued", reason=why, not_before_ms=draft.now_ms + pause))
 
 
 def fail(draft: Draft, task: Task, reason: str) -> None:

@@ -41,7 +41,13 @@ def _place(draft: Draft, placement: Placement) -> None:
     _restart_ramp(draft, attempt.account)
     draft.put_task(
         replace(
-            task, state="running", attempt=attempt.id, attempts=attempt.number, reason="", not_before_ms=0
+            task,
+            state="running",
+            attempt=attempt.id,
+            attempts=attempt.number,
+            reason="",
+            not_before_ms=0,
+            unanswered=0 if attempt.carry_from else task.unanswered,
         )
     )
     claim_worktree(draft, task, attempt.host)

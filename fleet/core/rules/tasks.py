@@ -22,6 +22,7 @@ from fleet.core.model import Attempt, Fleet, Task, TaskSpec, Word
 from fleet.core.model.lifecycles import TASK_ENDS
 from fleet.core.rules.attempts import stop
 from fleet.core.rules.finishing import cancel, look_at_held
+from fleet.core.rules.sessions import without_session
 from fleet.core.rules.worktrees import remove_worktree
 
 CIRCLE_SHOWN = 20
@@ -145,7 +146,7 @@ def cancel_asked(draft: Draft, event: CancelAsked) -> None:
 
 
 def retry_asked(draft: Draft, event: RetryAsked) -> None:
-    """Puts an ended task back; its session and branch go on where they were."""
+    """Puts an ended task back. Its branch goes on where it was, and its session, unless a new one is asked for."""
     task = known(draft.tasks, event.task)
     if task.state not in ("failed", "cancelled"):
         raise Refused(f"{task.id} is {task.state}: only a failed or cancelled task can be tried again")
@@ -154,7 +155,7 @@ def retry_asked(draft: Draft, event: RetryAsked) -> None:
     landed = all(draft.tasks[t].state == "landed" for t in task.after)
     draft.put_task(
         replace(
-            task,
+            without_session(task) if event.fresh else replace(task, shuns=(), bound=False),
             state="queued" if landed else "waiting",
             reason="",
             faults=0,
@@ -162,9 +163,12 @@ def retry_asked(draft: Draft, event: RetryAsked) -> None:
             repairs=0,
             not_before_ms=0,
             ended_ms=None,
+            unanswered=0,
+            renewed=False,
+            renewals=0,
         )
     )
-    draft.note("info", "tried again", task=task.id)
+    draft.note("info", "tried again, with a new session" if event.fresh else "tried again", task=task.id)
     draft.settle = True
 
 

@@ -28,7 +28,7 @@ from fleet.core.model import Account, Attempt, Bucket, Task, bucket_key
 from fleet.core.model.learned import work_of
 from fleet.core.model.replacing import replace
 from fleet.core.model.tokens import Tokens
-from fleet.core.rules import models
+from fleet.core.rules import models, sessions, silence
 from fleet.core.rules.attempts import backoff_ms, end, stop, tell
 from fleet.core.rules.worktrees import remember_heard
 from fleet.core.wording import opening_id, plan_made
@@ -77,10 +77,12 @@ def _answered(draft: Draft, attempt: Attempt, fact: Answered) -> None:
             awaits_background=False,
         ),
     )
-    task = draft.tasks[attempt.task]
+    task = sessions.answered(draft.tasks[attempt.task], attempt.account)
     in_a_row = task.faults or task.host_faults
     if in_a_row and attempt.answers + new >= draft.before.settings.progress_answers:
-        draft.put_task(replace(task, faults=0, host_faults=0))
+        task = replace(task, faults=0, host_faults=0)
+    if task != draft.tasks[attempt.task]:
+        draft.put_task(task)
     if new:
         _account_answered(draft, attempt)
 
@@ -106,6 +108,7 @@ def _account_answered(draft: Draft, attempt: Attempt) -> None:
     account = draft.accounts[attempt.account]
     allowance = min(max(account.concurrency, 1), account.allowance * 2)
     draft.settle = draft.settle or allowance != account.allowance or account.answered_ms is None
+    account = silence.answered(account)
     draft.put_account(replace(account, allowance=allowance, answered_ms=draft.now_ms, busy_count=0))
     for bucket in headroom.drawn_on(draft.peek(), account, _at_work(draft, attempt).tier):
         cleared = headroom.cleared_by_answer(bucket, draft.now_ms)
@@ -132,10 +135,9 @@ def _take(
     source: str,
     attempt: Attempt | None = None,
 ) -> None:
-    """Merges readings into the pool's buckets. A refusal closes them, and shuts the account's allowance to
-    one. `attempt`: whose worker heard them, if one did."""
-    if any(reading.refused for reading in readings):
-        account = draft.put_account(replace(account, allowance=1))
+    """Merges readings into the pool's buckets. A refusal closes them. `attempt`: whose worker heard them, if one
+    did."""
+    silence.shut_if_refused(draft, account, readings)
     changed = headroom.merged(
         draft.buckets,
         account.pool,
@@ -283,7 +285,7 @@ def _limited(draft: Draft, attempt: Attempt, fact: TurnEnded) -> None:
     tier = _at_work(draft, attempt).tier
     buckets = headroom.drawn_on(draft.peek(), draft.accounts[attempt.account], tier)
     if not any((b.refused_until_ms or 0) > attempt.started_ms for b in buckets):
-        reading = WindowReading("unnamed", None, None, None, "rejected", refused=True)
+        reading = WindowReading(headroom.UNNAMED, None, None, None, "rejected", refused=True)
         read_windows(draft, attempt, (reading,), draft.now_ms)
     stop(draft, attempt, "limited", how="quick", detail=fact.detail)
 
@@ -304,7 +306,7 @@ def _busy(draft: Draft, attempt: Attempt, fact: TurnEnded) -> None:
 def _login(draft: Draft, attempt: Attempt, fact: TurnEnded) -> None:
     """A worker that was started before the credential was renewed has the old one: that its is refused says nothing."""
     account = draft.accounts[attempt.account]
-    if account.state == "ready" and attempt.started_ms >= (account.token_ms or 0):
+    if account.in_use and attempt.started_ms >= (account.token_ms or 0):
         draft.put_account(replace(account, state="quarantined", reason=fact.detail))
         draft.note(
             "error",

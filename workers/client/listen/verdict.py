@@ -1,11 +1,12 @@
 """How a turn, or the client's life, ended and whose matter that is.
 
-Fields decide. The client's prose is read in two places only, where 2.1.330 gives no field, and both are
+Fields decide. The client's prose is read in three places only, where 2.1.332 gives no field, and all are
 marked. Each kind was recorded from the real client: `tests/workers/client/recorded/<name>.jsonl`.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -27,7 +28,15 @@ class Kind(StrEnum):
     LOGIN = "login"
     """401, 403, or no credential: quarantine the account, keep the task. [login_*, not_logged_in]"""
     BILLING = "billing"
-    """The account is out of credit: nothing comes back by waiting. [billing_400]"""
+    """The account is unpaid, out of credit, or its organisation is disabled: a person has to settle that. [billing_400,
+    unpaid_402, disabled_400]
+    """
+    CREDITS = "credits"
+    """The account has no credits for so long a context: this session is not for it, others are. [credits_429]"""
+    UNFIT = "unfit"
+    """The session's history is refused: a signature, a tool call without its result, an image. [signature_400,
+    tool_pair_400, image_400]
+    """
     CUT = "cut"
     """No whole answer arrived (dropped, refused, timed out): resume the same session. [cut, dropped,
     unreachable, timeout]
@@ -148,6 +157,10 @@ _ENDINGS = {
     ("reason", "aborted_streaming"): Kind.INTERRUPTED,
     ("reason", "aborted_tools"): Kind.INTERRUPTED,
     ("reason", "prompt_too_long"): Kind.TOO_LONG,
+    ("reason", "blocking_limit"): Kind.TOO_LONG,
+    ("api_error", "media_removed"): Kind.UNFIT,
+    ("api_error", "tool_history_mismatch"): Kind.UNFIT,
+    ("api_error", "long_context_credits_required"): Kind.CREDITS,
     ("stop", "refusal"): Kind.REFUSED,
     ("api_error", "max_output_tokens"): Kind.OUTPUT_LIMIT,
     ("api_error", "connection_failed"): Kind.CUT,
@@ -185,7 +198,35 @@ def _by_status(result: Result, seen: Seen) -> Verdict | None:
         return Verdict(Kind.BUSY, _story(result))
     if status == 413:
         return Verdict(Kind.TOO_LONG, _story(result))
-    return None
+    if status == 402 or result.api_error_type == "billing_error":
+        return Verdict(Kind.BILLING, _story(result))
+    return _by_prose(result) if status in (400, 422) else None
+
+
+_REFUSED_AS = (
+    (re.compile(r"organi[sz]ation has been disabled|credit balance is too low|unpaid", re.I), Kind.BILLING),
+    (
+        re.compile(
+            r"(prompt|input|request) is too long|context (window|length|size)|maximum context|too many tokens",
+            re.I,
+        ),
+        Kind.TOO_LONG,
+    ),
+    (
+        re.compile(
+            r"signature|thinking[`'\" ]* blocks?|tool_use|tool_result|could not process image|image (is|was|exceeds)",
+            re.I,
+        ),
+        Kind.UNFIT,
+    ),
+)
+
+
+def _by_prose(result: Result) -> Verdict | None:
+    """Prose, for want of a field: a disabled organisation, a full context of a server that is not Anthropic's, and a
+    history that is refused all come as the same 400."""
+    story = _story(result)
+    return next((Verdict(kind, story) for said, kind in _REFUSED_AS if said.search(story)), None)
 
 
 def _limited(result: Result, seen: Seen) -> Verdict:
