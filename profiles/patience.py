@@ -11,8 +11,9 @@ from profiles.errors import NoUsableKeyring
 
 T = TypeVar("T")
 
-ANSWER_S_MAX = 60.0
-"""A person who sits in front of a prompt types a passphrase within that time."""
+ANSWER_S_MAX = 30.0
+"""A person who sits in front of a prompt types a passphrase within that time, or answers it later: then the next call
+goes through."""
 
 
 class Patience:

@@ -79,6 +79,8 @@ class SealedFileSecrets:
             raw = self._path.read_bytes()
         except FileNotFoundError:
             return {}
+        except OSError as failed:
+            raise NoUsableKeyring(f"{self._path} can't be read ({failed.strerror})") from failed
         salt, nonce, sealed = self._parts(raw)
         try:
             kept = json.loads(AESGCM(self._key_for(salt, new=False)).decrypt(nonce, sealed, _header(salt)))

@@ -197,3 +197,6 @@ def _keyring_faults() -> Iterator[None]:
         raise NoUsableKeyring(f"the keyring refused: {error}") from error
     except secret_service.faults() as error:
         raise NoUsableKeyring(f"the Secret Service refused: {error}") from error
+    # A backend is anybody's code, and whatever it does is no verdict on an account. Its words may hold anything.
+    except Exception as error:
+        raise NoUsableKeyring(f"the keyring's backend failed with {type(error).__name__}") from error

@@ -30,6 +30,8 @@ class KeyringReader:
                 (missing if kept_token(self.secrets, name) is None else found).append(name)
             except NoUsableKeyring as failed:
                 unreached.append((name, failed.brief))
+            except OSError as failed:  # a full disk: the veil keeps no fingerprint of it
+                unreached.append((name, str(failed)))
         return Lookup(tuple(found), tuple(missing), tuple(unreached))
 
 

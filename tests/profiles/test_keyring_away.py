@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -49,11 +50,11 @@ while True:
 class Asker:
     """A process that uses the keyring of its environment for as long as it lives, as a coordinator does."""
 
-    def __init__(self, env: Mapping[str, str], patience_s: float) -> None:
+    def __init__(self, env: Mapping[str, str], patience_s: float, path: Path) -> None:
         command = [sys.executable, "-c", _ASKING, str(patience_s)]
         self.process = subprocess.Popen(
             command,
-            env={**env, "PYTHONPATH": str(ROOT)},
+            env={**env, "PYTHONPATH": f"{path}:{ROOT}"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -67,8 +68,9 @@ class Asker:
 
 
 @contextmanager
-def asker(env: Mapping[str, str], patience_s: float = 60.0) -> Iterator[Asker]:
-    made = Asker(env, patience_s)
+def asker(env: Mapping[str, str], patience_s: float = 60.0, path: Path = ROOT) -> Iterator[Asker]:
+    """`path`: where it finds further modules."""
+    made = Asker(env, patience_s, path)
     with made.process:
         yield made
 
@@ -152,6 +154,21 @@ def test_who_asks_while_a_prompt_is_open_is_refused_at_once_and_answered_after_i
     until("the next call goes through", gets_through)
 
 
+def test_whatever_a_backend_does_is_no_verdict_and_its_words_are_not_repeated(tmp_path: Path) -> None:
+    (tmp_path / "failing.py").write_text(
+        "from keyring.backend import KeyringBackend\n"
+        "class Failing(KeyringBackend):\n"
+        "    priority = 1\n"
+        "    def get_password(self, s, u): raise LookupError('sk-ant-oat01-planted')\n"
+        "    set_password = delete_password = None\n"
+    )
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHON_KEYRING_BACKEND": "failing.Failing"}
+    with asker(env, 60.0, tmp_path) as ask:
+        for how in (("kept", "work"), ("put", "work", "one")):
+            said = ask(*how)
+            assert is_away(said, "the keyring's backend failed with ") and "planted" not in str(said)
+
+
 def sealed(home: Path, passphrase: Path) -> Secrets:
     source = passphrase_source({"FLEET_KEYRING_PASSPHRASE_FILE": str(passphrase)})
     return SealedFileSecrets(home / "secrets.sealed", source)
@@ -170,6 +187,12 @@ def test_an_encrypted_file_that_is_not_there_or_does_not_open_says_nothing_of_a_
     with pytest.raises(NoUsableKeyring, match="can't be read"):
         kept_token(sealed(tmp_path / "mine", phrase), "side")
     away.rename(phrase)
+    file = (tmp_path / "mine" / "secrets.sealed").rename(tmp_path / "sealed")
+    (tmp_path / "mine" / "secrets.sealed").mkdir()
+    with pytest.raises(NoUsableKeyring, match="can't be read"):
+        kept_token(sealed(tmp_path / "mine", phrase), "side")
+    (tmp_path / "mine" / "secrets.sealed").rmdir()
+    file.rename(tmp_path / "mine" / "secrets.sealed")
     assert kept_token(sealed(tmp_path / "mine", phrase), "work") == "one"
 
 

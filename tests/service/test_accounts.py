@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -85,15 +89,39 @@ def test_a_second_subscription_is_confirmed_once(home: Home, capsys: pytest.Capt
     assert list(snapshot(home).accounts) == ["work", "key", "side", "third"]
 
 
-def test_the_doctor_tells_of_accounts_that_are_the_same_in_a_home_of_an_older_release(home: Home) -> None:
+def test_at_a_terminal_it_is_asked_for_a_second_subscription_also_while_the_token_is_piped_in(
+    home: Home,
+) -> None:
+    add = f"{sys.executable} -m fleet.cli account add side --kind subscription --token-stdin"
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv("/bin/sh", ["sh", "-c", f"echo {OTHER} | {add}"])
+    shown = b""
+    while b"[y/N] " not in shown:
+        shown += os.read(terminal, 1000)
+    os.write(terminal, b"y\n")
+    with suppress(OSError):  # it has ended
+        while more := os.read(terminal, 1000):
+            shown += more
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, shown
+    assert accounts.TERMS.encode() in shown and snapshot(home).accounts["side"].mine
+
+
+def test_the_doctor_tells_of_accounts_that_are_the_same_in_a_home_of_an_older_release(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
     open_secrets(home_id(home), home.root).put("side", TOKEN)
     old = Account("side", "subscription", (("sonnet", "sonnet"),), 1, "account:side", added_ms=1)
     submit(home, AccountAdded(**stamp(), account=old))
-    found = {finding.what: finding for finding in examine(home, {"PATH": "/usr/bin:/bin"})}
+    found = {finding.what: finding for finding in examine(home, os.environ)}
     both = found["accounts side, work"]
     assert (both.grade, both.story) == ("error", "both have the same token")
     assert found["account work"].grade == "ok"
     assert "its token ends" in found["account side"].story and "fleet account token side" in str(found)
+    for words in (["account", "list"], ["status"]):
+        assert main(words) == 0
+        assert "its token ends by" in capsys.readouterr().out
 
 
 def test_settings_are_changed_by_the_command_and_nothing_else_of_the_account(
