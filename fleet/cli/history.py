@@ -276,6 +276,64 @@ def _expired(one: Record) -> tuple[str, ...]:
     )
 
 
+def kept(args: Namespace) -> int:
+    """Whether capacity was there for the person, what landed meanwhile, and whose the windows were."""
+    from fleet.views.history.kept import WEEK_KEYS
+    from fleet.views.history.kept import kept as report
+
+    with _explained():
+        zone = asked.zone_of(args.tz)
+        found = report(_home(), _chosen(args, zone), zone)
+    if args.json:
+        return as_json(found)
+    if _given(args, found["weeks"], WEEK_KEYS):
+        return 0
+    if found["sittings"]:
+        head = ("YOU SAT DOWN", "UNTIL", "ACCOUNT", "LEFT THEN", "HEADROOM", "LIMIT MET", "LANDED MEANWHILE")
+        table(head, [_sitting(one, zone) for one in found["sittings"]])
+    else:
+        put("you used no account yourself in this time, as far as transcripts were read")
+    put()
+    _aligned(
+        ("WEEK", "SAT DOWN", "HEADROOM", "LIMITS", "WINDOWS", *_SHARES, "LANDED", "A WINDOW"),
+        [_kept_week(one) for one in found["weeks"]],
+    )
+    for told in found["unknown"]:
+        say(f"not known: {told}")
+    return 0
+
+
+_SHARES = ("USEFUL", "YOURS", "NOT LANDED", "ELSEWHERE", "EXPIRED")
+
+
+def _sitting(one: Record, zone: tzinfo | None) -> tuple[str, ...]:
+    left = ", ".join(f"{name} {_share(share)}" for name, share in one["left"].items())
+    headroom = {True: "yes", False: "no", None: "unknown"}[one["began_with_headroom"]]
+    limits = ", ".join(map(one_line, one["limits"])) or "-"
+    times = _clock(one["begins_at"], zone), _clock(one["ends_at"], zone)
+    return *times, one["account"] or "-", left or "unknown", headroom, limits, str(one["landed_meanwhile"])
+
+
+def _kept_week(one: Record) -> tuple[str, ...]:
+    told = one["sittings"] - one["headroom_unknown"]
+    shares = (one[name] for name in ("useful", "own", "other", "elsewhere", "expired"))
+    a_window = one["landed_per_window"]
+    return (
+        one["week"],
+        str(one["sittings"]),
+        f"{one['with_headroom']} of {told}",
+        str(one["met_a_limit"]),
+        f"{one['windows'] - one['windows_unknown']} of {one['windows']}",
+        *(_share(share) for share in shares),
+        str(one["landed"]),
+        "unknown" if a_window is None else f"{a_window:.1f}",
+    )
+
+
+def _share(share: float | None) -> str:
+    return "unknown" if share is None else f"{share:.0%}"
+
+
 def scan(args: Namespace) -> int:
     """Reads the transcripts into the ledger."""
     from fleet.history.prices import InvalidPrices

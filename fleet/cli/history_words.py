@@ -133,6 +133,11 @@ REPORTS: dict[str, tuple[str, tuple[str, ...], Build]] = {
     ),
     "burn": ("how fast buckets are used, and where that leads", ("account",), _nothing),
     "unused": ("what expired unused", (*TIMES, "account"), _unused),
+    "kept": (
+        "whether capacity was there for you, what landed meanwhile, whose the windows were (4 weeks)",
+        (*TIMES, "account"),
+        _nothing,
+    ),
 }
 """About each, what it can be narrowed to, and what else can be said to it."""
 

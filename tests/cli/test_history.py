@@ -72,7 +72,7 @@ def test_rows_can_be_had_as_csv(made: Made, capsys: Printed) -> None:
         ("2026-11-21", "1", "1234.5"),
         ("2026-11-22", "4", "3.0"),
     ]
-    for command in ("blocks", "heatmap", "tasks", "burn", "unused", "prices"):
+    for command in ("blocks", "heatmap", "tasks", "burn", "unused", "kept", "prices"):
         list(csv.reader(run(capsys, command, "--csv")[0].splitlines(), strict=True))
 
 
@@ -107,6 +107,24 @@ def test_a_report_is_of_what_was_asked_for_wherever_that_is_said(made: Made, cap
     before, after = run(capsys, *since, "--json", "blocks"), run(capsys, "blocks", *since, "--json")
     assert before == after
     assert [row["answers"] for row in json.loads(before[0])] == [4]
+
+
+def test_what_was_kept_is_told_by_sitting_and_week_with_what_is_not_known(
+    made: Made, capsys: Printed
+) -> None:
+    use(made)
+    with made:
+        made.reading(ms("2026-11-22T09:00"), 0.25, ms("2026-11-22T12:00"))
+    words = ("kept", "--since", "2026-11-16", "--until", "2026-11-22", "--tz", "UTC")
+    out, err = run(capsys, *words)
+    first, second, _ = out.splitlines()[1:4]
+    assert first.split()[-4:] == ["unknown", "unknown", "-", "0"]
+    assert second.startswith("Sun 2026-11-22 10:00") and "five_hour 75%" in second and " yes " in second
+    assert "2026-W47" in out and "1 of 1" in out
+    assert "not known: whether 2 of 3 sittings began with headroom" in err
+    found = json.loads(run(capsys, *words, "--json")[0])
+    assert [one["began_with_headroom"] for one in found["sittings"]] == [None, True, None]
+    assert found["weeks"][0]["windows_unknown"] == 1, "work came after its only reading"
 
 
 def test_blocks_tasks_and_hours_are_told(made: Made, capsys: Printed) -> None:

@@ -175,7 +175,7 @@ def projections(
 
 def _projection(of: Course, known: Sequence[Window], now_ms: int, demand: Distribution | None) -> Projection:
     window = known[-1]
-    rate = _share_of_work(of, known)
+    rate = share_of_work(of, known)
     since = of.between(window.last.at_ms, now_ms)
     now = _reckoned(of, window, rate, now_ms)
     per_hour = full_ms = None
@@ -219,7 +219,7 @@ def _full_ms(now: float, per_hour: float, now_ms: int, resets_ms: int) -> int | 
     return at_ms if at_ms < resets_ms else None
 
 
-def _share_of_work(of: Course, known: Iterable[Window]) -> float | None:
+def share_of_work(of: Course, known: Iterable[Window]) -> float | None:
     """What share of the bucket a unit of work took, by all that its readings rose and what was used meanwhile. None
     where they rose too little to tell."""
     rise = work = 0.0

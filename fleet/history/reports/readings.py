@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator
 
+WHOLE = ("five_hour", "seven_day")
+"""The windows that are the whole account's, whatever the model."""
+
+LENGTHS_MS = {"five_hour": 5 * 3_600_000, "seven_day": 7 * 86_400_000}
+
 RESET_JITTER_MS = 60_000
 """Resets of one and the same window are told with a jitter of seconds; windows last hours."""
 

@@ -151,3 +151,32 @@ JOIN texts AS tier ON tier.id = models.tier
 WHERE fleet = 0 AND quarter >= :since
     AND account IN (SELECT id FROM texts WHERE text IN (SELECT value FROM json_each(:accounts)))
 GROUP BY quarter, tier.text ORDER BY quarter, tier.text;
+
+-- name: own_answers
+SELECT account.text, at_ms FROM answers JOIN texts AS account ON account.id = answers.account
+WHERE attempt = 0 AND at_ms >= :since_ms AND at_ms < :until_ms
+    AND (:accounts IS NULL OR answers.account IN (SELECT value FROM json_each(:accounts)))
+ORDER BY account.text, at_ms;
+
+-- name: refusals
+-- With whether the fleet ran something on the account at that time.
+SELECT account.text, bucket.text, at_ms,
+    EXISTS (
+        SELECT 1 FROM runs
+        WHERE runs.account = readings.account AND from_ms <= at_ms AND (to_ms IS NULL OR to_ms >= at_ms)
+    )
+FROM readings
+JOIN texts AS account ON account.id = readings.account
+JOIN texts AS bucket ON bucket.id = readings.bucket
+JOIN texts AS status ON status.id = readings.status
+WHERE status.text = 'rejected' AND at_ms >= :since_ms AND at_ms < :until_ms
+    AND (:accounts IS NULL OR readings.account IN (SELECT value FROM json_each(:accounts)));
+
+-- name: work_of_spans
+-- Work units by task ('' a person's own); `:spans` is a list of account, begin, end (ms).
+SELECT span.key, task.text, sum(input + 5.0 * output + 1.25 * cache_write_5m + 2.0 * cache_write_1h + 0.1 * cache_read)
+FROM json_each(:spans) AS span
+JOIN texts AS account ON account.text = span.value ->> 0
+CROSS JOIN answers ON at_ms >= span.value ->> 1 AND at_ms < span.value ->> 2 AND answers.account = account.id
+JOIN texts AS task ON task.id = answers.task
+GROUP BY span.key, task.text;
