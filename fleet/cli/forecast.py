@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 ROWS_H = (1, 2, 3, 5, 8, 12, 24, 48, 72, 120, 168)
 """The hours from now that are shown of those that were asked for."""
 
+AWAY = 0.5
+"""With less chance that the person is still here, that is told."""
+
 KNOWN = {"little": "little is known so far", "some": "some is known", "enough": "enough is known"}
 
 
@@ -82,6 +85,9 @@ def _draw(path: str, pictures: list[str]) -> None:
 def _print(account: Record) -> None:
     put(f"{account['account']}: {account['in_words']}")
     put(f"{account['days']:.0f} days are known of; {KNOWN[account['known']]}.{_past(account['past'])}")
+    if account["here"] < AWAY:
+        away = f"{1 - account['here']:.0%}"
+        put(f"By your pauses so far you have gone away, with {away}: your next use shows the contrary.")
     if not account["of_fleet"]:
         put(
             "No account of the fleet is called so: nothing is kept for this use. Whose it is, says "

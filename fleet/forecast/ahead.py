@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,7 @@ from fleet.forecast import level
 from fleet.forecast.distribution import LEVEL
 from fleet.forecast.habits import Habits
 from fleet.forecast.past import Past
+from fleet.forecast.presence import Presence
 from fleet.forecast.series import Series
 
 LEAST = 1e-9
@@ -26,6 +29,7 @@ class Ahead:
     def __init__(self, past: Past) -> None:
         self._past = past
         self._habits = Habits.of(past)
+        self._presence = Presence.of(past, self._habits)
         self._means: dict[int, float] = {past.now_ms: 0.0}
         self._clumps: dict[int, float] = {}
 
@@ -44,17 +48,26 @@ class Ahead:
         if not self._past.now_ms <= begins_ms < ends_ms:
             raise ValueError(f"no window from {begins_ms} to {ends_ms} lies ahead of {self._past.now_ms}")
         mean = max(self._mean_until(ends_ms) - self._mean_until(begins_ms), LEAST)
-        return level.quantiles(mean, mean * self._clump(ends_ms - begins_ms)) * self._past.size
+        sums = level.quantiles(mean, mean * self._clump(ends_ms - begins_ms)) * self._past.size
+        return self._presence.mixed(sums, *self._passes(begins_ms, ends_ms))[0]
+
+    def _passes(self, *moments_ms: int) -> Iterator[float]:
+        """How many weeks of the person's own clock pass until each."""
+        now = self._past.hour_of_week[-1:]
+        for at_ms in moments_ms:
+            yield float(self._habits.shares(now, self._past.hours_until(at_ms))[0])
 
     def _mean_until(self, ends_ms: int) -> float:
         """In hours of use, from now on."""
         if ends_ms not in self._means:
-            self._means[ends_ms] = level.expected(self._past, self._habits, ends_ms)[0]
+            self._means[ends_ms] = level.expected(self._past, self._habits, self._presence, ends_ms)[0]
         return self._means[ends_ms]
 
     def _clump(self, length_ms: int) -> float:
         """Variance of the use of a window of this length, by its mean."""
         if length_ms not in self._clumps:
-            mean, variance = level.expected(self._past, self._habits, self._past.now_ms + length_ms)
+            mean, variance = level.expected(
+                self._past, self._habits, self._presence, self._past.now_ms + length_ms
+            )
             self._clumps[length_ms] = variance / mean
         return self._clumps[length_ms]

@@ -108,7 +108,7 @@ def _situations(past: Past, starts: NDArray[np.int64]) -> NDArray[np.float64]:
 
 def _idle_h(past: Past, places: NDArray[np.int64]) -> NDArray[np.int64]:
     """Hours from the end of the last hour with any use to each of these ascending places."""
-    ended = np.concatenate([[-IDLE_MAX_H], np.flatnonzero(past.use > 0) + 1])
+    ended = np.concatenate([[-IDLE_MAX_H], past.used + 1])
     idle: NDArray[np.int64] = places - ended[np.searchsorted(ended, places, side="right") - 1]
     return np.minimum(idle, IDLE_MAX_H)
 

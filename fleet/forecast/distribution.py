@@ -41,7 +41,8 @@ class Forecast:
 
     `sums` are LEVELS equally likely amounts, ascending, each the quantile in the middle of its share of the chances.
     `chance_of_use` is that of any use at all. `effective` is the number of past windows, not overlapping one another,
-    that the distribution rests on besides what holds for everybody; `days` is how long the person has been observed.
+    that the distribution rests on besides what holds for everybody; `days` is how long the person has been observed;
+    `here` is the chance that they have not gone away.
     """
 
     from_ms: int
@@ -50,6 +51,7 @@ class Forecast:
     chance_of_use: float
     effective: float
     days: float
+    here: float
 
     @property
     def mean(self) -> float:

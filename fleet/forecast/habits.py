@@ -35,8 +35,8 @@ class Habits:
 
     @classmethod
     def of(cls, past: Past) -> Habits:
-        shown = past.hour_of_week[:-1].astype(np.int64)
-        faded = past.use * _FADE[-past.hours :]
+        shown = past.hour_of_week[past.used].astype(np.int64)
+        faded = past.use[past.used] * _FADE[past.used - past.hours]
         hours = np.bincount(shown, weights=faded, minlength=WEEK_H) / past.size
         days = np.convolve(np.concatenate([hours[-4:], hours, hours[:4]]), _BLUR, mode="valid").reshape(7, 24)
         alike = _likeness(days.sum(axis=1))
@@ -46,6 +46,13 @@ class Habits:
         spread = ((1 - alike) * days + alike * kinds).reshape(WEEK_H) + UNKNOWN_H / WEEK_H
         hourly = spread / spread.sum()
         return cls(hourly, np.concatenate([[0.0], np.cumsum(np.concatenate([hourly, hourly]))]))
+
+    def clock(self, hours: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What the person's own clock shows so many hours after a Monday midnight, in weeks: it runs with their
+        habits."""
+        weeks = np.floor(hours / WEEK_H)
+        shown: NDArray[np.float64] = weeks + np.interp(hours - weeks * WEEK_H, _PLACES, self._until)
+        return shown
 
     def shares(self, hours_of_week: NDArray[np.float64], hours: float) -> NDArray[np.float64]:
         """Of a week's use, what windows of so many hours take that begin when the clock shows this; 2 is two weeks'."""

@@ -1,7 +1,8 @@
 """What the recent level of use and the habits of the week lead one to expect, corrected by how well they did before.
 
 In hours of use (what an hour with any use takes in the mean is 1), with a_τ a week's use at the rate of late, days τ
-ago counting half, H the window's length, and m(x) = (1 − e^−x) / x:
+ago counting half and those that the person was away (`presence`) not at all, H the window's length, and
+m(x) = (1 − e^−x) / x:
 
     level     L = 2.5 + 0.43 a_7 + 0.23 a_90                 shrinks towards what people do in the long run
     momentum  M = L + 0.5 m(H / 2.75 days) (a_1 − L)         yesterday's excess dies out
@@ -11,6 +12,7 @@ ago counting half, H the window's length, and m(x) = (1 − e^−x) / x:
 
 The same is reckoned for this hour of every day of the last half year. What was then really used tells by which factor
 r this person's means, and by which c² their variances, are to be multiplied: with weights w that halve in 56 days,
+less for days on which the person was away,
 
     r = (6 μ̄ + Σ w y) / (6 μ̄ + Σ w μ),      c = (6 ē + Σ w |y − r μ|) / (6 ē + Σ w e),      e = 2 r μ / √(1 + 2π k)
 
@@ -30,6 +32,7 @@ from numpy.typing import NDArray
 from fleet.forecast.distribution import LEVEL
 from fleet.forecast.habits import Habits
 from fleet.forecast.past import MEMORY_H, Past
+from fleet.forecast.presence import Presence
 
 DAY_H = 24
 USUAL_H = 7.5
@@ -44,6 +47,9 @@ FEW_DAYS = 5.0
 UNTRIED_DAYS = 3
 """So many first days are no moments to have been forecast from."""
 
+HERE_MIN = 0.002
+"""Days: of a day that was spent away so much is taken to have been observed, as a rate over nothing is none."""
+
 RIGHT = 6.0
 ERRORS_HALF_LIFE_DAYS = 56
 
@@ -54,14 +60,15 @@ _GROWTH = 2.0 ** (_DAYS / _HALF_LIVES_DAYS)
 _FADE = 0.5 ** (_DAYS[::-1] / ERRORS_HALF_LIFE_DAYS)
 
 
-def expected(past: Past, habits: Habits, until_ms: int) -> tuple[float, float]:
+def expected(past: Past, habits: Habits, presence: Presence, until_ms: int) -> tuple[float, float]:
     """Mean and variance of the use from now until then, in hours of use; both above 0."""
     hours = past.hours_until(until_ms)
     days = -(-past.hours // DAY_H)
     places = np.maximum(past.hours - DAY_H * np.arange(days, -1, -1), 0)
-    means = _means(past, habits, places, hours)
+    here = np.maximum(np.diff(presence.hours_here(places)) / DAY_H, HERE_MIN)
+    means = _means(past, habits, here, places, hours)
     clumps = 3 * (hours / DAY_H) ** 0.3
-    rights, widths = _own_errors(past, places[1:], means, clumps, until_ms)
+    rights, widths = _own_errors(past, here, places[1:], means, clumps, until_ms)
     mean = float(means[-1]) * rights
     unknown = mean * FEW_DAYS * DAY_H / past.hours
     return mean, clumps * mean * widths**2 + unknown**2
@@ -79,12 +86,15 @@ def quantiles(mean: float, variance: float) -> NDArray[np.float64]:
     return found
 
 
-def _means(past: Past, habits: Habits, places: NDArray[np.int64], hours: float) -> NDArray[np.float64]:
-    """Of windows of so many hours from each of the places on but the first, which ends no day."""
+def _means(
+    past: Past, habits: Habits, here: NDArray[np.float64], places: NDArray[np.int64], hours: float
+) -> NDArray[np.float64]:
+    """Of windows of so many hours from each of the places on but the first, which ends no day; `here` is the part of
+    each day that the person was here."""
     total = past.total[places] / past.size
     growth = _GROWTH[:, : len(places) - 1]
     faded = np.cumsum(np.diff(total) * growth, axis=1) / growth
-    known = np.cumsum(np.diff(places) / DAY_H * growth, axis=1) / growth
+    known = np.cumsum(here * growth, axis=1) / growth
     day = faded[0] / known[0] * 7
     week, long = (faded[1:] * 7 + TRUST_DAYS * USUAL_H) / (known[1:] + TRUST_DAYS)
     level = 2.5 + 0.43 * week + 0.23 * long
@@ -99,7 +109,12 @@ def _means(past: Past, habits: Habits, places: NDArray[np.int64], hours: float) 
 
 
 def _own_errors(
-    past: Past, begins: NDArray[np.int64], means: NDArray[np.float64], clumps: float, until_ms: int
+    past: Past,
+    here: NDArray[np.float64],
+    begins: NDArray[np.int64],
+    means: NDArray[np.float64],
+    clumps: float,
+    until_ms: int,
 ) -> tuple[float, float]:
     """The factors of the mean and of the standard deviation."""
     hours = past.hours_until(until_ms)
@@ -109,7 +124,7 @@ def _own_errors(
         return 1.0, 1.0
     begins, means = begins[tried], means[tried]
     used = (ends[begins] - past.total[begins]) / past.size
-    weights = _FADE[-len(tried) :] / max(1.0, hours / DAY_H)
+    weights = _FADE[-len(tried) :] * here[tried] / max(1.0, hours / DAY_H)
     prior = RIGHT / weights.sum()
     expected = float(weights @ means)
     right = (prior * expected + float(weights @ used)) / (prior * expected + expected)

@@ -24,7 +24,8 @@ class Past:
 
     `use` in the series' unit, `total` what was used before each hour and before now (one more), `hour_of_week` what the
     clock showed when each hour began and shows now (one more). `size` is what an hour of use takes: the mean of the
-    hours with any, those of 60 days ago counting half; all that is learned is in this unit, so it fits any.
+    hours with any (`used` are their places), those of 60 days ago counting half; all that is learned is in this unit,
+    so it fits any.
     """
 
     series: Series
@@ -33,6 +34,7 @@ class Past:
     total: NDArray[np.float64]
     hour_of_week: NDArray[np.float64]
     size: float
+    used: NDArray[np.int64]
 
     @property
     def hours(self) -> int:
@@ -70,4 +72,5 @@ class Past:
         if not active:
             return None
         size = float(fade @ use) / active
-        return cls(series, now_ms, use, total, series.hours_at(first_ms, hours + 1), size)
+        shown = series.hours_at(first_ms, hours + 1)
+        return cls(series, now_ms, use, total, shown, size, np.flatnonzero(use > 0))

@@ -9,6 +9,7 @@ from fleet.forecast.alike import after_moments_alike
 from fleet.forecast.distribution import LEVELS, Forecast
 from fleet.forecast.habits import Habits
 from fleet.forecast.past import Past
+from fleet.forecast.presence import Presence
 from fleet.forecast.series import Series
 
 EXPERIENCE = 30.0
@@ -20,7 +21,8 @@ def forecast(series: Series, now_ms: int, until_ms: int) -> Forecast | None:
 
     Two opinions are averaged quantile by quantile (Vincent 1912; Lichtendahl, Grushka-Cockayne & Winkler 2013: this
     keeps both calibration and sharpness better than averaging chances): what level and habits lead to expect, and
-    what followed on moments alike, by n / (30 + n) with n past windows that do not overlap.
+    what followed on moments alike, by n / (30 + n) with n past windows that do not overlap. That is how it is if the
+    person is here; with the chance that they have gone away (`presence`) nothing is used.
 
     None when nothing was ever used, which is not a forecast of zero. Raises ValueError for an end that is not later,
     and for a moment beyond what was observed.
@@ -32,7 +34,8 @@ def forecast(series: Series, now_ms: int, until_ms: int) -> Forecast | None:
     if past is None:
         return None
     habits = Habits.of(past)
-    sums = level.quantiles(*level.expected(past, habits, until_ms)) * past.size
+    presence = Presence.of(past, habits)
+    sums = level.quantiles(*level.expected(past, habits, presence, until_ms)) * past.size
     chance = float(np.count_nonzero(sums)) / LEVELS
     effective = 0.0
     alike = after_moments_alike(past, habits, until_ms)
@@ -41,4 +44,6 @@ def forecast(series: Series, now_ms: int, until_ms: int) -> Forecast | None:
         trust = effective / (EXPERIENCE + effective)
         sums = trust * alike.quantiles + (1 - trust) * sums
         chance = trust * alike.chance_of_use + (1 - trust) * chance
-    return Forecast(now_ms, until_ms, sums, chance, effective, past.hours / 24)
+    passes = float(habits.shares(past.hour_of_week[-1:], past.hours_until(until_ms))[0])
+    sums, there = presence.mixed(sums, 0.0, passes)
+    return Forecast(now_ms, until_ms, sums, chance * there, effective, past.hours / 24, presence.here)

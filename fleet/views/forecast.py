@@ -71,6 +71,7 @@ def _of_account(
         "in_words": in_words(series),
         "known": first.known,
         "days": round(first.days, 1),
+        "here": first.here,
         "until": list(_by_hour(series, now_ms, hours)),
         "buckets": list(_buckets(fleet, use, name, now_ms)),
         "past": None if did is None else asdict(did),

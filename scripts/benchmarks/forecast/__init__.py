@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.figure import Figure, Options
-from benchmarks.forecast import boosted, picture, replay, told
+from benchmarks.forecast import absence, boosted, picture, replay, told
 from benchmarks.forecast.accuracy import HORIZONS_H, STEP_H, Score, mean, scores
 from benchmarks.forecast.developers import Developer, data_path, halves, load
 from benchmarks.forecast.duration import time_of_one
@@ -33,6 +33,8 @@ def measure(options: Options) -> list[Figure]:
         *told.losses("development half", loss, development),
         *told.losses("held-out half", loss, held_out),
         *told.losses("made up", *_of_made_up(step_h)),
+        *absence.figures("development half", loss, development, step_h, judged=False),
+        *absence.figures("held-out half", loss, held_out, step_h, judged=True),
         boosted.figure(loss, everyone, options),
         time_of_one(everyone, options),
     ]
