@@ -9,7 +9,7 @@ where r(t) is how often a week this person's own pauses last longer than t, and 
 stays away for longer:
 
     r(t) = (Σ wᵢ pᵢ K(t / gᵢ) + K(t / 0.4 weeks)) / (Σ of the weeks' w + 1 week),      K(x) = 1 / (1 + x⁴)
-    a(t) = 0.07 B(t),      B(t) = 0.6 exp(−t / 0.5 weeks) + 0.4 exp(−t / 40 weeks)      for some days, or for long
+    a(t) = 0.05 B(t),      B(t) = 0.6 exp(−t / 0.7 weeks) + 0.4 exp(−t / 40 weeks)      for some days, or for long
 
 gᵢ are the person's pauses of the last half year, those of 56 days ago counting half (w). K spreads each over longer and
 shorter ones. pᵢ is the chance that pause i was a habit, by the same rule and the shorter pauses: one holiday does not
@@ -35,10 +35,10 @@ from fleet.forecast.habits import Habits
 from fleet.forecast.past import Past
 from fleet.forecast.series import WEEK_H
 
-LEAVING = 0.07
+LEAVING = 0.05
 """How often a week somebody goes away."""
 
-SOME_DAYS, SOME_WEEKS, LONG_WEEKS = 0.6, 0.5, 40.0
+SOME_DAYS, SOME_WEEKS, LONG_WEEKS = 0.6, 0.7, 40.0
 USUAL_WEEKS = 0.4
 """A pause that everybody makes now and then: one such, in one week, is added to what was observed."""
 
