@@ -216,7 +216,9 @@ def test_with_no_account_free_it_waits_for_the_earliest_reset_and_says_when() ->
     assert started(story.limit("t1.2", refusal("seven_day", resets_ms=START_MS + 2 * HOUR_MS))) == []
     waits = story.why()
     assert waits.expects_ms == START_MS + 2 * HOUR_MS
-    assert waits.summary == "every account it may use is closed until a reset"
+    assert (
+        waits.summary == "every account it may use is closed: b opens first, of which seven_day was refused"
+    )
     assert [(r.account, r.why, r.until_ms, r.lasting) for r in waits.refusals] == [
         ("a", "five_hour was refused", START_MS + 3 * HOUR_MS, False),
         ("b", "seven_day was refused", START_MS + 2 * HOUR_MS, False),

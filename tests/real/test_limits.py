@@ -57,7 +57,7 @@ def test_a_task_waits_for_the_earliest_reset_and_goes_on_by_itself(household: Ma
     assert 3599 <= expected.timestamp() - refused_at_s <= 3602
     considered = {(r["account"], r["why"]) for r in why["considered"]}
     assert considered == {("first", "five_hour was refused"), ("second", "five_hour was refused")}
-    assert "closed until a reset" in words and expected.strftime("%H:%M:%S") in words
+    assert "every account it may use is closed" in words and expected.strftime("%H:%M:%S") in words
 
     attempts = house.seen(task)["attempts"]
     assert [(a["account"], a["reason"]) for a in attempts] == [

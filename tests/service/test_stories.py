@@ -73,7 +73,8 @@ STORIES = {
     "stopping": (fleet(task("queued"), draining=True), "no new workers are started"),
     "closed until a reset": (
         fleet(task("queued"), buckets={"p/five_hour": REFUSED}),
-        f"every account it may use is closed until a reset\n  not work with sonnet: five_hour was refused until "
+        f"every account it may use is closed: work opens first, of which five_hour was refused\n"
+        "  not work with sonnet: five_hour was refused until "
         f"{local_time(NOW_MS + 7_200_000)}\n  expects to run at {local_time(NOW_MS + 7_200_000)}",
     ),
     "quarantined": (

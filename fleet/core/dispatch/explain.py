@@ -7,15 +7,16 @@ from dataclasses import replace
 
 from fleet.core.capacity import headroom
 from fleet.core.dispatch.explanation import Explanation
-from fleet.core.dispatch.feasible import Refusal, backs_off_until, held_back, waits_for
+from fleet.core.dispatch.feasible import Refusal, backs_off_until, held_back, standing, waits_for
 from fleet.core.dispatch.hosts_told import no_host
 from fleet.core.dispatch.price import Quote
 from fleet.core.dispatch.round import Round
 from fleet.core.dispatch.slots import Slots
-from fleet.core.dispatch.tiers import allowed
+from fleet.core.dispatch.tiers import allowed, is_for_project
 from fleet.core.model import Account, Fleet, Task, Trouble
 from fleet.core.model.lifecycles import TASK_ENDS
 
+IDLE = "the coordinator isn't running: fleet up"
 DEAD_ENDS = frozenset({"failed", "cancelled"})
 
 
@@ -83,26 +84,61 @@ def _blocker(fleet: Fleet, task: Task) -> Task | None:
 
 
 def _queued(fleet: Fleet, task: Task) -> Explanation:
+    """What only a person can change comes before what passes by itself: without it no waiting helps."""
+    return _until_a_person(fleet, task) or _for_a_while(fleet, task) or _by_placement(fleet, task)
+
+
+def _until_a_person(fleet: Fleet, task: Task) -> Explanation | None:
+    """What keeps it from running wherever it might, until a person acts."""
     if task.spec.paused is not None:
         summary = f"paused by {task.spec.paused.by}: {task.spec.paused.why}"
         advice = f"fleet task edit {task.id} --resume"
         return Explanation(task.id, task.state, summary, stuck=True, advice=advice)
-    until = backs_off_until(fleet, task)
-    if until is not None:
-        return Explanation(task.id, task.state, f"backs off: {task.reason}", expects_ms=until)
-    behind = held_back(fleet, task)
-    if behind:
-        return Explanation(task.id, task.state, behind)
-    if fleet.draining:
-        return Explanation(task.id, task.state, "no new workers are started: the coordinator is stopping")
     if fleet.policy.breaker:
         advice = "look for the cause, then: fleet breaker close"
         summary = f"the circuit breaker is open: {fleet.policy.breaker}"
         return Explanation(task.id, task.state, summary, stuck=True, advice=advice)
-    accounts = [a for a in fleet.accounts.values() if a.state != "removed"]
+    accounts = _accounts(fleet)
     if not accounts:
         advice = "fleet account add NAME --kind subscription --login"
         return Explanation(task.id, task.state, "there is no account", stuck=True, advice=advice)
+    dispatch, tiers = Round(fleet, Slots(fleet)), allowed(fleet, task)
+    against = {(a.name, tier): _for_good(dispatch, task, a, tier) for a in accounts for tier in tiers}
+    refusals = tuple(one for one in against.values() if one is not None)
+    if len(refusals) == len(against):
+        return _no_account(fleet, task, accounts, tiers, refusals)
+    if not fleet.hosts:
+        return None
+    able = [a for a in accounts if any(against[a.name, tier] is None for tier in tiers)]
+    nowhere = no_host(fleet, dispatch.slots, task, able)
+    return replace(nowhere, refusals=refusals) if nowhere.stuck else None
+
+
+def _for_good(dispatch: Round, task: Task, account: Account, tier: str) -> Refusal | None:
+    """Why the placement cannot be made until a person acts, whatever else passes."""
+    against = standing(dispatch.fleet, dispatch.slots, task, account, tier)
+    if against is not None and against.lasting:
+        return against
+    need = dispatch.market.expected(task, tier)
+    limit = dispatch.shares.budgets.against(task, account, tier, need)
+    if limit is None or not limit.lasting:
+        return None
+    return Refusal(account.name, tier, limit.why, lasting=True)
+
+
+def _for_a_while(fleet: Fleet, task: Task) -> Explanation | None:
+    """What keeps it from running wherever it might, and passes."""
+    if fleet.draining:
+        return Explanation(task.id, task.state, "no new workers are started: the coordinator is stopping")
+    until = backs_off_until(fleet, task)
+    if until is not None:
+        return Explanation(task.id, task.state, f"backs off: {task.reason}", expects_ms=until)
+    behind = held_back(fleet, task)
+    return Explanation(task.id, task.state, behind) if behind else None
+
+
+def _by_placement(fleet: Fleet, task: Task) -> Explanation:
+    accounts = _accounts(fleet)
     dispatch = Round(fleet, Slots(fleet))
     refusals, quotes = _considered(dispatch, task, accounts)
     tiers = allowed(fleet, task)
@@ -111,35 +147,61 @@ def _queued(fleet: Fleet, task: Task) -> Explanation:
         able = [a for a in accounts if any((a.name, tier) not in against for tier in tiers)]
         return _placeable(fleet, dispatch.slots, task, able, refusals, quotes)
     if all(r.lasting for r in refusals):
-        advice = _what_would_help(accounts, tiers)
-        return Explanation(task.id, task.state, "no account can take it", refusals, stuck=True, advice=advice)
-    return _waits(dispatch, task, accounts, refusals, quotes)
-
-
-def _waits(
-    dispatch: Round,
-    task: Task,
-    accounts: list[Account],
-    refusals: tuple[Refusal, ...],
-    quotes: tuple[Quote, ...],
-) -> Explanation:
-    """No account takes it now, and it takes no person to change that."""
-    expects = headroom.earliest(r.until_ms for r in refusals)
+        return _no_account(fleet, task, accounts, tiers, refusals)
     crowded = any(r.crowded for r in refusals)
-    if quotes:
+    if not fleet.hosts:
+        summary = IDLE
+    elif quotes:
         summary = f"waits: on {quotes[0].account} with {quotes[0].tier} {_against(refusals, quotes[0])}"
     elif crowded:
-        summary = dispatch.slots.project_refusal(task) or "no account has room now"
+        full = next(r for r in refusals if r.crowded)
+        no_slot = dispatch.slots.project_refusal(task)
+        summary = no_slot or f"no account has room now: {full.account} {full.why}"
     else:
-        summary = _closed_for_now(accounts, expects)
-    return Explanation(task.id, task.state, summary, refusals, None if crowded else expects, quotes=quotes)
+        summary = _closed_for_now(accounts, refusals)
+    expects = None if crowded else headroom.earliest(r.until_ms for r in refusals)
+    return Explanation(task.id, task.state, summary, refusals, expects, quotes=quotes)
 
 
-def _closed_for_now(accounts: list[Account], expects_ms: int | None) -> str:
+def _closed_for_now(accounts: list[Account], refusals: tuple[Refusal, ...]) -> str:
+    timed = [(r.until_ms, r.account, r.why) for r in refusals if r.until_ms is not None and not r.lasting]
+    if timed:
+        _, name, why = min(timed)
+        return f"every account it may use is closed: {name} opens first, of which {why}"
     waiting = next((a for a in accounts if a.state == "ready" and a.unreached and not a.paused), None)
-    if waiting is None or expects_ms is not None:
-        return "every account it may use is closed until a reset"
-    return f"waits for the credential of {waiting.name}, and goes on by itself: {waiting.unreached}"
+    if waiting is not None:
+        return f"waits for the credential of {waiting.name}, and goes on by itself: {waiting.unreached}"
+    first = next(r for r in refusals if not r.lasting)
+    return f"every account it may use is closed: {first.account} {first.why}"
+
+
+def _accounts(fleet: Fleet) -> list[Account]:
+    return [account for _, account in sorted(fleet.accounts.items()) if account.state != "removed"]
+
+
+def _no_account(
+    fleet: Fleet, task: Task, accounts: list[Account], tiers: tuple[str, ...], refusals: tuple[Refusal, ...]
+) -> Explanation:
+    """Of the accounts, the one that least is missing of is named: a new credential is sooner had than a new account."""
+    names = {account.name: account for account in accounts}
+    last = min(refusals, key=lambda r: (_missing(fleet, task, names[r.account], r.tier), r.account))
+    advice = _what_would_help(fleet, task, names[last.account], last.tier, tiers)
+    summary = f"no account can take it ({last.account}: {last.why})"
+    return Explanation(task.id, task.state, summary, refusals, stuck=True, advice=advice)
+
+
+def _missing(fleet: Fleet, task: Task, account: Account, tier: str) -> tuple[bool, ...]:
+    """What a person would have to change, the hardest first."""
+    return (
+        account.model_of(tier) is None,
+        not is_for_project(fleet, task, account),
+        account.spends == "never",
+        account.name in task.shuns or (task.bound and account.name != task.session_account),
+        account.state == "quarantined",
+        account.state == "silent",
+        bool(account.unreached),
+        account.paused,
+    )
 
 
 def _against(refusals: tuple[Refusal, ...], quote: Quote) -> str:
@@ -164,22 +226,29 @@ def _considered(
     return tuple(refusals), tuple(sorted(quotes, key=lambda q: (-q.merit, q.account, q.tier)))
 
 
-def _what_would_help(accounts: list[Account], tiers: tuple[str, ...]) -> str:
-    """What a person can do when every account is closed to the task until a person acts."""
-    quarantined = [a.name for a in accounts if a.state == "quarantined" and {*tiers} & {*dict(a.tiers)}]
+def _what_would_help(fleet: Fleet, task: Task, account: Account, tier: str, tiers: tuple[str, ...]) -> str:
+    """What a person can do when every account is closed to the task until a person acts; it is `account`, with that
+    tier, that least is missing of."""
+    missing = _missing(fleet, task, account, tier)
+    no_tier, not_for_it, never, strange, quarantined, silent, unreached, paused = missing
+    if no_tier:
+        return f"add an account that has the tier {' or '.join(tiers)}"
+    if not_for_it:
+        return f"fleet project set {task.spec.project_name} --account {account.name}, beside those it has"
+    if never:
+        return f"fleet account set {account.name} --spend free, or add another account"
     if quarantined:
-        return "renew the credential, then " + ", or ".join(
-            f"fleet account verify {name}" for name in sorted(quarantined)
-        )
-    able = [a for a in accounts if {*tiers} & {*dict(a.tiers)} and a.in_use]
-    if any(a.paused for a in able):
-        return ", or ".join(f"fleet account resume {a.name}" for a in able if a.paused)
-    if any(a.unreached for a in able):
-        return "make the keyring reachable from where `fleet up` runs (fleet doctor names the choices)"
-    silent = ", or ".join(f"fleet account verify {a.name}" for a in able if a.state == "silent")
+        return f"renew the credential, then fleet account verify {account.name}"
     if silent:
-        return f"see why it gives no answer (it is asked again by itself, too), then {silent}"
-    return f"add an account that has the tier {' or '.join(tiers)}"
+        ask = f"fleet account verify {account.name}"
+        return f"see why it gives no answer (it is asked again by itself, too), then {ask}"
+    if unreached:
+        return "make the keyring reachable from where `fleet up` runs (fleet doctor names the choices)"
+    if paused:
+        return f"fleet account resume {account.name}"
+    if strange:
+        return "its session is not to be had elsewhere: make that account answer, or add the task anew"
+    return "let more be spent, or take the limit back: fleet limit list names it"
 
 
 def _placeable(
@@ -192,8 +261,7 @@ def _placeable(
 ) -> Explanation:
     """The accounts that are `able` would take it: then it is the hosts, or others that are ahead of it."""
     if not fleet.hosts:
-        idle = "the coordinator isn't running: fleet up"
-        return Explanation(task.id, task.state, idle, refusals, quotes=quotes)
+        return Explanation(task.id, task.state, IDLE, refusals, quotes=quotes)
     if not any(slots.host_for(task, account) for account in able):
         return replace(no_host(fleet, slots, task, able), refusals=refusals, quotes=quotes)
     ahead = fleet.queue[task.lane].index(task.rank)

@@ -69,11 +69,15 @@ def refusal(fleet: Fleet, slots: Slots, task: Task, account: Account, tier: str)
 
 
 def standing(fleet: Fleet, slots: Slots, task: Task, account: Account, tier: str) -> Refusal | None:
-    """The first reason that stays for the whole round, and is the same for all tasks of a lane."""
+    """The first reason that stays for the whole round, and is the same for all tasks of a lane. What only a person can
+    change comes before a bucket that is blocked, which passes."""
+    against = closed(fleet, slots, account, tier)
+    if against is not None and against.lasting:
+        return against
     return (
-        closed(fleet, slots, account, tier)
-        or _not_for_project(fleet, task, account, tier)
+        _not_for_project(fleet, task, account, tier)
         or _not_taken(task, account, tier)
+        or against
         or _cannot_plan(slots, task, account, tier)
         or _warm_elsewhere(fleet, slots, task, account, tier)
         or _busy(fleet, account, tier)
