@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -9,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import claude_agent_sdk
-
 from tests.patience import PATIENCE_S
 
-CLIENT = Path(claude_agent_sdk.__file__).with_name("_bundled") / "claude"
+_SDK = importlib.util.find_spec("claude_agent_sdk")  # importing it takes a second, as it brings MCP
+assert _SDK is not None and _SDK.origin is not None
+CLIENT = Path(_SDK.origin).with_name("_bundled") / "claude"
 
 Line = dict[str, Any]
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import claude_agent_sdk
 import pytest
 
 from profiles.isolation import PLACEHOLDER, worker_environment
@@ -18,11 +17,11 @@ from profiles.login import LoginUnknown, login_command, login_state
 from profiles.profile import Profile, make_profile
 from tests.patience import PATIENCE_S
 from tests.profiles.loopback import Loopback, loopback
+from tests.real_client import CLIENT
 from workers.pinned.pins import pin
 
 pytestmark = pytest.mark.client
 
-CLIENT = Path(claude_agent_sdk.__file__).with_name("_bundled") / "claude"
 TOKEN = "sk-ant-oat01-PLANTED-token"
 LOOK_AROUND = "env; ls -l /proc/self/fd; cat <&7; tr '\\0' ' ' < /proc/$PPID/environ; cat /proc/$PPID/cmdline"
 LAUNCH = "import os, sys; os.dup2(int(sys.argv[1]), int(sys.argv[2])); os.execv(sys.argv[3], sys.argv[3:])"
