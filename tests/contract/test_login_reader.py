@@ -16,7 +16,7 @@ from fleet.ports import LoginReader, NoReading
 from fleet.shell.hosts.driver import Client
 from fleet.shell.login_reader import ClientReader
 from tests.core.story import account
-from tests.real_client import CLIENT
+from tests.proofs import vouch
 from tests.shell.logins import ScriptedReader
 from workers import processes
 
@@ -44,13 +44,12 @@ def with_a_client(root: Path, answers: bool) -> LoginReader:
     client = root / "claude"
     client.write_text(
         f"#!{sys.executable}\nimport json, os, sys\n"
-        f"proving, real = os.environ['FLEET_RUN'].startswith('canary-'), {str(CLIENT)!r}\n"
-        "proving and os.execv(real, [real, *sys.argv[1:]])\n"
         f"asked = json.loads(sys.stdin.readline())['request_id']\n"
         f"said = dict(subtype='success', request_id=asked, response=json.loads({told!r}))\n"
         "print(json.dumps(dict(type='control_response', response=said)), flush=True)\nsys.stdin.read()\n"
     )
     client.chmod(0o755)
+    vouch(client, "2.1.330", root / "home")
     environ = {"PATH": os.environ["PATH"], "HOME": str(root), "ANTHROPIC_API_KEY": "of-another"}
     return ClientReader(Home(root / "home"), "contract", Client(client, "2.1.330", frozenset()), environ)
 
@@ -77,7 +76,6 @@ def test_nothing_is_left_running(make: Make, tmp_path: Path) -> None:
 
 def test_a_directory_that_cannot_be_used_is_no_reading_either(tmp_path: Path) -> None:
     reader = with_a_client(tmp_path, True)
-    (tmp_path / "home").mkdir()
     (tmp_path / "home" / "accounts").write_text("no directory")
     with pytest.raises(NoReading, match="accounts"):
         reader(LOGIN)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.proofs import AS_PROVED
+from tests.proofs import AS_PROVED, real_version, vouch
 from tests.real.household import Household
 from tests.real.staging import answered, journal, living, prompt, writes
 from tests.real_client import CLIENT
@@ -22,6 +22,8 @@ def install(house: Household, script: str) -> Path:
     path = house.root / "client"
     path.write_text(f"#!/bin/sh\n{script}")
     path.chmod(0o755)
+    if AS_PROVED in script:
+        vouch(path, real_version(), house.home)
     house.extra_env["FLEET_CLIENT"] = str(path)
     return path
 

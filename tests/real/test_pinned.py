@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fleet.double import Script, Task
+from tests.proofs import real_version, vouch
 from tests.real.conftest import MakeHousehold
 from tests.real.farm import farm
 from tests.real.household import Household
@@ -124,6 +125,7 @@ def test_a_client_that_was_replaced_under_a_running_coordinator_is_tried_again(t
         house.make_repo()
         house.add_account("work")
         client = script(tmp_path / "client", f'exec {CLIENT} "$@"\n')
+        vouch(client, real_version(), house.home)
         house.extra_env["FLEET_CLIENT"] = str(client)
         with house.coordinator():
             script(client, DEAF)
