@@ -40,7 +40,8 @@ def environment(tmp_path: Path) -> dict[str, str]:
     (tools / "claude").write_text("#!/bin/sh\n")
     (tools / "claude").chmod(0o755)
     (tools / "python3").symlink_to(Path(sys.executable).resolve())
-    return {"PATH": f"{tools}:/usr/bin:/bin", "HOME": str(tmp_path / "home")}
+    # What is never imported need not be compiled.
+    return {"PATH": f"{tools}:/usr/bin:/bin", "HOME": str(tmp_path / "home"), "PIP_NO_COMPILE": "1"}
 
 
 def test_a_fresh_clone_sets_itself_up_once_and_again_only_when_the_lock_changed(

@@ -65,7 +65,7 @@ def verification(house: Household) -> str:
 
 @pytest.mark.parametrize(
     "instant",
-    ["working", "landing", *large("setup", "checking")],
+    ["landing", *large("setup", "working", "checking")],
 )
 def test_a_coordinator_killed_at_any_stage_of_a_task_is_taken_up_where_it_was(
     tmp_path: Path, instant: str

@@ -38,10 +38,10 @@ print(priced.digest, priced.plans > 100)
 @pytest.mark.parametrize(
     ("shape", "hash_seeds"),
     [
-        ((1.0, 2, 3, 24, 0.2, 0.2, True), ("1", "4711")),
+        ((1.0, 2, 3, 12, 0.2, 0.2, True), ("1", "4711")),
         pytest.param((1.0, 3, 4, 80, 0.2, 0.2, True), ("1", "2", "4711"), marks=pytest.mark.large),
     ],
-    ids=["24 tasks", "80 tasks"],
+    ids=["12 tasks", "80 tasks"],
 )
 def test_the_same_seed_gives_the_same_trace_whatever_the_hash_seed(
     shape: tuple[float | bool, ...], hash_seeds: tuple[str, ...]

@@ -97,7 +97,7 @@ def launched(yard: Yard, folder: Path, how: str, number: int) -> tuple[str, bool
     ("how", "first", "step"),
     [
         # The kinds of fault meet different calls.
-        *[("error", 2, 5), ("timeout", 4, 5), ("kill", 3, 5)],
+        *[("error", 2, 9), ("timeout", 4, 9), ("kill", 3, 9)],
         *large(("error", 1, 1), ("timeout", 1, 1), ("kill", 1, 1)),
     ],
 )
