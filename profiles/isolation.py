@@ -117,10 +117,16 @@ def _models(profile: Profile) -> dict[str, str]:
     return {f"ANTHROPIC_DEFAULT_{alias.upper()}_MODEL": model for alias, model in named.items()}
 
 
+def is_loopback(base_url: str | None) -> bool:
+    """Whether the server is this machine's own."""
+    host = urlsplit(base_url or "").hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
 def _direct_to_loopback(base_url: str, env: Mapping[str, str]) -> dict[str, str]:
     """A proxy can't reach this machine's own loopback: keep such a server out of its way."""
-    host = urlsplit(base_url).hostname or ""
-    if host not in ("localhost", "::1") and not host.startswith("127."):
+    if not is_loopback(base_url):
         return {}
+    host = urlsplit(base_url).hostname or ""
     spared = ",".join(filter(None, [env.get("NO_PROXY") or env.get("no_proxy"), host]))
     return {"NO_PROXY": spared, "no_proxy": spared}

@@ -20,6 +20,7 @@ from fleet.shell.stamp import stamp
 from fleet.shell.starting import profile_of
 from fleet.views.snapshot import snapshot
 from profiles.errors import NoUsableKeyring
+from profiles.isolation import is_loopback
 from profiles.login import LoginUnknown, login_command, login_state
 from profiles.profile import InvalidProfile, Profile, Spend, make_profile
 from profiles.secrets import MARK, Secrets, open_secrets
@@ -31,11 +32,14 @@ THEIR_OWN = f"each plan must be your own, and its terms must allow this use: {TE
 
 
 def is_further_subscription(home: Home, profile: Profile) -> bool:
-    """Whether the home has a subscription beside this one already."""
-    others = (a for a in snapshot(home).accounts.values() if a.name != profile.name)
-    return profile.kind == "subscription" and any(
-        a.kind == "subscription" and a.state != "removed" for a in others
-    )
+    """Whether the home has a subscription beside this one already. A server of this machine's own (a stand-in, as in
+    tests) is nobody's plan."""
+    others = (a for a in snapshot(home).accounts.values() if a.name != profile.name and a.state != "removed")
+    return _is_plan(profile) and any(_is_plan(other) for other in others)
+
+
+def _is_plan(account: Account | Profile) -> bool:
+    return account.kind == "subscription" and not is_loopback(account.base_url)
 
 
 def has_confirmed(home: Home) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from uuid import UUID
 
 from fleet.core.events import CancelAsked, PersonSaid, RetryAsked
@@ -43,17 +43,21 @@ def logs(home: Home, task_id: str, *, follow: bool, colour: bool) -> Iterator[st
     """The lines of all attempts so far, in order; with `follow`, further ones until the task ends."""
     shown: set[str] = set()
     veil = Veil(home.veil)
+    local = {one["name"] for one in state.accounts(home.root) if one["kind"] == "local"}
+    free: set[str] = set()
     with Follower(home.runs) as spools:
         while True:
             task = state.task(home.root, task_id)
             for attempt in task["attempts"]:
                 if attempt["id"] not in shown:
                     shown.add(attempt["id"])
+                    if attempt["account"] in local:
+                        free.add(attempt["id"])
                     spools.watch(attempt["id"], 0)
                     on = "" if attempt["host"] == HERE else f", host {attempt['host']}"
                     yield f"── attempt {attempt['id']}: {attempt['account']}, {attempt['tier']}{on} ──"
                 path = (task["worktree"] or {}).get("path")
-                for line in _read_up(spools, colour):
+                for line in _read_up(spools, colour, free):
                     hidden = veil.hide(line)
                     yield hidden.replace(f"{path}/", "") if path else hidden
             if not follow or task["state"] in ("landed", "failed", "cancelled"):
@@ -62,21 +66,21 @@ def logs(home: Home, task_id: str, *, follow: bool, colour: bool) -> Iterator[st
             time.sleep(POLL_S)
 
 
-def _read_up(spools: Follower, colour: bool) -> Iterator[str]:
+def _read_up(spools: Follower, colour: bool, free: Container[str]) -> Iterator[str]:
     while True:
         batches = [b for b in spools.poll() if b.records]
         if not batches:
             return
         for batch in batches:
             for record in batch.records:
-                text = _line(record, colour)
+                text = _line(record, colour, batch.attempt in free)
                 if text:
                     yield text
 
 
-def _line(record: Record, colour: bool) -> str | None:
+def _line(record: Record, colour: bool, free: bool) -> str | None:
     if record.kind == "o":
-        return render(record.payload, colour)
+        return render(record.payload, colour, free=free)
     if record.kind == "e":
         return f"stderr: {record.payload.decode(errors='replace')}"
     return None

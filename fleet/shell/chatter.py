@@ -39,9 +39,18 @@ class Chatter:
         self._voices: dict[str, _Voice] = {}
         self._all = _Voice(ALL_BURST_LINES, 0.0)
 
-    def say(self, attempt: Attempt, worktree: str | None, line: listen.Message, now_s: float) -> None:
-        """Shows a line, with paths as they are seen from `worktree`. The sums of a turn that failed are not shown: what
-        went wrong its last answer has said, and what comes of it the fleet says."""
+    def say(
+        self,
+        attempt: Attempt,
+        worktree: str | None,
+        line: listen.Message,
+        now_s: float,
+        *,
+        free: bool = False,
+    ) -> None:
+        """Shows a line, with paths as they are seen from `worktree`, and of a `free` account without a price. The sums
+        of a turn that failed are not shown: what went wrong its last answer has said, and what comes of it the fleet
+        says."""
         if isinstance(line, listen.Result) and line.is_error:
             return
         voice = self._voices.get(attempt.id)
@@ -51,7 +60,7 @@ class Chatter:
         if not (self._all.fill(now_s, ALL_LINES_PER_S, ALL_BURST_LINES) and may_speak):
             voice.hidden += 1
             return
-        text = listen.render_line(line)
+        text = listen.render_line(line, free=free)
         if text is None:
             return
         voice.left -= 1

@@ -272,7 +272,8 @@ class Coordinator:
         attempt = self.engine.fleet.attempts.get(attempt_id)
         if attempt is not None:
             worktree = self.engine.fleet.worktrees[attempt.task].path
-            self._chatter.say(attempt, worktree, line, time.monotonic())
+            free = self.engine.fleet.accounts[attempt.account].kind == "local"
+            self._chatter.say(attempt, worktree, line, time.monotonic(), free=free)
 
     def _ahead_ms(self, attempt_id: str) -> int:
         attempt = self.engine.fleet.attempts.get(attempt_id)

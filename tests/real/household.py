@@ -174,7 +174,6 @@ class Household:
             "--token-stdin",
             "--base-url",
             self.double.base_url,
-            "--mine",
             *more,
         )
         self.fleet(*words, stdin=token or f"tok-{name}")

@@ -182,10 +182,16 @@ def test_keys_and_local_servers_do_their_work_too(household: MakeHousehold) -> N
     )
     keyed = house.add_task(prompt("keyed"), "--tier", "sonnet")
     local = house.add_task(prompt("local"), "--tier", "small")
-    house.up_until_idle()
+    log = house.up_until_idle()
 
     assert [house.seen(t)["attempts"][0]["account"] for t in (keyed, local)] == ["ci", "mine"]
     assert {r.model for r in house.double.turns if r.account == "mine"} == {"tiny-model:7b"}
+    told = {
+        task: "\n".join(line["event"] for line in log if line.get("task") == task) for task in (keyed, local)
+    }
+    for task, billed in ((keyed, True), (local, False)):
+        assert ("$" in told[task] + house.fleet("task", "logs", task)) is billed
+        assert (house.seen(task)["attempts"][0]["cost_usd"] is not None) is billed
 
 
 def test_a_token_that_cannot_be_one_is_refused(household: MakeHousehold) -> None:

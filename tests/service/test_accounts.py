@@ -60,11 +60,11 @@ def test_the_same_token_under_another_name_is_refused_and_nothing_is_kept(home: 
     assert token_of(home, "side") == OTHER
 
 
-def test_a_word_that_local_servers_take_for_a_token_and_a_key_of_another_address_are_no_same_account(
+def test_a_word_that_a_local_server_takes_for_a_token_and_a_key_of_another_address_are_no_same_account(
     home: Home,
 ) -> None:
-    for port in (1, 2):
-        local = plan(f"box{port}", kind="local", base_url=f"http://127.0.0.1:{port}", tiers={"s": "m"})
+    for name in ("box", "further"):
+        local = plan(name, kind="local", base_url="http://127.0.0.1:9", tiers={"s": "m"})
         accounts.add(home, local, "any-word")
     accounts.add(home, plan("gate", kind="api-key", base_url="https://gateway.example"), TOKEN)
 
@@ -76,7 +76,7 @@ def test_a_name_that_differs_by_case_is_refused_before_anything_is_kept(home: Ho
 
 
 def test_a_second_subscription_is_confirmed_once(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
-    """Without a terminal by the word that is named; an API key and a local server need none."""
+    """Without a terminal by the word that is named. An API key needs none, nor a server of this machine's own."""
     words = ["account", "add", "side", "--kind", "subscription", "--login"]
     assert main(words) == 1
     told = capsys.readouterr().err
@@ -84,9 +84,10 @@ def test_a_second_subscription_is_confirmed_once(home: Home, capsys: pytest.Capt
     with pytest.raises(NotDone, match="--mine"):
         accounts.add(home, plan("side"), OTHER)
     accounts.add(home, plan("key", kind="api-key"), "sk-ant-api03-abcdefghijkl")
+    accounts.add(home, plan("double", base_url="http://127.0.0.1:9"), "tok-double")
     accounts.add(home, plan("side"), OTHER, mine=True)
     accounts.add(home, plan("third"), "sk-ant-oat01-third-token")
-    assert list(snapshot(home).accounts) == ["work", "key", "side", "third"]
+    assert list(snapshot(home).accounts) == ["work", "key", "double", "side", "third"]
 
 
 def test_at_a_terminal_it_is_asked_for_a_second_subscription_also_while_the_token_is_piped_in(

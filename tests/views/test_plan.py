@@ -185,6 +185,8 @@ def test_what_a_person_laid_down_is_told(home: Home) -> None:
 
 def test_an_account_that_is_paused_gets_nothing_and_the_plan_says_so(home: Home, repo: Path) -> None:
     add(home, repo)
+    key = Account("key", "api-key", TIERS, 4, "account:key", now_ms())
+    submit(home, AccountAdded(**stamp(), account=key))
     submit(home, AccountPaused(**stamp(), name="work", on=True))
     found = plan.plan(home)
     assert found["accounts_without_work"] == [{"account": "work", "why": "paused by you"}]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -42,17 +43,20 @@ _TELLING = (
 """The input fields that say best what a tool is used for, the best first."""
 
 
-def render(payload: bytes, colour: bool = False) -> str | None:
-    """What to print for a line of the client's standard output; None for lines that tell a person nothing.
+def render(payload: bytes, colour: bool = False, *, free: bool = False) -> str | None:
+    """What to print for a line of the client's standard output; None for lines that tell a person nothing. `free`: what
+    it prices costs nothing.
 
     What the worker or a tool said can hold terminal escapes: whole ones are taken out, whatever else a terminal would
     obey is shown as its escape. Colours become escape sequences only where they are printed (`workers/printable.py`).
     """
-    return render_line(read(payload), colour)
+    return render_line(read(payload), colour, free=free)
 
 
-def render_line(line: Message, colour: bool = False) -> str | None:
+def render_line(line: Message, colour: bool = False, *, free: bool = False) -> str | None:
     """The same for a line that has been read already."""
+    if free and isinstance(line, Result):
+        line = replace(line, cost_usd=0.0)
     show = _SHOWN.get(type(line))
     if show is None:
         return None
@@ -118,7 +122,8 @@ def _retry(line: Retry) -> list[_Styled]:
 
 def _result(line: Result) -> list[_Styled]:
     tokens = line.tokens
-    sums = f"{line.num_turns} turns, {tokens.total:,} tokens ({tokens.output:,} out), ${line.cost_usd:.4f}"
+    cost = f", ${line.cost_usd:.4f}" if line.cost_usd else ""
+    sums = f"{line.num_turns} turns, {tokens.total:,} tokens ({tokens.output:,} out){cost}"
     if not line.is_error:
         return [("32", f"✓ {sums}")]
     reason = (
