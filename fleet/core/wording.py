@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID, uuid5
 
+from fleet.core.handoff import WorkSoFar, handoff
 from fleet.core.model import Attempt, Task, Word
 
 _FLEET = UUID("6f0a1c7e-3d52-5a7b-9d0e-5f1e1ee7f1ee")
@@ -14,10 +15,7 @@ PLAN = (
     "plan. Change nothing yet."
 )
 CARRY_OUT = "Now carry out your plan."
-BEGIN_ANEW = (
-    "You are taking over this task from an earlier session whose conversation was lost. Its work so far is in "
-    "this directory: look at it first (git status, git log), then finish the task."
-)
+CHECK_FAILED = "Verification failed. Fix the cause, then finish."
 
 
 def stable_id(*parts: str) -> str:
@@ -35,13 +33,25 @@ def fresh_session_id(home_id: str, attempt_id: str) -> str:
     return stable_id(home_id, attempt_id, "session")
 
 
-def opening_text(task: Task, attempt: Attempt, *, resumed: bool) -> str:
-    """The first message: the prompt for a new session; for one that goes on, what has been said since."""
+def is_of_the_fleet(text: str) -> bool:
+    """Whether these words only keep a session going."""
+    return text in (GO_ON, PLAN, CARRY_OUT)
+
+
+def begins_anew(task: Task, attempt: Attempt, *, resumed: bool) -> bool:
+    """Whether a new session goes on with the work of an earlier one."""
+    return not resumed and (attempt.resumes or task.branch is not None)
+
+
+def opening_text(task: Task, attempt: Attempt, *, resumed: bool, work: WorkSoFar | None = None) -> str:
+    """The first message: the prompt for a new session; for one that goes on, what has been said since. `work`: what a
+    new session is to know of an earlier one."""
     said = [word.text for word in attempt.opening] + [PLAN] * attempt.plans
     if resumed:
         return "\n\n".join(said) or GO_ON
-    again = [BEGIN_ANEW] if attempt.resumes or task.branch else []
-    return "\n\n".join([*again, task.spec.prompt, *said])
+    if begins_anew(task, attempt, resumed=resumed):
+        return "\n\n".join([handoff(task.spec.prompt, work or WorkSoFar()), *said])
+    return "\n\n".join([task.spec.prompt, *said])
 
 
 def plan_made(attempt: Attempt) -> Word:
@@ -54,7 +64,7 @@ def task_revised(prompt: str) -> str:
 
 
 def check_failed(cause: str, output: str) -> Word:
-    text = f"Verification failed. Fix the cause, then finish.\n\n{output}"
+    text = f"{CHECK_FAILED}\n\n{output}"
     return Word(stable_id(cause, "check"), text)
 
 

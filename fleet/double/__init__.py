@@ -31,7 +31,8 @@ A script, in TOML (`python -m fleet.double --script FILE`; in Python, build a `S
     text = "Mended."
 
     [[fault]]
-    kind = "limit"                      # limit, throttle, overload, login, cut, cut_late, delay, hang
+    kind = "limit"                      # limit, throttle, overload, login, cut, cut_late, delay, hang,
+                                        # disabled, unpaid, credits, signature, image, too_long
     account = "work"
     task = "greet"
     step = 1                            # strikes when the second step is due

@@ -7,12 +7,28 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 AccountKind = Literal["subscription", "api-key"]
-FaultKind = Literal["limit", "throttle", "overload", "login", "cut", "cut_late", "delay", "hang"]
+FaultKind = Literal[
+    "limit",
+    "throttle",
+    "overload",
+    "login",
+    "cut",
+    "cut_late",
+    "delay",
+    "hang",
+    "disabled",
+    "unpaid",
+    "credits",
+    "signature",
+    "image",
+    "too_long",
+]
 
 ACCOUNT_KINDS: tuple[AccountKind, ...] = ("subscription", "api-key")
 FAULT_KINDS: tuple[FaultKind, ...] = (
     *("limit", "throttle", "overload", "login"),
     *("cut", "cut_late", "delay", "hang"),
+    *("disabled", "unpaid", "credits", "signature", "image", "too_long"),
 )
 
 
@@ -98,7 +114,8 @@ class Fault:
     until `seconds` from then; a `delay` lasts `seconds`; `throttle` and `overload` may send `seconds` as
     `retry-after`. A `cut` closes the socket within the first content block (the client asks again, as after
     an overload); a `cut_late` does after a whole block (the client goes on from there three times, then gives
-    up).
+    up). The others are refusals: the account's organisation is `disabled`, it is `unpaid`, has no `credits` for so long
+    a context, does not take the session's history (a `signature`, an `image`), or that is `too_long`.
     """
 
     kind: FaultKind

@@ -15,6 +15,19 @@ from fleet.double.meters import Meter
 from fleet.double.script import Account, Fault, Script, Step, Window
 
 CUTS: dict[str, Literal["early", "late"]] = {"cut": "early", "cut_late": "late"}
+REFUSALS: Mapping[str, tuple[int, str, str]] = {
+    "disabled": (400, "invalid_request_error", "This organization has been disabled."),
+    "unpaid": (402, "billing_error", "The account has an unpaid balance."),
+    "credits": (429, "rate_limit_error", "Extra usage is required for long context requests."),
+    "signature": (
+        400,
+        "invalid_request_error",
+        "messages.1.content.0: Invalid `signature` in `thinking` block",
+    ),
+    "image": (400, "invalid_request_error", "messages.2.content.0.image: Could not process image"),
+    "too_long": (400, "invalid_request_error", "prompt is too long: 213000 tokens > 200000 maximum"),
+}
+"""As the API words them; the client tells them apart by status, type and these words."""
 _REFUSED_LOGIN = "OAuth token has expired. Please obtain a new token or refresh your existing token."
 
 
@@ -207,6 +220,9 @@ class Stage:
         kind = fault.kind if fault else None
         if fault is not None and kind == "limit":
             state.refuse(fault.window, fault.seconds, self.clock())
+        if fault is not None and fault.kind in REFUSALS:
+            status, error, text = REFUSALS[fault.kind]
+            return self._error(entry, fault.kind, status, {}, error, text)
         if fault is not None and kind in ("throttle", "overload", "login"):
             return self._fault(entry, fault)
         if self._full(state, entry.model or ""):

@@ -80,7 +80,7 @@ def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secr
             home_id = engine.fleet.home_id
             here = LocalDriver(home, home_id, LocalHost(home.runs, home_id), client, environ)
             hosts = Hosts(here, Connecting(home, home_id).driver)
-            starter = Starter(hosts, home_id, veiled, options.limits)
+            starter = Starter(hosts, home_id, veiled, home.runs, options.limits)
             finisher = Finisher(
                 home, home_id, hosts, lambda: veiled.seen(_kept_secrets(engine.fleet)), veil.hide
             )

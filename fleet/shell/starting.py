@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fleet.core.events import StartFault
-from fleet.core.model import Account, Attempt, Task, Worktree
+from fleet.core.model import HERE, Account, Attempt, Task, Worktree
 from fleet.core.rules.keyring import GONE
-from fleet.core.wording import fresh_session_id, opening_id, opening_text
+from fleet.core.wording import begins_anew, fresh_session_id, opening_id, opening_text
 from fleet.shell import places
 from fleet.shell.hosts.driver import Driver, Drivers, Prepared
+from fleet.shell.work_so_far import work_so_far
 from profiles.errors import NoUsableKeyring
 from profiles.isolation import PLACEHOLDER, Isolation, environment_on
 from profiles.profile import Profile, make_profile
@@ -71,6 +72,8 @@ class Starter:
     drivers: Drivers
     home_id: str
     secrets: Secrets
+    runs: Path
+    """Where the spools of all workers are, or copies of them."""
     limits: Limits = Limits()
 
     def start(self, task: Task, attempt: Attempt, account: Account, worktree: Worktree) -> Started:
@@ -88,7 +91,10 @@ class Starter:
         isolation = self._isolation(driver, task, account, attempt, worktree)
         secret = self._secret(account, isolation)
         launch = _launch(task, attempt, account, path, session_id, resumed=resumed, moved=bool(moved))
-        opening = opening_text(task, attempt, resumed=resumed)
+        work = None
+        if begins_anew(task, attempt, resumed=resumed):
+            work = work_so_far(self.runs, task, path if attempt.host == HERE else None)
+        opening = opening_text(task, attempt, resumed=resumed, work=work)
         self._run(driver, attempt, launch, isolation, opening, secret, prepared.named)
         return Started(made, path, session_id, resumed, kept)
 

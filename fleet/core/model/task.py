@@ -118,7 +118,7 @@ class Task:
     Of its session: `answered_by` is the account that has answered it last, `shuns` are the accounts that gave it no
     answer twice in a row or refused it, `unanswered` counts its ends in a row without one where it is now. `bound`:
     only `session_account` takes it. `renewed`: it was begun in place of one that was not taken, and has had no answer
-    yet; `renewals` counts these.
+    yet; `renewals` counts these, and `renewed_for` is why there was the last.
     """
 
     id: str
@@ -162,6 +162,7 @@ class Task:
     bound: bool = False
     renewed: bool = False
     renewals: int = 0
+    renewed_for: str = ""
 
     @property
     def budget_left_usd(self) -> float | None:

@@ -25,6 +25,7 @@ def without_session(task: Task) -> Task:
         shuns=(),
         bound=False,
         unanswered=0,
+        renewed_for="",
     )
 
 
@@ -74,7 +75,7 @@ def may_renew(draft: Draft, task: Task) -> bool:
 
 def renewed(draft: Draft, task: Task, why: str) -> Task:
     draft.note("warning", f"a new session goes on with its work so far: {why}", task=task.id)
-    return replace(without_session(task), renewed=True, renewals=task.renewals + 1)
+    return replace(without_session(task), renewed=True, renewals=task.renewals + 1, renewed_for=why)
 
 
 def renew_where_nobody_takes(draft: Draft) -> None:

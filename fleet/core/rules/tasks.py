@@ -155,7 +155,9 @@ def retry_asked(draft: Draft, event: RetryAsked) -> None:
     landed = all(draft.tasks[t].state == "landed" for t in task.after)
     draft.put_task(
         replace(
-            without_session(task) if event.fresh else replace(task, shuns=(), bound=False),
+            replace(without_session(task), renewed_for="a person asked for a new one")
+            if event.fresh
+            else replace(task, shuns=(), bound=False),
             state="queued" if landed else "waiting",
             reason="",
             faults=0,

@@ -135,7 +135,7 @@ def _coordinator(home: Home, engine: Engine) -> Coordinator:
     client = Client(Path("/bin/false"), "0", frozenset())
     here = LocalDriver(home, home_id, LocalHost(home.runs, home_id), client, {})
     hosts = Hosts(here, Connecting(home, home_id).driver)
-    starter = Starter(hosts, home_id, MemorySecrets())
+    starter = Starter(hosts, home_id, MemorySecrets(), home.runs)
     out = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
     return Coordinator(
         engine=engine,

@@ -47,7 +47,7 @@ class Starting:
             assert driver.link.wait(CONNECT_S), driver.link.state()
         secrets = MemorySecrets()
         secrets.put(ACCOUNT.name, "tok-a")
-        self.starter = Starter(self.hosts, HOME_ID, secrets)
+        self.starter = Starter(self.hosts, HOME_ID, secrets, home.runs)
         self.names = [HERE, *(host.name for host in hosts)]
         self.echoes = {name: _Echo(port) for name, port in echoes.items()}
         self.plain = {host.name: PlainGit(root, self.repo, host, home.known_hosts) for host in hosts}
