@@ -107,13 +107,12 @@ def _not_for_project(fleet: Fleet, task: Task, account: Account, tier: str) -> R
 
 
 def _not_taken(task: Task, account: Account, tier: str) -> Refusal | None:
-    """What the account, or another one, made of the task's session."""
+    """What the account, or another one, made of the task's session. Where nothing else is left a new one takes its
+    place, so nobody has to act."""
     if account.name in task.shuns:
-        return Refusal(account.name, tier, "did not take its session", lasting=True)
+        return Refusal(account.name, tier, "did not take its session")
     if task.bound and account.name != task.session_account:
-        return Refusal(
-            account.name, tier, f"its session is taken by {task.session_account} only", lasting=True
-        )
+        return Refusal(account.name, tier, f"its session is taken by {task.session_account} only")
     return None
 
 
