@@ -365,3 +365,37 @@ def test_nothing_that_a_spool_says_closes_an_account_for_longer_than_the_window_
 def test_a_refusal_until_the_year_2100_of_an_older_home_closes_nothing_any_more() -> None:
     bucket = replace(read(refusal()), refused_until_ms=FAR_MS, resets_ms=None, utilization=None)
     assert headroom.blocked_until(bucket, START_MS, SETTINGS) is None
+
+
+def test_a_refusal_is_believed_for_no_longer_than_its_window_lasts() -> None:
+    """However far away the reset is that it names: then one worker tries, on whichever account of the pool."""
+    story = Story(account("a", pool="org"), account("b", pool="org"))
+    story.add(spec(), spec(), spec())
+    for n in (1, 2):
+        story.opened(f"t{n}.1")
+        story.answer(f"t{n}.1", f"m{n}")
+    story.limit("t1.1", refused=refusal(resets_ms=START_MS + 72 * HOUR_MS))
+    for n in (2, 3):
+        story.end_turn("limited", f"t{n}.1")
+        story.exit(f"t{n}.1")
+    assert started(story.wait(5 * HOUR_MS - 1)) == []
+    tried = started(story.wait(1))
+    assert sorted(story.attempt(name).account for name in tried) in (["a"], ["b"], ["a", "b"])
+
+
+def test_a_granted_request_opens_what_refused_a_minute_later_and_a_verified_account_at_once() -> None:
+    far = refusal(resets_ms=START_MS + 4 * HOUR_MS)
+    granted = reading(used=0.1, resets_ms=START_MS + HOUR_MS)
+    for later_ms, source, open_then in (
+        (SETTINGS.grant_after_ms - 1, "stream", False),
+        (SETTINGS.grant_after_ms, "stream", True),
+        (SETTINGS.grant_after_ms, "usage", False),
+        (1, "verify", True),
+    ):
+        buckets = {"a/five_hour": read(far)}
+        at_ms = START_MS + later_ms
+        buckets |= headroom.merged(
+            buckets, "a", [granted], at_ms=at_ms, now_ms=at_ms, source=source, settings=SETTINGS
+        )
+        blocked = headroom.blocked_until(buckets["a/five_hour"], at_ms, SETTINGS)
+        assert (blocked is None) is open_then, (later_ms, source)

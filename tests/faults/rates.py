@@ -18,9 +18,9 @@ class Rates:
     answer_stalled: float = 0.01
     answer_garbled: float = 0.02
     answer_no_model: float = 0.005
-    answer_context: float = 0.003
-    account_silent: float = 0.5
-    session_unfit: float = 0.2
+    answer_context: float = 0.02
+    account_silent: float = 0.3
+    session_unfit: float = 0.5
     credential_expires: float = 0.01
     word_lost: float = 0.1
     reading_missing: float = 0.2

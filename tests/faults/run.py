@@ -108,6 +108,7 @@ class _Simulation:
         self.agenda.after(self.rng.randint(1_000, 60_000), self._person)
         self.agenda.after(self.rng.randint(1_000, 600_000), self._misfortune)
         self.agenda.after(self.rng.randint(1_000, 300_000), self._break_hosts)
+        self.agenda.after(self.rng.randint(1_000, 60_000), self._silence)
         self.agenda.after(self.rng.randint(1_000, 600_000), self._plan)
         self.agenda.after(self.rng.randint(1_000, 600_000), self._ask_idle)
         self._go_on(self.agenda.now_ms + FAULTS_MS, lambda: self.coordinator.commits >= COMMITS_MAX)
@@ -184,8 +185,13 @@ class _Simulation:
             reach_ms = self.rng.choice([1_000, 60_000, 3_600_000, 3 * 86_400_000])
             self.agenda.skew_ms += self.rng.randint(-reach_ms, reach_ms)
             self.trace.line(f"the clock is off by {self.agenda.skew_ms} ms now")
-        self.world.fall_silent()
         self.agenda.after(self.rng.randint(1_000, 1_200_000), self._misfortune)
+
+    def _silence(self) -> None:
+        """Now and then an account answers nobody any more."""
+        if not self.healing:
+            self.world.fall_silent()
+            self.agenda.after(self.rng.randint(1_000, 240_000), self._silence)
 
     def _break_hosts(self) -> None:
         """Now and then one of the other machines falls silent, or dies."""

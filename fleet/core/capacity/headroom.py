@@ -240,13 +240,17 @@ def _refused(bucket: Bucket, reading: WindowReading, at_ms: int, now_ms: int, se
     circle. One that is only read after its reset closes nothing any more."""
     again = bucket.refused_until_ms is not None and now_ms < bucket.refused_until_ms
     refusals = bucket.refusals if again else bucket.refusals + 1
-    until = _possible(bucket, reading.resets_ms, now_ms)
+    until = reading.resets_ms
+    if until is not None:  # by whatever clock it was said: no longer than its window lasts
+        until = min(until, now_ms + (length_of(bucket) or LONGEST_MS))
     if until is None or until <= min(at_ms, now_ms):
         until = now_ms + min(settings.refusal_guess_ms << min(refusals - 1, 4), 3_600_000)
     until = max(until, bucket.refused_until_ms or 0) if again else until
     return replace(
         bucket,
         refused_until_ms=until,
+        # That it read as full is then no longer believed, either.
+        resets_ms=None if bucket.resets_ms is None else min(bucket.resets_ms, until),
         refusals=refusals,
         status="rejected",
         refused_ms=max(min(at_ms, now_ms), bucket.refused_ms or 0) if again else min(at_ms, now_ms),
