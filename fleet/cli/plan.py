@@ -8,6 +8,7 @@ import os
 from fleet.cli.parser import Parser, json_word, up_to
 from fleet.cli.show import as_json, clock, put, say, table
 from fleet.home import find_home
+from workers.printable import one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ TITLE_WIDTH = 40
 ROWS_MAX = 60
 """More planned rows than this are no overview."""
 
+
+UNPLANNED_MAX = 8
 
 TOLD = 0.005
 """Less is shown as 0 %."""
@@ -86,11 +89,11 @@ def _print_timeline(found: Record) -> None:
         put("nothing runs and nothing is planned" + ("" if found["unplanned"] else ": fleet task add"))
     if found["later"]:
         put(f"and {found['later']} later than that{'' if found['notice'] else ' (--hours)'}")
-    if found["unplanned"]:
-        names = ", ".join(found["unplanned"][:8])
-        more = len(found["unplanned"]) - 8
-        further = f" and {more} more" if more > 0 else ""
-        put(f"not in this week's plan: {names}{further} (fleet why ID)")
+    shown = list(found["hindered"].items())[:UNPLANNED_MAX]
+    for task, why in shown:
+        put(one_line(f"not in this week's plan: {task}: {why}"))
+    if len(found["unplanned"]) > len(shown):
+        put(f"and {len(found['unplanned']) - len(shown)} more that are not in it (fleet why ID)")
 
 
 def _expected(planned: list[Record]) -> list[Record]:
@@ -115,6 +118,8 @@ def _planned(row: Record, now: str) -> tuple[str, ...]:
     if row["begins_at"]:
         begins = "now" if row["begins_at"] == now else _hour(row["begins_at"])
         when = f"{begins} to {_hour(row['ends_at'])}"
+    if row["after"]:
+        when = f"{when}, after {', '.join(row['after'])}"
     task = row["task"] or f"about {row['tasks']:.1f}"
     if row["account"] is None:
         return when, task, _title(row), "-", "-", row["why"]

@@ -8,9 +8,9 @@ from typing import Any
 
 from fleet.core import dispatch
 from fleet.core.capacity import budgets, costs, headroom, reserved
-from fleet.core.dispatch.feasible import unavailable
+from fleet.core.dispatch.feasible import unavailable, waits_for
 from fleet.core.dispatch.price import fresh
-from fleet.core.model import Bucket, Fleet, Host
+from fleet.core.model import Bucket, Fleet, Host, Task
 from fleet.core.model.policy import Limit
 from fleet.core.rules import placing
 from fleet.home import Home
@@ -27,6 +27,9 @@ Record = dict[str, Any]
 HOUR_MS = 3_600_000
 WORKERS = 8
 """Workers at once that `fleet up` has unless told otherwise."""
+
+HINDERED_MAX = 20
+"""Of so many tasks that are not planned it is told why: `fleet why` tells it of each."""
 
 SOLVE_S = 20.0
 """A person waits for this; the coordinator, which solves it again and again, does not wait so long."""
@@ -134,18 +137,50 @@ def _reset(found: timeline.Reset | None) -> Record | None:
 
 
 def _planned(fleet: Fleet, answer: Answer, until_ms: int) -> Record:
-    rows = timeline.laid_out(answer.planned)
+    """What only a person can set going is not planned, whatever the programme has for it: it knows no hosts."""
+    hindered = _hindered(fleet)
+    rows = [row for row in timeline.laid_out(answer.planned) if row.task not in hindered]
     in_time = [row for row in rows if row.begins_ms < until_ms]
+    in_time.sort(key=lambda row: (row.begins_ms, len(_ahead(fleet, row.task))))
     placed = {row.task for row in rows}
+    unplanned = [task for task in _open(fleet) if task.id not in placed]
     return {
         "planned": [_row(fleet, row) for row in in_time],
         "later": sum(row.task is not None for row in rows) - sum(row.task is not None for row in in_time),
-        "unplanned": [
-            task.id
-            for task in fleet.tasks.values()
-            if task.state in ("queued", "waiting") and task.id not in placed
-        ],
+        "unplanned": [task.id for task in unplanned],
+        "hindered": {
+            task.id: hindered.get(task.id) or dispatch.explain(fleet, task).summary
+            for task in unplanned[:HINDERED_MAX]
+        },
     }
+
+
+def _open(fleet: Fleet) -> list[Task]:
+    return [task for task in fleet.tasks.values() if task.state in ("queued", "waiting")]
+
+
+def _hindered(fleet: Fleet) -> dict[str, str]:
+    """What keeps tasks of the queue until a person acts, by task: the same for a whole lane. An open breaker keeps all
+    of them, and is told once."""
+    if fleet.policy.breaker:
+        return {}
+    found = {}
+    for ranks in fleet.queue.values():
+        first = dispatch.explain(fleet, fleet.tasks[ranks[0][3]])
+        if first.stuck:
+            found.update((rank[3], first.summary) for rank in ranks)
+    return found
+
+
+def _ahead(fleet: Fleet, task_id: str | None) -> list[str]:
+    """The open tasks that have to land first, directly or behind one another; the direct ones come first."""
+    found: dict[str, None] = {}
+    waiting = [] if task_id is None else [fleet.tasks[task_id]]
+    while waiting:
+        before = [one for one in waits_for(fleet, waiting.pop(0)) if one.id not in found]
+        found.update((one.id, None) for one in before)
+        waiting += before
+    return list(found)
 
 
 def _row(fleet: Fleet, row: timeline.Row) -> Record:
@@ -161,6 +196,7 @@ def _row(fleet: Fleet, row: timeline.Row) -> Record:
         "tasks": round(row.tasks, 3),
         "value": row.value,
         "why": None,
+        "after": [one.id for one in waits_for(fleet, fleet.tasks[row.task])] if row.task else [],
     }
 
 
@@ -172,12 +208,13 @@ def _is_billed(fleet: Fleet, account: str | None) -> bool:
 def _in_order(fleet: Fleet) -> Record:
     """Without an answer: the same keys, without times. What is not listed comes later: the ends of long lines, and what
     waits for other tasks."""
-    ordered = timeline.by_density(fleet)
+    ordered = timeline.by_density(fleet, _hindered(fleet))
     still_to_do = sum(task.state in ("queued", "waiting") for task in fleet.tasks.values())
     return {
         "planned": [_entry(fleet, entry) for entry in ordered],
         "later": still_to_do - len(ordered),
         "unplanned": [],
+        "hindered": {},
     }
 
 
@@ -195,6 +232,7 @@ def _entry(fleet: Fleet, entry: timeline.InOrder) -> Record:
         "tasks": 1.0,
         "value": None if quote is None else quote.worth * quote.chance,
         "why": entry.why,
+        "after": [],
     }
 
 

@@ -4,7 +4,7 @@ tasks would be taken."""
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
@@ -132,15 +132,16 @@ class InOrder:
     why: str | None
 
 
-def by_density(fleet: Fleet) -> list[InOrder]:
+def by_density(fleet: Fleet, hindered: Mapping[str, str]) -> list[InOrder]:
     """The queue in the order in which it would be taken while there are no prices: value for the share of the tightest
-    bucket; what no account takes now comes last."""
+    bucket; what is `hindered`, or taken by no account now, comes last."""
     dispatch = Round(fleet, Slots(fleet))
     ordered = []
     for line in sorted(fleet.queue):
         for rank in fleet.queue[line][:LOOKED_AT]:
             task = fleet.tasks[rank[3]]
-            found = _best(dispatch, task)
+            why = hindered.get(task.id)
+            found = _best(dispatch, task) if why is None else InOrder(task, None, why)
             density = 0.0 if found.quote is None else found.quote.density * dispatch.fairness.of(task)
             ordered.append((-density, task.number, found))
     return [found for _, _, found in sorted(ordered, key=lambda entry: entry[:2])]

@@ -39,7 +39,7 @@ HOUR_MS = 3_600_000
 TIERS = (("haiku", "haiku"), ("sonnet", "sonnet"), ("opus", "opus"))
 KEYS = {
     *("at", "until", "coordinator", "strategy", "breaker", "notice", "prices", "running", "planned", "later"),
-    *("unplanned", "placements", "accounts_without_work", "buckets", "reservations", "limits"),
+    *("unplanned", "hindered", "placements", "accounts_without_work", "buckets", "reservations", "limits"),
 }
 
 
@@ -213,7 +213,10 @@ def test_without_the_solver_the_order_is_shown_and_what_to_install(
     assert "mend it: " in found["notice"] and found["prices"] is None
     assert [row["task"] for row in found["planned"]] == [dear, plain, alien]
     assert [row["begins_at"] for row in found["planned"]] == [None] * 3
-    assert found["planned"][2]["account"] is None and found["planned"][2]["why"] == "work: has no tier fable"
+    assert (
+        found["planned"][2]["account"] is None
+        and found["planned"][2]["why"] == "no account can take it (work: has no tier fable)"
+    )
     assert set(found) == KEYS and found["buckets"][0]["price"] is None
     assert [placed["task"] for placed in found["placements"]] == [dear]
 
@@ -262,3 +265,21 @@ def test_a_task_of_which_less_than_half_is_planned_is_not() -> None:
 def test_expected_work_is_told_by_its_kind_and_crumbs_of_it_are_not() -> None:
     rows = timeline.laid_out([part(0, 0.3, ()), part(0, 0.4, ()), part(10, 0.01, ())])
     assert [(row.task, row.begins_ms, round(row.tasks, 3)) for row in rows] == [(None, 0, 0.7)]
+
+
+def test_what_waits_comes_after_its_predecessor_and_says_so(home: Home, repo: Path) -> None:
+    read(home, used=0.2)
+    first = add(home, repo)
+    then = add(home, repo, after=[first], priority=5)
+    rows = {row["task"]: row for row in plan.plan(home)["planned"] if row["task"]}
+    assert list(rows) == [first, then]
+    assert (rows[first]["after"], rows[then]["after"]) == ([], [first])
+
+
+def test_what_no_host_takes_is_not_planned_and_the_label_is_named(home: Home, repo: Path) -> None:
+    read(home, used=0.2)
+    plain, alien = add(home, repo), add(home, repo, label=["gpu"])
+    found = plan.plan(home)
+    assert [row["task"] for row in found["planned"] if row["task"]] == [plain]
+    assert found["unplanned"] == [alien]
+    assert found["hindered"] == {alien: "host local: it has not the label gpu"}
