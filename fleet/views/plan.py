@@ -164,7 +164,7 @@ def _hindered(fleet: Fleet) -> dict[str, str]:
     of them, and is told once."""
     if fleet.policy.breaker:
         return {}
-    found = {}
+    found: dict[str, str] = {}
     for ranks in fleet.queue.values():
         first = dispatch.explain(fleet, fleet.tasks[ranks[0][3]])
         if first.stuck:

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from benchmarks.figure import Figure
-from benchmarks.forecast.accuracy import HORIZONS_H, PEERS, QUANTILES, Score, ours, score
+from benchmarks.forecast.accuracy import HORIZONS_H, PEERS, QUANTILES, Score, absolute_loss, ours
 from benchmarks.forecast.developers import BURN_IN_H, Developer
 from benchmarks.forecast.peers import Floats, Origin, Peer
 from fleet.forecast import forecast
@@ -38,50 +38,56 @@ def figures(group: str, found: Losses, of: Sequence[Developer], step_h: int, *, 
     stopped = [_stopped(one) for one in of]
     return [
         _worst(
-            f"{group}: worst person's loss / best simple rule's", found, of, WORST_MAX if judged else None
+            f"{group}: worst person's", {one.name: _as_they_were(found, one) for one in of}, judged=judged
         ),
         _worst(
-            f"{group}, stopped: worst person's loss / best simple rule's",
-            {
-                (one.name, n): _scores(one, n, range(BURN_IN_H, len(one.use) - n + 1, step_h))
-                for one in stopped
-                for n in HORIZONS_H
-            },
-            stopped,
-            None,
+            f"{group}, stopped: worst person's", {one.name: _once_stopped(one, step_h) for one in stopped}
         ),
         *(_kept(group, length, stopped, judged=judged) for length in (5, WEEK_H)),
         *(_holiday(group, weeks, of, step_h) for weeks in HOLIDAYS_WEEKS),
     ]
 
 
-def _worst(name: str, found: Losses, of: Sequence[Developer], target: float | None) -> Figure:
-    """Over persons; a person's loss is the mean over the horizons, ours and that of each rule."""
-    ratios = {one.name: _ratio(found, one) for one in of}
+def _worst(name: str, ratios: Mapping[str, float], *, judged: bool = False) -> Figure:
+    """A person's ratio is that of the losses' means over the horizons, ours by the best rule's."""
     ordered = sorted(ratios, key=lambda name: -ratios[name])
-    detail: dict[str, object] = {name: round(ratios[name], 2) for name in ordered[:5]}
-    return Figure(name, round(ratios[ordered[0]], 2), target, detail=detail)
+    detail: dict[str, object] = {name: round(ratios[name], 2) for name in ordered}
+    target = WORST_MAX if judged else None
+    return Figure(f"{name} loss / best simple rule's", round(ratios[ordered[0]], 2), target, detail=detail)
 
 
-def _ratio(found: Losses, one: Developer) -> float:
+def _as_they_were(found: Losses, one: Developer) -> float:
     def loss(method: str) -> float:
         return float(np.mean([found[one.name, length][method].loss.mean() for length in HORIZONS_H]))
 
     return loss("ours") / min(NOTHING, *(loss(peer) for peer in PEERS))
 
 
-def _scores(one: Developer, length_h: int, asked: Sequence[int]) -> dict[str, Score]:
+def _once_stopped(one: Developer, step_h: int) -> float:
+    """Moments just before the use at the end are always asked: each step has to hold it once."""
+    losses = [
+        _losses(
+            one, length, sorted({*range(BURN_IN_H, len(one.use) - length + 1, step_h), len(one.use) - length})
+        )
+        for length in HORIZONS_H
+    ]
+    means = {name: float(np.mean([found[name] for found in losses])) for name in losses[0]}
+    return means.pop("ours") / min(means.values())
+
+
+def _losses(one: Developer, length_h: int, asked: Sequence[int]) -> dict[str, float]:
+    """In the developer's usual sums: also where nothing came."""
     total = np.concatenate([[0.0], np.cumsum(one.use)])
     sums = total[length_h:] - total[:-length_h]
-    # Where nothing came there is no mean to divide by: windows that hold the last hours are always asked.
-    asked = sorted({*asked, len(sums) - 1})
-    found = {"ours": score(ours(one, length_h), sums, asked)}
+    usual = float(one.use.mean()) * length_h
+    found = {"ours": absolute_loss(ours(one, length_h), sums, asked) / usual}
     for name, peer in PEERS.items():
 
         def ask(at: int, peer: Peer = peer) -> tuple[Floats, Floats]:
             return peer(Origin(sums, at, one.begin_h, length_h))
 
-        found[name] = score(ask, sums, asked)
+        found[name] = absolute_loss(ask, sums, asked) / usual
+    found["nothing"] = NOTHING * float(sums[list(asked)].mean()) / usual
     return found
 
 
@@ -110,9 +116,9 @@ def _kept(group: str, length_h: int, stopped: Sequence[Developer], *, judged: bo
             after += sum(_quantile(one, at, length_h) for at in hours) / unit
             before += sum(_quantile(one, at - -(-days // 7) * WEEK_H, length_h) for at in hours) / unit
         shares[days] = after / before
-    name = f"{group}, stopped: kept of {length_h} h a week later, by what was kept"
+    name = f"{group}, stopped: kept of {length_h} h two weeks later, by what was kept"
     detail: dict[str, object] = {f"after {days} days": f"{share:.1%}" for days, share in shares.items()}
-    return Figure(name, round(shares[7], 3), 0.1 if judged and length_h == 5 else None, detail=detail)
+    return Figure(name, round(shares[14], 3), 0.1 if judged and length_h == 5 else None, detail=detail)
 
 
 def _quantile(one: Developer, at: int, length_h: int) -> float:
@@ -121,33 +127,15 @@ def _quantile(one: Developer, at: int, length_h: int) -> float:
 
 
 def _holiday(group: str, weeks: int, of: Sequence[Developer], step_h: int) -> Figure:
-    """Ours by the rule that does best for all of them together; and what is kept a day after the first use again."""
-    losses: dict[str, list[float]] = {name: [] for name in ("ours", "nothing", *PEERS)}
+    """Ours by the rule that does best for all of them together."""
+    losses = []
     for one in of:
         away, begins = _away(one, weeks)
         for length_h in HORIZONS_H:
-            asked = range(begins, min(begins + (weeks + 2) * WEEK_H, len(away.use) - length_h), step_h)
-            found = _scores(away, length_h, asked)
-            came = _came(away, length_h, sorted({*asked, len(away.use) - length_h})) / _usual(one, length_h)
-            for name, seen in found.items():
-                losses[name].append(float(seen.loss.mean()) * came)
-            losses["nothing"].append(NOTHING * came)
-    means = {name: float(np.mean(of_rule)) for name, of_rule in losses.items()}
+            ends = min(begins + (weeks + 2) * WEEK_H, len(away.use) - length_h)
+            losses.append(_losses(away, length_h, range(begins, ends, min(step_h, 13))))
+    means = {name: float(np.mean([found[name] for found in losses])) for name in losses[0]}
     mine = means.pop("ours")
     detail: dict[str, object] = {name: round(mine / loss, 3) for name, loss in means.items()}
-    return Figure(
-        f"{group}, {weeks} weeks away: loss / best simple rule's",
-        round(mine / min(means.values()), 3),
-        None,
-        detail=detail,
-    )
-
-
-def _came(one: Developer, length_h: int, asked: Sequence[int]) -> float:
-    total = np.concatenate([[0.0], np.cumsum(one.use)])
-    sums: Floats = total[length_h:] - total[:-length_h]
-    return float(sums[list(asked)].mean())
-
-
-def _usual(one: Developer, length_h: int) -> float:
-    return float(one.use.mean()) * length_h
+    ratio = round(mine / min(means.values()), 3)
+    return Figure(f"{group}, {weeks} weeks away: loss / best simple rule's", ratio, None, detail=detail)

@@ -77,11 +77,8 @@ def score(ask: Ask, sums: Floats, asked: Sequence[int]) -> Score:
     covered = np.empty_like(quantiles)
     came = sums[asked]
     for row, at in enumerate(asked):
-        amounts, weights = ask(at)
-        order = np.argsort(amounts, kind="stable")
-        amounts, reached = amounts[order], np.cumsum(weights[order])
-        reached /= reached[-1]
-        quantiles[row] = amounts[np.minimum(np.searchsorted(reached, QUANTILES - 1e-12), len(amounts) - 1)]
+        amounts, reached = _in_order(*ask(at))
+        quantiles[row] = _quantiles(amounts, reached)
         below, upto = _chances(amounts, reached, came[row])
         covered[row] = (
             np.clip((QUANTILES - below) / (upto - below), 0, 1) if upto > below else below < QUANTILES
@@ -93,9 +90,31 @@ def score(ask: Ask, sums: Floats, asked: Sequence[int]) -> Score:
 
 def loss_of(quantiles: Floats, came: Floats) -> Floats:
     """Mean pinball loss of each quantile (columns), in units of the mean of what came."""
-    away = came[:, None] - quantiles
-    loss: Floats = np.maximum(QUANTILES * away, (QUANTILES - 1) * away).mean(axis=0) / came.mean()
+    loss: Floats = _pinball(quantiles, came).mean(axis=0) / came.mean()
     return loss
+
+
+def absolute_loss(ask: Ask, sums: Floats, asked: Sequence[int]) -> float:
+    """The mean over moments and quantiles, in the unit of the sums: also where nothing came."""
+    quantiles = np.array([_quantiles(*_in_order(*ask(at))) for at in asked])
+    return float(_pinball(quantiles, sums[list(asked)]).mean())
+
+
+def _pinball(quantiles: Floats, came: Floats) -> Floats:
+    away = came[:, None] - quantiles
+    found: Floats = np.maximum(QUANTILES * away, (QUANTILES - 1) * away)
+    return found
+
+
+def _in_order(amounts: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    order = np.argsort(amounts, kind="stable")
+    reached = np.cumsum(weights[order])
+    return amounts[order], reached / reached[-1]
+
+
+def _quantiles(amounts: Floats, reached: Floats) -> Floats:
+    found: Floats = amounts[np.minimum(np.searchsorted(reached, QUANTILES - 1e-12), len(amounts) - 1)]
+    return found
 
 
 def _chances(amounts: Floats, reached: Floats, came: float) -> tuple[float, float]:
