@@ -11,7 +11,7 @@ from fleet.forecast import level
 from fleet.forecast.distribution import LEVEL
 from fleet.forecast.habits import Habits
 from fleet.forecast.past import Past
-from fleet.forecast.presence import Presence
+from fleet.forecast.presence import Presence, known_at
 from fleet.forecast.series import Series
 
 LEAST = 1e-9
@@ -26,18 +26,16 @@ class Ahead:
     is taken to run on without a change.
     """
 
-    def __init__(self, past: Past) -> None:
-        self._past = past
-        self._habits = Habits.of(past)
-        self._presence = Presence.of(past, self._habits)
+    def __init__(self, past: Past, habits: Habits, presence: Presence) -> None:
+        self._past, self._habits, self._presence = past, habits, presence
         self._means: dict[int, float] = {past.now_ms: 0.0}
         self._clumps: dict[int, float] = {}
 
     @classmethod
     def of(cls, series: Series, now_ms: int) -> Ahead | None:
         """None when nothing was ever used. Raises ValueError for a moment beyond what was observed."""
-        past = Past.of(series, now_ms - now_ms % series.slot_ms)
-        return None if past is None else cls(past)
+        known = known_at(series, now_ms - now_ms % series.slot_ms)
+        return None if known is None else cls(*known)
 
     def quantile(self, chance: float, begins_ms: int, ends_ms: int) -> float:
         """The amount that is not exceeded with this chance. Raises as `quantiles` does."""

@@ -26,6 +26,7 @@ The constants were chosen on half of the developers of `scripts/benchmarks/forec
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,7 @@ from numpy.typing import NDArray
 from fleet.forecast.distribution import LEVEL, LEVELS
 from fleet.forecast.habits import Habits
 from fleet.forecast.past import Past
-from fleet.forecast.series import WEEK_H
+from fleet.forecast.series import WEEK_H, Series
 
 LEAVING = 0.05
 """How often a week somebody goes away."""
@@ -119,6 +120,17 @@ class Presence:
         reached = np.cumsum(weights[order])
         merged = amounts[order][np.searchsorted(reached, LEVEL * reached[-1])]
         return _with_nothing(merged, gone), 1.0 - gone
+
+
+@lru_cache(maxsize=4)
+def known_at(series: Series, now_ms: int) -> tuple[Past, Habits, Presence] | None:
+    """What is known of a person at a moment, whatever window is asked for: kept for the next ones, as they come in
+    numbers. None and ValueError as `Past.of` has them."""
+    past = Past.of(series, now_ms)
+    if past is None:
+        return None
+    habits = Habits.of(past)
+    return past, habits, Presence.of(past, habits)
 
 
 def _habitual(

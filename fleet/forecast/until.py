@@ -7,9 +7,7 @@ import numpy as np
 from fleet.forecast import level
 from fleet.forecast.alike import after_moments_alike
 from fleet.forecast.distribution import LEVELS, Forecast
-from fleet.forecast.habits import Habits
-from fleet.forecast.past import Past
-from fleet.forecast.presence import Presence
+from fleet.forecast.presence import known_at
 from fleet.forecast.series import Series
 
 EXPERIENCE = 30.0
@@ -30,11 +28,10 @@ def forecast(series: Series, now_ms: int, until_ms: int) -> Forecast | None:
     now_ms -= now_ms % series.slot_ms
     if until_ms <= now_ms:
         raise ValueError(f"the forecast's end {until_ms} must be later than its begin {now_ms}")
-    past = Past.of(series, now_ms)
-    if past is None:
+    known = known_at(series, now_ms)
+    if known is None:
         return None
-    habits = Habits.of(past)
-    presence = Presence.of(past, habits)
+    past, habits, presence = known
     sums = level.quantiles(*level.expected(past, habits, presence, until_ms)) * past.size
     chance = float(np.count_nonzero(sums)) / LEVELS
     effective = 0.0
