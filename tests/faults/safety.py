@@ -190,8 +190,6 @@ class Watch:
                 self.closings[account.name if fact.outcome == "login" else account.pool] += 1
             elif isinstance(fact, events.TurnEnded) and fact.outcome in ("unfit", "credits"):
                 self.closings_to[attempt.task, account.name] += 1
-            elif isinstance(fact, events.TurnEnded) and fact.outcome == "unpaid":
-                self._falls_silent(account.name)
 
     def _reading(
         self,

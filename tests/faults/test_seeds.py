@@ -15,7 +15,7 @@ from fleet.store.sqlite import SqliteStore
 from fleet.virtual.memory_store import MemoryStore
 from tests.faults import simulate
 
-REACHING = 20
+REACHING = 21
 """The first seeds, of which one test also asks that they reach what they are for."""
 SEEDS = 30
 SEEDS_LARGE = 1_000
