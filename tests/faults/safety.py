@@ -80,6 +80,8 @@ class Watch:
 
     def _ended(self, attempt: Attempt) -> None:
         """Two ends in a row without an answer close the account to all, or to the session, once each time."""
+        if attempt.reason == "unpaid":
+            self._falls_silent(attempt.account)
         if attempt.id in self._answered:
             return
         pair = f"{attempt.task}/{attempt.account}"
@@ -188,6 +190,8 @@ class Watch:
                 self.ramp[account.name] = min(account.concurrency, self.ramp[account.name] * 2)
             elif isinstance(fact, events.TurnEnded) and fact.outcome in ("login", "no_model", "limited"):
                 self.closings[account.name if fact.outcome == "login" else account.pool] += 1
+            elif isinstance(fact, events.TurnEnded) and fact.outcome == "unpaid":
+                self.closings[account.name] += 1
             elif isinstance(fact, events.TurnEnded) and fact.outcome in ("unfit", "credits"):
                 self.closings_to[attempt.task, account.name] += 1
 
