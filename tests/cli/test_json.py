@@ -70,7 +70,10 @@ CALLS: tuple[tuple[str, str, int], ...] = (
     ("history scan", "", 0),
     ("history", "", 0),
     *(("history", f"--by {by}", 0) for by in ("week", "month", "project", "model", "account", "session")),
-    *((f"history {word}", "", 0) for word in ("blocks", "heatmap", "tasks", "burn", "unused", "prices")),
+    *(
+        (f"history {word}", "", 0)
+        for word in ("blocks", "heatmap", "tasks", "burn", "unused", "kept", "prices")
+    ),
     ("doctor", "", 1),
     ("account remove", "box", 0),
 )

@@ -73,5 +73,5 @@ def test_a_field_of_a_newer_version_is_an_error_that_names_it(place: str) -> Non
 
 def test_a_body_that_is_wrong_says_where() -> None:
     body = encode(ACCOUNT).replace('"quarantined"', '"asleep"')
-    with pytest.raises(Undecodable, match=r"^state: .*'ready', 'quarantined' or 'removed'"):
+    with pytest.raises(Undecodable, match=r"^state: .*'ready', 'silent', 'quarantined' or 'removed'"):
         decode(Account, body)
