@@ -63,7 +63,7 @@ def test_what_waits_for_the_clock_or_for_nobody_is_still(
 )
 def test_what_works_or_looks_again_and_again_is_not(script: str) -> None:
     with running("sh", "-c", script) as stillness:
-            for now in range(12):
+        for now in range(12):
             begun = sum(os.times()[:2])
             while sum(os.times()[:2]) < begun + 0.02:  # it gets its turn, too: a processor is shared fairly
                 pass
