@@ -78,6 +78,10 @@ _BEGINS = re.compile(r'\{\s*"(?:' + "|".join(Record.__struct_fields__) + r'|vers
 _parse = json.JSONDecoder().raw_decode
 
 
+_UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
+"""What reading raises; the errors of msgspec are ValueErrors only from 0.20 on."""
+
+
 class Broken(ValueError):
     """A line that should tell of an answer cannot be read: {why}."""
 
@@ -92,7 +96,7 @@ def record_of(line: bytes) -> Record | None:
         return _decode(line)
     except msgspec.ValidationError:
         return _mended(line)
-    except (ValueError, RecursionError) as error:
+    except _UNREADABLE as error:
         raise Broken(f"not JSON: {error}") from None
 
 
@@ -101,7 +105,7 @@ def _mended(line: bytes) -> Record | None:
     is an answer all the same."""
     try:
         table = _decode_anything(line)
-    except (ValueError, RecursionError) as error:
+    except _UNREADABLE as error:
         raise Broken(f"not JSON: {error}") from None
     message = table.get("message") if isinstance(table, dict) else None
     if not isinstance(message, dict) or table.get("type") not in ANSWERS:
@@ -110,7 +114,7 @@ def _mended(line: bytes) -> Record | None:
         return None
     try:
         return msgspec.convert({**table, "message": {**message, "usage": _whole(message["usage"])}}, Record)
-    except (ValueError, RecursionError) as error:
+    except _UNREADABLE as error:
         raise Broken(f"an answer with unknown fields: {error}") from None
 
 
