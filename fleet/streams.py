@@ -50,6 +50,9 @@ class Edge(io.TextIOBase):
         if not self._stream.closed:
             self._stream.flush()
 
+    def close(self) -> None:
+        """Nothing of its own: at the end of the process, too, when nobody may be left who reads."""
+
     def isatty(self) -> bool:
         return self._stream.isatty()
 

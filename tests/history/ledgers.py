@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import weakref
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
@@ -40,6 +41,7 @@ class Made:
 
     def __init__(self, home: Path) -> None:
         self._ledger = Ledger(home / DATABASE)
+        weakref.finalize(self, self._ledger.close)
         self._keys = count()
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -151,7 +152,7 @@ def of_the_last_release() -> list[Line | str]:
 
 def test_a_ledger_of_the_last_release_opens_and_gets_back_what_that_lost(tmp_path: Path) -> None:
     path = tmp_path / "fleet.history.db"
-    with sqlite3.connect(path) as old:
+    with closing(sqlite3.connect(path)) as old, old:
         old.executescript(LEDGER_1.read_text() + "PRAGMA user_version = 1;")
         assert old.execute("SELECT output FROM answers ORDER BY at_ms").fetchall() == [(3,), (11,), (100,)]
     disk = Disk(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,7 @@ def test_a_new_ledger_is_readable_by_its_person_alone(tmp_path: Path) -> None:
 
 def test_a_later_version_is_refused_with_what_to_do(tmp_path: Path) -> None:
     Ledger(tmp_path / "fleet.history.db").close()
-    with sqlite3.connect(tmp_path / "fleet.history.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "fleet.history.db")) as connection, connection:
         connection.execute("PRAGMA user_version = 99")
     with pytest.raises(LedgerUnreadable, match="Upgrade fleet"):
         Ledger(tmp_path / "fleet.history.db")

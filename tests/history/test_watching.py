@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,8 +18,9 @@ FIVE = Told("five_hour", 0.38, RESET)
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    return Ledger(tmp_path / DATABASE)
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with Ledger(tmp_path / DATABASE) as made:
+        yield made
 
 
 def told(ledger: Ledger, *what: Told, at_ms: int = NOON, account: str = "work") -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -56,11 +57,12 @@ def answer(
 
 
 class Disk:
-    """A config directory in a temporary directory, and a ledger beside it."""
+    """A config directory in a temporary directory, and a ledger beside it, which is closed once nobody has the disk."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.ledger = Ledger(root / "fleet.history.db")
+        weakref.finalize(self, self.ledger.close)
         self.dirs = [ConfigDir(str(root / "config"), "me")]
         (root / "config" / "projects").mkdir(parents=True)
 

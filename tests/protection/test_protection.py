@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -95,7 +96,7 @@ def test_a_ledger_that_cannot_be_read_is_told_and_keeps_what_is_kept(home: Home)
 
 def test_a_ledger_that_is_damaged_where_no_scan_looks_is_told_too(home: Home, evenings: Path) -> None:
     assert kept(home, evenings, TUESDAY_17) > 0.0
-    with sqlite3.connect(home.root / "fleet.history.db") as connection:
+    with closing(sqlite3.connect(home.root / "fleet.history.db")) as connection, connection:
         connection.execute("DROP TABLE quarters")
     with pytest.raises(NoForecast, match="quarters"):
         kept(home, evenings, TUESDAY_17)

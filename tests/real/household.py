@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -244,5 +244,5 @@ class Household:
     def home_id(self) -> str:
         import sqlite3
 
-        with sqlite3.connect(self.home / "fleet.db") as database:
+        with closing(sqlite3.connect(self.home / "fleet.db")) as database, database:
             return str(database.execute("SELECT home_id FROM meta").fetchone()[0])
