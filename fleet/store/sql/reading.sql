@@ -2,11 +2,15 @@
 SELECT name, body FROM singles WHERE name = 'policy';
 
 -- name: task_states
--- A queued task that somebody has paused is not in the queue. Only of queued ones the body is looked into.
-SELECT
-    CASE WHEN state = 'queued' AND instr(body, '"paused":{') > 0 THEN 'paused' ELSE state END AS shown,
-    count(*)
-FROM tasks GROUP BY shown;
+-- A queued task that somebody has paused is not in the queue. No body is looked into: both are counted in indexes.
+WITH
+paused (tasks) AS (SELECT count(*) FROM tasks WHERE state = 'queued' AND instr(body, '"paused":{') > 0),
+counted (state, tasks) AS (SELECT state, count(*) FROM tasks GROUP BY state)
+SELECT state, tasks FROM counted WHERE state <> 'queued'
+UNION ALL
+SELECT state, counted.tasks - paused.tasks FROM counted, paused WHERE state = 'queued' AND counted.tasks > paused.tasks
+UNION ALL
+SELECT 'paused', tasks FROM paused WHERE tasks > 0;
 
 -- name: tasks
 SELECT id, body FROM tasks ORDER BY seq;

@@ -18,6 +18,7 @@ CREATE TABLE tasks (
     body   TEXT    NOT NULL
 );
 CREATE INDEX tasks_by_state ON tasks (state);
+CREATE INDEX tasks_paused ON tasks (state) WHERE state = 'queued' AND instr(body, '"paused":{') > 0;
 
 CREATE TABLE accounts (
     seq    INTEGER PRIMARY KEY,
