@@ -7,12 +7,11 @@ Nothing is tried in the same way more than twice in a row.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from fleet.core.capacity import headroom
 from fleet.core.dispatch.tiers import allowed, is_for_project
 from fleet.core.draft import Draft
 from fleet.core.model import Account, Attempt, Fleet, Task, is_shunning
+from fleet.core.model.replacing import replace
 
 
 def without_session(task: Task) -> Task:
@@ -31,13 +30,16 @@ def without_session(task: Task) -> Task:
 
 def answered(task: Task, account: str) -> Task:
     """Its session was answered there. What happened elsewhere was then no fault of the session, unless it was refused
-    there as it stands."""
+    there as it stands. The same task where that is known already, as with most answers."""
+    shuns = task.shuns if task.bound else ()
+    if (task.answered_by, task.unanswered, task.renewed, task.shuns) == (account, 0, False, shuns):
+        return task
     return replace(
         task,
         answered_by=account,
         unanswered=0,
         renewed=False,
-        shuns=task.shuns if task.bound else (),
+        shuns=shuns,
     )
 
 

@@ -7,14 +7,13 @@ session flap: docs/dispatch.md, "Why a session can't flap".
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from fleet.core.capacity import headroom, rates
 from fleet.core.capacity.questions import pause_ms
 from fleet.core.draft import Draft
 from fleet.core.events import AccountProved, WindowReading
 from fleet.core.model import Account, Attempt
 from fleet.core.model.lifecycles import TASK_ENDS
+from fleet.core.model.replacing import replace
 from fleet.spoken import spans
 
 _OF_THE_ACCOUNT = frozenset({"error", "busy", "stalled", "unpaid"})
@@ -71,7 +70,9 @@ def _falls_silent(draft: Draft, account: Account, why: str, *, needs_person: boo
 
 def answered(account: Account) -> Account:
     """The account after an answer to work, which is the best proof that it gives."""
-    spoken = replace(account, unanswered=0, silences=0)
+    spoken = account
+    if account.unanswered or account.silences:
+        spoken = replace(account, unanswered=0, silences=0)
     return _open(spoken) if account.state == "silent" else spoken
 
 

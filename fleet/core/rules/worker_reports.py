@@ -81,7 +81,7 @@ def _answered(draft: Draft, attempt: Attempt, fact: Answered) -> None:
     in_a_row = task.faults or task.host_faults
     if in_a_row and attempt.answers + new >= draft.before.settings.progress_answers:
         task = replace(task, faults=0, host_faults=0)
-    if task != draft.tasks[attempt.task]:
+    if task is not draft.tasks[attempt.task]:
         draft.put_task(task)
     if new:
         _account_answered(draft, attempt)
