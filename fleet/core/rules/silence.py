@@ -11,7 +11,7 @@ from fleet.core.capacity import headroom, rates
 from fleet.core.capacity.questions import pause_ms
 from fleet.core.draft import Draft
 from fleet.core.events import AccountProved, WindowReading
-from fleet.core.model import Account, Attempt
+from fleet.core.model import Account, Attempt, Bucket
 from fleet.core.model.lifecycles import TASK_ENDS
 from fleet.core.model.replacing import replace
 from fleet.spoken import spans
@@ -143,16 +143,11 @@ def shut_if_refused(draft: Draft, account: Account, readings: tuple[WindowReadin
             draft.put_account(replace(one, allowance=1))
 
 
-def take_readings(
-    draft: Draft,
-    account: Account,
-    readings: tuple[WindowReading, ...],
-    at_ms: int,
-    source: str,
-    *,
-    granted: bool,
-) -> None:
-    """What an answer to a question said of the account's windows. A granted one also ends a refusal that named none."""
+def merge_readings(
+    draft: Draft, account: Account, readings: tuple[WindowReading, ...], at_ms: int, source: str
+) -> list[tuple[Bucket | None, Bucket]]:
+    """Merges readings into the pool's buckets, which a refusal closes, and lets the rates learn from them. Gives each
+    bucket that changed, before and after."""
     shut_if_refused(draft, account, readings)
     changed = headroom.merged(
         draft.buckets,
@@ -163,8 +158,23 @@ def take_readings(
         source=source,
         settings=draft.before.settings,
     )
-    for key, bucket in changed.items():
-        rates.observed(draft, draft.buckets.get(key), draft.put_bucket(key, bucket))
+    pairs = [(draft.buckets.get(key), draft.put_bucket(key, bucket)) for key, bucket in changed.items()]
+    for before, after in pairs:
+        rates.observed(draft, before, after)
+    return pairs
+
+
+def take_readings(
+    draft: Draft,
+    account: Account,
+    readings: tuple[WindowReading, ...],
+    at_ms: int,
+    source: str,
+    *,
+    granted: bool,
+) -> None:
+    """What an answer to a question said of the account's windows. A granted one also ends a refusal that named none."""
+    merge_readings(draft, account, readings, at_ms, source)
     unnamed = draft.buckets.get(f"{account.pool}/{headroom.UNNAMED}")
     if granted and unnamed is not None and not any(reading.refused for reading in readings):
         draft.put_bucket(f"{account.pool}/{headroom.UNNAMED}", replace(unnamed, refused_until_ms=None))

@@ -137,23 +137,10 @@ def _take(
 ) -> None:
     """Merges readings into the pool's buckets. A refusal closes them. `attempt`: whose worker heard them, if one
     did."""
-    silence.shut_if_refused(draft, account, readings)
-    changed = headroom.merged(
-        draft.buckets,
-        account.pool,
-        readings,
-        at_ms=at_ms,
-        now_ms=draft.now_ms,
-        source=source,
-        settings=draft.before.settings,
-    )
-    for key, bucket in changed.items():
-        before = draft.buckets.get(key)
+    for before, bucket in silence.merge_readings(draft, account, readings, at_ms, source):
         newly = bucket.refused_until_ms is not None and (
             before is None or before.refused_until_ms != bucket.refused_until_ms
         )
-        draft.put_bucket(key, bucket)
-        rates.observed(draft, before, bucket)
         keep_clear(draft, bucket)
         if newly:
             until = f" for {spans.in_words((bucket.refused_until_ms or 0) - draft.now_ms)} still"
