@@ -31,12 +31,13 @@ def _in_a_row(problem: str) -> str:
 
 
 def state(host: dict[str, Any]) -> str:
-    """`ready`, `draining` until its last worker is gone, `drained`; `suspected`, `lost` or
-    `distrusted` with the time since when."""
+    """`ready`, `draining` until its last worker is gone, `drained`; `connecting` while nothing speaks against it,
+    `suspected`, `lost` or `distrusted` with the time since when."""
     drained = ("draining" if host["workers"] else "drained") if host["draining"] else ""
     if host["state"] == "ready":
         return drained or "ready"
-    told = f"{host['state']} since {clock(host['silent_since'])}"
+    untold = host["state"] == "suspected" and not host["problem"]
+    told = f"{'connecting' if untold else host['state']} since {clock(host['silent_since'])}"
     return f"{told}, {drained}" if drained else told
 
 

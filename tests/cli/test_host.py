@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from fleet.cli import host_words
+from fleet.core.rules.hosts import UNREACHED
 from tests.cli.commands import Shell
 from tests.patience import PATIENCE_S
 from tests.proofs import AS_PROVED
@@ -94,7 +96,7 @@ def test_a_key_that_nobody_knows_is_shown_and_taken_only_when_it_is_named(shell:
     assert (shell.home / "known_hosts").read_text() == box.known_hosts_line
     (found,) = [host for host in json.loads(shell.fleet("host", "list", "--json").stdout) if host["address"]]
     assert (found["name"], found["address"], found["labels"]) == ("box", address(box), ["gpu"])
-    assert (found["workers_max"], found["problem"]) == (3, "it has not been reached yet")
+    assert (found["workers_max"], found["problem"]) == (3, UNREACHED)
 
 
 def test_a_key_that_has_changed_is_refused_whatever_is_accepted(shell: Shell, box: Sshd) -> None:
@@ -121,7 +123,7 @@ def test_a_key_that_has_changed_is_refused_whatever_is_accepted(shell: Shell, bo
 def test_a_host_is_shown_verified_drained_and_removed(shell: Shell, box: Sshd) -> None:
     add(shell, box, "--dir", f"{box.home}/fleet", "--identity", ".ssh/id_ed25519")
     shown = shell.fleet("host", "show", "box").stdout
-    assert shown.startswith(f"box: ready, {address(box)}\n  problem: it has not been reached yet\n")
+    assert shown.startswith(f"box: ready, {address(box)}\n  problem: {UNREACHED}\n")
     assert f"identity: {shell.home.parent}/.ssh/id_ed25519" in shown
     assert f"directory: {box.home}/fleet" in shown
     assert f"host added: {address(box)}" in shown
@@ -199,7 +201,9 @@ def test_a_wrong_user_or_key_is_told_with_what_to_do(shell: Shell, box: Sshd) ->
     assert ended.returncode == 1 and ended.stderr.count("\n") == 1
     assert "box" in ended.stderr and "ssh-copy-id" in ended.stderr
     ended = shell.fleet("host", "add", "box", address(box), "--identity", f"{stranger}.pub")
-    assert f"name the private one, --identity {stranger}" in ended.stderr
+    assert f"none of these keys is accepted: {stranger}.pub." in ended.stderr
+    ended = shell.fleet("host", "add", "box", address(box), "--identity", f"{stranger}.gone")
+    assert f"there is no key file {stranger}.gone" in ended.stderr
 
 
 def test_a_jump_host_has_its_key_compared_too(
@@ -263,3 +267,9 @@ def test_at_a_terminal_the_person_is_asked(shell: Shell, box: Sshd, answer: str,
     assert f"If you accept it, it is written to {shell.home}/known_hosts\nAccept it? [y/N] " in ended.stderr
     assert (ended.returncode == 0) is taken, ended.stderr
     assert (shell.home / "known_hosts").exists() is taken
+
+
+def test_a_host_that_is_being_connected_to_is_not_shown_as_suspected() -> None:
+    host = {"state": "suspected", "workers": 0, "draining": False, "silent_since": None, "problem": None}
+    assert host_words.state(host).startswith("connecting")
+    assert host_words.state({**host, "problem": "it refuses connections"}).startswith("suspected")

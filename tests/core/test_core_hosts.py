@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from fleet.core import events
+from fleet.core.decisions import Note
 from fleet.core.events import WordTaken
 from fleet.core.model import Host
 from fleet.core.step import Refused
@@ -33,9 +34,19 @@ def test_a_host_takes_no_work_before_it_has_been_reached() -> None:
     story = FarStory()
     story.tell(events.HostAdded, host=far("x"))
     assert started(story.add()) == []
-    assert "host x: it has not been reached yet" in story.why().summary
+    assert "host x: no coordinator has connected to it yet" in story.why().summary
     assert started(story.seen("x")) == ["t1.1"]
     assert (story.host_of("t1.1"), story.tree().host) == ("x", "x")
+
+
+def test_a_host_that_a_new_coordinator_connects_to_is_not_told_as_silent() -> None:
+    story = FarStory(far("x"))
+    story.tell(events.HostSilent, host="x", why="it is being connected to", silent_ms=0)
+    assert started(story.add()) == []
+    assert "host x: it is being connected to" in story.why().summary
+    assert started(story.seen("x")) == ["t1.1"]
+    told = [(d.level, d.text) for d in story.decided if isinstance(d, Note) and d.host == "x" and not d.task]
+    assert told[-1] == ("info", "is reached") and "warning" not in dict(told)
 
 
 @pytest.mark.parametrize(

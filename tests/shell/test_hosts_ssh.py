@@ -12,11 +12,12 @@ from fleet.home import Home
 from fleet.shell.hosts.all import Hosts
 from fleet.shell.hosts.driver import Client
 from fleet.shell.hosts.local import LocalDriver
+from fleet.shell.hosts.monitor import is_silence
 from fleet.shell.hosts.ssh import SshDriver
 from workers.host import LocalHost
 from workers.remote.address import Reach
 from workers.remote.away import HostAway
-from workers.remote.link import Link
+from workers.remote.link import CONNECTING, Link, LinkState
 from workers.remote.wire import Wire
 
 TASK = Task("t1", 1, TaskSpec("Do it.", "/nowhere", "It", ("sonnet",), "main"), created_ms=0, state="running")
@@ -75,3 +76,10 @@ def test_by_how_much_a_hosts_clock_is_ahead_is_what_its_wire_last_measured(
     assert (hosts.ahead_ms("box"), hosts.ahead_ms(here.name), hosts.ahead_ms("none")) == (600_000, 0, 0)
     driver.link.away("the wire broke", False)
     assert hosts.ahead_ms("box") == 600_000
+
+
+def test_a_first_connection_that_takes_long_is_not_told_as_silence() -> None:
+    assert not is_silence(LinkState(why=CONNECTING, tried_s=30.0))
+    assert is_silence(LinkState(why="it refuses connections", tried_s=30.0))
+    assert is_silence(LinkState(why="its key is not known", lasting=True))
+    assert not is_silence(LinkState(why="the connection was lost", tried_s=1.0))

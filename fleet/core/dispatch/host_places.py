@@ -152,6 +152,8 @@ def _shut(host: Host, now_ms: int) -> str | None:
     """Why the host takes nothing, however free it is."""
     if host.state == "distrusted":
         return host.problem
+    if host.state == "suspected" and not host.problem:
+        return "it is being connected to"
     if host.state != "ready":
         silent_ms = now_ms - (host.silent_since_ms or now_ms)
         silent = f"it has not answered for {spans.lasted(silent_ms)}"

@@ -31,9 +31,11 @@ from fleet.core.rules.tasks import Refused
 from fleet.core.rules.worktrees import remove_worktree
 from fleet.spoken import spans
 
-UNREACHED = "it has not been reached yet"
+UNREACHED = "no coordinator has connected to it yet: the one of `fleet up` does"
+_UNREACHED_BEFORE = "it has not been reached yet"
+"""As homes of 0.1 have it."""
 UNFOLLOWED = "no coordinator runs: fleet up"
-_NOT_ITS_OWN = ("", UNREACHED, UNFOLLOWED)
+_NOT_ITS_OWN = ("", UNREACHED, _UNREACHED_BEFORE, UNFOLLOWED)
 
 AT_REST = frozenset({"waiting", "queued", "held", "failed", "cancelled"})
 """States of tasks that need no worktree now."""
@@ -131,7 +133,7 @@ def _tell_problem(draft: Draft, before: Host, problem: str) -> None:
 
 
 def _back(host: Host, now_ms: int) -> str:
-    if host.state != "lost" and host.problem in ("", UNREACHED):
+    if host.state != "lost" and host.problem in _NOT_ITS_OWN:
         return "is reached"  # its silence was none that anybody was told of
     silent = spans.lasted(now_ms - (host.silent_since_ms or now_ms))
     was = "and had been given up" if host.state == "lost" else "and its workers are caught up with"
@@ -143,9 +145,9 @@ def host_silent(draft: Draft, event: HostSilent) -> None:
     if host is None or host.is_here:
         return
     if host.state == "ready":
-        host = draft.put_host(
-            replace(host, state="suspected", silent_since_ms=draft.now_ms - event.silent_ms)
-        )
+        # Without a problem until its silence is one: it is being connected to.
+        since_ms = draft.now_ms - event.silent_ms
+        host = draft.put_host(replace(host, state="suspected", silent_since_ms=since_ms, problem=""))
     if event.silent_ms and host.state == "suspected" and host.problem != event.why:
         host = draft.put_host(replace(host, problem=event.why))
         story = f"does not answer, is given no work, and its workers are left to go on: {event.why}"

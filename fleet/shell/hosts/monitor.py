@@ -43,6 +43,11 @@ class HostLimits:
     checkpoint_s: float = 60.0
 
 
+def is_silence(state: LinkState) -> bool:
+    """Whether it is spoken of. A first try that takes long is none: it ends, one way or the other."""
+    return not state.is_hopeful and (state.lasting or state.tried_s >= SILENCE_TOLD_S)
+
+
 class Keeper:
     """One for a host. `run` until cancelled."""
 
@@ -101,7 +106,7 @@ class Keeper:
         return True
 
     async def _silent(self, state: LinkState) -> None:
-        if (state.tried_s < SILENCE_TOLD_S and not state.lasting) or not self._is_due("silent", SEEN_S):
+        if not is_silence(state) or not self._is_due("silent", SEEN_S):
             return
         await self._apply(
             events.HostSilent(
