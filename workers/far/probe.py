@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from workers.environment import allowed
 from workers.far.directory import Directory
 from workers.host import cores
 
@@ -179,16 +180,44 @@ def _client(named: str | None) -> dict[str, Any]:
     folder = str(Path(binary).parent)
     if folder not in path.split(":"):
         path = f"{path}:{folder}"
-    env = {"PATH": path, "DISABLE_AUTOUPDATER": "1", "HOME": "/nonexistent"}
+    bare = {"PATH": path, "DISABLE_AUTOUPDATER": "1", "HOME": "/nonexistent"}
+    client, trouble = _asked(binary, bare)
+    if client is None:
+        # Behind a shim (asdf, nvm, volta …) it needs what workers have: the home, say.
+        as_a_worker = {**allowed(os.environ), "PATH": path, "DISABLE_AUTOUPDATER": "1"}
+        client, trouble = _asked(binary, as_a_worker)
+        lacking = None if client else _lacking(binary, as_a_worker)
+        if lacking is not None:
+            trouble += f"; it starts only with the variable {lacking} of the login, which workers do not get"
+    return {"client": client, "client_trouble": None if client else f"{binary} {trouble}", "path": path}
+
+
+def _asked(binary: str, env: Mapping[str, str]) -> tuple[dict[str, Any] | None, str]:
+    """The client as it tells of itself, or why it does not."""
     with ThreadPoolExecutor(2) as at_once:
         answers = [at_once.submit(_say, [binary, word], env) for word in ("--version", "--help")]
     (version, why), (usage, why_too) = (answer.result() for answer in answers)
     found = _VERSION.search(version or "")
     if found is None or usage is None:
-        why = why or why_too or "does not print a version"
-        return {"client": None, "client_trouble": f"{binary} {why}", "path": path}
-    client = {"path": binary, "version": found.group(), "flags": sorted(set(_FLAG.findall(usage)))}
-    return {"client": client, "client_trouble": None, "path": path}
+        return None, why or why_too or "does not print a version"
+    return {"path": binary, "version": found.group(), "flags": sorted(set(_FLAG.findall(usage)))}, ""
+
+
+def _lacking(binary: str, env: Mapping[str, str]) -> str | None:
+    """The variable of the login without which it does not start; None when it starts with none of them."""
+    more = sorted(set(os.environ) - set(env))
+
+    def starts(number: int) -> bool:
+        added = {name: os.environ[name] for name in more[:number]}
+        return _VERSION.search(_say([binary, "--version"], {**added, **env})[0] or "") is not None
+
+    if not more or not starts(len(more)):
+        return None
+    few, many = 0, len(more)  # with `few` of them it does not start, with `many` it does
+    while many - few > 1:
+        middle = (few + many) // 2
+        few, many = (few, middle) if starts(middle) else (middle, many)
+    return more[few]
 
 
 def _elsewhere() -> str | None:

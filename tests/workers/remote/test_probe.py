@@ -66,9 +66,24 @@ def test_a_client_that_is_named_is_the_one(there: Directory, tmp_path: Path) -> 
 def test_a_client_that_is_broken_is_told_of(there: Directory, tmp_path: Path) -> None:
     broken = client(tmp_path / "home/mine", code=7)
     trouble = Probe(there, str(broken), ()).facts()["client_trouble"]
-    assert trouble == f"{broken} ended with 7: told by /nonexistent"
+    assert trouble == f"{broken} ended with 7: told by {tmp_path / 'home'}"
     odd = client(tmp_path / "home/mine", version="hello")
     assert Probe(there, str(odd), ()).facts()["client_trouble"] == f"{odd} does not print a version"
+
+
+def test_a_client_behind_a_shim_is_started_as_workers_are_and_what_it_lacks_is_named(
+    there: Directory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shim, real = tmp_path / "home/.asdf/shims/claude", client(tmp_path / "home/real")
+    shim.parent.mkdir(parents=True)
+    shim.write_text('#!/bin/sh\nexec "$HOME/real" "$@"\n')
+    shim.chmod(0o755)
+    assert Probe(there, str(shim), ()).facts()["client"]["version"] == "2.1.330"
+    shim.write_text(f'#!/bin/sh\n: "${{MY_SHIMS:?}}"; exec {real} "$@"\n')
+    assert "variable" not in Probe(there, str(shim), ()).facts()["client_trouble"]
+    monkeypatch.setenv("MY_SHIMS", "1")
+    trouble = Probe(there, str(shim), ()).facts()["client_trouble"]
+    assert "only with the variable MY_SHIMS of the login, which workers do not get" in trouble
 
 
 def test_sizes_and_times_are_those_of_this_machine(there: Directory) -> None:

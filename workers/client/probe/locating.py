@@ -10,9 +10,12 @@ import re
 import shutil
 import subprocess
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from workers.environment import allowed
 
 Source = Literal["setting", "path", "installed", "bundled"]
 
@@ -196,18 +199,12 @@ def kept_flags(binary: ClientBinary, its: Version, memory: Path) -> frozenset[st
 
 
 def _ask(binary: ClientBinary, question: str, timeout: float) -> str:
+    bare = {"PATH": os.environ.get("PATH", os.defpath), "DISABLE_AUTOUPDATER": "1", "HOME": "/nonexistent"}
     try:
-        done = subprocess.run(
-            [binary.path, question],
-            env={
-                "PATH": os.environ.get("PATH", os.defpath),
-                "DISABLE_AUTOUPDATER": "1",
-                "HOME": "/nonexistent",
-            },
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=timeout,
-        )
+        done = _run(binary, question, timeout, bare)
+        if done.returncode != 0:
+            # Behind a shim (asdf, nvm, volta …) it needs what workers have: the home, say.
+            done = _run(binary, question, timeout, {**allowed(os.environ), "DISABLE_AUTOUPDATER": "1"})
     except subprocess.TimeoutExpired:
         raise ClientUnusable(
             f"{binary.path} {question} did not answer within {timeout:g} s. "
@@ -224,3 +221,16 @@ def _ask(binary: ClientBinary, question: str, timeout: float) -> str:
             f"{binary.path} {question} ended with {ended}{': ' + last if last else ''}. {_INSTALL}"
         )
     return done.stdout.decode(errors="replace")
+
+
+def _run(
+    binary: ClientBinary, question: str, timeout: float, env: Mapping[str, str]
+) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [binary.path, question],
+        env=env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=timeout,
+        check=False,
+    )
