@@ -37,6 +37,8 @@ _LOOK_S = 1.0
 """Between two looks at whether a program is still."""
 _TICK_S = 0.01
 """Between two looks at a program where the system gives no handle that tells of its end."""
+_POLL_S_MAX = 3600.0
+"""poll(2) takes no endless time in milliseconds."""
 _WORDS_SHOWN = 200
 
 _marker: ContextVar[str | None] = ContextVar("marker", default=None)
@@ -128,13 +130,15 @@ def run(
     err: Sink | None = None,
     cwd: Path | None = None,
     stdin: bytes | None = None,
+    wire: int | None = None,
     held_fds: tuple[int, ...] = (),
 ) -> Ended:
     """Run a program for at most `limit_s` seconds, or until nothing of it has done anything for `still_s`; afterwards
     nothing of its process group is left.
 
-    What it says on its standard error goes to `out`, too, where there is no `err`. Raises OSError when it cannot be
-    started, or its `Children` were ended meanwhile, and what a sink raises.
+    What it says on its standard error goes to `out`, too, where there is no `err`. With a `wire`, a descriptor that is
+    its standard input and output, only its standard error is heard: by `err`, which it then needs. Raises OSError when
+    it cannot be started, or its `Children` were ended meanwhile, and what a sink raises.
     """
     marker = _marker.get()
     children = _current.get()
@@ -143,8 +147,8 @@ def run(
             argv,
             cwd=cwd,
             env={MARKER: marker, **env} if marker is not None else env,
-            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            stdin=wire if wire is not None else subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+            stdout=subprocess.PIPE if wire is None else wire,
             stderr=subprocess.STDOUT if err is None else subprocess.PIPE,
             start_new_session=True,
             pass_fds=held_fds,
@@ -217,7 +221,7 @@ class _Talk:
         """Talk until the program ends (True) or its time is over (False). It is not reaped here: as long as it is a
         zombie its number cannot become another process's group."""
         while (left := give_up_at - time.monotonic()) > 0:
-            wait_s = left if self._end is not None else min(left, _TICK_S)
+            wait_s = min(left, _POLL_S_MAX if self._end is not None else _TICK_S)
             ready = {fd for fd, _ in self._poll.poll(wait_s * 1000)}
             if self._end in ready or (self._end is None and _has_ended(self._process.pid)):
                 return True

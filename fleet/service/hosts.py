@@ -112,9 +112,10 @@ def _identity(said: str) -> str:
     """Absolute: the coordinator may run in another directory."""
     path = expanded(said).absolute()
     if not path.is_file():
-        raise NotDone(f"there is no key file {path}: --identity names the private key's file on this machine")
-    if path.suffix == ".pub" and path.with_suffix("").is_file():
-        raise NotDone(f"{path} is the public key: name the private one, --identity {path.with_suffix('')}")
+        raise NotDone(
+            f"there is no key file {path}: --identity names the key's file on this machine, the public one where the "
+            "private one is in an agent"
+        )
     return str(path)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import os
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -11,9 +14,10 @@ from typing import TYPE_CHECKING, Literal
 from workers.remote.address import Reach
 
 if TYPE_CHECKING:
-    from asyncssh import SSHKey, SSHKnownHosts
+    from asyncssh import SSHKey
 
 SSH_PORT = 22
+_MARKERS = ("", "@cert-authority", "@revoked")
 
 
 @dataclass(frozen=True)
@@ -50,32 +54,61 @@ class Known:
 Standing = Literal["known", "unknown", "changed"]
 
 
-class KnownHosts:
-    """The lines of several known_hosts files. What is no line of one is ignored, as ssh does."""
+@dataclass(frozen=True)
+class _Line:
+    """A line of a known_hosts file. Its key is read once a host is found that it is for."""
 
-    def __init__(self, files: Iterable[Path]) -> None:
-        self._lines: list[tuple[str, SSHKnownHosts]] = []
+    place: str
+    marker: str
+    names: str
+    key: str
+
+    def is_for(self, host: str) -> bool:
+        """As ssh compares names (match_hostname of its hostfile.c): a hashed line has one name; elsewhere one that is
+        negated outweighs all others of its line."""
+        if self.names.startswith("|"):
+            return _is_hash_of(host, self.names)
+        found = False
+        for pattern in self.names.lower().split(","):
+            if _matches(host, pattern.removeprefix("!")):
+                if pattern.startswith("!"):
+                    return False
+                found = True
+        return found
+
+
+class KnownHosts:
+    """The lines of several known_hosts files, and of what a program said that has the form of one. What is no line of
+    one is ignored, as ssh does."""
+
+    def __init__(self, files: Iterable[Path], said: Mapping[str, str] | None = None) -> None:
+        """`said` are such texts by where they are from."""
+        self._lines: list[_Line] = []
         for file in dict.fromkeys(files):
             self._read(file)
+        for source, text in (said or {}).items():
+            self._take(source, text)
 
     def _read(self, file: Path) -> None:
-        from asyncssh import import_known_hosts
-
         try:
             text = file.read_text(encoding="utf-8", errors="replace")
-        except FileNotFoundError:
+        except OSError:
             return
-        for number, line in enumerate(text.splitlines(), 1):
-            try:
-                self._lines.append((f"{file}:{number}", import_known_hosts(line)))
-            except ValueError:
+        self._take(str(file), text)
+
+    def _take(self, source: str, text: str) -> None:
+        for number, line in enumerate(text.split("\n"), 1):
+            words = line.split(None, 3) if line.lstrip().startswith("@") else ["", *line.split(None, 2)]
+            if len(words) < 3 or words[1].startswith("#") or words[0] not in _MARKERS:
                 continue
+            self._lines.append(_Line(f"{source}:{number}", words[0], words[1], " ".join(words[2:])))
 
     def find(self, host: str, port: int) -> Known:
         """What is known of exactly this port, or of the host whatever its port when that is nothing.
 
         Addresses are not looked up by what a name resolves to: that would trust the resolver.
         """
+        host = host.lower()
         anywhere = self._find(host)
         if port == SSH_PORT:
             return anywhere
@@ -86,18 +119,43 @@ class KnownHosts:
             return Known(anywhere.keys, anywhere.authorities, revoked)
         return Known(exact.keys, exact.authorities, revoked, exact.places)
 
-    def _find(self, pattern: str) -> Known:
-        keys: list[SSHKey] = []
-        authorities: list[SSHKey] = []
-        revoked: list[SSHKey] = []
+    def _find(self, host: str) -> Known:
+        found: dict[str, list[SSHKey]] = {marker: [] for marker in _MARKERS}
         places: list[str] = []
-        for place, line in self._lines:
-            plain, signing, bad, *_ = line.match(pattern, "", None)
-            keys += plain
-            authorities += signing
-            revoked += bad
-            places += [place] if plain else []
-        return Known(tuple(keys), tuple(authorities), tuple(revoked), tuple(places))
+        for line in self._lines:
+            key = _public(line.key) if line.is_for(host) else None
+            if key is not None:
+                found[line.marker].append(key)
+                places += [line.place] if not line.marker else []
+        keys, authorities, revoked = (tuple(found[marker]) for marker in _MARKERS)
+        return Known(keys, authorities, revoked, tuple(places))
+
+
+def _public(text: str) -> SSHKey | None:
+    """None for a kind that cannot be used here."""
+    from asyncssh import import_public_key
+
+    try:
+        return import_public_key(text)
+    except ValueError:
+        return None
+
+
+def _is_hash_of(host: str, hashed: str) -> bool:
+    """`|1|salt|HMAC-SHA1 of the name|`, both in base 64."""
+    try:
+        _, version, salt, digest = hashed.split("|")
+        made = hmac.digest(base64.b64decode(salt), host.encode(), "sha1")
+        return version == "1" and hmac.compare_digest(made, base64.b64decode(digest))
+    except ValueError:
+        return False
+
+
+def _matches(host: str, pattern: str) -> bool:
+    """`*` and `?` alone mean something: a bracket is one."""
+    if "*" not in pattern and "?" not in pattern:
+        return host == pattern
+    return re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), host) is not None
 
 
 def host_key(key: SSHKey, host: str, port: int) -> HostKey:
@@ -119,8 +177,9 @@ def accept(known_hosts: Path, reach: Reach, key: HostKey) -> None:
             file.write(gap + f"{key.line}\n".encode())
 
 
-def algorithms(known: Known) -> Sequence[str]:
-    """Which host keys to ask for: certificates where an authority is known, then the types of known keys, then all.
+def algorithms(known: Known, allowed: Sequence[str] | None = None) -> Sequence[str]:
+    """Which host keys to ask for: certificates where an authority is known, then the types of known keys, then all;
+    of these, where `allowed` is given, only those.
 
     Asking for a type that is not known would make a host with several keys look changed.
     """
@@ -130,4 +189,5 @@ def algorithms(known: Known) -> Sequence[str]:
     for key in known.keys:
         wanted += key.sig_algorithms
     wanted += get_default_public_key_algs()
-    return [algorithm.decode("ascii") for algorithm in dict.fromkeys(wanted)]
+    names = [algorithm.decode("ascii") for algorithm in dict.fromkeys(wanted)]
+    return [name for name in names if allowed is None or name in allowed]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -46,8 +47,9 @@ class HostKeyChanged(CannotConnect):
     def __init__(self, at: str, key: HostKey, known: Known) -> None:
         before = ", ".join(sorted({old.get_fingerprint("sha256") for old in known.keys}))
         pattern = key.line.partition(" ")[0]
-        files = dict.fromkeys(place.rpartition(":")[0] for place in known.places)
-        cure = " and ".join(f"`ssh-keygen -R '{pattern}' -f {file}`" for file in files)
+        files = dict.fromkeys(place.rpartition(":")[0] for place in known.places if place.startswith("/"))
+        cures = [f"`ssh-keygen -R '{pattern}' -f {shlex.quote(file)}`" for file in files]
+        cure = " and ".join(cures) or "whoever says it (KnownHostsCommand)"
         super().__init__(
             f"the key of {at} has changed: it shows {key.type} {key.fingerprint}, but known is {before} "
             f"({', '.join(known.places)}). This may be an attack, somebody who reads along: nothing was sent. Only if "

@@ -187,7 +187,7 @@ def test_a_name_that_does_not_resolve_is_named(connect: Connect, person: Person)
 def test_an_ssh_config_that_cannot_be_read_is_named(connect: Connect, person: Person) -> None:
     person.configure("Host box\n Port twenty-two\n")
     state = trouble(connect(parse("box")))
-    assert "~/.ssh/config" in state.why and "line 2" in state.why and state.lasting
+    assert f"{person.home}/.ssh/config line 2: Bad port 'twenty-two'" in state.why and state.lasting
 
 
 def test_a_login_that_is_never_answered_is_given_up(
