@@ -50,12 +50,12 @@ def set_strategy(home: Home, name: str) -> None:
 
 
 def breaker(home: Home) -> dict[str, Any]:
-    """`why` is None while work may start. `faults` workers in a row have ended without an answer, `faults_max` open
+    """`why` is empty while work may start. `faults` workers in a row have ended without an answer, `faults_max` open
     it."""
     policy = snapshot(home).policy
     return {
         "open": bool(policy.breaker),
-        "why": policy.breaker or None,
+        "why": policy.breaker,
         "faults": policy.faults,
         "faults_max": policy.breaker_faults,
     }

@@ -41,7 +41,7 @@ class Situation:
 
     fleet: Fleet
     answer: Answer | None
-    notice: str | None
+    notice: str
     process: Record | None
 
 
@@ -56,7 +56,7 @@ def plan(home: Home, *, hours: float = 12.0, workers: int = WORKERS) -> Record:
         "until": iso(until_ms),
         "coordinator": seen.process,
         "strategy": fleet.policy.strategy.name,
-        "breaker": fleet.policy.breaker or None,
+        "breaker": fleet.policy.breaker,
         "notice": seen.notice,
         "prices": _prices(seen),
         "running": _running(fleet),
@@ -82,7 +82,7 @@ def _situation(home: Home, workers: int) -> Situation:
         answer = solve(fleet, time_limit_s=SOLVE_S)
     except NoPlan as failed:
         return Situation(fleet, None, str(failed), process)
-    return Situation(replace(fleet, prices=answer.prices), answer, None, process)
+    return Situation(replace(fleet, prices=answer.prices), answer, "", process)
 
 
 def _prices(seen: Situation) -> Record | None:
@@ -195,7 +195,7 @@ def _row(fleet: Fleet, row: timeline.Row) -> Record:
         "resets": _reset(timeline.next_reset(fleet, row.account, row.tier, row.begins_ms)),
         "tasks": round(row.tasks, 3),
         "value": row.value,
-        "why": None,
+        "why": "",
         "after": [one.id for one in waits_for(fleet, fleet.tasks[row.task])] if row.task else [],
     }
 
@@ -292,7 +292,7 @@ def _bucket(
         "bucket": bucket.name,
         "scope": bucket.scope,
         "utilization": used,
-        "closed": blocked and blocked.how,
+        "closed": blocked.how if blocked else "",
         "committed": going,
         "headroom": left,
         "reserved": reserved.protected(fleet, bucket),

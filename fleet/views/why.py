@@ -84,7 +84,7 @@ def as_data(found: Reasons) -> dict[str, Any]:
         "summary": explained.summary,
         "expects_at": _iso(explained.expects_ms),
         "stuck": explained.stuck,
-        "advice": explained.advice or None,
+        "advice": explained.advice,
         "considered": [
             {
                 "account": r.account,
@@ -125,15 +125,15 @@ def _is_taken(explained: Explanation, quote: Quote) -> bool:
     return explained.taken == (quote.account, quote.tier)
 
 
-def _not_taken(explained: Explanation, quote: Quote) -> str | None:
-    """What speaks against it; None for the one that was taken, and for one that is possible now."""
+def _not_taken(explained: Explanation, quote: Quote) -> str:
+    """What speaks against it; empty for the one that was taken, and for one that is possible now."""
     against = next(
         (r for r in explained.refusals if (r.account, r.tier) == (quote.account, quote.tier)), None
     )
     if against is not None:
         return against.why
     if explained.taken is None or _is_taken(explained, quote):
-        return None
+        return ""
     ahead = explained.quotes[0].merit - quote.merit
     return (
         f"{ahead:.3g} less than what was taken"
@@ -185,7 +185,7 @@ def _arithmetic(explained: Explanation) -> Iterator[str]:
         preferred = f", less {quote.other:.3g} of preference: {quote.merit:.3g}" if quote.other else ""
         yield f"  {'→' if _is_taken(explained, quote) else '·'} {in_words(quote)}{preferred}"
         against = _not_taken(explained, quote)
-        if against is not None:
+        if against:
             yield f"      not taken: {against}"
 
 

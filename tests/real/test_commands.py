@@ -65,7 +65,7 @@ def test_what_only_reads_works_without_a_coordinator(household: MakeHousehold) -
         "troubles": [],
         "workers": [],
         "hosts": [],
-        "breaker": None,
+        "breaker": "",
         "coordinator": None,
     }
     assert house.json("task", "list") == [] and house.json("account", "list") == []

@@ -251,7 +251,7 @@ def test_the_breaker_is_opened_shown_and_closed(home: Home) -> None:
     assert state.status(home.root)["breaker"] == "the month's bill"
     policy.close_breaker(home)
     assert policy.breaker(home)["open"] is False
-    assert state.status(home.root)["breaker"] is None
+    assert state.status(home.root)["breaker"] == ""
     with pytest.raises(NotDone, match="say why"):
         policy.open_breaker(home, " ")
 

@@ -33,7 +33,7 @@ BIG = {
     "state": "suspected",
     "silent_since": "1970-01-01T00:00:06.500Z",
     "draining": True,
-    "problem": None,
+    "problem": "",
     "workers": 0,
     "workers_max": 8,
     "cores": 32,
@@ -75,7 +75,7 @@ def home(tmp_path: Path) -> Path:
 
 def test_a_home_without_a_database_is_an_empty_one(tmp_path: Path) -> None:
     lists: dict[str, object] = {name: [] for name in ("accounts", "troubles", "workers", "hosts")}
-    empty: dict[str, object] = {**lists, "tasks": {}, "breaker": None, "coordinator": None}
+    empty: dict[str, object] = {**lists, "tasks": {}, "breaker": "", "coordinator": None}
     assert state.status(tmp_path) == state.status(tmp_path / "nowhere") == empty
     assert state.tasks(tmp_path) == state.accounts(tmp_path) == state.worktrees(tmp_path) == []
     assert list(tmp_path.iterdir()) == []

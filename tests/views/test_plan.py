@@ -120,7 +120,7 @@ def test_work_is_planned_with_account_tier_hours_and_the_reset_it_is_done_by(hom
     assert rows[first]["resets"]["bucket"] == "five_hour" and rows[first]["resets"]["certain"]
     assert ms(rows[third]["begins_at"]) >= ms(found["at"])
     assert next(iter(rows)) == second, "the dearest of the same hours first"
-    assert found["notice"] is None and found["prices"]["source"] == "programme"
+    assert found["notice"] == "" and found["prices"]["source"] == "programme"
 
 
 def test_the_hours_asked_for_bound_what_is_shown_and_the_rest_is_counted(home: Home, repo: Path) -> None:
@@ -157,7 +157,7 @@ def test_each_bucket_shows_its_reading_what_is_kept_its_price_and_what_will_expi
     assert bucket["headroom"] == pytest.approx(0.8)
     assert 0 < bucket["reserved"] < 0.4 and bucket["floor"] == 0.1
     assert bucket["price"] == 0.0, "one task leaves it plenty"
-    assert 0.3 < bucket["expires_unused"] < 0.8 and bucket["closed"] is None
+    assert 0.3 < bucket["expires_unused"] < 0.8 and bucket["closed"] == ""
     assert ms(bucket["resets_at"]) > now_ms()
 
 

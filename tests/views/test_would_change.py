@@ -153,7 +153,7 @@ def test_a_worker_is_told_with_what_else_would_have_done() -> None:
     story.add()
     found = reasons(story.fleet, story.task())
     taken, other = as_data(found)["quotes"]
-    assert (taken["account"], taken["taken"], taken["why"]) == ("a", True, None)
+    assert (taken["account"], taken["taken"], taken["why"]) == ("a", True, "")
     assert (other["account"], other["taken"]) == ("b", False) and other["why"]
     assert found.would_change[0].startswith("it would run instead on b with sonnet if ")
     assert "\n  → a with sonnet: worth 1 × chance" in as_words(found)

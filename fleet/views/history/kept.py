@@ -116,7 +116,7 @@ def _sitting(one: Sitting, landed: Sequence[int]) -> Record:
         "met_a_limit": bool(one.limits),
         "limits": list(one.limits),
         "landed_meanwhile": sum(one.begins_ms <= at <= one.ends_ms for at in landed),
-        "unknown": one.unknown or None,
+        "unknown": one.unknown,
     }
 
 

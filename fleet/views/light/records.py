@@ -1,5 +1,7 @@
 """The shape in which each thing is shown, made from its stored body.
 
+What is told in words is a text, empty where there is nothing to tell; what has no value, no name or no time is null.
+
 Light: see `reading`. So `typing` is only for the type checker here and in its neighbours: importing it takes as long
 as all the reading does.
 """
@@ -98,10 +100,10 @@ def _account_state(body: Record, buckets: list[Record]) -> str:
     return "limited" if state == "ready" and any(spent) else state
 
 
-def _reason(body: Record) -> str | None:
+def _reason(body: Record) -> str:
     if body["state"] == "ready" and body.get("paused"):
         return PAUSED
-    return body["reason"] or body.get("unreached") or None
+    return body["reason"] or body.get("unreached") or ""
 
 
 def _token_ends(body: Record, now_ms: int) -> Record:
@@ -150,17 +152,17 @@ def task_brief(body: Record) -> Record:
         "branch": body["branch"],
         "landed_commit": body["landed_commit"],
         "after": body["after"],
-        "reason": body["reason"] or None,
+        "reason": body["reason"],
         "trouble": trouble(body),
         "paused": spec.get("paused"),
         "created_at": iso(body["created_ms"]),
     }
 
 
-def trouble(body: Record) -> str | None:
+def trouble(body: Record) -> str:
     """What the coordinator tries in vain for the task; bodies of older versions have no such field."""
     found = body.get("trouble")
-    return found["story"] if found else None
+    return found["story"] if found else ""
 
 
 def task_full(body: Record) -> Record:
@@ -186,8 +188,8 @@ def attempt(body: Record) -> Record:
         "host": body["host"],
         "session_id": body["session_id"],
         "state": body["state"],
-        "reason": body["reason"] or None,
-        "detail": body["detail"] or None,
+        "reason": body["reason"],
+        "detail": body["detail"] or "",
         "started_at": iso(body["started_ms"]),
         "ended_at": iso(body["ended_ms"]),
         "tokens": {kind: sum(part[kind] for part in counted) for kind in _TOKENS},
@@ -256,7 +258,7 @@ def host(body: Record, workers: list[Record]) -> Record:
         "state": body.get("state", "ready"),
         "silent_since": iso(body.get("silent_since_ms")),
         "draining": body.get("draining", False),
-        "problem": body["problem"] or None,
+        "problem": body["problem"] or "",
         "workers": sum(one["host"] == body["name"] for one in workers),
         "workers_max": body["workers_max"],
         "cores": body.get("cores"),

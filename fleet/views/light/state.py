@@ -42,7 +42,7 @@ def status(home: Home, now_ms: int | None = None) -> Record:
             ],
             "workers": workers,
             "hosts": [records.host(body, workers) for body in reader.hosts()],
-            "breaker": (reader.policy() or {}).get("breaker") or None,
+            "breaker": (reader.policy() or {}).get("breaker") or "",
             "coordinator": coordinator(home),
         }
 
