@@ -11,6 +11,7 @@ from pathlib import Path
 
 from workers.git import Git
 from workers.verify import Verdict, verify
+from workers.worktree.asked_for import asked_for, lay_copies
 from workers.worktree.make import SetupFailed
 from workers.worktree.set_aside import SetAside, put_back, set_aside
 
@@ -20,11 +21,13 @@ _SHOWN = 5
 @dataclass(frozen=True)
 class GateSettings:
     """`commands` must all succeed, each in `timeout_s` seconds. `make_ready_again` brings back what the set-up had made
-    of the worktree (`equip`); it runs where that is no longer as it was, and raises SetupFailed."""
+    of the worktree (`equip`); it runs where that is no longer as it was, and raises SetupFailed. Where one of `asking`
+    does not succeed, it is tried whether it would with the ignored files that it names."""
 
     commands: Sequence[str]
     make_ready_again: Callable[[], object]
     timeout_s: float
+    asking: Sequence[str] = ()
 
 
 def judge(
@@ -60,7 +63,15 @@ def _run(
             settings.make_ready_again()
         except SetupFailed as failed:
             return Verdict(False, failed.command, failed.code, failed.tail, 0.0)
-    return verify(settings.commands, worktree, env, settings.timeout_s, log_path, hide)
+    verdict = verify(settings.commands, worktree, env, settings.timeout_s, log_path, hide)
+    if verdict.command is None or verdict.command not in settings.asking:
+        return verdict
+    named = asked_for(worktree, aside, verdict.command)
+    if named:
+        lay_copies(worktree, named)
+        opens = verify(settings.commands, worktree, env, settings.timeout_s, log_path, hide).ok
+        return replace(verdict, asked_for=named if opens else ())
+    return verdict
 
 
 def _told(aside: SetAside, ok: bool) -> str:

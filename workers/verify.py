@@ -17,6 +17,7 @@ class Verdict:
     """What the gate says. When it is shut, `command` is the one that shut it and `code` how that ended:
     negative for a signal, None when it never started. `duration_s` is the time of all that ran, in seconds. `tree` is
     the one it is about, and `noticed` tells what lay beside it; both are empty for commands that merely ran.
+    `asked_for` are ignored files that the command names, with which alone it opens: see `worktree/asked_for`.
     """
 
     ok: bool
@@ -26,6 +27,7 @@ class Verdict:
     duration_s: float
     tree: str = ""
     noticed: str = ""
+    asked_for: Sequence[str] = ()
 
 
 def verify(

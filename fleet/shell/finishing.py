@@ -47,6 +47,7 @@ class Checked:
     noticed: str = ""
     unchanged: bool = False
     remade: bool = False
+    asked_for: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +142,30 @@ class Finisher:
             path = driver.worktree_path(task)
             lost = f"its worktree {path} was gone, with all that was in no commit: made anew from its branch"
             noticed = (*noticed, lost)
-        checked = self._judged(task, worktree, committed.head)
+        checked = self._judged(task, worktree, committed.head, _asking(task))
+        if checked.asked_for:
+            said = _commit_messages(git, task, asked)
+            checked = self._with_what_was_asked_for(task, worktree, checked, said)
         passed = checked.ok and (task.spec.allow_empty or not checked.unchanged)
         left = self._watching.accepted(task) if passed and worktree.host == HERE else ()
-        return replace(checked, remade=committed.remade, noticed="; ".join((*noticed, *left)))
+        return replace(
+            checked,
+            remade=committed.remade,
+            noticed="; ".join(filter(None, (*noticed, checked.noticed, *left))),
+        )
+
+    def _with_what_was_asked_for(
+        self, task: Task, worktree: Worktree, shut: Checked, said: Sequence[str]
+    ) -> Checked:
+        """The gate's verdict on the commit that has those files, too."""
+        named = ", ".join(shut.asked_for)
+        try:
+            committed = self.drivers.of(worktree.host).commit(task, worktree, said, shut.asked_for)
+        except (HookRefused, WorkUnfinished) as failed:
+            return replace(shut, output=f"{shut.output}\nIt would have been committed for you: {failed}")
+        told = f"{named}: committed though ignored, as the task's verification names it and fails without it"
+        checked = self._judged(task, worktree, committed.head)
+        return replace(checked, noticed="; ".join(filter(None, (told, checked.noticed))))
 
     def _watched(self, task: Task, worktree: Worktree, commit: str | None, turn: str) -> Seen:
         """What else of the repository its session changed: at home alone, for a host can move nothing there."""
@@ -154,7 +175,7 @@ class Finisher:
         spools = self._spools(task)
         return self._watching.after_turn(task, path, commit, lambda: session_doings(spools), turn)
 
-    def _judged(self, task: Task, worktree: Worktree, commit: str) -> Checked:
+    def _judged(self, task: Task, worktree: Worktree, commit: str, asking: Sequence[str] = ()) -> Checked:
         git = Git(Path(task.spec.repo))
         target = _target(git, task)
         asked = read_settings(
@@ -174,11 +195,12 @@ class Finisher:
         driver = self.drivers.of(worktree.host)
         env = self._environment(task, driver.ports(task, worktree))
         try:
-            verdict = driver.verify(task, worktree, commands, env, self.hide)
+            verdict = driver.verify(task, worktree, commands, env, self.hide, asking)
         except NotTheCommit as failed:
             return Checked(False, commit, str(failed))
         output = "" if verdict.ok else told(verdict)
-        return Checked(verdict.ok, commit, output, verdict.noticed, unchanged=unchanged)
+        asked_for = tuple(verdict.asked_for)
+        return Checked(verdict.ok, commit, output, verdict.noticed, unchanged=unchanged, asked_for=asked_for)
 
     def _try_the_merges_message(
         self, task: Task, worktree: Worktree, asked: Settings, ends: tuple[str, str]
@@ -320,6 +342,12 @@ def _commands(task: Task, commit: str) -> tuple[str, ...]:
     git = Git(Path(task.spec.repo))
     asked = [c for at in (_target(git, task), commit) for c in read_settings(git, at).verify.commands]
     return (*dict.fromkeys(asked), *task.spec.verify)
+
+
+def _asking(task: Task) -> Sequence[str]:
+    """The commands by which a person asked for ignored files, if they name any: the task's own, where its branch is all
+    that is wanted. Into a target that others share nothing ignored goes that its session did not commit on purpose."""
+    return task.spec.verify if task.spec.land == "branch" else ()
 
 
 def _bring_back(git: Git, task: Task) -> None:

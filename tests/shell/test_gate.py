@@ -100,6 +100,23 @@ def test_a_worker_can_make_the_gate_stricter(tmp_path: Path) -> None:
     assert not shut.ok and "test -e wanted" in shut.output
 
 
+def test_a_branch_has_the_ignored_files_that_its_task_s_verification_names(tmp_path: Path) -> None:
+    """The verdict is on the commit that has them, and it is told. In a target that others share they are not laid."""
+    wrote = {".gitignore": "*.log\n", "a.txt": "a\n", "run.log": "ran\n", "more.log": "more\n"}
+    found = checked(tmp_path / "a", "", wrote, verify=("grep ran run.log",), land="branch")
+    listed = git(tmp_path / "a" / "repo", "ls-tree", "-r", "--name-only", str(found.commit)).split()
+    assert found.ok and "run.log" in listed and "more.log" not in listed
+    assert "run.log: committed though ignored" in found.noticed
+    shut = checked(tmp_path / "b", "", wrote, verify=("grep ran run.log",), land="merge")
+    assert not shut.ok and "git add --force" in shut.output
+    theirs = checked(tmp_path / "c", GATE.replace("wanted", "run.log"), wrote, land="branch")
+    assert not theirs.ok, "what a repository's own verification names is built, not asked for"
+    exposed = checked(
+        tmp_path / "d", "", {**wrote, "run.log": f"ran {TOKEN}\n"}, verify=("grep ran run.log",)
+    )
+    assert not exposed.ok and "git reset --soft" in exposed.output
+
+
 @pytest.mark.parametrize("name", ["stolen.txt", f"{TOKEN}.txt"], ids=["in a file", "as a file's name"])
 def test_no_credential_of_the_fleet_passes_the_gate(tmp_path: Path, name: str) -> None:
     """The session is told where it stands and what to do; the credential itself is in nothing that is told."""

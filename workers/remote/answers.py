@@ -224,6 +224,7 @@ class Verdict(_Said):
     duration_s: Quantity
     tree: Oid
     noticed: Story
+    asked_for: Annotated[list[Word], Field(max_length=NAMES_MAX)]
 
 
 class Mirror(_Said):

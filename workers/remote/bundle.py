@@ -52,6 +52,7 @@ TRAVELLING = (
     "workers/worktree/__init__.py",
     "workers/worktree/branch.py",
     "workers/worktree/checkouts.py",
+    "workers/worktree/asked_for.py",
     "workers/worktree/commit.py",
     "workers/worktree/dead_locks.py",
     "workers/worktree/deleting.py",

@@ -20,6 +20,7 @@ from workers.git import (
 from workers.messages import fitting
 from workers.worktree.dead_locks import clear_dead_locks
 from workers.worktree.entry import git_dir
+from workers.worktree.index_copy import as_stdin
 from workers.worktree.inner_repositories import bring_in
 from workers.worktree.lock import held
 from workers.worktree.ready import read_ready
@@ -48,8 +49,9 @@ def commit_work(
     *messages: str,
     branch: str | None = None,
     writer: Mapping[str, str] | None = None,
+    though_ignored: Sequence[str] = (),
 ) -> str | None:
-    """Commit all that is not committed and not ignored; None when there is nothing.
+    """Commit all that is not committed and not ignored, and the files of `though_ignored`; None when there is nothing.
 
     Afterwards the worktree is on `branch` (default: the one it was made with), and that branch has everything the
     worker committed, wherever it did so. The commit is not signed: nobody is there to answer for it with a key.
@@ -62,7 +64,7 @@ def commit_work(
         put_back(worktree_path.absolute())
         git = Git(worktree_path)
         try:
-            return _commit_work(git, messages, branch, writer)
+            return _commit_work(git, messages, branch, writer, though_ignored)
         except GitFailed as failed:
             if trouble.is_of_work(failed.code, failed.stderr):
                 raise WorkUnfinished(_as_the_sessions(git, failed)) from None
@@ -76,7 +78,11 @@ def _as_the_sessions(git: Git, failed: GitFailed) -> str:
 
 
 def _commit_work(
-    git: Git, messages: Sequence[str], branch: str | None, writer: Mapping[str, str] | None
+    git: Git,
+    messages: Sequence[str],
+    branch: str | None,
+    writer: Mapping[str, str] | None,
+    though_ignored: Sequence[str],
 ) -> str | None:
     worktree_path = git.directory
     admin = git_dir(worktree_path)
@@ -92,6 +98,9 @@ def _commit_work(
             raise WorkUnfinished(
                 f"{worktree_path} is on {current!r} and could not be taken off it: switch to {branch!r}"
             )
+    if though_ignored:
+        words = ("add", "--force", "--sparse", "--pathspec-from-file=-", "--pathspec-file-nul")
+        git.run(*words, stdin=as_stdin(though_ignored), env={"GIT_LITERAL_PATHSPECS": "1"})
     commit = _commit_all(git, admin, messages, identity(git) if writer is None else writer)
     if current != branch:
         _return_to(git, branch)

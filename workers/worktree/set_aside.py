@@ -99,6 +99,17 @@ def put_back(worktree: Path) -> bool:
     return True
 
 
+def where_aside(worktree: Path, path: str) -> Path | None:
+    """Where that path lies while it, or a directory above it, is set aside; None when it is not."""
+    place = _place(worktree)
+    moves: list[str] = json.loads((place / _JOURNAL).read_bytes())["moves"]
+    for top in (path, *above_of(path)):
+        if top in moves:
+            found = place / _FILES / str(moves.index(top)) / path[len(top) + 1 :]
+            return found if os.path.lexists(found) else None
+    return None
+
+
 def _place(worktree: Path) -> Path:
     return worktree.with_name(f".{worktree.name}.aside")
 

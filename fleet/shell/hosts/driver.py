@@ -106,8 +106,11 @@ class Driver(Protocol):
     def take_session_home(self, account: str, session_id: str) -> None:
         """Brings what was said in it since it was last brought home. Raises OSError."""
 
-    def commit(self, task: Task, worktree: Worktree, messages: Sequence[str]) -> Committed:
-        """Commits what a worker left, by the first of the messages that a hook lets pass, and brings its branch home.
+    def commit(
+        self, task: Task, worktree: Worktree, messages: Sequence[str], though_ignored: Sequence[str] = ()
+    ) -> Committed:
+        """Commits what a worker left and is not ignored, and those files that are, by the first of the messages that a
+        hook lets pass, and brings its branch home.
         Raises HookRefused, WorkUnfinished, MessageRefused, SetupFailed, other GitErrors, OSError."""
 
     def verify(
@@ -117,9 +120,11 @@ class Driver(Protocol):
         commands: Sequence[str],
         env: Mapping[str, str],
         hide: Callable[[str], str],
+        asking: Sequence[str] = (),
     ) -> Verdict:
-        """The gate's verdict on what the worktree's commit has (`workers.gate`); `hide` takes credentials out of what
-        is kept of its output. Raises NotTheCommit; other GitErrors and OSError where nothing could be decided."""
+        """The gate's verdict on what the worktree's commit has (`workers.gate`, which says what `asking` is); `hide`
+        takes credentials out of what is kept of its output. Raises NotTheCommit; other GitErrors and OSError where
+        nothing could be decided."""
 
     def sweep_checks(self, task: Task) -> None:
         """Ends what a verification has left running, and at home what git does for the task: hooks, too, that have fled

@@ -114,12 +114,14 @@ class LocalDriver:
     def take_session_home(self, account: str, session_id: str) -> None:
         """It lies at home."""
 
-    def commit(self, task: Task, worktree: Worktree, messages: Sequence[str]) -> Committed:
+    def commit(
+        self, task: Task, worktree: Worktree, messages: Sequence[str], though_ignored: Sequence[str] = ()
+    ) -> Committed:
         path = self._path(task, worktree)
         remade = not (path / ".git").exists() and not relink(Path(task.spec.repo), path)
         if remade:
             self._made(task, worktree, places.check_marker(task, self.home_id))
-        commit_work(path, *messages, branch=task.branch)
+        commit_work(path, *messages, branch=task.branch, though_ignored=though_ignored)
         return Committed(Git(path).said("rev-parse", "HEAD"), remade)
 
     def verify(
@@ -129,12 +131,13 @@ class LocalDriver:
         commands: Sequence[str],
         env: Mapping[str, str],
         hide: Callable[[str], str],
+        asking: Sequence[str] = (),
     ) -> Verdict:
         path = self._path(task, worktree)
         with held(path) as lock_fd:
             site = Site(locate(Path(task.spec.repo)), path, lock_fd)
             again = partial(self._equip_again, site, task, env)
-            settings = GateSettings(commands, again, self.timeout_s)
+            settings = GateSettings(commands, again, self.timeout_s, asking)
             return judge(path, settings, env, places.check_log(self.home, task), hide)
 
     def _equip_again(self, site: Site, task: Task, env: Mapping[str, str]) -> None:

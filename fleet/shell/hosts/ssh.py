@@ -251,7 +251,9 @@ class SshDriver:
     def take_session_home(self, account: str, session_id: str) -> None:
         sessions.pull(self.link, account, session_id, self._home.config_dir(account))
 
-    def commit(self, task: Task, worktree: Worktree, messages: Sequence[str]) -> Committed:
+    def commit(
+        self, task: Task, worktree: Worktree, messages: Sequence[str], though_ignored: Sequence[str] = ()
+    ) -> Committed:
         mirror = self._mirror(task)
         path = worktree.path or str(self.worktree_path(task))
         with self._bringing[task.id]:
@@ -265,6 +267,7 @@ class SshDriver:
                     "branch": task.branch or places.branch_name(task),
                     "base_commit": task.base_commit,
                     "identity": writer(mirror.git),
+                    "though_ignored": list(though_ignored),
                     "marker": places.check_marker(task, self._home_id),
                 },
             ).values
@@ -288,6 +291,7 @@ class SshDriver:
         commands: Sequence[str],
         env: Mapping[str, str],
         hide: Callable[[str], str],
+        asking: Sequence[str] = (),
     ) -> Verdict:
         log = places.check_log(self._home, task)
         setup = worktree_settings(self._mirror(task).git, task.base_commit or "HEAD").setup
@@ -296,13 +300,15 @@ class SshDriver:
             {
                 "path": worktree.path or str(self.worktree_path(task)),
                 "commands": list(commands),
+                "asking": list(asking),
                 "setup": list(setup),
                 "env": dict(env),
                 "timeout_s": VERIFY_TIMEOUT_S,
                 "setup_timeout_s": SETUP_TIMEOUT_S,
                 "log": log.name,
             },
-            timeout_s=VERIFY_TIMEOUT_S * (1 + len(commands)) + SETUP_TIMEOUT_S * len(setup),
+            timeout_s=VERIFY_TIMEOUT_S * (1 + len(commands) * (2 if asking else 1))
+            + SETUP_TIMEOUT_S * len(setup),
         ).values
         verdict = Verdict(**said)
         log.write_text(hide(verdict.output_tail), errors="surrogateescape")

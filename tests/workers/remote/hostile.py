@@ -136,6 +136,7 @@ HONEST: dict[str, tuple[dict[str, Any], dict[str, Any], bytes]] = {
             "duration_s": 0.5,
             "tree": OID,
             "noticed": "",
+            "asked_for": ["build/report.txt"],
         },
         b"",
     ),

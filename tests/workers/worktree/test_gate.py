@@ -38,13 +38,13 @@ def tree(repo: Path, trees: Path) -> Path:
     return trees / "t1"
 
 
-def gate(repo: Path, tree: Path, *commands: str) -> Verdict:
+def gate(repo: Path, tree: Path, *commands: str, asking: bool = False) -> Verdict:
     def again() -> None:
         site = Site(locate(repo), tree, lock_fd)
         equip(site, worktree_settings(site.repository, "main"), MARKER, 60.0)
 
     with held(tree) as lock_fd:
-        return judge(tree, GateSettings(commands, again, 60.0), MARKER)
+        return judge(tree, GateSettings(commands, again, 60.0, commands if asking else ()), MARKER)
 
 
 def laid_out(tree: Path) -> dict[str, str]:
@@ -96,6 +96,39 @@ def test_what_no_commit_has_opens_no_gate_and_is_back_afterwards(
         "what the session left is where it was; what the set-up made anew may stay"
     )
     assert [path.name for path in tree.parent.iterdir() if path.name.endswith(".aside")] == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        (
+            "test -s ./build/report.txt && test -e 'build/of  two.log'",
+            ["build/report.txt", "build/of  two.log"],
+        ),
+        ("wc --files=build/report.txt; test -e build/report.txt", ["build/report.txt"]),
+        ("cat build/report.txt a.txt; false", []),
+        ("build/tool", []),
+        ("test -d build", []),
+        ("cat build/no-such ../t1/build/report.txt $PWD/build/report.txt", []),
+        ("cat .env.log build/link.log", []),
+        ("test -e build/report.txt 'and", []),
+    ],
+)
+def test_ignored_files_are_asked_for_where_the_gate_opens_with_those_that_it_names(
+    repo: Path, tree: Path, asked: str, found: list[str]
+) -> None:
+    write(tree, {"build/report.txt": "r\n", "build/of  two.log": "2\n", "build/tool": "#!/bin/sh\n"})
+    (tree / "build/tool").chmod(0o755)
+    (tree / "build/link.log").symlink_to("report.txt")
+    before, head = laid_out(tree), git(tree, "rev-parse", "HEAD")
+    verdict = gate(repo, tree, asked, asking=True)
+    assert (verdict.ok, list(verdict.asked_for)) == (False, found), (
+        "the verdict is on the commit all the same"
+    )
+    assert laid_out(tree) == before and git(tree, "rev-parse", "HEAD") == head
+    assert list(gate(repo, tree, asked).asked_for) == [], "of the repository's own commands nobody asks"
+    commit_work(tree, "work", though_ignored=verdict.asked_for)
+    assert gate(repo, tree, asked).ok == bool(found)
 
 
 def test_a_gate_finds_what_the_set_up_made_and_it_is_set_up_again_only_where_that_was_changed(

@@ -101,15 +101,22 @@ def _launched(here: Here, attempt: str | None) -> str | None:
 
 
 def commit(here: Here, args: Args, _: bytes) -> Answer:
-    """{mirror, path, message, branch, base_commit, identity: variables, marker: FLEET_RUN of its git, optional} →
-    {commit: what was committed now or null, head, remade: whether the worktree was gone, and was made anew from its
-    branch}. Raises HookRefused, WorkUnfinished."""
+    """{mirror, path, message, branch, base_commit, identity: variables, marker: FLEET_RUN of its git, optional,
+    though_ignored: paths} → {commit: what was committed now or null, head, remade: whether the worktree was gone, and
+    was made anew from its branch}. Raises HookRefused, WorkUnfinished."""
     mirror, path = here.directory.mirror(args["mirror"]), here.directory.worktree(args["path"])
     with marked(args.get("marker")):
         remade = not (path / ".git").exists() and not relink(mirror, path)
         if remade:
             make_from_mirror(mirror, path, Asked.again(args["branch"], args["base_commit"]))
-        made = commit_work(path, args["message"], branch=args["branch"], writer=args["identity"])
+        though_ignored = args.get("though_ignored", ())
+        made = commit_work(
+            path,
+            args["message"],
+            branch=args["branch"],
+            writer=args["identity"],
+            though_ignored=though_ignored,
+        )
     return Answer({"commit": made, "head": Git(path).commit_of("HEAD"), "remade": remade})
 
 
@@ -145,14 +152,14 @@ def _stand(path: Path) -> dict[str, str | None]:
 
 
 def verify(here: Here, args: Args, _: bytes) -> Answer:
-    """{commands, setup, path, env, timeout_s, setup_timeout_s, log: a name} → {ok, command, code, output_tail,
-    duration_s, tree, noticed}. Raises NotTheCommit."""
+    """{commands, asking: which of these, setup, path, env, timeout_s, setup_timeout_s, log: a name} → {ok, command,
+    code, output_tail, duration_s, tree, noticed, asked_for}. Raises NotTheCommit."""
     log = here.directory.check_log(args["log"])
     log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = here.directory.worktree(args["path"])
     with held(path) as lock_fd:
         again = partial(make_ready_again, path, lock_fd, args["setup"], args["env"], args["setup_timeout_s"])
-        settings = GateSettings(args["commands"], again, args["timeout_s"])
+        settings = GateSettings(args["commands"], again, args["timeout_s"], args.get("asking", ()))
         return Answer(asdict(judge(path, settings, args["env"], log)))
 
 
