@@ -75,6 +75,28 @@ def test_an_account_that_says_it_is_unpaid_is_left_at_once_and_a_person_has_to_s
     assert story.attempt("t1.2").account == "a"
 
 
+@pytest.mark.parametrize(("outcome", "ends"), [("unpaid", 1), ("error", 2)])
+def test_an_account_is_closed_by_what_its_worker_was_told_and_not_first_when_that_has_gone(
+    outcome: events.Outcome, ends: int
+) -> None:
+    """Until it has gone no other worker is placed there; and its end counts nothing twice."""
+    story = Story(account("a"))
+    story.add(spec(), *[spec()] * ends)
+    story.opened("t1.1")
+    for n in range(3):
+        story.answer("t1.1", f"m{n}")
+    for n in range(2, 2 + ends):
+        story.opened(f"t{n}.1")
+        story.end_turn(outcome, f"t{n}.1", "no")
+    assert state(story, "a") == "silent" and story.attempt(f"t{1 + ends}.1").state == "stopping"
+    assert started(story.add()) == []
+    silences = story.fleet.accounts["a"].silences
+    assert started(story.exit(f"t{1 + ends}.1")) == []
+    assert story.fleet.accounts["a"].silences == silences == 1
+    story.answer("t1.1", "m9")
+    assert state(story, "a") == "ready" and story.fleet.accounts["a"].unanswered == 0
+
+
 def test_an_answer_between_two_ends_shows_that_the_account_answers() -> None:
     story = Story(account("a"))
     story.add(spec(), spec())

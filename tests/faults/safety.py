@@ -35,6 +35,11 @@ class Watch:
         self.refused_at: dict[tuple[str, str], int] = {}
         self.mute: set[str] = set()
         """Accounts on which two workers in a row have ended without an answer, until they have answered something."""
+        self.unreached: set[str] = set()
+        """Accounts that wait for the keyring, as all do that have a token in it."""
+        self.paused: set[str] = set()
+        self.outages = 0
+        self.pauses = 0
         self.silences = 0
         self.row: Counter[str] = Counter()
         """Ends of workers in a row without an answer, by account, and by task and account."""
@@ -42,6 +47,8 @@ class Watch:
         self._full: set[tuple[str, str]] = set()
         self._answers: set[tuple[str, str]] = set()
         self._answered: set[str] = set()
+        self._turned: set[str] = set()
+        """Attempts whose last turn has told what it says of its account."""
         self._at_ms = 0
 
     def saw(
@@ -59,6 +66,7 @@ class Watch:
             if isinstance(event, events.TaskRevised):
                 self._revised(event, before, after)
         self._kept(after)
+        self._quarantined(happened, before, after)
         for attempt in [a for a in attempts.values() if a.id not in after.attempts]:
             self._ended(attempt)
         for effect in effects:
@@ -72,6 +80,16 @@ class Watch:
                 # An account that lacks the stronger tiers is closed to the task from now on.
                 self.closings[attempts[effect.attempt].account] += 1
 
+    @staticmethod
+    def _quarantined(happened: Sequence[events.Event], before: Fleet, after: Fleet) -> None:
+        """Only a verdict on its own credential quarantines an account: a keyring that cannot be reached is none."""
+        if not all(_is_no_verdict(event) for event in happened):
+            return
+        for account in after.accounts.values():
+            known = before.accounts.get(account.name)
+            if account.state == "quarantined" and known is not None and known.state != "quarantined":
+                raise Violation(f"{account.name} is quarantined though nothing was said of its credential")
+
     def _forget_when_the_clock_went_back(self, at_ms: int) -> None:
         if at_ms < self._at_ms - CLOCK_SLACK_MS:
             self.refused_until.clear()
@@ -80,14 +98,24 @@ class Watch:
 
     def _ended(self, attempt: Attempt) -> None:
         """Two ends in a row without an answer close the account to all, or to the session, once each time."""
-        if attempt.reason == "unpaid":
-            self._falls_silent(attempt.account)
+        if attempt.id not in self._turned:
+            self._says_nothing(attempt)
         if attempt.id in self._answered:
             return
         pair = f"{attempt.task}/{attempt.account}"
         self.row[pair] += 1
         self.closings_to[attempt.task, attempt.account] += self.row[pair] >= 2
-        if attempt.reason in ("error", "busy", "stalled", "unpaid") and attempt.account not in self.mute:
+
+    def _turn_ended(self, attempt: Attempt, fact: events.TurnEnded) -> None:
+        """Where its worker is stopped for it, it closes the account from that moment, not when the worker is gone."""
+        if attempt.state != "running" and attempt.reason == fact.outcome and attempt.id not in self._turned:
+            self._turned.add(attempt.id)
+            self._says_nothing(attempt)
+
+    def _says_nothing(self, attempt: Attempt) -> None:
+        if attempt.reason not in ("error", "busy", "stalled", "unpaid") or attempt.account in self.mute:
+            return
+        if attempt.reason == "unpaid" or attempt.id not in self._answered:
             self.row[attempt.account] += 1
             if self.row[attempt.account] >= 2 or attempt.reason == "unpaid":
                 self._falls_silent(attempt.account)
@@ -156,8 +184,26 @@ class Watch:
             self._moved(attempt, before)
         elif event.fault == "credential":
             self.closings[attempt.account] += 1
+        elif event.fault == "keyring":
+            self.outages += 1
+            waiting = {a.name for a in before.accounts.values() if a.secret and a.state == "ready"}
+            for name in waiting - self.unreached:
+                self.closings[name] += 1
+            self.unreached |= waiting
 
     def _account(self, event: events.Event, before: Fleet) -> None:
+        if isinstance(event, events.AccountPaused):
+            self.pauses += event.on
+            self.closings[event.name] += event.on
+            (self.paused.add if event.on else self.paused.discard)(event.name)
+        elif isinstance(event, events.CredentialsRead):
+            for name in (*event.found, *event.missing):
+                self.unreached.discard(name)
+                self.closings[name] += name in event.missing
+        else:
+            self._verdict(event, before)
+
+    def _verdict(self, event: events.Event, before: Fleet) -> None:
         if isinstance(event, events.AccountRemoved):
             self.closings[event.name] += 1
         elif isinstance(event, events.AccountVerified):
@@ -171,6 +217,8 @@ class Watch:
             for reading in event.readings:
                 self._reading(reading, event.at_ms, before.accounts[event.name], asked=True)
         elif isinstance(event, events.AccountAdded):
+            self.unreached.discard(event.account.name)
+            self.paused.discard(event.account.name)
             self.ramp[event.account.name] = 1
             self._speaks(event.account.name)
         elif isinstance(event, events.AccountRead) and event.name in before.accounts:
@@ -188,12 +236,12 @@ class Watch:
                 self._speaks(account.name)
                 self.row[f"{attempt.task}/{account.name}"] = 0
                 self.ramp[account.name] = min(account.concurrency, self.ramp[account.name] * 2)
-            elif isinstance(fact, events.TurnEnded) and fact.outcome in ("login", "no_model", "limited"):
-                self.closings[account.name if fact.outcome == "login" else account.pool] += 1
-            elif isinstance(fact, events.TurnEnded) and fact.outcome == "unpaid":
-                self.closings[account.name] += 1
-            elif isinstance(fact, events.TurnEnded) and fact.outcome in ("unfit", "credits"):
-                self.closings_to[attempt.task, account.name] += 1
+            elif isinstance(fact, events.TurnEnded):
+                self._turn_ended(attempt, fact)
+                if fact.outcome in ("login", "no_model", "limited"):
+                    self.closings[account.name if fact.outcome == "login" else account.pool] += 1
+                elif fact.outcome in ("unfit", "credits"):
+                    self.closings_to[attempt.task, account.name] += 1
 
     def _reading(
         self,
@@ -230,6 +278,10 @@ class Watch:
         account = after.accounts[attempt.account]
         if account.name in self.mute:
             raise Violation(f"{attempt.id} was placed on {account.name}, which has answered nobody since")
+        if account.name in self.unreached:
+            raise Violation(f"{attempt.id} was placed on {account.name}, whose credential cannot be reached")
+        if account.name in self.paused:
+            raise Violation(f"{attempt.id} was placed on {account.name}, which a person has paused")
         for (pool, name, scope), until_ms in self.refused_until.items():
             if pool == account.pool and scope in (None, attempt.tier) and attempt.started_ms < until_ms:
                 raise Violation(
@@ -254,3 +306,8 @@ class Watch:
                 raise Violation(
                     f"{attempt.task} left {left.name} more often than that was closed: {closings}"
                 )
+
+
+def _is_no_verdict(event: events.Event) -> bool:
+    """What may never shut an account until a person comes, when nothing else has happened in that commit."""
+    return isinstance(event, events.StartFailed) and event.fault == "keyring"

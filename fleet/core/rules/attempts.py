@@ -199,7 +199,8 @@ def end(draft: Draft, attempt: Attempt, reason: str, detail: str, *, told: bool 
             tier_ms=task.tier_ms + attempt.ms_at(draft.now_ms) * (reason != "escalated"),
         )
     )
-    silence.ended(draft, ended, reason, detail)
+    if attempt.state != "stopping":  # else its last turn has told before what it says of its account
+        silence.ended(draft, ended, reason, detail)
     if reason not in ("cancelled", HOST_LOST) and not _is_of_the_host(attempt, reason):
         budgets.fault(draft, ended_well=bool(attempt.answers) or reason in BLAMELESS)
     if task.state == "running":

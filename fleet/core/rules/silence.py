@@ -22,8 +22,8 @@ is not given close it in ways of their own; the rest are of the session, the cli
 
 
 def ended(draft: Draft, attempt: Attempt, reason: str, detail: str) -> None:
-    """Counts an end of a worker for its account: `unanswered_max` in a row without an answer make it silent, and the
-    word that it is unpaid does at once."""
+    """Counts an end of a worker, or of the turn for which it is stopped, for its account: `unanswered_max` in a row
+    without an answer make it silent, and the word that it is unpaid does at once."""
     account = draft.accounts[attempt.account]
     if account.state != "ready" or not _speaks_against(draft, account, attempt, reason):
         return

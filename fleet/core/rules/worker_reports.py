@@ -233,6 +233,9 @@ def _turn_ended(draft: Draft, attempt: Attempt, fact: TurnEnded) -> None:
     if attempt.state == "running":
         rule = _OUTCOMES.get(fact.outcome, _retry)
         rule(draft, attempt, fact)
+        stopped = draft.attempts[attempt.id]
+        if stopped.state == "stopping":  # its account is closed at once, not when the worker has gone
+            silence.ended(draft, stopped, stopped.reason, stopped.detail)
 
 
 def _finished(draft: Draft, attempt: Attempt, fact: TurnEnded) -> None:
