@@ -80,7 +80,7 @@ OUTCOMES: dict[str, list[Outcome]] = {
     "limited_unknown_window": ["limited"],
     "login_401": ["login"],
     "login_401_api_key": ["login"],
-    "login_403": ["login"],
+    "login_403": ["unpaid"],
     "login_revoked": ["login"],
     "max_tokens": ["error"],
     "model_changed": ["finished", "finished"],

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.workers.client import recordings
@@ -30,7 +32,7 @@ KINDS = {
     "server_500": Kind.BUSY,
     "login_401": Kind.LOGIN,
     "login_401_api_key": Kind.LOGIN,
-    "login_403": Kind.LOGIN,
+    "login_403": Kind.BILLING,
     "login_revoked": Kind.LOGIN,
     "not_logged_in": Kind.LOGIN,
     "billing_400": Kind.BILLING,
@@ -91,6 +93,46 @@ def test_a_limit_names_its_window_and_its_reset(name: str, window: str) -> None:
     """A limit says which window, and until when; a window never heard of works too."""
     verdict = recordings.verdict(name)
     assert (verdict.window, verdict.resets_at_ms) == (window, RESET_MS)
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        # As they stand in reports of the client's users (anthropics/claude-code #1613, #9635, #54863, #65714 …).
+        ("OAuth token revoked. Please log in again or contact your administrator.", Kind.LOGIN),
+        ("API Error: 403 OAuth token has been revoked. Please obtain a new token.", Kind.LOGIN),
+        (
+            "API Error: 403 Account is no longer a member of the organization associated with this token.",
+            Kind.LOGIN,
+        ),
+        ("API Error: 403 Invalid bearer token", Kind.LOGIN),
+        ("API Error: 403 This API key has been disabled.", Kind.LOGIN),
+        ("API Error: 403 Request not allowed", Kind.ERROR),
+        ("API Error: 403 We are unable to serve your request", Kind.ERROR),
+        ("API Error: 403 Your client is not authorized to use this API key", Kind.ERROR),
+        ("API Error: 403 <html><title>Access denied</title>blocked by Example Web Proxy</html>", Kind.ERROR),
+        ("API Error: 403 Your account does not have access to claude-sonnet-5-5.", Kind.MODEL_MISSING),
+        (
+            "API Error: 403 Your API key does not have permission to use the specified model.",
+            Kind.MODEL_MISSING,
+        ),
+        (
+            "API Error: 403 You don't have access to the model with the specified model ID.",
+            Kind.MODEL_MISSING,
+        ),
+    ],
+)
+def test_a_403_is_a_verdict_on_the_credential_only_where_its_words_are(said: str, kind: Kind) -> None:
+    """A region, a proxy and a policy say 403 as well: for them no account is shut until a person comes."""
+    fields = {
+        "type": "result",
+        "is_error": True,
+        "api_error_status": 403,
+        "result": f"Failed to authenticate. {said}",
+    }
+    line = read(json.dumps(fields).encode())
+    assert isinstance(line, Result)
+    assert judge(line, Seen(True, "claude-sonnet-5-5", "authentication_failed"), None).kind is kind
 
 
 def test_a_busy_server_is_never_a_full_window() -> None:

@@ -26,10 +26,11 @@ class Kind(StrEnum):
     server_500]
     """
     LOGIN = "login"
-    """401, 403, or no credential: quarantine the account, keep the task. [login_*, not_logged_in]"""
+    """The credential is refused (401; 403 where its words say so), or there is none: quarantine the account, keep the
+    task. [login_401, login_401_api_key, login_revoked, not_logged_in]"""
     BILLING = "billing"
-    """The account is unpaid, out of credit, or its organisation is disabled: a person has to settle that. [billing_400,
-    unpaid_402, disabled_400]
+    """The account is unpaid, out of credit, its organisation is disabled or does not allow this use: a person has to
+    settle that. [billing_400, unpaid_402, disabled_400, login_403]
     """
     CREDITS = "credits"
     """The account has no credits for so long a context: this session is not for it, others are. [credits_429]"""
@@ -68,7 +69,7 @@ class Kind(StrEnum):
     CRASHED = "crashed"
     """The process ended by itself with no result. [bad_flag]"""
     ERROR = "error"
-    """An error that none of the above describes. [invalid_400]"""
+    """An error that none of the above describes, a 403 of a region, a proxy or a policy among them. [invalid_400]"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,10 +191,14 @@ def _by_status(result: Result, seen: Seen) -> Verdict | None:
         return _limited(result, seen)
     if status is None:
         return None
-    if status == 404 or (status == 403 and _names_model(result, seen)):
+    if seen.error == "oauth_org_not_allowed":
+        return Verdict(Kind.BILLING, _story(result))
+    if status == 404:
         return Verdict(Kind.MODEL_MISSING, _story(result))
-    if status in (401, 403):
+    if status == 401:
         return Verdict(Kind.LOGIN, _story(result))
+    if status == 403:
+        return Verdict(_forbidden(result, seen), _story(result))
     if status >= 500:
         return Verdict(Kind.BUSY, _story(result))
     if status == 413:
@@ -244,7 +249,7 @@ _WORDS = {
     "overloaded": Kind.BUSY,
     "server_error": Kind.CUT,
     "authentication_failed": Kind.LOGIN,
-    "oauth_org_not_allowed": Kind.LOGIN,
+    "oauth_org_not_allowed": Kind.BILLING,
     "billing_error": Kind.BILLING,
     "model_not_found": Kind.MODEL_MISSING,
 }
@@ -254,9 +259,26 @@ def _by_word(result: Result, seen: Seen) -> Verdict:
     return Verdict(_WORDS.get(seen.error or "", Kind.ERROR), _story(result))
 
 
-def _names_model(result: Result, seen: Seen) -> bool:
-    """A 403 is about the model if it names it; no field tells it from a 403 about the credential."""
-    return bool(seen.model) and seen.model in result.text
+_OF_THE_CREDENTIAL = re.compile(
+    r"\b(revoked|expired|deactivated)\b"
+    r"|associated with this (token|key)"
+    r"|\b(invalid|unknown|disabled)\b.{0,20}\b(token|key|credentials?|authori[sz]ation)\b"
+    r"|\b(token|key|credentials?|authori[sz]ation)\b.{0,40}\b(invalid|not valid|unknown|disabled|deleted)\b",
+    re.I,
+)
+_OF_THE_MODEL = re.compile(
+    r"\b(access to|use|using|for) (the |this |that |specified )*model\b|\bmodel\b.{0,40}\bnot\b", re.I
+)
+
+
+def _forbidden(result: Result, seen: Seen) -> Kind:
+    """Whose matter a 403 is. Prose, for want of a field: the client's fields are the same for a revoked token, a model
+    that is not given, a region, and a proxy that says no, and it puts "Failed to authenticate" before them all. What
+    does not speak of the credential is no verdict on it: such an account is tried again, and proves itself."""
+    text = result.text
+    if (seen.model and seen.model in text) or _OF_THE_MODEL.search(text):
+        return Kind.MODEL_MISSING
+    return Kind.LOGIN if _OF_THE_CREDENTIAL.search(text) else Kind.ERROR
 
 
 def _story(result: Result) -> str:
