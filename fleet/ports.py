@@ -88,6 +88,9 @@ class Reader(Protocol):
     def account(self, name: str) -> Record | None:
         """None also for a removed one."""
 
+    def unbilled(self) -> list[str]:
+        """Names of the local accounts, which cost nothing; removed ones, too."""
+
     def buckets(self) -> list[Record]:
         """By pool."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import contextmanager
+from dataclasses import replace
 
 from fleet.cli.run import Failed
 from fleet.cli.show import as_json, draw, put, say, table
@@ -46,7 +47,7 @@ def _chosen(args: Namespace, zone: tzinfo | None) -> Choice:
     for word in unheeded(name):
         if getattr(args, word):
             raise Failed(f"fleet history {name} cannot be narrowed by --{word}")
-    return asked.choice_of(args, zone)
+    return replace(asked.choice_of(args, zone), unbilled=reporting.unbilled(_home()))
 
 
 def report(args: Namespace) -> int:

@@ -68,6 +68,9 @@ class SqliteReader:
     def account(self, name: str) -> Record | None:
         return _first(self._bodies("accounts", "account", name=name))
 
+    def unbilled(self) -> list[str]:
+        return [name for (name,) in self._rows("unbilled")]
+
     def buckets(self) -> list[Record]:
         return self._bodies("buckets", "buckets")
 

@@ -60,6 +60,9 @@ class MemoryReader:
         found = self._fleet.accounts.get(name)
         return _body(found) if found is not None and _is_there(found) else None
 
+    def unbilled(self) -> list[str]:
+        return sorted(one.name for one in self._fleet.accounts.values() if one.kind == "local")
+
     def buckets(self) -> list[Record]:
         return [_body(one) for _, one in sorted(self._fleet.buckets.items(), key=lambda b: (b[1].pool, b[0]))]
 

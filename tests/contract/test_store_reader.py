@@ -98,6 +98,7 @@ def test_accounts_are_read_but_for_removed_ones_and_their_buckets_by_pool(read: 
     assert reader.accounts() == [body(fleet.accounts[name]) for name in ("side", "work")]
     assert (reader.account("work"), reader.account("gone")) == (body(fleet.accounts["work"]), None)
     assert [bucket["pool"] for bucket in reader.buckets()] == ["a", "organisation"]
+    assert reader.unbilled() == sorted(a.name for a in fleet.accounts.values() if a.kind == "local")
     assert reader.buckets()[1] == body(fleet.buckets["organisation/seven_day_opus"])
 
 

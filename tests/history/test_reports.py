@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from fleet.history.reports.blocks import blocks
 from fleet.history.reports.choice import Choice
+from fleet.history.reports.heatmap import heatmap
 from fleet.history.reports.spans import spans
 from fleet.history.reports.tasks import task_uses
 from fleet.history.reports.uses import BY_TIME, BY_WHAT, Unpriced, total, unpriced, uses
@@ -128,6 +129,25 @@ def test_what_has_no_price_has_no_cost_and_is_named(made: Made) -> None:
     assert costs == [0.5, None, 0.0], "unknown is not zero, and zero is not unknown"
     assert unpriced(made.connection, ALL) == [Unpriced("house-model", 3, 45)]
     assert unpriced(made.connection, Choice(since_ms=ms("2026-11-24T00:00"))) == []
+
+
+def test_what_a_local_server_answered_has_no_cost_and_wants_no_price(made: Made) -> None:
+    """Whatever the list says of its model; a row with other work beside it has the cost of that, whole."""
+    at, choice = ms("2026-11-22T10:00"), Choice(unbilled=("box",))
+    with made:
+        made.answer(at, Where(account="box", session="s2", project="/src/box", task="t1"), usd=2.0)
+        made.answer(at, Where(account="box", session="s2", model="house", tier=""), usd=None)
+        made.answer(at, Where(account="work"), usd=0.5)
+    for by in (*BY_TIME, *BY_WHAT):
+        found = total(uses(made.connection, by, choice, ZoneInfo("UTC")))
+        assert (found.answers, found.cost_usd, found.unpriced) == (3, 0.5, 0), by
+    (mixed,) = uses(made.connection, "day", choice, ZoneInfo("UTC"))
+    of = {row.key: row.cost_usd for row in uses(made.connection, "account", choice)}
+    assert mixed.cost_usd == 0.5 and of == {"work": 0.5, "box": None}
+    assert unpriced(made.connection, choice) == []
+    assert {one.account: one.use.cost_usd for one in blocks(made.connection, choice, at)} == of
+    assert [one.use.cost_usd for one in task_uses(made.connection, choice)] == [None]
+    assert sum(map(sum, heatmap(made.connection, choice, "cost").cells)) == 0.5
 
 
 def test_a_report_can_be_of_a_part(made: Made) -> None:

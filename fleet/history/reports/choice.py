@@ -21,7 +21,7 @@ class Choice:
 
     Times are cut to whole quarters of an hour. A project is a path, with all below it, or a name: of a project of the
     fleet, or the last part of a path. A model is its name or its tier. `fleet`: only what the fleet ran, or only what
-    persons used themselves.
+    persons used themselves. `unbilled` are accounts that cost nothing, whatever price their models have elsewhere.
     """
 
     since_ms: int | None = None
@@ -30,6 +30,7 @@ class Choice:
     project: str | None = None
     model: str | None = None
     fleet: bool | None = None
+    unbilled: tuple[str, ...] = ()
 
     def parameters(self, connection: sqlite3.Connection) -> dict[str, Any]:
         """For the statements: ids as JSON lists, None where everything counts."""
@@ -42,6 +43,9 @@ class Choice:
             "projects": None if self.project is None else _projects(connection, self.project),
             "models": None if self.model is None else _models(connection, self.model),
             "fleet": None if self.fleet is None else int(self.fleet),
+            "unbilled": _ids(
+                connection, "text IN (SELECT value FROM json_each(?))", json.dumps(self.unbilled)
+            ),
         }
 
 

@@ -1,5 +1,6 @@
 -- Each statement takes what `choice.Choice.parameters` gives. Sets of ids come as JSON lists, NULL for everything.
--- The columns of a use: key, answers, five kinds of tokens, cost of the priced answers, count of the unpriced.
+-- The columns of a use: key, answers, five kinds of tokens, cost of the priced answers, count of the unpriced, count of
+-- those of `:unbilled` accounts, which cost nothing.
 
 -- name: extent
 SELECT min(quarter), max(quarter) FROM quarters
@@ -12,9 +13,10 @@ WHERE quarter >= :since AND quarter < :until
 -- name: by_time
 -- `:spans` is a list of key, first quarter, quarter after the last.
 SELECT span.value ->> 0, sum(answers), sum(input), sum(output), sum(cache_write_5m), sum(cache_write_1h),
-    sum(cache_read), sum(cost_usd), sum(unpriced)
+    sum(cache_read), sum(iif(free, 0, cost_usd)), sum(iif(free, 0, unpriced)), sum(iif(free, answers, 0))
 FROM json_each(:spans) AS span
-CROSS JOIN quarters ON quarter >= max(:since, span.value ->> 1) AND quarter < min(:until, span.value ->> 2)
+CROSS JOIN (SELECT *, account IN (SELECT value FROM json_each(:unbilled)) AS free FROM quarters)
+    ON quarter >= max(:since, span.value ->> 1) AND quarter < min(:until, span.value ->> 2)
 WHERE (:accounts IS NULL OR account IN (SELECT value FROM json_each(:accounts)))
     AND (:projects IS NULL OR project IN (SELECT value FROM json_each(:projects)))
     AND (:models IS NULL OR model IN (SELECT value FROM json_each(:models)))
@@ -37,8 +39,8 @@ sums AS (
             ELSE account
         END AS what,
         sum(answers), sum(input), sum(output), sum(cache_write_5m), sum(cache_write_1h), sum(cache_read),
-        sum(cost_usd) AS cost_usd, sum(unpriced)
-    FROM quarters AS q
+        sum(iif(free, 0, cost_usd)) AS cost_usd, sum(iif(free, 0, unpriced)), sum(iif(free, answers, 0))
+    FROM (SELECT *, account IN (SELECT value FROM json_each(:unbilled)) AS free FROM quarters) AS q
     WHERE quarter >= :since AND quarter < :until
         AND (:accounts IS NULL OR account IN (SELECT value FROM json_each(:accounts)))
         AND (:projects IS NULL OR project IN (SELECT value FROM json_each(:projects)))
@@ -69,19 +71,20 @@ parts AS (
     WHERE (e.first_ms < :since_ms AND e.last_ms >= :since_ms) OR (e.first_ms < :until_ms AND e.last_ms >= :until_ms)
 )
 SELECT text, sum(answers), sum(input), sum(output), sum(cache_write_5m), sum(cache_write_1h), sum(cache_read),
-    sum(cost_usd), sum(unpriced)
-FROM parts JOIN texts ON id = session
+    sum(iif(free, 0, cost_usd)), sum(iif(free, 0, unpriced)), sum(iif(free, answers, 0))
+FROM (SELECT *, account IN (SELECT value FROM json_each(:unbilled)) AS free FROM parts) JOIN texts ON id = session
 WHERE (:accounts IS NULL OR account IN (SELECT value FROM json_each(:accounts)))
     AND (:projects IS NULL OR project IN (SELECT value FROM json_each(:projects)))
     AND (:models IS NULL OR model IN (SELECT value FROM json_each(:models)))
     AND (:fleet IS NULL OR fleet = :fleet)
-GROUP BY session ORDER BY sum(cost_usd) DESC, text;
+GROUP BY session ORDER BY 8 DESC, text;
 
 -- name: unpriced
 -- `unpriced` counts answers; a model that has a price at one time and none at another does not occur.
 SELECT text, sum(unpriced), sum(input + output + cache_write_5m + cache_write_1h + cache_read)
 FROM quarters JOIN texts ON id = model
 WHERE unpriced > 0 AND quarter >= :since AND quarter < :until
+    AND account NOT IN (SELECT value FROM json_each(:unbilled))
     AND (:accounts IS NULL OR account IN (SELECT value FROM json_each(:accounts)))
     AND (:projects IS NULL OR project IN (SELECT value FROM json_each(:projects)))
     AND (:models IS NULL OR model IN (SELECT value FROM json_each(:models)))
@@ -91,7 +94,8 @@ GROUP BY model ORDER BY 3 DESC, text;
 -- name: by_quarter
 -- Work is in work units: tokens weighed as list prices weigh them.
 SELECT quarter, sum(answers), sum(input + output + cache_write_5m + cache_write_1h + cache_read),
-    sum(input + 5.0 * output + 1.25 * cache_write_5m + 2.0 * cache_write_1h + 0.1 * cache_read), sum(cost_usd)
+    sum(input + 5.0 * output + 1.25 * cache_write_5m + 2.0 * cache_write_1h + 0.1 * cache_read),
+    sum(iif(account IN (SELECT value FROM json_each(:unbilled)), 0, cost_usd))
 FROM quarters
 WHERE quarter >= :since AND quarter < :until
     AND (:accounts IS NULL OR account IN (SELECT value FROM json_each(:accounts)))
@@ -102,8 +106,9 @@ GROUP BY quarter ORDER BY quarter;
 
 -- name: quarters_of_accounts
 -- In the order of the table: sorting and summing them here takes longer than all the rest.
-SELECT account, quarter, answers, input, output, cache_write_5m, cache_write_1h, cache_read, cost_usd, unpriced
-FROM quarters
+SELECT account, quarter, answers, input, output, cache_write_5m, cache_write_1h, cache_read,
+    iif(free, 0, cost_usd), iif(free, 0, unpriced), iif(free, answers, 0)
+FROM (SELECT *, account IN (SELECT value FROM json_each(:unbilled)) AS free FROM quarters)
 WHERE :accounts IS NULL OR account IN (SELECT value FROM json_each(:accounts))
 ORDER BY quarter;
 
@@ -111,8 +116,9 @@ ORDER BY quarter;
 -- What each task that the fleet ran has used, by project and tier. The project is that of the run: the answers' own is the
 -- worktree.
 SELECT task.text, project.text, tier.text, count(DISTINCT sessions.attempt), min(first_ms), max(last_ms), sum(answers),
-    sum(input), sum(output), sum(cache_write_5m), sum(cache_write_1h), sum(cache_read), sum(cost_usd), sum(unpriced)
-FROM sessions
+    sum(input), sum(output), sum(cache_write_5m), sum(cache_write_1h), sum(cache_read),
+    sum(iif(free, 0, cost_usd)), sum(iif(free, 0, unpriced)), sum(iif(free, answers, 0))
+FROM (SELECT *, account IN (SELECT value FROM json_each(:unbilled)) AS free FROM sessions) AS sessions
 JOIN runs ON runs.attempt = sessions.attempt
 JOIN models ON models.model = sessions.model
 JOIN texts AS task ON task.id = sessions.task

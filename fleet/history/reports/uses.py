@@ -22,7 +22,8 @@ BY_WHAT = ("project", "model", "account", "session")
 @dataclass(frozen=True, slots=True)
 class Use:
     """Answers, tokens by kind, and US dollars by list price. `cost_usd` is None when none of the answers has a price,
-    else it is the sum of those that have one; `unpriced` counts the others."""
+    else it is the sum of those that have one; `unpriced` counts the others. What a local server answered is never
+    either."""
 
     key: str
     answers: int
@@ -74,11 +75,11 @@ def _by_session(connection: sqlite3.Connection, choice: Choice, parameters: dict
 
 
 def use_of(row: tuple[Any, ...]) -> Use:
-    """Of a row: key, answers, five kinds of tokens, cost of the priced answers, count of the others."""
-    key, answers, given, output, write_5m, write_1h, read, cost, without = row
-    return Use(
-        key, answers, given, output, write_5m, write_1h, read, None if without == answers else cost, without
-    )
+    """Of a row: key, answers, five kinds of tokens, cost of the priced answers, count of the unpriced, and of those
+    that nobody bills."""
+    key, answers, given, output, write_5m, write_1h, read, cost, without, free = row
+    usd = None if without + free == answers else cost
+    return Use(key, answers, given, output, write_5m, write_1h, read, usd, without)
 
 
 def total(rows: Iterable[Use], key: str = "total") -> Use:

@@ -36,6 +36,9 @@ SELECT name, body FROM accounts WHERE state <> 'removed' ORDER BY name;
 -- name: account
 SELECT name, body FROM accounts WHERE state <> 'removed' AND name = :name;
 
+-- name: unbilled
+SELECT name FROM accounts WHERE body ->> 'kind' = 'local' ORDER BY name;
+
 -- name: buckets
 SELECT id, body FROM buckets ORDER BY pool, id;
 

@@ -73,6 +73,14 @@ def ledger(home: Home) -> Iterator[sqlite3.Connection]:
         yield opened.connection
 
 
+def unbilled(home: Home) -> tuple[str, ...]:
+    """The accounts whose use costs nothing. Raises StoreUnreadable."""
+    from fleet.store.sqlite_reader import SqliteReader
+
+    with SqliteReader(home) as reader:
+        return tuple(reader.unbilled())
+
+
 def uses(home: Home, by: str, choice: Choice, zone: tzinfo | None) -> tuple[list[Use], list[Unpriced]]:
     """The rows, and the models among them that have no price."""
     from fleet.history.reports import uses as report
