@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from threading import Lock, Thread
+from threading import Condition, Thread
 from typing import Any, TypeVar
 
 from profiles.errors import NoUsableKeyring
@@ -25,27 +25,38 @@ class Patience:
 
     def __init__(self, answer_s_max: float = ANSWER_S_MAX) -> None:
         self._answer_s_max = answer_s_max
-        self._turn = Lock()
+        self._changed = Condition()
+        self._busy = False
         self._overdue = False
+        self._ended = False
 
     def call(self, ask: Callable[[], T]) -> T:
         """What `ask` gives, or raises. Raises `NoUsableKeyring` when it has not come back in time."""
-        if not self._turn.acquire(timeout=0 if self._overdue else self._answer_s_max):
-            raise self._no_answer()
-        self._overdue = False
         answer: Future[T] = Future()
-        # A daemon, or a prompt that nobody answers would keep the process from ending.
-        asking = Thread(target=self._run, args=(ask, answer), name="keyring", daemon=True)
-        try:
-            asking.start()
-        except RuntimeError as failed:
-            self._turn.release()
-            raise NoUsableKeyring(f"the machine has no room for one more thread ({failed})") from failed
-        try:
-            return answer.result(self._answer_s_max)
-        except TimeoutError:
-            self._overdue = True
-            raise self._no_answer() from None
+        with self._changed:
+            self._wait(lambda: not self._busy, 0.0 if self._overdue else self._answer_s_max)
+            self._busy, self._overdue = True, False
+            # A daemon, or a prompt that nobody answers would keep the process from ending.
+            asking = Thread(target=self._run, args=(ask, answer), name="keyring", daemon=True)
+            try:
+                asking.start()
+            except RuntimeError as failed:
+                self._busy = False
+                raise NoUsableKeyring(f"the machine has no room for one more thread ({failed})") from failed
+            self._wait(answer.done, self._answer_s_max)
+        return answer.result()
+
+    def end(self) -> None:
+        """From now on nothing is waited for: whoever does, ends."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def _wait(self, for_what: Callable[[], bool], for_s: float) -> None:
+        self._changed.wait_for(lambda: self._ended or for_what(), for_s)
+        if self._ended or not for_what():
+            self._overdue = self._overdue or self._busy
+            raise self._no_answer()
 
     def _run(self, ask: Callable[[], Any], answer: Future[Any]) -> None:
         try:
@@ -54,9 +65,13 @@ class Patience:
         except BaseException as failed:  # noqa: BLE001
             answer.set_exception(failed)
         finally:
-            self._turn.release()
+            with self._changed:
+                self._busy = False
+                self._changed.notify_all()
 
     def _no_answer(self) -> NoUsableKeyring:
+        if self._ended:
+            return NoUsableKeyring("it is not waited for any longer, as Fleet ends here")
         return NoUsableKeyring(
             f"the keyring has given no answer for {self._answer_s_max:.0f} s: it may have opened a prompt for its "
             "passphrase that nobody sees"

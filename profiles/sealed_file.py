@@ -71,6 +71,9 @@ class SealedFileSecrets:
             self._passphrase(False)
         self._open()
 
+    def end(self) -> None:
+        """A file is not waited for."""
+
     def _open(self) -> dict[str, str]:
         from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM

@@ -40,6 +40,9 @@ class Secrets(Protocol):
     def prove(self) -> None:
         """Raises `NoUsableKeyring` when a credential could not be put here now."""
 
+    def end(self) -> None:
+        """Whoever still waits for it waits no longer: the process ends."""
+
 
 def kept_token(secrets: Secrets, account: str) -> str | None:
     """The credential of an account that was given one; None when it really is not there any more.
@@ -77,6 +80,9 @@ class MemorySecrets:
     def prove(self) -> None:
         """There is always room."""
 
+    def end(self) -> None:
+        """Nobody ever waits."""
+
 
 class KeyringSecrets:
     """Credentials in the keyring of the operating system, under `fleet:<home id>`: two homes never meet.
@@ -105,6 +111,9 @@ class KeyringSecrets:
 
     def prove(self) -> None:
         self.get(MARK)
+
+    def end(self) -> None:
+        self._patience.end()
 
     def _get(self, account: str) -> str | None:
         with _keyring_faults():

@@ -92,6 +92,7 @@ def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secr
                 try:
                     _run(coordinator)
                 finally:
+                    opened.end()
                     ours.end()
             _end_strays(coordinator, here.runs)
             living = hosts.living(engine.fleet)

@@ -154,6 +154,9 @@ class VeiledSecrets:
     def prove(self) -> None:
         self._secrets.prove()
 
+    def end(self) -> None:
+        self._secrets.end()
+
     def seen(self, accounts: Iterable[str]) -> Collection[str]:
         """Every credential that the accounts had while this process ran, earlier ones too. The keyring is asked for
         those of which none has been seen. Raises NoUsableKeyring, also when that is another one than the home's: then

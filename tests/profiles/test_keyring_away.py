@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -152,6 +152,33 @@ def test_who_asks_while_a_prompt_is_open_is_refused_at_once_and_answered_after_i
             return False
 
     until("the next call goes through", gets_through)
+
+
+def test_who_still_waits_for_a_keyring_when_the_process_ends_waits_no_longer() -> None:
+    """Of a coordinator that is stopped: its threads would else hold it until their patience is at its end."""
+    from threading import Event, Thread
+
+    asked, never, patience = Event(), Event(), Patience(10_000.0)
+    ends = []
+
+    def waits(ask: Callable[[], object]) -> None:
+        with pytest.raises(NoUsableKeyring, match="not waited for any longer"):
+            patience.call(ask)
+        ends.append(ask)
+
+    def hangs() -> None:
+        asked.set()
+        never.wait()
+
+    waiting = [Thread(target=waits, args=(ask,)) for ask in (hangs, lambda: pytest.fail("it was begun"))]
+    waiting[0].start()
+    assert asked.wait(60)
+    waiting[1].start()
+    patience.end()
+    for one in waiting:
+        one.join(60)
+    never.set()
+    assert len(ends) == 2
 
 
 def test_whatever_a_backend_does_is_no_verdict_and_its_words_are_not_repeated(tmp_path: Path) -> None:
