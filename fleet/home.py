@@ -65,6 +65,11 @@ class Home:
         return self.root / "known_hosts"
 
     @property
+    def kept(self) -> Path:
+        """What tools have fetched in a sandbox, a directory for each repository."""
+        return self.root / "kept"
+
+    @property
     def worktrees(self) -> Path:
         return self.root / "worktrees"
 

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from workers.private import umask_of_work
 from workers.stillness import Stillness
-from workers.supervisor import MARKER, process_table
+from workers.supervisor import MARKER, process_table, signal_within
 
 Sink = Callable[[bytes], object]
 """Takes what a program says, as it comes. What it raises ends the program, and is raised."""
@@ -132,13 +132,15 @@ def run(
     stdin: bytes | None = None,
     wire: int | None = None,
     held_fds: tuple[int, ...] = (),
+    sandboxed: bool = False,
 ) -> Ended:
     """Run a program for at most `limit_s` seconds, or until nothing of it has done anything for `still_s`; afterwards
     nothing of its process group is left.
 
     What it says on its standard error goes to `out`, too, where there is no `err`. With a `wire`, a descriptor that is
-    its standard input and output, only its standard error is heard: by `err`, which it then needs. Raises OSError when
-    it cannot be started, or its `Children` were ended meanwhile, and what a sink raises.
+    its standard input and output, only its standard error is heard: by `err`, which it then needs. `sandboxed`: it is
+    the outer program of a sandbox, with which everything within ends. Raises OSError when it cannot be started, or its
+    `Children` were ended meanwhile, and what a sink raises.
     """
     marker = _marker.get()
     children = _current.get()
@@ -162,7 +164,8 @@ def run(
             give_up_at = time.monotonic() + limit_s
             if not _ended_in_time(talk, Stillness(process.pid), give_up_at, still_s):
                 late, still = _living(process.pid), time.monotonic() < give_up_at
-                signal_group(process.pid, signal.SIGTERM)
+                ask_to_end = signal_within if sandboxed else signal_group
+                ask_to_end(process.pid, signal.SIGTERM)
                 talk.until_end(time.monotonic() + TERMINATE_GRACE_S)
             signal_group(process.pid, signal.SIGKILL)
             talk.drain()

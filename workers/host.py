@@ -220,7 +220,9 @@ class LocalHost:
         """End what a dead supervisor left running; returns the pids. Raises RunHeld, ProcessesRemain."""
         if self.alive(attempt):
             raise RunHeld(f"{attempt} still has its supervisor; stop it and wait for its exit record")
-        return processes.sweep(self.marker(attempt), spool_path=self.run_dir(attempt) / "spool")
+        ended = processes.sweep(self.marker(attempt), spool_path=self.run_dir(attempt) / "spool")
+        supervisor.remove_scratch(str(self.run_dir(attempt)))
+        return ended
 
     def memory_free_bytes(self) -> int | None:
         """What new processes can use without swapping (MemAvailable); None where the system does not say."""

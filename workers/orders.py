@@ -25,6 +25,8 @@ class RunSpec:
     `env` is the client's whole environment. `secret_fd` is the descriptor (3 or more) on which the client
     reads its secret. Durations are seconds, None is no limit: `start_s` to the first line of any output,
     `stall_s` between lines of standard output (an order `say` counts as one), `deadline_s` for everything.
+    `sandbox` are the words to put before `argv`, so that it runs in a sandbox; its temporary directory is the run's
+    own (`supervisor.scratch_of`), for as long as it runs.
     `session_id` is the client's session and `resumed` whether it goes on in it: for whoever finds the run launched; a
     supervisor reads neither.
     """
@@ -40,6 +42,7 @@ class RunSpec:
     grace: Grace = Grace()
     session_id: str | None = None
     resumed: bool = False
+    sandbox: tuple[str, ...] = ()
 
     def to_json(self, attempt: str, marker: str) -> str:
         return json.dumps(
@@ -57,6 +60,7 @@ class RunSpec:
                 "grace_s": {"interrupt": self.grace.interrupt_s, "terminate": self.grace.terminate_s},
                 "session_id": self.session_id,
                 "resumed": self.resumed,
+                "sandbox": self.sandbox,
             }
         )
 

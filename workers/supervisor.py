@@ -73,6 +73,7 @@ class Spec:
             )
         try:
             self.argv = [_bytes(word) for word in stored["argv"]]
+            self.sandbox = [_bytes(word) for word in stored.get("sandbox", ())]
             self.cwd = _bytes(stored["cwd"])
             self.env = {_bytes(name): _bytes(value) for name, value in stored["env"].items()}
             self.secret_fd: int | None = stored["secret_fd"]
@@ -359,6 +360,14 @@ def _signal_group(group: int, number: int) -> bool:
     return True
 
 
+def signal_within(outer: int, number: int) -> None:
+    """Send the signal to all that a sandbox has in its group, but for `outer`, which leads the group, and its child,
+    the first process within: when one of these ends, all the others are killed, and can put nothing in order."""
+    for row in process_table().values():
+        if row.group == outer and outer not in (row.pid, row.parent):
+            _signal_process(row.pid, number)
+
+
 def _prctl(option: int, value: int) -> None:
     """Linux only; elsewhere, and where the kernel refuses, the sweep after the run is what remains."""
     try:
@@ -380,6 +389,32 @@ def _log(sentence: str) -> None:
     """To `supervisor.log`, which is on the disk that may be full: then the sentence is lost, not the run."""
     try:
         os.write(2, ("supervisor: %s\n" % sentence).encode("utf-8", "replace"))
+    except OSError:
+        return
+
+
+def scratch_of(run_dir: str) -> str:
+    """The temporary directory of a run in a sandbox."""
+    return os.path.join(run_dir, "scratch")
+
+
+def remove_scratch(run_dir: str) -> None:
+    """For when nothing of the run is left. What cannot be removed stays: no run waits for that."""
+    top = scratch_of(run_dir)
+    for folder, inner, _ in os.walk(top):
+        for name in inner:
+            if not os.path.islink(os.path.join(folder, name)):
+                _try(os.chmod, os.path.join(folder, name), 0o700)  # before it is read
+    for folder, inner, files in os.walk(top, topdown=False):
+        for name in (*files, *inner):
+            path = os.path.join(folder, name)
+            _try(os.rmdir if name in inner and not os.path.islink(path) else os.unlink, path)
+    _try(os.rmdir, top)
+
+
+def _try(remove: Any, *words: Any) -> None:
+    try:
+        remove(*words)
     except OSError:
         return
 
@@ -464,6 +499,8 @@ class Client:
             if os.read(self._gate[0], 1) != b"g" or os.getppid() != supervisor:
                 os._exit(126)
             os.chdir(spec.cwd)
+            if spec.sandbox:
+                os.execve(spec.sandbox[0], [*spec.sandbox, self.program, *spec.argv[1:]], spec.env)
             os.execve(self.program, spec.argv, spec.env)
         except OSError as refused:
             os.write(self._report[1], str(refused.errno).encode())
@@ -541,6 +578,7 @@ class Supervision:
     """One client from its start to the end of its last process."""
 
     def __init__(self, run_dir: str, spec: Spec, spool: Spool, client: Client) -> None:
+        self._run_dir = run_dir
         self._spec = spec
         self._spool = spool
         self._client = client
@@ -571,6 +609,8 @@ class Supervision:
             self._reap_orphans()
         self._end_leftovers()
         self._drain()
+        if self._spec.sandbox:
+            remove_scratch(self._run_dir)
         self._finish()
 
     # What goes in and out
@@ -714,7 +754,7 @@ class Supervision:
             self._interrupt()
             self._rung_ends = now + (self._spec.interrupt_grace_s if grace_s is None else grace_s)
         elif rung == "terminate":
-            _signal_group(self._client.pid, signal.SIGTERM)
+            self._signal(signal.SIGTERM)
             self._rung_ends = now + (self._spec.terminate_grace_s if grace_s is None else grace_s)
         else:
             _signal_group(self._client.pid, signal.SIGKILL)
@@ -725,8 +765,17 @@ class Supervision:
         if stdin.takes_lines:
             stdin.put(INTERRUPT)
             stdin.close_when_written()
+        elif self._spec.sandbox:
+            signal_within(self._client.pid, signal.SIGINT)
         else:
             _signal_process(self._client.pid, signal.SIGINT)
+
+    def _signal(self, number: int) -> None:
+        """To all of the client's group."""
+        if self._spec.sandbox:
+            signal_within(self._client.pid, number)
+        else:
+            _signal_group(self._client.pid, number)
 
     # The end
 
@@ -846,8 +895,10 @@ def supervise(run_dir: str, spec: Spec, spool: Spool, secret: bytearray) -> None
     """Run the client to its end. Its start is recorded before it happens, so that it never happens twice."""
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
     try:
+        if spec.sandbox:
+            os.makedirs(scratch_of(run_dir), mode=0o700, exist_ok=True)
         client = Client(spec, secret)
-    except CannotStart as why:
+    except (CannotStart, OSError) as why:
         record_exit(spool, None, None, "cannot_start", str(why))
         return
     row = read_process(client.pid)

@@ -24,6 +24,8 @@ def status(args: Words) -> int:
     running = found["coordinator"]
     process = f"process {running['pid']}" if running else "not running (fleet up)"
     put(f"coordinator: {process}    {home}")
+    if running and running["sandbox"]:
+        put(f"sandbox: {_sandbox(running['sandbox'])}")
     if found["breaker"]:
         put(f"circuit breaker open, nothing starts: {found['breaker']} (fleet breaker close)")
     counts = ", ".join(f"{count} {state}" for state, count in sorted(found["tasks"].items()))
@@ -43,6 +45,10 @@ def status(args: Words) -> int:
         put()
         table(("WORKER", "ACCOUNT", "TIER", "HOST", "STATE", "SINCE"), [_worker(w) for w in found["workers"]])
     return 0
+
+
+def _sandbox(said: str) -> str:
+    return said if said == "bubblewrap" else f"none, workers run as you: {said}"
 
 
 def _account(account: dict[str, Any]) -> tuple[str, ...]:

@@ -44,6 +44,12 @@ def up_words(parser: Parser) -> None:
         help="debug: also each step, and the arithmetic of each placement (default info)",
     )
     parser.add_argument(
+        "--sandbox",
+        choices=("auto", "bwrap", "none"),
+        default="auto",
+        help="in which workers, setup and verification run: auto, where there is one (default); bwrap, or not at all",
+    )
+    parser.add_argument(
         "--start-timeout",
         default="1m",
         metavar="SPAN",
@@ -110,7 +116,15 @@ def _options(args: argparse.Namespace) -> UpOptions:
     host_limits = HostLimits(
         lost_after_s=_seconds(args.host_lost_after), checkpoint_s=_seconds(args.checkpoint_every)
     )
-    return UpOptions(args.workers, args.until_idle, args.log_format, args.log_level, limits, host_limits)
+    return UpOptions(
+        args.workers,
+        args.until_idle,
+        args.log_format,
+        args.log_level,
+        limits,
+        host_limits,
+        sandbox=args.sandbox,
+    )
 
 
 def _seconds(text: str) -> float:

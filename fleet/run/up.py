@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Literal
 
 import anyio
 
@@ -21,6 +22,7 @@ from fleet.service.clients import proved_client
 from fleet.shell import control, homelock, places, strays
 from fleet.shell.agreed import Agreed
 from fleet.shell.asker import Asker, Doorkeeper
+from fleet.shell.cells import Cells
 from fleet.shell.coordinator import Coordinator
 from fleet.shell.finishing import Finisher
 from fleet.shell.hosts.all import Hosts
@@ -42,6 +44,10 @@ from profiles.secrets import Secrets, open_secrets
 from workers import children
 from workers.host import LocalHost, RunHeld
 from workers.processes import ProcessesRemain
+from workers.sandbox.bubblewrap import find
+from workers.sandbox.cell import Sandbox
+
+SandboxAsked = Literal["auto", "bwrap", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,7 @@ class UpOptions:
     """Read the transcripts and forecast. The demo does not: it has no business with the history of who watches it."""
     heeds_load: bool = True
     """Start nothing on a machine that is overloaded. The demo does: its model is a script, so its workers rest."""
+    sandbox: SandboxAsked = "auto"
 
 
 def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secrets | None = None) -> Outcome:
@@ -66,8 +73,15 @@ def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secr
     client = proved_client(home, environ)
     if shutil.which("git", path=environ.get("PATH")) is None:
         raise NotDone("there is no git on the PATH: install git 2.34 or newer, e.g. apt install git")
+    sandbox = _sandbox(home, options.sandbox, environ)
+    without = sandbox if isinstance(sandbox, str) else ""
     try:
-        held = homelock.hold(home, str(control.socket_path(home)), patience_s=homelock.SHORT_COMMAND_S)
+        held = homelock.hold(
+            home,
+            str(control.socket_path(home)),
+            patience_s=homelock.SHORT_COMMAND_S,
+            sandbox=without or "bubblewrap",
+        )
         with held, _store(home) as store:
             engine = Engine(store)
             found = engine.fleet
@@ -78,14 +92,20 @@ def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secr
             opened = secrets or open_secrets(engine.fleet.home_id, home.root, environ)
             veiled = VeiledSecrets(opened, veil)
             home_id = engine.fleet.home_id
-            here = LocalDriver(home, home_id, LocalHost(home.runs, home_id), client, environ)
+            cells = None
+            if not isinstance(sandbox, str):
+                cells = Cells(home, sandbox, lambda name: engine.fleet.projects.get(name))
+            here = LocalDriver(home, home_id, LocalHost(home.runs, home_id), client, environ, cells=cells)
             hosts = Hosts(here, Connecting(home, home_id).driver)
             starter = Starter(hosts, home_id, veiled, home.runs, options.limits)
             finisher = Finisher(
-                home, home_id, hosts, lambda: veiled.seen(_kept_secrets(engine.fleet)), veil.hide
+                home, home_id, hosts, lambda: veiled.seen(_kept_secrets(engine.fleet)), veil.hide, cells=cells
             )
             coordinator = _coordinator(home, options, environ, engine, starter, finisher, hosts, veil)
             coordinator.log.info(f"coordinator {os.getpid()} on {home.root}, client {client.version}")
+            if without:
+                tell = coordinator.log.info if options.sandbox == "none" else coordinator.log.warning
+                tell(f"workers run without a sandbox: {without}")
             home.runs.mkdir(mode=0o700, exist_ok=True)
             _end_strays(coordinator, here.runs)
             with children.together() as ours, children.marked(places.home_git_marker(home_id)):
@@ -100,6 +120,18 @@ def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secr
             return Outcome(found, engine.fleet)
     except homelock.HomeHeld as failed:
         raise NotDone(str(failed)) from failed
+
+
+def _sandbox(home: Home, asked: SandboxAsked, environ: Mapping[str, str]) -> Sandbox | str:
+    """The sandbox, or why there is none. Raises NotDone where it was asked for and there is none."""
+    if asked == "none":
+        return "as asked for by --sandbox none"
+    found = find(environ)
+    if isinstance(found, str):
+        return Sandbox(found, environ, home.root)
+    if asked == "bwrap":
+        raise NotDone(f"there is no sandbox: {found.why}. {found.cure}; or leave out --sandbox bwrap")
+    return f"{found.why}. {found.cure}"
 
 
 def _kept_secrets(fleet: Fleet) -> list[str]:

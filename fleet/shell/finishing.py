@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from fleet.core.events import LandingOutcome
@@ -14,6 +15,7 @@ from fleet.core.wording import commit_trailers
 from fleet.home import Home
 from fleet.shell import places
 from fleet.shell.agreed import Agreed
+from fleet.shell.cells import Cells
 from fleet.shell.hosts.driver import Drivers, Vacated
 from fleet.shell.hosts.local import VERIFY_TIMEOUT_S
 from fleet.shell.port_blocks import of_this_person
@@ -24,6 +26,7 @@ from workers import landing, messages, trouble
 from workers.children import marked
 from workers.gate import GateSettings, judge
 from workers.git import HEADS, Git, GitError, GitFailed
+from workers.sandbox.cell import confined
 from workers.secret_scan import exposed
 from workers.verify import Verdict
 from workers.worktree.checkouts import checked_out_at, persons_checkout
@@ -67,6 +70,8 @@ class Finisher:
     credentials: Callable[[], Collection[str]]
     hide: Callable[[str], str]
     timeout_s: float = VERIFY_TIMEOUT_S
+    cells: Cells | None = None
+    """For landings, in the sandbox; None without one."""
     told_of_hooks: set[str] = field(default_factory=set)
     """Repositories of which it was told that hooks lie in no commit: once by each coordinator."""
     own_times: dict[str, list[Span]] = field(default_factory=dict)
@@ -236,17 +241,18 @@ class Finisher:
             git = Git(Path(task.spec.repo))
             asked = read_settings(git, _target(git, task))
             _bring_back(git, task)
-            ended = landing.land(
-                Path(task.spec.repo),
-                branch=task.branch or "",
-                target=task.spec.target,
-                landing_path=path,
-                messages=_landing_messages(git, task, asked),
-                verify=self._verification(task, ports),
-                verified_ref=places.verified_ref(task),
-                ports=ports,
-                marker_env=self._environment(task, ports),
-            )
+            with confined(None if self.cells is None else partial(self.cells.of, task)):
+                ended = landing.land(
+                    Path(task.spec.repo),
+                    branch=task.branch or "",
+                    target=task.spec.target,
+                    landing_path=path,
+                    messages=_landing_messages(git, task, asked),
+                    verify=self._verification(task, ports),
+                    verified_ref=places.verified_ref(task),
+                    ports=ports,
+                    marker_env=self._environment(task, ports),
+                )
         except (SetupFailed, SubmoduleMissing) as failed:
             return Ended("unverified", None, str(failed))
         except GitError as failed:

@@ -43,14 +43,18 @@ def _when(epoch_s: float) -> str:
 
 
 @contextmanager
-def hold(home: Home, socket: str | None = None, patience_s: float = 0.0) -> Iterator[None]:
-    """Holds the home. Raises HomeHeld when somebody else does, after `patience_s` if that is no coordinator."""
+def hold(
+    home: Home, socket: str | None = None, patience_s: float = 0.0, sandbox: str | None = None
+) -> Iterator[None]:
+    """Holds the home. `sandbox` is what a coordinator's workers run in, or why they run in none. Raises HomeHeld when
+    somebody else does, after `patience_s` if that is no coordinator."""
     home.make()
     with home.lock.open("a+", encoding="utf-8") as file:
         _acquire(home, file, patience_s)
         file.seek(0)
         file.truncate()
-        json.dump({"pid": os.getpid(), "since": time.time(), "socket": socket}, file)
+        said = {"pid": os.getpid(), "since": time.time(), "socket": socket, "sandbox": sandbox}
+        json.dump(said, file)
         file.flush()
         try:
             yield

@@ -14,20 +14,25 @@ CHECK = "check-"
 GIT = "git"
 
 
-def _repository_directory(home: Home, repo: str) -> Path:
-    """One directory for the worktrees of a repository: its name for people, a digest of its path for uniqueness."""
+def _of_repository(repo: str) -> str:
+    """The name of its directories: its own for people, a digest of its path for uniqueness."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(repo).name).strip("-.") or "repository"
-    return home.worktrees / f"{name}-{hashlib.sha256(repo.encode()).hexdigest()[:8]}"
+    return f"{name}-{hashlib.sha256(repo.encode()).hexdigest()[:8]}"
 
 
 def worktree_path(home: Home, task: Task) -> Path:
-    return _repository_directory(home, task.spec.repo) / task.id
+    return home.worktrees / _of_repository(task.spec.repo) / task.id
+
+
+def kept_by_tools(home: Home, task: Task) -> Path:
+    """Caches of the task's repository, for its workers, setup and gates in a sandbox."""
+    return home.kept / _of_repository(task.spec.repo)
 
 
 def landing_path(home: Home, task: Task) -> Path:
     """The worktree in which merges into the task's target are made and verified."""
     digest = hashlib.sha256(task.spec.target.encode()).hexdigest()[:8]
-    return _repository_directory(home, task.spec.repo) / f"landing-{digest}"
+    return home.worktrees / _of_repository(task.spec.repo) / f"landing-{digest}"
 
 
 def branch_name(task: Task) -> str:

@@ -95,7 +95,7 @@ class Starter:
         if begins_anew(task, attempt, resumed=resumed):
             work = work_so_far(self.runs, task, path if attempt.host == HERE else None)
         opening = opening_text(task, attempt, resumed=resumed, work=work)
-        self._run(driver, attempt, launch, isolation, opening, secret, prepared.named)
+        self._run(driver, attempt, launch, isolation, opening, secret, prepared)
         return Started(made, path, session_id, resumed, kept)
 
     def abandon(self, attempt: Attempt) -> bool:
@@ -208,10 +208,10 @@ class Starter:
         isolation: Isolation,
         opening: str,
         secret: bytes | None,
-        named: frozenset[str],
+        prepared: Prepared,
     ) -> None:
         try:
-            kept = pinned(isolation.env, named, own_login=isolation.secret_fd is None)
+            kept = pinned(isolation.env, prepared.named, own_login=isolation.secret_fd is None)
         except PinsContradicted as failed:
             raise CannotStart("setup", str(failed)) from failed
         spec = RunSpec(
@@ -225,6 +225,7 @@ class Starter:
             deadline_s=self.limits.deadline_s,
             session_id=launch.session_id,
             resumed=launch.resume,
+            sandbox=prepared.sandbox,
         )
         try:
             driver.runs.launch(attempt.id, spec, secret)

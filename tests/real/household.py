@@ -45,6 +45,8 @@ class Household:
     extra_env: dict[str, str] = field(default_factory=dict)
     without: set[str] = field(default_factory=set)
     """Variables that it does not have after all."""
+    sandbox: str = "none"
+    """`fleet up --sandbox`: most tests look at what work does from outside, and let it do things there."""
 
     def __post_init__(self) -> None:
         lend(self.home)
@@ -92,6 +94,10 @@ class Household:
     def _clock(self) -> Path:
         return self.root / "clock"
 
+    def _in_sandbox(self, words: Sequence[str]) -> Sequence[str]:
+        asked = words[:1] == ("up",) and "--sandbox" not in words and "--dry-run" not in words
+        return (*words, "--sandbox", self.sandbox) if asked else words
+
     def _command(self, words: Sequence[str]) -> list[str]:
         if self._clock.exists():
             return [sys.executable, "-c", OFF, str(self._clock), *words]
@@ -105,6 +111,7 @@ class Household:
         return ended.stdout
 
     def run(self, *words: str, stdin: str = "", cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        words = tuple(self._in_sandbox(words))
         if not self._clock.exists():
             return run_fleet(words, self.env, cwd or self.root, stdin, PATIENCE_S)
         return subprocess.run(
@@ -121,7 +128,7 @@ class Household:
     def begin(self, *words: str) -> subprocess.Popen[str]:
         """Starts a command that goes on; end it with `communicate`."""
         return subprocess.Popen(
-            self._command(words),
+            self._command(self._in_sandbox(words)),
             env=self.env,
             cwd=self.root,
             stdin=subprocess.DEVNULL,
@@ -210,6 +217,7 @@ class Household:
         return process
 
     def _begin_up(self, words: Sequence[str], log: Any) -> Running:
+        words = self._in_sandbox(words)
         with Path(os.devnull).open("rb") as nothing:
             if not self._clock.exists():
                 return begin_fleet(words, self.env, self.root, (nothing.fileno(), log.fileno(), log.fileno()))

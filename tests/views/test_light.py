@@ -347,7 +347,11 @@ def test_the_running_coordinator_is_shown_and_a_dead_one_is_not(home: Path) -> N
     assert state.status(home)["coordinator"] is None
     with lock.open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        assert state.status(home)["coordinator"] == {"pid": 4711, "since": "1970-01-01T00:00:01.500Z"}
+        assert state.status(home)["coordinator"] == {
+            "pid": 4711,
+            "since": "1970-01-01T00:00:01.500Z",
+            "sandbox": None,
+        }
         lock.write_text(json.dumps({"pid": 4711, "since": 1.5, "socket": None}))
         assert state.status(home)["coordinator"] is None
 

@@ -85,13 +85,16 @@ DEFAULT = Policy()
 @dataclass(frozen=True, slots=True)
 class Project:
     """What holds for all tasks of a project. No accounts: all of them. No tiers: all of the ordering. `weight`: its
-    share when projects compete. `workers`: how many it may have at once, None without a limit."""
+    share when projects compete. `workers`: how many it may have at once, None without a limit. `sandbox_read` and
+    `sandbox_write`: paths outside its worktrees that its work may read, or write, in the sandbox."""
 
     name: str
     weight: float = 1.0
     accounts: tuple[str, ...] = ()
     tiers: tuple[str, ...] = ()
     workers: int | None = None
+    sandbox_read: tuple[str, ...] = ()
+    sandbox_write: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

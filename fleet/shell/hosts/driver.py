@@ -26,13 +26,15 @@ class Client:
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A worktree in which work can begin, and where; `launched` is the session of the attempt's run if that was started
-    there already, by whomever. `named` are the variables that settings files of the client set there.
+    there already, by whomever. `named` are the variables that settings files of the client set there. `sandbox` are the
+    words to put before the client's, so that it runs in one.
     """
 
     made: Made
     path: Path
     launched: Launched | None
     named: frozenset[str] = frozenset()
+    sandbox: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from fleet.core.model import HERE, Attempt, Task, Worktree
 from fleet.home import Home
 from fleet.shell import places
 from fleet.shell.agreed import Agreed
+from fleet.shell.cells import Cells
 from fleet.shell.hosts.driver import Client, Committed, Prepared, Vacated
 from fleet.shell.port_blocks import of_this_person
 from fleet.shell.watching import Watching
@@ -20,10 +22,12 @@ from workers import processes
 from workers.client import session
 from workers.client.launch import Launched, launched
 from workers.gate import GateSettings, judge
-from workers.git import Git, identity
+from workers.git import Git, identity, writer
 from workers.host import LocalHost
 from workers.pinned.files import named
 from workers.pinned.proof import prove
+from workers.sandbox.cell import confined
+from workers.supervisor import scratch_of
 from workers.verify import Verdict
 from workers.worktree.commit import commit_work
 from workers.worktree.entry import relink
@@ -46,6 +50,8 @@ class LocalDriver:
     environ: Mapping[str, str]
     name: str = HERE
     timeout_s: float = VERIFY_TIMEOUT_S
+    cells: Cells | None = None
+    """In the sandbox; None without one."""
 
     def worktree_path(self, task: Task) -> Path:
         return places.worktree_path(self.home, task)
@@ -59,7 +65,8 @@ class LocalDriver:
         return directory
 
     def writer(self, task: Task) -> Mapping[str, str]:
-        return identity(Git(Path(task.spec.repo)))
+        git = Git(Path(task.spec.repo))
+        return identity(git) if self.cells is None else writer(git)
 
     def distrust(self, what: str) -> Exception:
         """This machine is who asks: what is wrong here is tried again, and told."""
@@ -80,19 +87,33 @@ class LocalDriver:
             return Prepared(made, path, self._launched(attempt.id))
         watching.before(replace(task, attempt=attempt.id), made.branch, path)
         prove(self.client.path, self.client.version, self.home.client_proofs)
-        return Prepared(made, path, None, named(path, self.config_dir(attempt.account)))
+        config_dir = self.config_dir(attempt.account)
+        sandbox = self._sandbox(task, attempt, path, config_dir)
+        return Prepared(made, path, None, named(path, config_dir), sandbox)
+
+    def _sandbox(self, task: Task, attempt: Attempt, path: Path, config_dir: Path) -> tuple[str, ...]:
+        if self.cells is None:
+            return ()
+        cell = self.cells.of(task, path, reads=[self.client.path], writes=[config_dir])
+        scratch = Path(scratch_of(str(self.runs.run_dir(attempt.id))))
+        return tuple(cell.before(scratch, path))
+
+    def _confined(self, task: Task) -> AbstractContextManager[None]:
+        """Setup and gates within the block run in the sandbox, if there is one."""
+        return confined(None if self.cells is None else partial(self.cells.of, task))
 
     def _made(self, task: Task, worktree: Worktree, marker: str, preserved: str | None = None) -> Made:
-        return make_ready(
-            Path(task.spec.repo),
-            self.worktree_path(task),
-            branch=places.branch_name(task),
-            base=task.spec.target,
-            settings=worktree_settings,
-            ports=self.ports(task, worktree),
-            marker_env={"FLEET_RUN": marker, "FLEET_TASK": task.id},
-            preserved=preserved,
-        )
+        with self._confined(task):
+            return make_ready(
+                Path(task.spec.repo),
+                self.worktree_path(task),
+                branch=places.branch_name(task),
+                base=task.spec.target,
+                settings=worktree_settings,
+                ports=self.ports(task, worktree),
+                marker_env={"FLEET_RUN": marker, "FLEET_TASK": task.id},
+                preserved=preserved,
+            )
 
     def _launched(self, attempt: str) -> Launched:
         try:
@@ -134,7 +155,7 @@ class LocalDriver:
         asking: Sequence[str] = (),
     ) -> Verdict:
         path = self._path(task, worktree)
-        with held(path) as lock_fd:
+        with held(path) as lock_fd, self._confined(task):
             site = Site(locate(Path(task.spec.repo)), path, lock_fd)
             again = partial(self._equip_again, site, task, env)
             settings = GateSettings(commands, again, self.timeout_s, asking)

@@ -17,9 +17,10 @@ _LOCK = "coordinator.lock"
 
 
 def coordinator(home: str | os.PathLike[str]) -> Record | None:
-    """`pid` and `since` of the running coordinator; None when none runs, or only a short command holds the home."""
+    """`pid` and `since` of the running coordinator, and the `sandbox` that its workers run in, or why they run in none
+    (None: it does not say); None when none runs, or only a short command holds the home."""
     said = _said(home)
-    return None if said is None else {"pid": said["pid"], "since": said["since"]}
+    return None if said is None else {key: said[key] for key in ("pid", "since", "sandbox")}
 
 
 def socket_of(home: str | os.PathLike[str]) -> str | None:
@@ -48,6 +49,7 @@ def _parsed(text: str) -> Record | None:
         if not said["socket"]:
             return None
         since = iso(int(said["since"] * 1000))
-        return {"pid": int(said["pid"]), "since": since, "socket": str(said["socket"])}
+        sandbox = said.get("sandbox")
+        return {"pid": int(said["pid"]), "since": since, "socket": str(said["socket"]), "sandbox": sandbox}
     except (ValueError, KeyError, TypeError):
         return None

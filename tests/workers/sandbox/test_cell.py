@@ -1,0 +1,183 @@
+"""What a command in the sandbox sees and can do, tried with the real bubblewrap."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.workers.sandbox.conftest import House
+from tests.workers.worktree.repositories import git
+from workers.sandbox.bubblewrap import Unavailable, find
+
+
+def test_the_persons_keys_and_the_fleets_own_files_are_not_there(house: House) -> None:
+    house.write(house.person / ".aws" / "credentials", "key")
+    house.write(house.person / "notes" / "diary.txt", "private")
+    said = house.run(f"find {house.person} -type f -not -path '{house.tree}/*' -not -path '*/.git/*'")
+    assert said.stdout.splitlines() == [f"{house.person}/.local/bin/greet"], said
+
+
+def test_its_own_worktree_can_be_written_and_no_others(house: House) -> None:
+    said = house.run(
+        f"echo mine > mine.txt; mkdir -p {house.neighbour}; echo planted > {house.neighbour}/planted.txt; "
+        f"echo x >> {house.fleet}/fleet.db; echo x > {house.repo}/planted.txt"
+    )
+    assert (house.tree / "mine.txt").read_text() == "mine\n", said
+    assert not (house.neighbour / "planted.txt").exists() and not (house.repo / "planted.txt").exists()
+    assert (house.fleet / "fleet.db").read_text() == "all state"
+
+
+def test_it_commits_on_its_branch_as_everywhere(house: House) -> None:
+    words = (
+        "echo x > x.txt && git add x.txt && git commit -qm work && git branch other && git branch -D other"
+    )
+    more = (
+        "echo y >> x.txt && git stash -q && git stash pop -q && git commit -qam more && git rebase -q HEAD~1"
+    )
+    said = house.run(f"{words} && {more} && git pack-refs --all")
+    assert said.returncode == 0, said
+    assert git(house.repo, "log", "--format=%s", "t1").splitlines() == ["more", "work", "first"]
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "echo 'touch /tmp/x' > {git}/hooks/post-commit",
+        "git config core.fsmonitor ./evil",
+        "echo '[core]' > {git}/config",
+        "rm -f {git}/config; mv {git}/config {git}/old",
+        "mv {git}/hooks {git}/gone && mkdir {git}/hooks",
+        "echo '* filter=x' > {git}/info/attributes",
+        "echo /elsewhere > {git}/objects/info/alternates",
+        "echo ref: refs/heads/t1 > {git}/HEAD",
+        "echo ref: refs/heads/t1 > {git}/worktrees/t2/HEAD",
+        "echo {tree}/evil > {git}/worktrees/t1/commondir",
+        "echo gitdir: {tree}/evil > .git; rm -f .git; mv .git gone",
+        "mount -o remount,rw,bind {git}/hooks; umount {git}/hooks; echo x > {git}/hooks/x",
+        "unshare -Urm sh -c 'umount {git}/hooks; mount -o remount,rw,bind {git}/hooks; echo x > {git}/hooks/x'",
+    ],
+)
+def test_what_git_obeys_stays_as_it_is(house: House, attack: str) -> None:
+    def all_of_it() -> dict[str, bytes]:
+        common = house.repo / ".git"
+        names = ["config", "HEAD", "worktrees/t1/commondir", "worktrees/t1/gitdir", "worktrees/t2/HEAD"]
+        places = [common / name for name in names] + [house.tree / ".git"]
+        places += [path for name in ("hooks", "info", "objects/info") for path in (common / name).rglob("*")]
+        return {str(path): path.read_bytes() for path in places}
+
+    before = all_of_it()
+    said = house.run(attack.format(git=house.repo / ".git", tree=house.tree))
+    assert said.returncode != 0 and all_of_it() == before, said
+
+
+def test_it_sees_its_own_processes_alone(house: House) -> None:
+    outside = subprocess.Popen(["sleep", "600"])
+    try:
+        said = house.run(f"ls /proc | grep -c '^[0-9]'; kill -9 {outside.pid}")
+        assert int(said.stdout) < 8 and "No such process" in said.stderr, said
+        assert outside.poll() is None
+    finally:
+        outside.kill()
+        outside.wait()
+
+
+def test_sockets_of_the_person_cannot_be_reached(house: House) -> None:
+    """By the places where agents, buses and docker have them, and those that variables name."""
+    places = [house.fleet / "s", house.root / "tmp" / "agent", house.person / ".gnupg" / "s"]
+    places.append(house.root / "odd" / "bus")
+    house.more_env = {"DBUS_SESSION_BUS_ADDRESS": f"unix:path={places[-1]},guid=0"}
+    connect = "import socket,sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
+    for place in places:
+        place.parent.mkdir(exist_ok=True, parents=True)
+        with closing(socket.socket(socket.AF_UNIX)) as server:
+            here = os.open(place.parent, os.O_RDONLY)  # names of sockets are short
+            server.bind(f"/proc/self/fd/{here}/{place.name}")
+            os.close(here)
+            server.listen()
+            said = house.run(
+                f"cd / && ln -s {place} /tmp/s && /usr/bin/env python3 -c '{connect}' /tmp/s; rm /tmp/s"
+            )
+            assert "FileNotFoundError" in said.stderr, (place, said)
+
+
+def test_tools_below_home_run_and_cannot_be_changed(house: House) -> None:
+    """Also one to which a link on the PATH leads, with what was installed beside it."""
+    house.write(house.person / "opt" / "deep" / "lib" / "words", "from beside\n")
+    house.tool("deep", "")
+    real = house.person / "opt" / "deep" / "bin" / "deep"
+    house.write(real, '#!/bin/sh\ncat "$(dirname "$(readlink -f "$0")")/../lib/words"\n')
+    real.chmod(0o755)
+    (house.person / ".local" / "bin" / "deep").unlink()
+    (house.person / ".local" / "bin" / "deep").symlink_to(real)
+    said = house.run("greet && deep && echo evil > $(command -v greet)")
+    assert said.stdout == "hello\nfrom beside\n" and "Read-only" in said.stderr, said
+
+
+def test_what_tools_fetch_stays_for_the_next_command_of_the_project(house: House) -> None:
+    """In the project's own directory: the person's caches are neither seen nor written."""
+    house.write(house.person / ".cache" / "pip" / "theirs", "x")
+    places = (".cache/pip", ".npm/_cacache", ".cargo/registry/index", "go/pkg/mod", ".m2/repository/x")
+    for place in places:
+        assert house.run(f"mkdir -p ~/{place} && echo kept > ~/{place}/one").returncode == 0
+    said = house.run(f"cat {' '.join(f'~/{place}/one' for place in places)}; ls ~/.cache/pip; ls ~/.bashrc")
+    assert said.stdout == "kept\n" * 5 + "one\n", said
+    assert not (house.person / ".npm").exists()
+    assert [one.name for one in (house.person / ".cache" / "pip").iterdir()] == ["theirs"]
+
+
+def test_versions_that_the_person_has_are_there_and_more_can_be_installed_beside(house: House) -> None:
+    versions = ".local/share/uv/python"
+    house.write(house.person / versions / "3.12" / "bin" / "python", "theirs")
+    assert house.run(f"mkdir ~/{versions}/3.13 && echo new > ~/{versions}/3.13/python").returncode == 0
+    said = house.run(f"cat ~/{versions}/3.12/bin/python ~/{versions}/3.13/python; echo > ~/{versions}/3.12/x")
+    assert said.stdout == "theirsnew\n" and "Read-only" in said.stderr, said
+    assert [one.name for one in (house.person / versions).iterdir()] == ["3.12"]
+
+
+def test_settings_of_tools_are_there_unless_a_credential_stands_in_them(house: House) -> None:
+    house.write(house.person / ".gitconfig", "[alias]\n\thi = version\n")
+    house.write(house.person / ".npmrc", "//registry.example/:_authToken=abc\n")
+    house.write(house.person / ".config/pip/pip.conf", "[global]\nindex-url = https://me:pw@pip.example\n")
+    said = house.run("git hi; cat ~/.npmrc ~/.config/pip/pip.conf")
+    assert said.stdout.startswith("git version") and said.stderr.count("No such file") == 2, said
+
+
+def test_what_a_person_lays_down_for_the_project_is_seen_or_written(house: House) -> None:
+    """But no key that lies below it."""
+    house.write(house.person / "data" / "set.csv", "1,2\n")
+    house.write(house.person / ".config" / "gh" / "hosts.yml", "token")
+    house.write(house.person / ".config" / "app" / "app.toml", "x = 1\n")
+    hooks = house.repo / ".git" / "hooks"
+    cell = house.cell(granted_reads=[house.person / "data", house.person / ".config"], granted_writes=[hooks])
+    said = house.run(
+        "cat ~/data/set.csv ~/.config/app/app.toml ~/.config/gh/hosts.yml; echo > ~/data/x", cell
+    )
+    assert said.stdout == "1,2\nx = 1\n" and "Read-only" in said.stderr, said
+    assert house.run(f"echo '#!/bin/sh' > {hooks}/pre-commit", cell).returncode == 0
+    assert (hooks / "pre-commit").exists()
+
+
+def test_a_state_directory_that_is_reached_over_a_link_is_hidden_as_well(house: House) -> None:
+    elsewhere = house.root / "elsewhere"
+    house.fleet.rename(elsewhere)
+    house.fleet.symlink_to(elsewhere)
+    git(house.repo, "worktree", "repair", str(house.tree), str(house.neighbour))
+    said = house.run(
+        f"cat {elsewhere}/fleet.db {house.fleet}/fleet.db; echo x > {house.tree}/x.txt; git status -s"
+    )
+    assert said.stdout == "?? x.txt\n" and said.stderr.count("No such file") == 2, said
+
+
+def test_where_there_is_none_the_cure_is_told(tmp_path: Path) -> None:
+    missing = find({"PATH": str(tmp_path)})
+    assert isinstance(missing, Unavailable) and "apt-get install bubblewrap" in missing.cure
+    refusing = tmp_path / "bwrap"
+    refusing.write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2; exit 1\n")
+    refusing.chmod(0o755)
+    found = find({"PATH": f"{tmp_path}:/usr/bin:/bin"})
+    assert isinstance(found, Unavailable) and "new namespace" in found.why and "AppArmor" in found.cure

@@ -1,0 +1,1 @@
+"""What work sees of a machine: its own cell, by bubblewrap. Travels."""
