@@ -14,7 +14,7 @@ from asyncssh.encryption import get_encryption_algs
 from asyncssh.kex import get_kex_algs
 from asyncssh.mac import get_mac_algs
 
-from workers.remote import asking_ssh, known_hosts_command, login_failures, without_ssh
+from workers.remote import asking_ssh, known_hosts_command, login_failures, loop, without_ssh
 from workers.remote.address import BadAddress, Reach, parse
 from workers.remote.hop import Target, Watcher
 from workers.remote.identities import Offers, signature_algorithms
@@ -67,7 +67,7 @@ async def look(reach: Reach, known_hosts: Path) -> tuple[HostKey, Standing]:
 
 async def target_of(reach: Reach, own_known_hosts: Path) -> Target:
     """What the person's ssh says of this hop. Raises CannotConnect."""
-    reach, settings = await asyncio.to_thread(_said_of, reach)
+    reach, settings = await loop.aside(lambda: _said_of(reach))
     target = Target(reach, settings, own_known_hosts)
     if not settings.keys_allowed:
         raise CannotConnect(
@@ -92,7 +92,7 @@ def _said_of(reach: Reach) -> tuple[Reach, SshSettings]:
 
 
 async def _asked_of_command(target: Target, key: tuple[str, str, str]) -> Target:
-    said = await asyncio.to_thread(known_hosts_command.ask, target.settings, target.at, target.known_as, key)
+    said = await loop.aside(lambda: known_hosts_command.ask(target.settings, target.at, target.known_as, key))
     return replace(target, said=f"{target.said}\n{said}")
 
 

@@ -94,7 +94,7 @@ class Watcher(asyncssh.SSHClient):
         self.connection = conn
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self.proxy is not None and exc is None:
+        if self.proxy is not None:
             self.proxy.end()
 
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:

@@ -19,6 +19,7 @@ from pathlib import Path
 import asyncssh
 from asyncssh.public_key import get_public_key_algs
 
+from workers.remote import loop
 from workers.remote.ssh_settings import SshSettings
 
 LIST_S = 5.0
@@ -235,8 +236,9 @@ class Offers:
 
     async def _gathered(self) -> list[Offer]:
         paths = (self._named,) if self._named else self._settings.identities
-        files = await asyncio.to_thread(lambda: [read_key(path) for path in paths])
-        said = await asyncio.to_thread(_certificates, *self._settings.certificates)
+        files, said = await loop.aside(
+            lambda: ([read_key(path) for path in paths], _certificates(*self._settings.certificates))
+        )
         held = await self._agent.keys() if self._agent is not None else []
         names = {file.public.public_data: file.path for file in files if file.public is not None}
         certificates = [*said, *(one for file in files for one in file.certificates)]

@@ -35,12 +35,11 @@ async def told(target: Target, watcher: Watcher, failed: Exception, seconds: flo
     if watcher.proxy is not None and not _has_answered(watcher):
         story = await watcher.proxy.story()
         watcher.proxy.end()
-        if story is not None:
-            return CannotConnect(
-                f"{target.at} is not reached: its ProxyCommand `{watcher.proxy.command}` {story}. Try `ssh "
-                f"{target.reach.host}` by hand",
-                lasting=watcher.proxy.code in CANNOT_RUN,
-            )
+        return CannotConnect(
+            f"{target.at} is not reached: its ProxyCommand `{watcher.proxy.command}` "
+            f"{story or f'carried nothing within {seconds:.0f} s'}. Try `ssh {target.reach.host}` by hand",
+            lasting=watcher.proxy.code in CANNOT_RUN,
+        )
     return _failed(target, watcher, failed, seconds)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextvars
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
@@ -36,6 +37,15 @@ def call(work: Callable[[], T], timeout_s: float) -> T:
         return work()
 
     return run(called(), timeout_s)
+
+
+async def aside(work: Callable[[], T]) -> T:
+    """Await what blocks, in a thread of its own: in a pool one that hangs would keep others waiting."""
+    pool = concurrent.futures.ThreadPoolExecutor(1, "ssh-aside")
+    try:
+        return await asyncio.get_running_loop().run_in_executor(pool, contextvars.copy_context().run, work)
+    finally:
+        pool.shutdown(wait=False)
 
 
 def run(work: Coroutine[Any, Any, T], timeout_s: float) -> T:

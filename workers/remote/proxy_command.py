@@ -27,6 +27,7 @@ class ProxyCommand:
         self.code: int | None = None
         """What it ended with; None while it runs."""
         self.failed = ""
+        self._is_broken_off = False
         self._said = b""
         self._loop = asyncio.get_running_loop()
         self._ended = asyncio.Event()
@@ -43,6 +44,8 @@ class ProxyCommand:
         return ours
 
     def end(self) -> None:
+        """Of one that has ended by itself, all is known already: its connection is closed after it."""
+        self._is_broken_off = True
         self._children.end()
 
     async def story(self) -> str | None:
@@ -71,7 +74,7 @@ class ProxyCommand:
                 )
                 self.code = ended.code
             except OSError as failed:
-                self.failed = failed.strerror or str(failed)
+                self.failed = "" if self._is_broken_off else failed.strerror or str(failed)
         with suppress(RuntimeError):  # the loop may have ended before it
             self._loop.call_soon_threadsafe(self._ended.set)
 

@@ -14,6 +14,8 @@ class CannotConnect(Exception):
     """The host cannot be used now. `lasting`: only a person can mend that."""
 
     def __init__(self, story: str, lasting: bool = False) -> None:
+        # Names of files may have bytes that are no UTF-8, which nothing that keeps or sends stories takes.
+        story = story.encode("utf-8", "backslashreplace").decode("utf-8")
         super().__init__(story)
         self.story, self.lasting = story, lasting
 

@@ -10,7 +10,7 @@ import os
 import pwd
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 SSH_PORT = 22
@@ -175,4 +175,21 @@ def agent_of(said: str, tokens: Mapping[str, str], home: str, environ: Mapping[s
         return environ.get("SSH_AUTH_SOCK") or None
     if said.startswith("$") and not said.startswith("${"):
         return environ.get(said[1:]) or None
-    return path_of(said, tokens, home, environ)
+    # ssh prints it whole; asyncssh has it as it was written.
+    return said if said.startswith("/") else path_of(said, tokens, home, environ)
+
+
+def with_paths(settings: SshSettings, told: Callable[[str], str]) -> SshSettings:
+    """With each of its texts as `told` has it."""
+
+    def of(value: object) -> object:
+        if isinstance(value, str):
+            return told(value)
+        if isinstance(value, Path):
+            return Path(told(str(value)))
+        if isinstance(value, Mapping):
+            return {name: of(each) for name, each in value.items()}
+        return tuple(map(of, value)) if isinstance(value, tuple) else value
+
+    told_of = {each.name: of(getattr(settings, each.name)) for each in fields(settings)}
+    return replace(settings, **told_of)  # type: ignore[arg-type]

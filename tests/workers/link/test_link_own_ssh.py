@@ -3,7 +3,6 @@ some of them; and what is said when a host asks for more."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
 import subprocess
@@ -380,11 +379,18 @@ def test_a_configuration_that_turns_keys_off_is_named(
         ("echo gate is shut: %h >&2; exit 3", "ended with 3: gate is shut: 127.0.0.1", False),
         ("no-such-carrier %p", "ended with 127:", True),
         ("sleep 0.1", "ended with 0: it said nothing", False),
+        ("sleep 1234", "carried nothing within 1 s", False),
     ],
 )
 def test_what_a_proxy_command_says_is_told(
-    person: Person, known_hosts: Path, command: str, words: str, lasting: bool
+    person: Person,
+    known_hosts: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    words: str,
+    lasting: bool,
 ) -> None:
+    monkeypatch.setattr(connecting, "CONNECT_S", 1.0)
     person.configure(
         f"Host box\n HostName 127.0.0.1\n ProxyCommand {command if 'exit' not in command else f'sh -c {command!r}'}\n"
     )
@@ -414,4 +420,24 @@ def test_ssh_is_asked_once_for_each_hop_of_an_attempt(
     reach = configure(person, server, f"ProxyJump {server.reach().user}@127.0.0.1:{gate.port}")
     assert standing(reach, known_hosts) == "known"
     assert [line.rpartition(" ")[2] for line in log.read_text().splitlines()] == ["box", "127.0.0.1"]
-    assert asyncio.iscoroutinefunction(connecting.target_of)
+
+
+def test_without_an_ssh_asyncssh_reads_the_configuration(
+    serve: Serve, person: Person, known_hosts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serve()
+    reach = configure(person, server, "IdentityFile ~/.ssh/other", f"IdentityFile {person.identity}")
+    person.identity.rename(person.home / ".ssh" / "other")
+    monkeypatch.setenv("PATH", str(person.home))
+    assert login(reach, known_hosts) is None
+    person.configure("Host box\n Port twenty-two\n")
+    assert "~/.ssh/config cannot be used for box" in story(reach, known_hosts)
+
+
+def test_a_name_that_is_no_utf_8_is_told_all_the_same(
+    serve: Serve, person: Person, known_hosts: Path
+) -> None:
+    reach = configure(person, serve(authorized=""))
+    config = person.home / ".ssh" / "config"
+    config.write_bytes(config.read_bytes() + b" IdentityFile ~/na\xefve\n")
+    assert f"there is no file {person.home}/na\\udcefve" in story(reach, known_hosts)

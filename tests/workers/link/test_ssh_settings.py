@@ -191,8 +191,25 @@ def test_ssh_reads_its_own_home_where_that_is_the_persons(
 ) -> None:
     """Nothing is copied, and the file that every ssh of this machine reads is read."""
     monkeypatch.setenv("HOME", os.path.realpath(Path(f"~{os.environ.get('LOGNAME', 'root')}").expanduser()))
-    monkeypatch.setattr(asking_ssh, "_configuration_for", None)
+    monkeypatch.setattr(asking_ssh, "AnotherHome", None)
     assert asked(parse("somewhere.invalid")).host == "somewhere.invalid"
+
+
+def test_a_home_may_have_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "a [b] 100%d"
+    (home / ".ssh" / "parts").mkdir(parents=True)
+    (home / ".ssh" / "config").write_text(
+        "Include parts/*\nHost box\n IdentityFile ~/key # mine\n ProxyCommand ~/go\n"
+    )
+    (home / ".ssh" / "parts" / "one").write_text("CertificateFile=%d/cert\n")
+    monkeypatch.setenv("HOME", str(home))
+    said = asked(parse("box"))
+    assert (said.identities, said.certificates) == ((f"{home}/key",), (f"{home}/cert",))
+    assert (
+        said.tokens["d"] == str(home)
+        and said.proxy_command == "~/go"
+        and said.known_hosts[0] == home / ".ssh/known_hosts"
+    )
 
 
 def test_whom_no_ssh_serves_is_left_to_asyncssh(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
