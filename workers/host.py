@@ -19,7 +19,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from workers import processes, supervisor
+from workers import cgroups, processes, supervisor
 from workers.orders import Order, RunSpec
 from workers.private import umask_of_work
 
@@ -225,24 +225,14 @@ class LocalHost:
         return ended
 
     def memory_free_bytes(self) -> int | None:
-        """What new processes can use without swapping (MemAvailable); None where the system does not say."""
-        try:
-            lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        except FileNotFoundError:
-            return None
-        kib = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
-        return int(kib[0]) * 1024 if kib else None
+        """What new processes can use without swapping; None where the system does not say."""
+        return cgroups.memory().free
 
     def disk_free_bytes(self) -> int:
         """What an ordinary user may still write to the file system that holds the runs."""
         place = next(folder for folder in (self._runs, *self._runs.parents) if folder.exists())
         stat = os.statvfs(place)
         return stat.f_bavail * stat.f_frsize
-
-
-def cores() -> int:
-    """Of this machine, those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _source_of_the_supervisor() -> bytes:

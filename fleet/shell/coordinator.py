@@ -51,7 +51,7 @@ from fleet.shell.veil import Veil
 from fleet.shell.waiting_for_keyring import Waiting
 from profiles.errors import NoUsableKeyring
 from workers.git import GitError, meaning_of
-from workers.host import cores
+from workers.cgroups import cores
 from workers.remote.away import HostAway
 from workers.trouble import Meaning
 

@@ -18,9 +18,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from workers import cgroups
 from workers.environment import allowed
 from workers.far.directory import Directory
-from workers.host import cores
 
 CLIENT_PATIENCE_S = 10.0
 _CLIENTS = (
@@ -83,7 +83,7 @@ def _lasting(root: Path, client: str | None) -> dict[str, Any]:
         "home": os.environ.get("HOME"),
         "user": _user(),
         "shell": os.environ.get("SHELL"),
-        "cores": cores(),
+        "cores": cgroups.cores(),
         "file_system": kind,
         "network_file_system": kind is not None and bool(_OF_A_NETWORK.fullmatch(kind)),
         "boot_id": _text(Path("/proc/sys/kernel/random/boot_id")),
@@ -93,10 +93,10 @@ def _lasting(root: Path, client: str | None) -> dict[str, Any]:
 
 
 def _moving(root: Path) -> dict[str, Any]:
-    memory, disk = _memory(), os.statvfs(root)
+    memory, disk = cgroups.memory(), os.statvfs(root)
     return {
-        "memory_total_bytes": memory.get("MemTotal"),
-        "memory_free_bytes": memory.get("MemAvailable"),
+        "memory_total_bytes": memory.total,
+        "memory_free_bytes": memory.free,
         "load1": os.getloadavg()[0],
         "disk_free_bytes": disk.f_bavail * disk.f_frsize,
         **_written(root),
@@ -121,11 +121,6 @@ def _written(root: Path) -> dict[str, Any]:
     except OSError as failed:
         return {"write_ms": None, "unwritable": f"{root} cannot be written: {failed.strerror}"}
     return {"write_ms": round((time.monotonic() - began) * 1000, 3), "unwritable": None}
-
-
-def _memory() -> dict[str, int]:
-    lines = (_text(Path("/proc/meminfo")) or "").splitlines()
-    return {line.partition(":")[0]: int(line.split()[1]) * 1024 for line in lines if line.endswith(" kB")}
 
 
 def _user() -> str:

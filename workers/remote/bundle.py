@@ -14,6 +14,7 @@ from functools import cache
 
 TRAVELLING = (
     "workers/__init__.py",
+    "workers/cgroups.py",
     "workers/children.py",
     "workers/command.py",
     "workers/environment.py",
