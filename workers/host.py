@@ -19,11 +19,13 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from workers import cgroups, processes, supervisor
+from workers import cgroups, machine, processes, spool, supervisor
+from workers.machine import Machine
 from workers.orders import Order, RunSpec
 from workers.private import umask_of_work
 
 LAUNCH_PATIENCE_S = 20.0
+LAST_WORDS_BYTES = 64 * 1024
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -36,13 +38,23 @@ class RunHeld(Exception):
     """A run that still has its supervisor may not be swept: the supervisor ends it when told to stop."""
 
 
+class RunElsewhere(OSError):
+    """The run was launched on another machine, which shares this directory but not its locks: from here it can't be
+    told whether it lives."""
+
+
 class LocalHost:
     """Runs under `runs`, of the home `home_id`. Calls block shortly and may come from several threads at
-    once."""
+    once.
 
-    def __init__(self, runs: Path, home_id: str) -> None:
+    With `here`, the machine that this is, each run notes where it was launched; then of one that was launched on
+    another machine nothing is said but that it lives or has ended: what would be a guess raises RunElsewhere.
+    """
+
+    def __init__(self, runs: Path, home_id: str, here: Machine | None = None) -> None:
         self._runs = runs
         self.home_id = home_id
+        self._here = here
 
     def marker(self, attempt: str) -> str:
         """The value of FLEET_RUN in every process of this attempt."""
@@ -104,6 +116,7 @@ class LocalHost:
         run = self.run_dir(attempt)
         if self.has_started(attempt):
             return False
+        self._expect_here(attempt)
         try:
             fd = os.open(run / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except (FileNotFoundError, NotADirectoryError):
@@ -117,6 +130,7 @@ class LocalHost:
             begun = self.has_started(attempt)
             if not begun:
                 (run / "spec.json").unlink(missing_ok=True)
+                (run / "machine").unlink(missing_ok=True)
             fcntl.flock(fd, fcntl.LOCK_UN)  # at once, also in a copy that a fork in another thread has made
         finally:
             os.close(fd)
@@ -127,7 +141,47 @@ class LocalHost:
         run.chmod(0o700)
         with contextlib.suppress(FileExistsError):
             os.mkfifo(run / "wake", 0o600)
+        self._note(run)
         _write_whole(run / "spec.json", spec)
+
+    def _note(self, run: Path) -> None:
+        """Of two machines that launch it at once only one makes the note, also on a network's file system, and so only
+        one starts it. Raises RunElsewhere for the other."""
+        if self._here is None:
+            return
+        draft = run / f".machine.{uuid.uuid4().hex}"
+        try:
+            draft.write_text(self._here.text(), encoding="utf-8")
+            with contextlib.suppress(FileExistsError):
+                os.link(draft, run / "machine")
+        finally:
+            draft.unlink(missing_ok=True)
+        self._expect_here(run.name)
+
+    def elsewhere(self) -> dict[str, str]:
+        """The runs that may still live on another machine, with its host name."""
+        noted = {attempt: self._elsewhere(attempt) for attempt in sorted(self.there())}
+        return {attempt: there.name for attempt, there in noted.items() if there is not None}
+
+    def _elsewhere(self, attempt: str) -> Machine | None:
+        """The other machine that the run may still live on; None for one that was launched here, or has ended."""
+        run = self.run_dir(attempt)
+        try:
+            there = machine.read((run / "machine").read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        if self._here is None or there is None or not there.is_another_than(self._here):
+            return None
+        return None if _has_ended(run / "spool") else there
+
+    def _expect_here(self, attempt: str) -> None:
+        """Raises RunElsewhere."""
+        there = self._elsewhere(attempt)
+        if there is not None and self._here is not None:
+            raise RunElsewhere(
+                f"{attempt} was launched on {there.name}, and this is {self._here.name}: the two share the directory "
+                f"{self._runs} but not its locks. Name one of them"
+            )
 
     def _start_supervisor(self, attempt: str, secret: bytes | None) -> subprocess.CompletedProcess[bytes]:
         """The process started here ends as soon as its fork holds the run, so it leaves no zombie."""
@@ -176,10 +230,11 @@ class LocalHost:
         _wake(run / "wake")
 
     def alive(self, attempt: str) -> bool:
-        """Whether a supervisor holds the run."""
+        """Whether a supervisor holds the run. Raises RunElsewhere where its lock says nothing."""
         try:
             fd = os.open(self.run_dir(attempt) / "lock", os.O_RDONLY)
         except FileNotFoundError:
+            self._expect_here(attempt)
             return False
         try:
             fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -188,6 +243,7 @@ class LocalHost:
             return True
         finally:
             os.close(fd)
+        self._expect_here(attempt)
         return False
 
     def gone(self, attempts: Collection[str]) -> set[str]:
@@ -222,6 +278,7 @@ class LocalHost:
             raise RunHeld(f"{attempt} still has its supervisor; stop it and wait for its exit record")
         ended = processes.sweep(self.marker(attempt), spool_path=self.run_dir(attempt) / "spool")
         supervisor.remove_scratch(str(self.run_dir(attempt)))
+        (self.run_dir(attempt) / "machine").unlink(missing_ok=True)  # nothing of it lives, on no machine
         return ended
 
     def memory_free_bytes(self) -> int | None:
@@ -233,6 +290,22 @@ class LocalHost:
         place = next(folder for folder in (self._runs, *self._runs.parents) if folder.exists())
         stat = os.statvfs(place)
         return stat.f_bavail * stat.f_frsize
+
+
+def _has_ended(path: Path) -> bool:
+    """Whether the last line of a spool is its supervisor's last word."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - LAST_WORDS_BYTES))
+            last = file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    record = spool.parse(last.rstrip(b"\n").rpartition(b"\n")[2])
+    return (
+        record.kind == "s"
+        and b'"exit"' in record.payload
+        and json.loads(record.payload).get("event") == "exit"
+    )
 
 
 def _source_of_the_supervisor() -> bytes:

@@ -96,7 +96,7 @@ def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secr
             if not isinstance(sandbox, str):
                 cells = Cells(home, sandbox, lambda name: engine.fleet.projects.get(name))
             here = LocalDriver(home, home_id, LocalHost(home.runs, home_id), client, environ, cells=cells)
-            hosts = Hosts(here, Connecting(home, home_id).driver)
+            hosts = Hosts(here, Connecting(home, home_id, lambda: engine.fleet).driver)
             starter = Starter(hosts, home_id, veiled, home.runs, options.limits)
             finisher = Finisher(
                 home, home_id, hosts, lambda: veiled.seen(_kept_secrets(engine.fleet)), veil.hide, cells=cells

@@ -12,7 +12,7 @@ from fleet.errors import NotDone
 from fleet.home import Home
 from fleet.service.host_keys import Consent, trust
 from fleet.service.making_home import home_id
-from fleet.service.probing import Looked, look
+from fleet.service.probing import Looked, look, same_machine
 from fleet.service.projects import expanded
 from fleet.service.requests import submit
 from fleet.shell.hosts.connecting import reach_of
@@ -60,16 +60,26 @@ def add(home: Home, wanted: Wanted, consent: Consent, environ: Mapping[str, str]
     looked = look(home, reach, environ, names_taken=(*fleet.hosts, host.name))
     if not looked.is_fit:
         return Added(looked)
-    fit = workers_that_fit(looked.facts)
-    host = replace(host, workers_max=wanted.workers or fit, cores=looked.facts.get("cores"))
+    same = same_machine(fleet, host.name, looked.facts)
+    fit = max(1, workers_that_fit(looked.facts) - sum(other.workers_max for other in same))
+    host = replace(
+        host,
+        workers_max=wanted.workers or fit,
+        cores=looked.facts.get("cores"),
+        machine=looked.facts.get("machine"),
+    )
     submit(home, HostAdded(**stamp(), host=host))
-    return Added(looked, host, _workers_told(host, fit))
+    return Added(looked, host, _workers_told(host, fit, same))
 
 
-def _workers_told(host: Host, fit: int) -> str:
+def _workers_told(host: Host, fit: int, same: Sequence[Host]) -> str:
+    rest = f", beside the workers of host {' and '.join(one.name for one in same)} on it" if same else ""
     if host.workers_max == fit:
-        return f"at most {_workers(fit)} at once, which is what fits its cores and memory (--workers N says otherwise)"
-    return f"at most {_workers(host.workers_max)} at once; its cores and memory have room for {fit}"
+        return (
+            f"at most {_workers(fit)} at once, which is what fits its cores and memory{rest} (--workers N says "
+            "otherwise)"
+        )
+    return f"at most {_workers(host.workers_max)} at once; its cores and memory have room for {fit}{rest}"
 
 
 def _workers(number: int) -> str:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from fleet.core.model import Host
+from fleet.core.model import Fleet, Host
 from fleet.errors import NotDone
 from fleet.home import Home
 from fleet.service.clients import find_client
 from fleet.service.making_home import home_id
 from fleet.shell.hosts.connecting import Connecting, reach_of
 from fleet.shell.hosts.ssh import PROOF_S
+from fleet.views.snapshot import snapshot
+from workers import machine
 from workers.far.errors import FarFailed
+from workers.remote import machines
 from workers.remote.address import BadAddress, Reach
 from workers.remote.away import HostAway
 from workers.remote.fitness import Facts, Finding, findings
@@ -56,7 +59,8 @@ def look(
 ) -> Looked:
     """Connects, asks, and hangs up; `names_taken`: see Link. `with_proof`: its client is tried, too, where that was not
     done there before; else the first worker waits for it. Raises Away."""
-    link = Connecting(home, home_id(home)).link(reach, names_taken)
+    fleet = snapshot(home)
+    link = Connecting(home, home_id(home), lambda: fleet).link(reach, names_taken)
     link.open()
     try:
         _wait(link, reach.name, patience_s)
@@ -66,9 +70,30 @@ def look(
     finally:
         link.close()
     ahead_s = None if state.skew_ms is None else state.skew_ms / 1000
-    return Looked(
-        facts, (*findings(facts, home_client=_client_here(environ), clock_ahead_s=ahead_s), *proved)
-    )
+    found = findings(facts, home_client=_client_here(environ), clock_ahead_s=ahead_s)
+    return Looked(facts, (*found, *_machine(fleet, reach.name, facts), *proved))
+
+
+def same_machine(fleet: Fleet, name: str, facts: Facts) -> list[Host]:
+    """The other hosts that are the machine which says this of itself."""
+    here = facts.get("machine")
+    others = (host for host in fleet.hosts.values() if host.name != name and not host.is_here)
+    return [host for host in others if here is not None and host.machine == here]
+
+
+def _machine(fleet: Fleet, name: str, facts: Facts) -> Iterator[Finding]:
+    here, host = machines.of(facts), fleet.hosts.get(name)
+    before = machine.read(host.machine) if host else None
+    if here is not None and before is not None and here.is_another_than(before):
+        story = f"{here.name} answers now, {before.name} did before: a host is one machine"
+        advice = f"if both are there, name one of them by HostName in ~/.ssh/config, or by the address of host {name}"
+        yield Finding("machine", "warning", story, advice)
+    same = " and ".join(other.name for other in same_machine(fleet, name, facts))
+    if same:
+        story = f"it is one machine with host {same}: its memory counts once, and its cores are shared"
+        yield Finding(
+            "machine", "warning", story, f"give each as many workers as it is to have, or remove {name}"
+        )
 
 
 def _proved(link: Link, facts: Facts) -> tuple[Finding, ...]:

@@ -50,8 +50,9 @@ from fleet.shell.stamp import stamp
 from fleet.shell.veil import Veil
 from fleet.shell.waiting_for_keyring import Waiting
 from profiles.errors import NoUsableKeyring
-from workers.git import GitError, meaning_of
 from workers.cgroups import cores
+from workers.git import GitError, meaning_of
+from workers.machine import this_machine
 from workers.remote.away import HostAway
 from workers.trouble import Meaning
 
@@ -449,6 +450,7 @@ class Coordinator:
             memory_free_bytes=grained,
             cores=cores(),
             load=round(os.getloadavg()[0], 1) if self.heeds_load else None,
+            machine=this_machine().text(),
         )
 
     def _may_end(self) -> bool:

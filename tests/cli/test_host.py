@@ -167,13 +167,15 @@ def test_a_host_with_something_missing_is_not_added_until_it_is_mended(shell: Sh
 
 
 def test_one_machine_under_two_names_is_refused(shell: Shell, box: Sshd) -> None:
-    """They would share worktrees."""
-    add(shell, box)
+    """They would share worktrees. With a directory of its own it is not, and what the machine has counts once."""
+    add(shell, box, "--workers", "100")
     ended = shell.fleet("host", "add", "again", address(box))
     assert ended.returncode == 1
     assert "already in use under the name 'box'" in ended.stderr and "--dir" in ended.stderr
     assert "there is a host box already" in shell.fleet("host", "add", "box", address(box)).stderr
     add(shell, box, "--dir", "~/second", name="again")
+    assert json.loads(shell.fleet("host", "show", "again", "--json").stdout)["workers_max"] == 1
+    assert "! machine: it is one machine with host box" in shell.fleet("host", "verify", "again").stdout
 
 
 def test_a_name_that_is_gone_gives_its_machine_free(shell: Shell, box: Sshd) -> None:

@@ -398,3 +398,12 @@ def test_a_host_that_a_person_trusts_again_is_tried_as_a_lost_one() -> None:
     assert started(story.seen("x")) == ["t1.2"]
     story.tell(events.HostTrusted, name="x")
     assert (tried.state, story.fleet.hosts["x"].state) == ("lost", "ready")
+
+
+def test_a_host_is_the_machine_that_answered_last_also_while_nobody_says_which() -> None:
+    story = FarStory(far("x"))
+    assert story.fleet.hosts["x"].machine is None
+    story.seen("x", machine="one")
+    story.silent("x")
+    story.seen("x")
+    assert story.fleet.hosts["x"].machine == "one"

@@ -275,6 +275,17 @@ def test_memory_is_kept_for_workers_that_have_just_been_placed() -> None:
     assert len(started(story.add(spec(), spec(), spec()))) == 2
 
 
+def test_the_memory_of_one_machine_counts_once_by_however_many_names_it_is_known() -> None:
+    story = FarStory(far("x"), far("y"))
+    for name in "xy":
+        story.seen(name, memory_free_bytes=900_000_000, machine="one")
+    assert len(started(story.add(spec(), spec(), spec()))) == 2
+    apart = FarStory(far("x"), far("y"))
+    for name in "xy":
+        apart.seen(name, memory_free_bytes=900_000_000, machine=name)
+    assert len(started(apart.add(spec(), spec(), spec()))) == 3
+
+
 def test_when_every_host_is_drained_a_person_has_to_open_one() -> None:
     story = FarStory(far("x"), here=1)
     story.drain("x")

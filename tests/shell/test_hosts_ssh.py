@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,16 +11,20 @@ import pytest
 from fleet.core.model import Attempt, Fleet, Host, Task, TaskSpec, Worktree
 from fleet.home import Home
 from fleet.shell.hosts.all import Hosts
+from fleet.shell.hosts.connecting import works_on
 from fleet.shell.hosts.driver import Client
 from fleet.shell.hosts.local import LocalDriver
 from fleet.shell.hosts.monitor import is_silence
 from fleet.shell.hosts.ssh import SshDriver
 from workers.host import LocalHost
+from workers.machine import Machine
 from workers.remote.address import Reach
 from workers.remote.away import HostAway
 from workers.remote.link import CONNECTING, Link, LinkState
+from workers.remote.machines import objection
 from workers.remote.wire import Wire
 
+ONE, TWO = Machine("1" * 32, "b1", "one"), Machine("2" * 32, "b2", "two")
 TASK = Task("t1", 1, TaskSpec("Do it.", "/nowhere", "It", ("sonnet",), "main"), created_ms=0, state="running")
 ATTEMPT = Attempt(
     id="t1.1",
@@ -83,3 +88,45 @@ def test_a_first_connection_that_takes_long_is_not_told_as_silence() -> None:
     assert is_silence(LinkState(why="it refuses connections", tried_s=30.0))
     assert is_silence(LinkState(why="its key is not known", lasting=True))
     assert not is_silence(LinkState(why="the connection was lost", tried_s=1.0))
+
+
+@pytest.mark.parametrize(
+    ("attempts", "worktrees", "known"),
+    [
+        ({"t1.1": ATTEMPT}, {}, True),
+        ({}, {"t1": WORKTREE}, True),
+        ({}, {"t1": replace(WORKTREE, host="local", moves_from="box")}, True),
+        ({}, {"t1": replace(WORKTREE, state="removed")}, False),
+        ({"t1.1": replace(ATTEMPT, host="local")}, {"t1": replace(WORKTREE, host="local")}, False),
+        ({}, {}, False),
+    ],
+)
+def test_a_host_is_bound_to_its_machine_while_anything_of_a_task_is_on_it(
+    attempts: dict[str, Attempt], worktrees: dict[str, Worktree], known: bool
+) -> None:
+    here = Machine("1" * 32, "b1", "one")
+    box = Host("box", 1, address="ssh://nobody@127.0.0.1:1", machine=here.text())
+    fleet = Fleet(hosts={"box": box}, attempts=attempts, worktrees=worktrees)
+    assert works_on(fleet, "box") == (here if known else None)
+    assert works_on(replace(fleet, hosts={"box": replace(box, machine=None)}), "box") is None
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected", "story"),
+    [
+        ({"machine": TWO.text()}, ONE, "you are on two, its workers are on one: name one node"),
+        (
+            {"machine": TWO.text(), "elsewhere": {"t1.1": "one"}},
+            None,
+            "you are on two, its workers are on one",
+        ),
+        ({"machine": TWO.text()}, None, ""),
+        ({"machine": replace(ONE, boot="b2").text(), "elsewhere": {}}, ONE, ""),
+        ({}, ONE, ""),
+    ],
+)
+def test_only_the_machine_that_has_the_work_is_talked_to(
+    facts: dict[str, object], expected: Machine | None, story: str
+) -> None:
+    said = objection(facts, expected)
+    assert story in said and bool(story) == bool(said)

@@ -52,6 +52,11 @@ class Proxy:
         """Every connection there is ends."""
         self._do(self._abort_all)
 
+    def lead_to(self, target_port: int) -> None:
+        """From now on elsewhere, as when a name has several machines behind it; what there was is cut."""
+        self._target_port = target_port
+        self.cut()
+
     def refuse(self) -> None:
         """Every connection ends, and new ones do at once."""
         self._refusing = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import uuid
@@ -9,6 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from workers import machine
+from workers.machine import Machine, this_machine
+
+MACHINES_MAX = 16
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@+-]*")
 
 
@@ -53,6 +58,18 @@ class Directory:
         return self.root / "checks" / _name(name)
 
 
+def seen_from(root: Path, here: Machine) -> tuple[str, ...]:
+    """The host names of other machines that have answered in this directory, too: then it is shared, whatever its file
+    system is called. That this one has is noted."""
+    known = _machines(root)
+    others = [one for one in known if one.is_another_than(here)][-MACHINES_MAX:]
+    if here not in known:
+        # Without the note a shared directory is told of by its file system alone.
+        with contextlib.suppress(OSError):
+            _write(root / "machines", "".join(f"{one.text()}\n" for one in (*others, here)))
+    return tuple(one.name for one in others)
+
+
 def claim(directory: Path, home_id: str, host: str, names_taken: Sequence[str] | None = None) -> Directory:
     """Make the directory this home's, under this host's name; two names of one machine must not share worktrees.
 
@@ -81,7 +98,7 @@ def claim(directory: Path, home_id: str, host: str, names_taken: Sequence[str] |
             f"{note} is there but can't be read: remove it if no other fleet uses {root}"
         ) from failed
     if found != claimed:
-        raise Refused(_whose(root, found, home_id))
+        raise Refused(_whose(root, found, home_id, _machines(root)))
     return Directory(root)
 
 
@@ -101,9 +118,25 @@ def _write(note: Path, text: str) -> None:
         draft.unlink(missing_ok=True)
 
 
-def _whose(root: Path, found: object, home_id: str) -> str:
+def _machines(root: Path) -> list[Machine]:
+    """Those that have answered in this directory."""
+    try:
+        lines = (root / "machines").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+    return [one for one in map(machine.read, lines) if one is not None]
+
+
+def _whose(root: Path, found: object, home_id: str, machines: Sequence[Machine]) -> str:
     name = found.get("host") if isinstance(found, dict) else None
+    here = this_machine()
     if isinstance(found, dict) and found.get("home") == home_id:
+        if machines and all(one.is_another_than(here) for one in machines):
+            return (
+                f"its directory {root} is shared with {machines[-1].name}, which is host {name!r}; this is "
+                f"{here.name}. Two machines cannot work in one directory, as their locks are their own: give this one "
+                "a directory on a disk of its own, such as --dir /var/tmp/fleet"
+            )
         return (
             f"its directory {root} is already in use under the name {name!r}: this is the same machine. Remove one of "
             f"the two hosts, or give this one a directory of its own with --dir"

@@ -13,7 +13,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from typing import Any
 from workers import cgroups
 from workers.environment import allowed
 from workers.far.directory import Directory
+from workers.host import LocalHost
+from workers.machine import this_machine
 
 CLIENT_PATIENCE_S = 10.0
 _CLIENTS = (
@@ -35,7 +37,9 @@ _NODES = ("~/.nvm/versions/node/*/bin", "~/.local/share/fnm/node-versions/*/inst
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 _FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 _OF_A_NETWORK = re.compile(
-    r"(fuse\.)?(nfs\d?|cifs|smb\d?|smbfs|sshfs|9p|afs|ceph|glusterfs|lustre|beegfs|gpfs|s3fs|davfs2?|ncpfs|virtiofs)"
+    r"((mac)?fuse(fs|blk)?[._])?(nfs\d?|cifs|smb\d?|smbfs|sshfs|9p|afs|afpfs|ceph(-fuse)?|glusterfs|lustre|beegfs"
+    r"|gpfs|s3fs|s3ql|rclone|gcsfuse|goofys|juicefs|davfs2?|webdav|ncpfs|virtiofs|vboxsf|vmhgfs(-fuse)?|prl_fs"
+    r"|orangefs|pvfs2|ocfs2|gfs2|panfs|moosefs|mfs|quobyte|weka(fs)?|drvfs|macfuse|osxfuse)"
 )
 _LOGIND = ("usr/lib/systemd", "run/systemd", "etc/systemd")
 
@@ -44,9 +48,19 @@ class Probe:
     """Looks at this host on behalf of `directory`. `client` is the path that was named for it, if any; `variables` are
     the names of those to tell of, `LC_*` for all that begin so."""
 
-    def __init__(self, directory: Directory, client: str | None, variables: Sequence[str]) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        client: str | None,
+        variables: Sequence[str],
+        seen_from: Sequence[str] = (),
+    ) -> None:
+        """`seen_from`: the other machines that have answered in the directory."""
         self._root, self._variables = directory.root, tuple(variables)
-        self._lasting = _lasting(self._root, client)
+        self._here = this_machine()
+        self._runs = LocalHost(directory.runs, "", self._here)
+        told = {"machine": self._here.text(), "seen_from": list(seen_from)}
+        self._lasting = {**_lasting(self._root, client), **told}
 
     @property
     def path(self) -> str:
@@ -56,7 +70,8 @@ class Probe:
     def facts(self, more_variables: Iterable[str] = ()) -> dict[str, Any]:
         """All of it, as of now. Names end in their units, null is not known."""
         environ = {**_environment((*self._variables, *more_variables)), "PATH": self.path}
-        return {**self._lasting, **_moving(self._root), "environ": environ}
+        moving = {**_moving(self._root), "elsewhere": self._runs.elsewhere()}
+        return {**self._lasting, **moving, "environ": environ}
 
 
 def _environment(asked: tuple[str, ...]) -> dict[str, str]:
@@ -231,13 +246,25 @@ def _glob(pattern: str) -> list[Path]:
 def _file_system(root: Path) -> str | None:
     """The type of the file system that has `root`; null where the system does not tell."""
     best, kind = -1, None
-    for line in (_text(Path("/proc/self/mounts")) or "").splitlines():
-        _, point, kind_there, *_ = line.split(" ")
+    for point, kind_there in _mounts():
         place = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), point)
         # The last of several mounts on one place is the one that shows.
         if len(place) >= best and Path(place) in (root, *root.parents):
             best, kind = len(place), kind_there
     return kind
+
+
+def _mounts() -> Iterator[tuple[str, str]]:
+    """Where what kind of file system is mounted, as the system lists them."""
+    listed = _text(Path("/proc/self/mounts"))
+    if listed is not None:
+        for line in listed.splitlines():
+            _, point, kind, *_ = line.split(" ")
+            yield point, kind
+        return
+    said, _ = _say(["/sbin/mount"], {})  # macOS, BSD: `//ann@server/share on /Volumes/share (smbfs, nodev)`
+    for found in re.finditer(r"^.* on (/.*) \(([\w.]+)", said or "", re.MULTILINE):
+        yield found[1], found[2]
 
 
 def kills_at_logout(user: str, system: Path = Path("/")) -> bool:

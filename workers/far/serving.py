@@ -27,13 +27,14 @@ from typing import Any, NoReturn
 
 from workers import children
 from workers.far import probe
-from workers.far.directory import Refused, claim
+from workers.far.directory import Refused, claim, seen_from
 from workers.far.errors import to_header
 from workers.far.frames import BadFrame, Frame, Unpacker, pack
 from workers.far.ops import Answer, Args, Here, Op, mirrors, runs, sessions, trees
 from workers.far.turn import Turn
 from workers.far.watching import Watching
 from workers.host import LocalHost
+from workers.machine import this_machine
 from workers.private import keep_private
 
 SILENCE_S = 120.0
@@ -170,10 +171,12 @@ def main() -> None:
     except Refused as refused:
         _say(outgoing, greeting, {"refused": str(refused)})
         sys.exit(REFUSED)
-    about = probe.Probe(directory, asked.client, asked.env.split(","))
+    machine = this_machine()
+    others = seen_from(directory.root, machine)
+    about = probe.Probe(directory, asked.client, asked.env.split(","), others)
     os.environ["PATH"] = about.path  # for setups and verifications as for workers
     _say(outgoing, greeting, about.facts())
-    here = Here(directory, LocalHost(directory.runs, asked.home), Turn(directory.root))
+    here = Here(directory, LocalHost(directory.runs, asked.home, machine), Turn(directory.root))
     try:
         FarEnd(here, Outgoing(outgoing), about).serve(incoming, asked.silence_s)
     except BadFrame as broken:

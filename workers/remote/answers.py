@@ -119,6 +119,9 @@ class Facts(_Said):
     unwritable: Word | None
     now_ns: Nanoseconds
     environ: Annotated[dict[Word, Story], Field(max_length=NAMES_MAX)]
+    machine: Word | None = None
+    seen_from: Annotated[list[Word], Field(max_length=NAMES_MAX)] = []
+    elsewhere: Annotated[dict[Attempt, Word], Field(max_length=NAMES_MAX)] = {}
 
 
 class Refused(_Said):

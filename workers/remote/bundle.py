@@ -22,6 +22,7 @@ TRAVELLING = (
     "workers/git.py",
     "workers/histories.py",
     "workers/host.py",
+    "workers/machine.py",
     "workers/messages.py",
     "workers/orders.py",
     "workers/private.py",

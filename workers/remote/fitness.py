@@ -161,9 +161,19 @@ def _directory(facts: Facts) -> Finding:
 
 
 def _file_system(facts: Facts) -> Iterator[Finding]:
-    if facts.get("network_file_system"):
-        story = f"{facts.get('dir')} lies on a network file system ({facts.get('file_system')}): git is slow on it"
-        advice = "name a directory on a disk of its own with --dir, such as --dir /var/tmp/fleet"
+    where, others = facts.get("dir"), facts.get("seen_from") or ()
+    advice = "name a directory on a disk of its own with --dir, such as --dir /var/tmp/fleet"
+    if others:
+        story = (
+            f"{where} is shared: {' and '.join(others)} answered in it, too. Each machine has locks of its own, so "
+            "only one may work there at a time"
+        )
+        yield Finding("file system", "warning", story, advice)
+    elif facts.get("network_file_system"):
+        story = (
+            f"{where} lies on a network file system ({facts.get('file_system')}): git is slow on it, and other "
+            "machines may share it, whose locks are their own"
+        )
         yield Finding("file system", "warning", story, advice)
 
 

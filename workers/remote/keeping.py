@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from workers.far.watching import PUSH_BYTES_MAX, UNTAKEN_BYTES_MAX
+from workers.machine import Machine
+from workers.remote import machines
 from workers.remote.address import Reach
 from workers.remote.answers import Foreign, ReplacedPush, SpoolPush
 from workers.remote.copying import Copies, OutOfStep
+from workers.remote.machines import WorksOn
 from workers.remote.refusals import CannotConnect
 from workers.remote.wire import Wire, open_wire
 
@@ -51,6 +54,7 @@ class Keeping:
         known_hosts: Path,
         environ_wanted: Sequence[str],
         names_taken: Sequence[str],
+        works_on: WorksOn,
         listener: Listener,
     ) -> None:
         self._reach, self._known_hosts = reach, known_hosts
@@ -58,6 +62,9 @@ class Keeping:
         self._argv += ["--client", reach.client] if reach.client else []
         self._argv += ["--taken", ",".join(names_taken)] if names_taken else []
         self._directory = reach.directory_there(home_id)
+        self._works_on = works_on
+        self._machine: Machine | None = None
+        """The one that answered last. It may have been given work that home has not written down yet."""
         self._listener = listener
         self._running: asyncio.Task[None] | None = None
         self._wire: Wire | None = None
@@ -102,6 +109,7 @@ class Keeping:
                     self._argv,
                     self._on_push,
                     self._listener.distrusted,
+                    self._objection,
                 )
             except CannotConnect as failed:
                 self._listener.away(failed.story, failed.lasting)
@@ -111,6 +119,13 @@ class Keeping:
                 wait_s = again_s = AGAIN_S_MIN
                 await self._use(wire, facts)
             await asyncio.sleep(wait_s * random.uniform(0.8, 1.2))
+
+    def _objection(self, facts: Mapping[str, Any]) -> str:
+        there = self._works_on()
+        why = machines.objection(facts, there and (self._machine or there))
+        if not why:
+            self._machine = machines.of(facts) or self._machine
+        return why
 
     async def _use(self, wire: Wire, facts: Mapping[str, Any]) -> None:
         """Until it is lost."""

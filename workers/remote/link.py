@@ -16,6 +16,7 @@ from workers.far.ops import Answer
 from workers.remote import loop
 from workers.remote.address import Reach
 from workers.remote.away import HostAway, NotToBeTrusted
+from workers.remote.machines import WorksOn, nowhere
 from workers.remote.refusals import SshMissing, need_asyncssh
 
 if TYPE_CHECKING:
@@ -70,12 +71,14 @@ class Link:
         known_hosts: Path,
         environ_wanted: Sequence[str] = (),
         names_taken: Sequence[str] = (),
+        works_on: WorksOn = nowhere,
     ) -> None:
         """`names_taken` are the names of all hosts of the home, where the directory there may be taken over from one
-        that is none of them any more."""
+        that is none of them any more. Another machine than `works_on`, asked at each connection, is not talked to."""
         self.reach = reach
         self._home_id, self._runs, self._known_hosts = home_id, runs, known_hosts
         self._environ_wanted, self._names_taken = environ_wanted, names_taken
+        self._works_on = works_on
         self._changed = threading.Condition()
         self._state = LinkState()
         self._wire: Wire | None = None
@@ -109,6 +112,7 @@ class Link:
             self._known_hosts,
             self._environ_wanted,
             self._names_taken,
+            self._works_on,
             self,
         )
         loop.start(self._keeping.run()).add_done_callback(self._ended)

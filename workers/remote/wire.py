@@ -298,8 +298,9 @@ async def open_wire(
     argv: Sequence[str],
     on_push: PUSH,
     on_distrusted: Callable[[str], None],
+    objection: Callable[[Mapping[str, Any]], str],
 ) -> tuple[Wire, dict[str, Any]]:
-    """A wire whose far end is there, and its facts. Raises CannotConnect."""
+    """A wire whose far end is there, and its facts, to which there is no `objection`. Raises CannotConnect."""
     with ExitStack() as unless_started:
         connection = await connect(reach, known_hosts)
         unless_started.callback(connection.abort)
@@ -311,5 +312,7 @@ async def open_wire(
             facts = await wire.start(connection, said)
         except NotStarted as failed:
             raise CannotConnect(f"{reach.name}: {failed.story}", failed.lasting) from failed
+        if why := objection(facts):
+            raise CannotConnect(f"{reach.name}: {why}")
         unless_started.pop_all()
     return wire, facts

@@ -35,8 +35,10 @@ class Places:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
         self._workers = Counter(a.host for a in fleet.attempts.values())
+        # Hosts that are one machine by two names have its memory once.
+        self._machines = {host.name: host.machine or host.name for host in fleet.hosts.values()}
         # Workers that have answered already hold their memory; it is missing from the free memory seen.
-        self._starting = Counter(a.host for a in fleet.attempts.values() if not a.answers)
+        self._starting = Counter(self._machines.get(a.host) for a in fleet.attempts.values() if not a.answers)
         self._refusals: dict[str, str | None] = {}
         self._open: dict[tuple[tuple[str, ...], Reach], tuple[Host, ...]] = {}
         self._reach: dict[str, Reach] = {}
@@ -61,7 +63,7 @@ class Places:
         if host.memory_free_bytes is None:
             return None if workers == 0 else "its free memory is unknown, so one worker at a time"
         need = settings.worker_memory_bytes
-        free = host.memory_free_bytes - self._starting[host.name] * need
+        free = host.memory_free_bytes - self._starting[self._machines[host.name]] * need
         if free < need:
             return f"{max(free, 0) // 1_000_000} MB of memory free, a worker needs {need // 1_000_000} MB"
         return None
@@ -72,8 +74,10 @@ class Places:
 
     def take(self, host: str) -> None:
         self._workers[host] += 1
-        self._starting[host] += 1
-        self._refusals.pop(host, None)
+        self._starting[self._machines[host]] += 1
+        for name, machine in self._machines.items():
+            if machine == self._machines[host]:
+                self._refusals.pop(name, None)
         self._open.clear()
 
     # --- tasks and accounts ---

@@ -48,7 +48,7 @@ class HostDistrusted(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostSeen(Event):
     """The host was reached. `load` is its load average of the last minute; of what it has come back with, nothing that
-    was given up is left running."""
+    was given up is left running. `machine` is who answered (`Host.machine`), None where that is not told."""
 
     host: str
     workers_max: int
@@ -56,6 +56,7 @@ class HostSeen(Event):
     problem: str = ""
     cores: int | None = None
     load: float | None = None
+    machine: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,8 @@ class Host:
     `address` is `ssh://user@host:port`, empty for this machine; `jump`, `identity`, `directory` and `client` say how it
     is reached and used, and mean nothing to the core. Free memory of None is unknown: then only one worker is risked.
     `load` is its load average of the last minute. Since `silent_since_ms` it does not answer, or is not listened to.
-    `warm` are the repositories of which it has a mirror.
+    `warm` are the repositories of which it has a mirror. `machine` is who answered last under its name, as its far end
+    says it: equal for two hosts that are one machine, else it means nothing to the core.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Host:
     cores: int | None = None
     load: float | None = None
     warm: tuple[str, ...] = ()
+    machine: str | None = None
 
     @property
     def is_here(self) -> bool:

@@ -112,6 +112,7 @@ def host_seen(draft: Draft, event: HostSeen) -> None:
             problem=event.problem,
             cores=known.cores if event.cores is None else event.cores,
             load=event.load,
+            machine=event.machine or known.machine,
             state="ready",
             silent_since_ms=None,
         )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from fleet.core.model import Host
+from fleet.core.model import Fleet, Host
 from fleet.home import Home
 from fleet.shell.hosts.ssh import SshDriver
+from workers import machine
+from workers.machine import Machine
 from workers.remote.address import Reach, parse
 from workers.remote.link import Link
 
@@ -24,10 +26,24 @@ def reach_of(host: Host) -> Reach:
     )
 
 
+def works_on(fleet: Fleet, name: str) -> Machine | None:
+    """The machine that has work of the fleet as the host of this name; None while none has, or it is not known."""
+    host = fleet.hosts.get(name)
+    worktrees = (worktree.hosts for worktree in fleet.worktrees.values())
+    if host is None or not any(
+        name in hosts for hosts in (*worktrees, [a.host for a in fleet.attempts.values()])
+    ):
+        return None
+    return machine.read(host.machine)
+
+
 @dataclass(frozen=True, slots=True)
 class Connecting:
+    """`current` is the fleet as it is now, to be asked from any thread."""
+
     home: Home
     home_id: str
+    current: Callable[[], Fleet]
 
     def link(self, reach: Reach, names_taken: Sequence[str] = ()) -> Link:
         """Not opened yet. `names_taken`: see Link."""
@@ -38,6 +54,7 @@ class Connecting:
             known_hosts=self.home.known_hosts,
             environ_wanted=("*",),  # what of it a worker is given is settled by `environment_on`
             names_taken=names_taken,
+            works_on=lambda: works_on(self.current(), reach.name),
         )
 
     def driver(self, host: Host) -> SshDriver:

@@ -148,6 +148,7 @@ class Keeper:
             cores=seen.cores,
             load=seen.load,
             problem=seen.problem,
+            machine=seen.machine,
         )
 
     # --- what strays ---

@@ -50,6 +50,7 @@ class Observed:
     cores: int | None
     load: float | None
     problem: str
+    machine: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,9 @@ class SshDriver:
         """Asks it anew. Raises HostAway."""
         facts = self.link.call("probe").values
         problem = fitness.problem(facts) or self._client_refused()
-        return Observed(facts["memory_free_bytes"], facts["cores"], facts["load1"], problem)
+        return Observed(
+            facts["memory_free_bytes"], facts["cores"], facts["load1"], problem, facts.get("machine")
+        )
 
     def _client_refused(self) -> str:
         """Why its client may not be given a repository; empty when it was proved there. Asked until it was, once for

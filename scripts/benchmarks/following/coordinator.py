@@ -134,7 +134,7 @@ def _coordinator(home: Home, engine: Engine) -> Coordinator:
     home_id = engine.fleet.home_id
     client = Client(Path("/bin/false"), "0", frozenset())
     here = LocalDriver(home, home_id, LocalHost(home.runs, home_id), client, {})
-    hosts = Hosts(here, Connecting(home, home_id).driver)
+    hosts = Hosts(here, Connecting(home, home_id, lambda: engine.fleet).driver)
     starter = Starter(hosts, home_id, MemorySecrets(), home.runs)
     out = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
     return Coordinator(

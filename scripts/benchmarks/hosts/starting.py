@@ -42,7 +42,7 @@ class Starting:
         home.runs.mkdir()
         here = LocalDriver(home, HOME_ID, LocalHost(home.runs, HOME_ID), client, dict(os.environ))
         self.repo = root / "repo"
-        self.hosts = Hosts(here, Connecting(home, HOME_ID).driver)
+        self.hosts = Hosts(here, Connecting(home, HOME_ID, Fleet).driver)
         for driver in self.hosts.sync(Fleet(hosts={host.name: host for host in hosts})):
             assert driver.link.wait(CONNECT_S), driver.link.state()
         secrets = MemorySecrets()

@@ -7,13 +7,17 @@ from pathlib import Path
 
 from workers import processes
 from workers.far.ops import Answer, Args, Here, Op
-from workers.host import NAME
+from workers.host import NAME, RunElsewhere
 from workers.pinned.proof import ClientRefused, prove
 
 
 def launch(here: Here, args: Args, blob: bytes) -> Answer:
-    """{attempt, spec: text, has_secret} and the secret → {}. Raises LaunchFailed, NotItsTurn."""
+    """{attempt, spec: text, has_secret} and the secret → {}. Raises LaunchFailed, NotItsTurn, RunElsewhere."""
     with here.turn.held():
+        for other, machine in here.host.elsewhere().items():
+            raise RunElsewhere(
+                f"{other} was launched on {machine}, which shares this directory: nothing was started"
+            )
         here.host.launch_text(args["attempt"], args["spec"], blob if args["has_secret"] else None)
     return Answer({})
 
