@@ -1,11 +1,13 @@
 """The client's own login, kept by the client itself in one account's directory.
 
-Fleet starts the client's login and asks the client whether one is there. It never reads, copies or refreshes what the
-client stored: refresh tokens are single-use, and a second copy revokes both (facts: "Credentials").
+Fleet starts the client's login and asks the client whether one is there. It never copies or refreshes what the client
+stored, and looks at it only to see whether two directories hold the same: refresh tokens are single-use, and a second
+copy revokes both (facts: "Credentials").
 """
 
 from __future__ import annotations
 
+import filecmp
 import json
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +27,7 @@ _FOR_A_BROWSER = (
     "BROWSER",
 )
 STATUS_SECONDS_MAX = 30.0
+_STORED = ".credentials.json"
 
 Pin = Callable[[Mapping[str, str]], Sequence[str]]
 """Makes the arguments that keep a client of this environment from the orders of files in the account's directory."""
@@ -51,6 +54,12 @@ class LoginState:
     email: str | None = None
     organisation: str | None = None
     plan: str | None = None
+    organisation_id: str | None = None
+
+    def is_of(self, other: LoginState) -> bool:
+        """Whether both are known to be logins of one person to one organisation."""
+        mine = (self.method, self.email, self.organisation_id)
+        return None not in mine and mine == (other.method, other.email, other.organisation_id)
 
 
 def login_command(
@@ -104,6 +113,15 @@ def login_state(
     return _read_status(asked.stdout, f"{client} auth status (exit code {asked.returncode})")
 
 
+def share_a_login(one: Path, other: Path) -> bool:
+    """Whether two directories are one, or what the client has stored in one was copied to the other (on Linux; on macOS
+    it lies in the keychain)."""
+    try:
+        return one.samefile(other) or filecmp.cmp(one / _STORED, other / _STORED, shallow=False)
+    except OSError:
+        return False  # one of them has none
+
+
 def _environment(
     profile: Profile, config_dir: Path, parent: Mapping[str, str], *, browser: bool
 ) -> dict[str, str]:
@@ -129,6 +147,7 @@ def _read_status(text: str, source: str) -> LoginState:
         email=_text(said.get("email")),
         organisation=_text(said.get("orgName")),
         plan=_text(said.get("subscriptionType")),
+        organisation_id=_text(said.get("orgId")),
     )
 
 

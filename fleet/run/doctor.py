@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from uuid import uuid4
 
 from fleet.core.model import Account, Fleet
@@ -16,7 +17,7 @@ from fleet.errors import NotDone
 from fleet.home import Home
 from fleet.installed import mend_command, replaced
 from fleet.service.clients import find_client, pins_of, proved_client
-from fleet.service.credentials import same_accounts
+from fleet.service.credentials import login_of, same_accounts, same_logins
 from fleet.service.probing import examine as examine_hosts
 from fleet.shell import homelock
 from fleet.shell.starting import profile_of
@@ -146,7 +147,7 @@ def _state(home: Home, environ: Mapping[str, str]) -> list[Finding]:
     if not accounts:
         found.append(_NO_ACCOUNT)
     found += [_account(home, fleet, name, environ) for name in sorted(a.name for a in accounts)]
-    found += _same(home, fleet)
+    found += _same(home, fleet, environ)
     found += _hooks(fleet)
     return found + examine_hosts(home, [host for host in fleet.hosts.values() if not host.is_here], environ)
 
@@ -193,12 +194,18 @@ def _account(home: Home, fleet: Fleet, name: str, environ: Mapping[str, str]) ->
     return Finding(what, "ok", f"{account.kind}, logged in")
 
 
-def _same(home: Home, fleet: Fleet) -> list[Finding]:
+def _same(home: Home, fleet: Fleet, environ: Mapping[str, str]) -> list[Finding]:
     """Accounts that are one and the same, in a home of a release that did not refuse that."""
+    accounts = fleet.accounts.values()
     try:
-        same = list(same_accounts(fleet.accounts.values(), open_secrets(fleet.home_id, home.root)))
+        same = list(same_accounts(accounts, open_secrets(fleet.home_id, home.root)))
     except NoUsableKeyring:
-        return []  # the keyring has a finding of its own
+        same = []  # the keyring has a finding of its own
+    try:
+        login = partial(login_of, home, find_client(environ).path)
+        same += [(one, other, "login") for one, other in same_logins(accounts, login)]
+    except NotDone:
+        pass  # the client has one, too
     return [
         Finding(
             f"accounts {one}, {other}", "error", f"both have the same {what}", f"fleet account remove {other}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from functools import partial
 
 from fleet import streams
 from fleet.core.events import AccountAdded, AccountPaused, AccountRemoved, AccountSet
@@ -13,7 +14,13 @@ from fleet.core.rules.accounts import name_taken
 from fleet.errors import NotDone, NotKnown
 from fleet.home import Home
 from fleet.service.clients import pins_of, proved_client
-from fleet.service.credentials import known_account, refuse_same_token
+from fleet.service.credentials import (
+    Login,
+    known_account,
+    login_of,
+    refuse_same_login,
+    refuse_same_token,
+)
 from fleet.service.making_home import home_id
 from fleet.service.requests import submit
 from fleet.shell.stamp import stamp
@@ -138,6 +145,8 @@ def _log_in(home: Home, profile: Profile) -> None:
         raise NotDone(str(failed)) from failed
     if ended.returncode != 0 or not state.logged_in:
         raise NotDone(f"the client's login for {profile.name} did not succeed; nothing was added")
+    others = [a for a in snapshot(home).accounts.values() if a.name != profile.name]
+    refuse_same_login(others, Login(config_dir, state), partial(login_of, home, client.path))
 
 
 def change(

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from hmac import compare_digest
 from itertools import combinations
+from pathlib import Path
 
 from fleet.core.model import Account
 from fleet.core.rules.accounts import name_taken
 from fleet.errors import NotDone
 from fleet.home import Home
+from fleet.service.clients import pins_of
+from fleet.shell.starting import profile_of
 from fleet.views.snapshot import snapshot
+from profiles.login import LoginState, LoginUnknown, login_state, share_a_login
 from profiles.profile import Profile
 from profiles.secrets import Secrets
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """What an account's directory holds, and what its client says of it."""
+
+    directory: Path
+    state: LoginState
+
+    def is_same(self, other: Login) -> bool:
+        return self.state.is_of(other.state) or share_a_login(self.directory, other.directory)
 
 
 def known_account(home: Home, name: str) -> Account:
@@ -35,6 +52,43 @@ def refuse_same_token(
                     f"this is the token of account {other.name}: two accounts on one token would draw on the same "
                     "windows, counted twice. Nothing was changed"
                 )
+
+
+def login_of(home: Home, client: Path, account: Account) -> Login | None:
+    """None where its client does not say: what is not known is no other's."""
+    config_dir = home.config_dir(account.name)
+    try:
+        state = login_state(client, profile_of(account), config_dir, os.environ, pins_of(config_dir))
+    except LoginUnknown:
+        return None
+    return Login(config_dir, state)
+
+
+def refuse_same_login(
+    others: Iterable[Account], mine: Login, login: Callable[[Account], Login | None]
+) -> None:
+    """Raises NotDone when another account has this login."""
+    for other in others:
+        theirs = login(other) if other.login and other.state != "removed" else None
+        if theirs is not None and mine.is_same(theirs):
+            raise NotDone(
+                f"this is the login of account {other.name}: two accounts on one login would draw on the same windows, "
+                "counted twice. Nothing was added; run the same command again to log in as another"
+            )
+
+
+def same_logins(
+    accounts: Iterable[Account], login: Callable[[Account], Login | None]
+) -> Iterator[tuple[str, str]]:
+    """Pairs of accounts that have one login, in a home of a release that did not refuse that."""
+    there = sorted(
+        (a for a in accounts if a.login and a.state != "removed"), key=lambda account: account.name
+    )
+    found = {account.name: login(account) for account in there} if len(there) > 1 else {}
+    for one, other in combinations(found, 2):
+        first, second = found[one], found[other]
+        if first is not None and second is not None and first.is_same(second):
+            yield one, other
 
 
 def _may_share_none(one: Account, other: Profile | Account) -> bool:

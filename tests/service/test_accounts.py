@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
+import shutil
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +26,9 @@ from fleet.views.light import state
 from fleet.views.snapshot import snapshot
 from profiles.profile import Profile, make_profile
 from profiles.secrets import open_secrets
+from tests.proofs import real_version, vouch
+from tests.real_client import CLIENT
+from tests.shell.loopback_world import plant_login
 
 TOKEN, OTHER = "sk-ant-oat01-abcdefghijkl", "sk-ant-oat01-mnopqrstuvwx"
 
@@ -58,6 +63,45 @@ def test_the_same_token_under_another_name_is_refused_and_nothing_is_kept(home: 
     with pytest.raises(NotDone, match="the token of account work"):
         verifying.renew(home, "side", TOKEN)
     assert token_of(home, "side") == OTHER
+
+
+@pytest.mark.client
+def test_the_same_login_under_another_name_is_refused(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the same person and organisation, as the real client says, or copied; the same person's in another is not."""
+    planted = home.root / "planted"
+
+    def logs_in_as(mail: str, organisation: str | None) -> None:
+        plant_login(planted, "invented", "user:inference")
+        known = {
+            "accountUuid": "u",
+            "emailAddress": mail,
+            "organizationUuid": organisation,
+            "organizationName": "O",
+        }
+        (planted / ".claude.json").write_text(json.dumps({"oauthAccount": known} if organisation else {}))
+
+    client = home.root / "client"
+    client.write_text(
+        f'#!/bin/sh\ncase "$*" in *"auth login"*) cp -p {planted}/.c*.json "$CLAUDE_CONFIG_DIR"; exit;; esac\n'
+        f'exec {CLIENT} "$@"\n'
+    )
+    client.chmod(0o755)
+    monkeypatch.setenv("FLEET_CLIENT", str(client))
+    vouch(client, real_version(), home.root)
+    logs_in_as("me@example.org", "o-1")
+    accounts.add(home, plan("first", login=True), None, mine=True)
+    with pytest.raises(NotDone, match=r"this is the login of account first: .* Nothing was added"):
+        accounts.add(home, plan("second", login=True), None)
+    assert "second" not in snapshot(home).accounts
+    logs_in_as("me@example.org", "o-2")
+    (planted / ".credentials.json").write_text((planted / ".credentials.json").read_text() + " ")
+    accounts.add(home, plan("second", login=True), None)
+    logs_in_as("", None)
+    with pytest.raises(NotDone, match="the login of account first"):
+        accounts.add(home, plan("third", login=True), None)
+    shutil.copytree(home.config_dir("first"), home.config_dir("second"), dirs_exist_ok=True)
+    found = {finding.what: finding.story for finding in examine(home, os.environ)}
+    assert found["accounts first, second"] == "both have the same login"
 
 
 def test_a_word_that_a_local_server_takes_for_a_token_and_a_key_of_another_address_are_no_same_account(
