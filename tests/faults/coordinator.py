@@ -57,6 +57,7 @@ class Coordinator:
         self._beat_ms = BEAT_FIRST_MS
         self._stale: list[Event] = []
         self._asking: set[str] = set()
+        self._asks_keyring = False
         self._keeper = Keeper(self._world, self._rng, self._stamp)
 
     def _later(self, delay_ms: int, do: Callable[[], None]) -> None:
@@ -222,6 +223,7 @@ class Coordinator:
         self.ask(lambda at, name: events.Beat(at_ms=at, id=name))
         self._keep_hosts()
         self._prove_accounts()
+        self._ask_keyring()
         self._beat_ms = min(BEAT_MAX_MS, self._beat_ms * 3 // 2)
         if self._rng.random() < self._world.rates.stale_report:
             self._report_something_stale()
@@ -235,6 +237,27 @@ class Coordinator:
             if account.name not in self._asking:
                 self._asking.add(account.name)
                 self._later(self._rng.randint(500, 120_000), partial(self._reply, account))
+
+    def _ask_keyring(self) -> None:
+        """As long as accounts wait for it, for what they wait for: it is there, gone, or cannot be reached."""
+        waiting = tuple(account.name for account in self.fleet.accounts.values() if account.unreached)
+        if waiting and not self._asks_keyring:
+            self._asks_keyring = True
+            self._later(self._rng.randint(500, 30_000), partial(self._keyring_says, waiting))
+
+    def _keyring_says(self, names: Sequence[str]) -> None:
+        self._asks_keyring = False
+        away, rate = self._world.keyring_is_away, self._world.rates.token_forgotten
+        gone = tuple(name for name in names if not away and self._rng.random() < rate)
+        self.ask(
+            lambda at_ms, name: events.CredentialsRead(
+                at_ms=at_ms,
+                id=name,
+                found=() if away else tuple(one for one in names if one not in gone),
+                missing=gone,
+                unreached=tuple((one, "simulated lock") for one in names) if away else (),
+            )
+        )
 
     def _reply(self, account: Account) -> None:
         self._asking.discard(account.name)

@@ -26,6 +26,10 @@ def resuming(task: str) -> Ask:
     )
 
 
+def pausing(account: str, *, on: bool) -> Ask:
+    return lambda at_ms, name: events.AccountPaused(at_ms=at_ms, id=name, name=account, on=on)
+
+
 class People:
     def __init__(self, world: World, rng: Random) -> None:
         self._world = world
@@ -92,11 +96,11 @@ class People:
                     "rule",
                     "host",
                 ),
-                *("revise", "resume"),
+                *("revise", "resume", "pause"),
             ],
-            weights=[8, 3, 4, 2, 1, 3, 3, 1, 3, 8, 4, 10, 3],
+            weights=[8, 3, 4, 2, 1, 3, 3, 1, 3, 8, 4, 13, 3, 3],
         )[0]
-        if ask in ("host", "rule", "revise", "resume"):
+        if ask in ("host", "rule", "revise", "resume", "pause"):
             return self._rule(ask, fleet, at_ms, name)
         if ask == "say":
             self._words += 1
@@ -138,6 +142,10 @@ class People:
         if ask == "resume":
             paused = next((t.id for t in fleet.tasks.values() if t.spec.paused), min(fleet.tasks))
             return resuming(paused)(at_ms, name)
+        if ask == "pause":
+            account = self._rng.choice(self._world.accounts).name
+            known = fleet.accounts.get(account)
+            return pausing(account, on=known is None or not known.paused)(at_ms, name)
         if ask == "host":
             return ask_of_hosts(fleet, self._world.machines, self._rng, at_ms, name)
         return lay_down(self._world, fleet, self._rng, at_ms, name)

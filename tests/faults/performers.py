@@ -30,6 +30,8 @@ class Performers:
         if attempt is None:
             return []
         task = fleet.tasks[attempt.task]
+        if attempt.id not in world.runs and world.keyring_is_away and fleet.accounts[attempt.account].secret:
+            return [_start_failed(attempt.id, "keyring")]
         if attempt.id not in world.runs and world.rng.random() < world.rates.start_fails:
             world.machines.reach(attempt.host)
             if world.rng.random() < 0.5:

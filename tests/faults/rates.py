@@ -19,8 +19,10 @@ class Rates:
     answer_garbled: float = 0.02
     answer_no_model: float = 0.005
     answer_context: float = 0.02
-    account_silent: float = 0.3
+    account_silent: float = 0.4
     session_unfit: float = 0.5
+    keyring_away: float = 0.5
+    token_forgotten: float = 0.01
     credential_expires: float = 0.01
     word_lost: float = 0.1
     reading_missing: float = 0.2

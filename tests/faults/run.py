@@ -20,7 +20,7 @@ from fleet.virtual.memory_store import Memory, MemoryStore
 from tests.faults.coordinator import Ask, Coordinator
 from tests.faults.failing_store import FailingStore
 from tests.faults.hosts_asked import adding_host, mended
-from tests.faults.people import People, resuming
+from tests.faults.people import People, pausing, resuming
 from tests.faults.planner import prices_for, protections_for
 from tests.faults.rulings import undone
 from tests.faults.safety import Violation
@@ -36,7 +36,8 @@ HEALED_MS = 120 * 24 * 3_600_000
 class Outcome:
     """What a seed came to: a digest of everything that happened, and how much that was. `moves` are those of sessions
     between accounts, `carried` those of work between hosts, `revised` revisions of tasks; `silences` are accounts that
-    answered nobody for a time, `renewed` sessions in whose place a new one was begun; `zombies` are workers that came
+    answered nobody for a time, `renewed` sessions in whose place a new one was begun; `outages` are those of
+    the keyring that work met, `pauses` those of accounts; `zombies` are workers that came
     back with a lost host."""
 
     seed: int
@@ -53,6 +54,8 @@ class Outcome:
     revised: int
     silences: int
     renewed: int
+    outages: int
+    pauses: int
 
 
 class Trace:
@@ -109,6 +112,7 @@ class _Simulation:
         self.agenda.after(self.rng.randint(1_000, 600_000), self._misfortune)
         self.agenda.after(self.rng.randint(1_000, 300_000), self._break_hosts)
         self.agenda.after(self.rng.randint(1_000, 60_000), self._silence)
+        self.agenda.after(self.rng.randint(1_000, 60_000), self._lock)
         self.agenda.after(self.rng.randint(1_000, 600_000), self._plan)
         self.agenda.after(self.rng.randint(1_000, 600_000), self._ask_idle)
         self._go_on(self.agenda.now_ms + FAULTS_MS, lambda: self.coordinator.commits >= COMMITS_MAX)
@@ -193,6 +197,12 @@ class _Simulation:
             self.world.fall_silent()
             self.agenda.after(self.rng.randint(1_000, 240_000), self._silence)
 
+    def _lock(self) -> None:
+        """Now and then the keyring cannot be reached."""
+        if not self.healing:
+            self.world.lock_keyring()
+            self.agenda.after(self.rng.randint(1_000, 600_000), self._lock)
+
     def _break_hosts(self) -> None:
         """Now and then one of the other machines falls silent, or dies."""
         if not self.healing:
@@ -223,6 +233,8 @@ class _Simulation:
                 self.coordinator.ask(_adding(account))
             elif known.state == "quarantined":
                 self.coordinator.ask(_verifying(account))
+            elif known.paused:
+                self.coordinator.ask(pausing(account.name, on=False))
 
     def _all_over(self) -> bool:
         return self.coordinator.quiet() and all(_is_over(self._fleet(), t) for t in self._fleet().tasks)
@@ -255,6 +267,8 @@ class _Simulation:
             revised=sum(t.revisions for t in tasks.values()),
             silences=watch.silences,
             renewed=sum(t.renewals for t in tasks.values()),
+            outages=watch.outages,
+            pauses=watch.pauses,
         )
 
 

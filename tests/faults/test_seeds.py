@@ -15,7 +15,7 @@ from fleet.store.sqlite import SqliteStore
 from fleet.virtual.memory_store import MemoryStore
 from tests.faults import simulate
 
-REACHING = 21
+REACHING = 20
 """The first seeds, of which one test also asks that they reach what they are for."""
 SEEDS = 30
 SEEDS_LARGE = 1_000
@@ -61,6 +61,8 @@ def test_the_first_seeds_break_nothing_and_do_reach_what_they_are_for() -> None:
     assert sum(o.revised for o in outcomes) > 40
     assert sum(o.silences for o in outcomes) > 10
     assert sum(o.renewed for o in outcomes) > 5
+    assert sum(o.outages for o in outcomes) > 5
+    assert sum(o.pauses for o in outcomes) > 10
 
 
 def test_a_broken_invariant_names_the_seed_and_the_command_that_runs_it_again() -> None:

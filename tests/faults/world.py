@@ -47,6 +47,7 @@ class World:
         self.machines.returned = self._go_on_reporting
         self.silent_until: dict[str, tuple[int, Outcome]] = {}
         """Accounts that answer nobody, until when, and what their server says."""
+        self.keyring_away_until_ms = 0
         self.unfit: dict[tuple[str, str], Outcome | None] = {}
         """What an account makes of a session that has come from elsewhere; None: it takes it."""
         self.fenced: dict[str, int] = {}
@@ -61,6 +62,7 @@ class World:
             self.pools[pool] = Pool(pool, self._windows())
         # The first account has every tier, so that every task has somewhere to end.
         tiers = TIERS if n == 0 else tuple(t for t in TIERS if self.rng.random() < 0.8)
+        login = n > 0 and self.rng.random() < 0.15
         self.accounts.append(
             Account(
                 name=f"acc{n}",
@@ -69,7 +71,8 @@ class World:
                 concurrency=self.rng.randint(1, 6),
                 pool=pool,
                 added_ms=self.agenda.wall_ms,
-                login=self.rng.random() < 0.15 and n > 0,
+                login=login,
+                secret=not login,
             )
         )
         self.credentials[f"acc{n}"] = Credential()
@@ -81,6 +84,16 @@ class World:
             lasts_ms = self.rng.choice([30_000, 600_000, 3 * HOUR_MS, DAY_MS])
             says = self.rng.choice(SILENCES)
             self.silent_until[account] = (self.agenda.now_ms + lasts_ms, says)
+
+    def lock_keyring(self) -> None:
+        """Now and then nobody can reach the keyring for some time."""
+        if self.rng.random() < self.rates.keyring_away:
+            lasts_ms = self.rng.choice([1_000, 60_000, 600_000, 3 * HOUR_MS])
+            self.keyring_away_until_ms = self.agenda.now_ms + lasts_ms
+
+    @property
+    def keyring_is_away(self) -> bool:
+        return self.agenda.now_ms < self.keyring_away_until_ms
 
     def silence_of(self, account: str) -> Outcome | None:
         until_ms, says = self.silent_until.get(account, (0, SILENCES[0]))
@@ -217,6 +230,7 @@ class World:
         self.repos.checked_out.clear()
         self.machines.heal()
         self.silent_until.clear()
+        self.keyring_away_until_ms = 0
         self.unfit.clear()
         for credential in self.credentials.values():
             credential.good = True
