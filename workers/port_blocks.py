@@ -1,7 +1,8 @@
-"""The ports of each worktree at home: tried before they are handed out, and no other home's.
+"""The ports of each worktree on a machine: tried before they are handed out, and no other home's.
 
-All homes of a person share one list of claims, which goes by the worktree's path. A claim ends with its worktree, so a
-crash leaves none that lasts: one whose worktree is not there counts for an hour, while it is made.
+All homes that a person has there, or works there from, share one list of claims, which goes by the worktree's path. A
+claim ends with its worktree, so a crash leaves none that lasts: one whose worktree is not there counts for an hour,
+while it is made. Travels.
 """
 
 from __future__ import annotations
@@ -9,14 +10,14 @@ from __future__ import annotations
 import errno
 import fcntl
 import json
+import os
 import socket
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-from platformdirs import user_state_dir
 
 PORTS_FIRST = 20_000
 PORTS_PER_WORKTREE = 20
@@ -26,7 +27,7 @@ BEING_MADE_S = 3_600.0
 _LOOPBACK = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Claim:
     worktree: str
     at_s: float
@@ -36,7 +37,7 @@ class _Claim:
         return Path(self.worktree).exists() or 0 <= time.time() - self.at_s < BEING_MADE_S
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PortBlocks:
     """`folder` is where all homes of a person look; blocks are taken from `ports`."""
 
@@ -80,7 +81,12 @@ class PortBlocks:
 
 
 def of_this_person() -> PortBlocks:
-    return PortBlocks(Path(user_state_dir("fleet-ports", appauthor=False)))
+    """Where a platform keeps a person's state (XDG; on macOS as `platformdirs` has it), for what travels has no
+    library."""
+    mac = sys.platform == "darwin"
+    usual = Path.home() / ("Library/Application Support" if mac else ".local/state")
+    said = "" if mac else os.environ.get("XDG_STATE_HOME", "").strip()
+    return PortBlocks(Path(said or usual) / "fleet-ports")
 
 
 def is_free(port: int) -> bool:

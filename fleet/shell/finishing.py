@@ -18,7 +18,6 @@ from fleet.shell.agreed import Agreed
 from fleet.shell.cells import Cells
 from fleet.shell.hosts.driver import Drivers, Vacated
 from fleet.shell.hosts.local import VERIFY_TIMEOUT_S
-from fleet.shell.port_blocks import of_this_person
 from fleet.shell.session_doings import session_doings
 from fleet.shell.unexplained import Span, unexplained, watch_of
 from fleet.shell.watching import Seen, Watching
@@ -26,6 +25,7 @@ from workers import landing, messages, trouble
 from workers.children import marked
 from workers.gate import GateSettings, judge
 from workers.git import HEADS, Git, GitError, GitFailed
+from workers.port_blocks import of_this_person
 from workers.sandbox.cell import confined
 from workers.secret_scan import exposed
 from workers.verify import Verdict

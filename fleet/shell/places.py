@@ -6,9 +6,8 @@ import hashlib
 import re
 from pathlib import Path
 
-from fleet.core.model import Task, Worktree
+from fleet.core.model import Task
 from fleet.home import Home
-from fleet.shell.port_blocks import PORTS_END, PORTS_FIRST, PORTS_PER_WORKTREE
 
 CHECK = "check-"
 GIT = "git"
@@ -39,13 +38,6 @@ def branch_name(task: Task) -> str:
     """The branch it has, or `fleet/<task>-<slug>` for one that has none yet."""
     slug = re.sub(r"[^a-z0-9]+", "-", task.spec.title.lower()).strip("-")[:40].strip("-")
     return task.branch or (f"fleet/{task.id}-{slug}" if slug else f"fleet/{task.id}")
-
-
-def ports(worktree: Worktree) -> range | None:
-    """The block of ports of its slot, for a worktree on a host; None when there are more worktrees than blocks. Those
-    at home are tried: see `port_blocks`."""
-    first = PORTS_FIRST + worktree.slot * PORTS_PER_WORKTREE
-    return range(first, first + PORTS_PER_WORKTREE) if first + PORTS_PER_WORKTREE <= PORTS_END else None
 
 
 def preserve_ref(task: Task) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleet.core.model import Task, TaskSpec, Worktree
+from fleet.core.model import Task, TaskSpec
 from fleet.home import Home
 from fleet.shell import places
 
@@ -60,14 +60,6 @@ def test_no_repository_leads_out_of_the_home(name: str) -> None:
 def test_targets_of_one_repository_are_merged_in_places_of_their_own() -> None:
     assert places.landing_path(HOME, task(target="main")) != places.landing_path(HOME, task(target="a/b"))
     assert places.landing_path(HOME, task(target="a/b")).parent == places.worktree_path(HOME, task()).parent
-
-
-def test_blocks_of_ports_never_overlap_and_end() -> None:
-    blocks = [places.ports(Worktree("t1", "/srv", slot)) for slot in range(2_001)]
-    ports = [port for block in blocks[:2_000] if block for port in block]
-    assert len(ports) == len(set(ports)) == 40_000
-    assert max(ports) < 60_000
-    assert blocks[2_000] is None
 
 
 def test_what_is_preserved_is_kept_by_attempt() -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.shell.port_blocks import BEING_MADE_S, PORTS_PER_WORKTREE, PortBlocks, of_this_person
+from workers.port_blocks import BEING_MADE_S, PORTS_PER_WORKTREE, PortBlocks, of_this_person
 
 
 @contextmanager
@@ -92,7 +92,7 @@ def test_a_list_that_cannot_be_read_keeps_nobody_from_working(
     assert got is not None and blocks.claim(tmp_path / "one") == got
 
 
-CLAIMS = "import sys; from pathlib import Path; from fleet.shell.port_blocks import of_this_person as p\n"
+CLAIMS = "import sys; from pathlib import Path; from workers.port_blocks import of_this_person as p\n"
 CLAIMS += "print([p().claim(Path(sys.argv[1], str(n))).start for n in range(20)])"
 
 

@@ -21,6 +21,7 @@ from workers.far.ops import Answer
 from workers.far.ops.sessions import READ_BYTES_MAX
 from workers.far.watching import PUSH_BYTES_MAX
 from workers.histories import FILES_MAX, HISTORY_BYTES_MAX, ForeignPath, parts_of
+from workers.port_blocks import PORTS_END, PORTS_FIRST, PORTS_PER_WORKTREE
 
 HEADER_BYTES_MAX = 16_000_000
 BLOB_BYTES_MAX = READ_BYTES_MAX
@@ -230,6 +231,10 @@ class Verdict(_Said):
     asked_for: Annotated[list[Word], Field(max_length=NAMES_MAX)]
 
 
+class Ports(_Said):
+    first: Annotated[int, Field(ge=PORTS_FIRST, lt=PORTS_END, multiple_of=PORTS_PER_WORKTREE)] | None
+
+
 class Mirror(_Said):
     path: Place
     made: bool
@@ -365,6 +370,7 @@ SHAPES: dict[str, Shape] = {
     "ready": Shape(Ready),
     "prepare": Shape(Prepared),
     "commit": Shape(Committed),
+    "ports": Shape(Ports),
     "snapshot": Shape(Snapshot),
     "preserve": Shape(Preserved),
     "remove": Shape(Removed),

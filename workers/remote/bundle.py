@@ -19,6 +19,7 @@ TRAVELLING = (
     "workers/command.py",
     "workers/environment.py",
     "workers/gate.py",
+    "workers/port_blocks.py",
     "workers/git.py",
     "workers/histories.py",
     "workers/host.py",

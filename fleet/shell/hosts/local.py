@@ -15,7 +15,6 @@ from fleet.shell import places
 from fleet.shell.agreed import Agreed
 from fleet.shell.cells import Cells
 from fleet.shell.hosts.driver import Client, Committed, Prepared, Vacated
-from fleet.shell.port_blocks import of_this_person
 from fleet.shell.watching import Watching
 from profiles.isolation import make_private
 from workers import processes
@@ -26,6 +25,7 @@ from workers.git import Git, identity, writer
 from workers.host import LocalHost
 from workers.pinned.files import named
 from workers.pinned.proof import prove
+from workers.port_blocks import of_this_person
 from workers.sandbox.cell import confined
 from workers.supervisor import scratch_of
 from workers.verify import Verdict

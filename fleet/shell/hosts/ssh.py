@@ -19,6 +19,7 @@ from fleet.shell.hosts.local import VERIFY_TIMEOUT_S
 from workers.client import session
 from workers.client.launch import Launched, launched
 from workers.git import HEADS, Git, GitError, writer
+from workers.port_blocks import PORTS_PER_WORKTREE
 from workers.remote import fitness, sessions
 from workers.remote.answers import shown
 from workers.remote.away import HostAway, NotToBeTrusted
@@ -124,7 +125,9 @@ class SshDriver:
         return self._directory / "worktrees" / there
 
     def ports(self, task: Task, worktree: Worktree) -> range | None:
-        return places.ports(worktree)
+        path = worktree.path or str(self.worktree_path(task))
+        first = self.link.call("ports", {"path": path}).values["first"]
+        return None if first is None else range(first, first + PORTS_PER_WORKTREE)
 
     def config_dir(self, account: str) -> Path:
         return self._directory / "accounts" / account

@@ -123,6 +123,7 @@ HONEST: dict[str, tuple[dict[str, Any], dict[str, Any], bytes]] = {
         b"",
     ),
     "commit": ({"path": "/h/worktrees/r/t1"}, {"commit": None, "head": OID, "remade": False}, b""),
+    "ports": ({"path": "/h/worktrees/r/t1"}, {"first": 20_020}, b""),
     "snapshot": ({}, {"head": OID, "branch": "b", "branch_tip": OID, "kept": None}, b""),
     "preserve": ({}, {"commit": OID}, b""),
     "remove": ({}, {"preserved": None, "kept_at": None, "branch": "b", "branch_tip": None}, b""),

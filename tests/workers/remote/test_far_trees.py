@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import shutil
+import socket
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from tests.workers.supervision.yard import is_gone
 from tests.workers.worktree.repositories import commit, git, hook, repository, show, write
 from workers import processes
 from workers.git import GitFailed
+from workers.port_blocks import PORTS_PER_WORKTREE
 from workers.worktree.commit import HookRefused, WorkUnfinished
 from workers.worktree.make import SetupFailed, WorktreeRefused
 from workers.worktree.wanted import SettingsWrong
@@ -104,6 +106,16 @@ def test_a_worktree_is_made_with_its_files_and_its_setup_and_found_again(tree: T
     assert tree.ask("ready", mirror="repo-1")["made"]["branch"] == BRANCH
     standing = {"path": str(tree.path), "task": "t1", "mirror": "repo-1", "branch": BRANCH}
     assert tree.far.call("worktrees") == {"worktrees": [standing]}
+
+
+def test_ports_are_tried_on_the_host_and_kept_for_its_worktree(tree: Tree) -> None:
+    first = tree.ask("ports")["first"]
+    other = tree.far.call("ports", path=f"{tree.path}-other")["first"]
+    assert first is not None and other is not None and other != first == tree.ask("ports")["first"]
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", other + PORTS_PER_WORKTREE + 3))
+        third = tree.far.call("ports", path=f"{tree.path}-third")["first"]
+    assert third not in (first, other, other + PORTS_PER_WORKTREE)
 
 
 def test_a_setup_that_fails_crosses_as_such_and_can_be_repeated(tree: Tree) -> None:

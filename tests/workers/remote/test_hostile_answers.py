@@ -127,6 +127,8 @@ def test_a_field_that_nobody_knows_is_refused(op: str) -> None:
         ("alive", {"alive": ["t9.9"], "sizes": {}}, b""),
         ("alive", {"alive": ["t1.1"], "sizes": {"t1.1": 0}}, b""),
         ("drop_runs", {"dropped": ["t11.1"]}, b""),
+        ("ports", {"first": 80}, b""),
+        ("ports", {"first": 20_001}, b""),
         ("mirror", {"path": "/h/mirrors/other.git", "made": True}, b""),
         ("mirror", {"path": "/h/../mirrors/r.git", "made": True}, b""),
         ("lfs_have", {"missing": ["c" * 64]}, b""),

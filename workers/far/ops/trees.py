@@ -15,6 +15,7 @@ from workers.gate import GateSettings, judge
 from workers.git import HEADS, Git, head_branch
 from workers.pinned.files import named
 from workers.pinned.proof import prove
+from workers.port_blocks import of_this_person
 from workers.supervisor import MARKER
 from workers.worktree.commit import commit_work
 from workers.worktree.entry import admin_dir, git_dir, relink
@@ -55,6 +56,12 @@ def ready(here: Here, args: Args, _: bytes) -> Answer:
     """{mirror, path} → {made: {branch, base_commit, setup_output}, or null}"""
     made = found_ready(here.directory.mirror(args["mirror"]), here.directory.worktree(args["path"]))
     return Answer({"made": None if made is None else asdict(made)})
+
+
+def ports(here: Here, args: Args, _: bytes) -> Answer:
+    """{path} → {first: the first port of the worktree's block, or null where none is free}"""
+    block = of_this_person().claim(here.directory.worktree(args["path"]))
+    return Answer({"first": None if block is None else block.start})
 
 
 def prepare(here: Here, args: Args, blob: bytes) -> Answer:
@@ -140,6 +147,7 @@ def remove(here: Here, args: Args, _: bytes) -> Answer:
     mirror, path = here.directory.mirror(args["mirror"]), here.directory.worktree(args["path"])
     stand = _stand(path) if admin_dir(mirror.resolve(), path) and (path / ".git").exists() else {}
     removed = take_away(mirror, path, args["ref"])
+    of_this_person().release(path)
     tips = {"branch": stand.get("branch"), "branch_tip": stand.get("branch_tip")}
     kept_at = None if removed.kept_at is None else str(removed.kept_at)
     return Answer({"preserved": removed.preserved, "kept_at": kept_at, **tips})
@@ -166,6 +174,7 @@ def verify(here: Here, args: Args, _: bytes) -> Answer:
 OPS: dict[str, Op] = {
     "worktrees": worktrees,
     "ready": ready,
+    "ports": ports,
     "prepare": prepare,
     "commit": commit,
     "snapshot": snapshot,
