@@ -98,6 +98,8 @@ def _failed(target: Target, watcher: Watcher, failed: Exception, seconds: float)
         )
     if isinstance(failed, asyncssh.ChannelOpenError):
         return CannotConnect(f"{at} cannot be reached from its jump host: {failed.reason}")
+    if isinstance(failed, asyncssh.ConnectionLost | ConnectionResetError):
+        return _hung_up(target, watcher)
     if isinstance(failed, OSError):
         return _failed_network(at, port, failed)
     if isinstance(failed, asyncssh.DisconnectError):
@@ -113,8 +115,6 @@ def _failed_network(at: str, port: int, failed: OSError) -> CannotConnect:
         return CannotConnect(
             f"{at} refuses connections at port {port}: is sshd running there, and is it that port?"
         )
-    if failed.errno == errno.ECONNRESET:
-        return _hung_up(at)
     if failed.errno == errno.EADDRNOTAVAIL:
         return CannotConnect(
             f"{at} cannot be reached: {failed}. Is the BindAddress of your ssh configuration this machine's?"
@@ -130,13 +130,9 @@ def _failed_talk(at: str, port: int, watcher: Watcher, failed: asyncssh.Disconne
             "IdentitiesOnly in ~/.ssh/config",
             lasting=True,
         )
-    if isinstance(failed, asyncssh.ConnectionLost):
-        return _hung_up(at)
     if isinstance(failed, asyncssh.KeyExchangeFailed):
         return CannotConnect(
-            f"{at} and this machine share no way to encrypt: {failed.reason}. Is it kept out by Ciphers, MACs, "
-            "KexAlgorithms or HostKeyAlgorithms of your ssh configuration?",
-            lasting=True,
+            f"{at} and this machine share no way to encrypt: {failed.reason}. {_KEPT_OUT}", lasting=True
         )
     if isinstance(failed, asyncssh.ProtocolError | asyncssh.ProtocolNotSupported):
         return CannotConnect(
@@ -145,8 +141,22 @@ def _failed_talk(at: str, port: int, watcher: Watcher, failed: asyncssh.Disconne
     return CannotConnect(f"{at} hung up: {failed.reason}")
 
 
-def _hung_up(at: str) -> CannotConnect:
+_KEPT_OUT = "Is it kept out by Ciphers, MACs, KexAlgorithms or HostKeyAlgorithms of your ssh configuration?"
+
+
+def _hung_up(target: Target, watcher: Watcher) -> CannotConnect:
+    """How far it had come tells why. A server that turns a connection away does so before it says which it is."""
+    at, connection = target.at, watcher.connection
+    if not _has_answered(watcher) or connection is None:
+        return CannotConnect(
+            f"{at} hung up before the login was done: too many logins at once (MaxStartups of its sshd), or this "
+            "machine is shut out there for a while (PerSourcePenalties, fail2ban)"
+        )
+    if connection.get_server_host_key() is None:
+        return CannotConnect(
+            f"{at} hung up as the encryption was to be agreed on. {_KEPT_OUT} `ssh -v {target.reach.host}` says which"
+        )
     return CannotConnect(
-        f"{at} hung up before the login was done: too many logins at once (MaxStartups of its sshd), or this machine "
-        "is shut out there for a while (PerSourcePenalties, fail2ban)"
+        f"{at} hung up in the middle of the login, without a word: its sshd's log says why "
+        "(`journalctl -u ssh` there)"
     )

@@ -311,6 +311,8 @@ def test_what_asyncssh_does_not_have_of_the_allowed_algorithms_is_passed_over(
     loop.call(connection.abort, PATIENCE_S)
     said = login(configure(person, server, f"KexAlgorithms {unknown}"), known_hosts)
     assert said is not None and unknown in said.story and "kexalgorithms" in said.story and said.lasting
+    foreign = configure(person, server, "HostKeyAlgorithms rsa-sha2-512")
+    assert "hung up as the encryption was to be agreed on" in story(foreign, known_hosts)
     rsa = configure(person, server, "PubkeyAcceptedAlgorithms rsa-sha2-512")
     assert "none of these keys is accepted: none was found" in story(rsa, known_hosts)
 

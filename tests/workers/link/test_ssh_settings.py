@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from tests.patience import PATIENCE_S
-from tests.workers.sshd import Person
+from tests.workers.sshd import Person, needs, program
 from workers.remote import asking_ssh
 from workers.remote.address import Reach, parse
 from workers.remote.refusals import CannotConnect
@@ -230,3 +233,36 @@ def test_a_token_that_does_not_exist_is_named() -> None:
     with pytest.raises(BadSetting, match="%z"):
         expanded("carry %h %z", {"h": "box"})
     assert expanded("%h%%%h", {"h": "box", "%": "%"}) == "box%box"
+
+
+def test_fleet_logs_in_where_ssh_does_and_nowhere_else(tmp_path: Path) -> None:
+    """In a home of the user database, as people have it: there ssh reads its files by itself."""
+    needs("ssh", "sshd", "unshare")
+    if os.geteuid() != 0:
+        pytest.skip("needs root, for a user database of its own")
+    home, users = tmp_path / "home", tmp_path / "passwd"
+    home.mkdir()
+    root = re.compile(r"^(root(?::[^:\n]*){4}):[^:\n]*:", re.MULTILINE)
+    users.write_text(root.sub(rf"\1:{home}:", Path("/etc/passwd").read_text()))
+    inside = 'mount --bind "$1" /etc/passwd && shift && exec "$@"'
+    words = [sys.executable, "-m", "tests.workers.link.both_ways", str(home)]
+    environ = {"HOME": str(home), "PATH": os.environ["PATH"], "SHELL": "/bin/sh"}
+    compared = subprocess.run(
+        [program("unshare"), "-m", "sh", "-c", inside, "sh", str(users), *words],
+        env=environ,
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert compared.returncode == 0, compared.stderr
+    said = dict(line.split(": ", 1) for line in compared.stdout.splitlines())
+    out = {
+        "no key",
+        "a key for others to read",
+        "revoked",
+        "a command that fails",
+        "a setting that is none",
+    }
+    assert {name: how for name, how in said.items() if how != ("out" if name in out else "in")} == {}
+    assert len(said) == 16
