@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from fleet.core.decisions import Effect, Note
-from fleet.core.dispatch import choose as dispatch_choose
+from fleet.core.dispatch import Chooser
 from fleet.core.events import Event, TaskRevised, TasksAdded
 from fleet.core.model import Attempt, Fleet
 from fleet.core.rules.placing import Choose
@@ -27,8 +27,9 @@ class Applied:
 class Engine:
     """Holds the fleet in memory, exactly as the store has it."""
 
-    def __init__(self, store: Store, choose: Choose = dispatch_choose) -> None:
-        self._choose = choose
+    def __init__(self, store: Store, choose: Choose | None = None) -> None:
+        """`choose`: another rule of dispatch than ours. Raises StoreCorrupt."""
+        self._choose = choose or Chooser()
         loaded = store.load()
         self._store = store
         self.fleet: Fleet = loaded.fleet

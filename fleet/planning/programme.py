@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fleet.core.capacity import costs, headroom, rates
+from fleet.core.capacity import costs, headroom, rates, running
 from fleet.core.dispatch.price import DOLLAR, DOLLARS_PER_WORK
 from fleet.core.model import Account, Fleet, bucket_key
 from fleet.planning.classes import WorkClass
@@ -105,7 +105,7 @@ class Programme:
         self._begin()
 
     def _meter(self) -> dict[str, Metered]:
-        committed = costs.committed(self.fleet)
+        committed = running.committed(self.fleet)
         pools = {account.pool for account in self.accounts}
         found = {}
         for key, bucket in sorted(self.fleet.buckets.items()):

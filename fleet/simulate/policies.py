@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from fleet.core.capacity import headroom
-from fleet.core.dispatch import Placement
-from fleet.core.dispatch import choose as fleet_choose
+from fleet.core.dispatch import Chooser, Placement
 from fleet.core.dispatch.feasible import any_account_gives, backs_off_until, held_back, refusal
 from fleet.core.dispatch.slots import Slots
 from fleet.core.model import Account, Bucket, Fleet, Task
@@ -197,7 +196,7 @@ class DailyShare:
 
 
 POLICIES: dict[str, Callable[[], Choose]] = {
-    "fleet": lambda: fleet_choose,
+    "fleet": Chooser,
     "fifo": lambda: fifo,
     "threshold": lambda: threshold,
     "soonest-reset": lambda: soonest_reset,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fleet.core import dispatch
-from fleet.core.capacity import budgets, costs, headroom, reserved
+from fleet.core.capacity import budgets, costs, headroom, reserved, running
 from fleet.core.dispatch.feasible import unavailable, waits_for
 from fleet.core.dispatch.price import fresh
 from fleet.core.model import Bucket, Fleet, Host, Task
@@ -271,7 +271,7 @@ def _buckets(fleet: Fleet, answer: Answer | None) -> list[Record]:
     for account in fleet.accounts.values():
         if account.state != "removed":
             pools.setdefault(account.pool, []).append(account.name)
-    committed = costs.committed(fleet)
+    committed = running.committed(fleet)
     return [
         {"accounts": sorted(pools[bucket.pool]), **_bucket(fleet, key, bucket, committed, answer)}
         for key, bucket in sorted(fleet.buckets.items())

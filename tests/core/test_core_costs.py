@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet.core import events
-from fleet.core.capacity import costs, experience, lognormal, rates
+from fleet.core.capacity import costs, experience, lognormal, rates, running
 from fleet.core.events import WindowsRead
 from fleet.core.model import Fleet, Task, TaskSpec
 from fleet.core.model.learned import Experience
@@ -153,7 +153,7 @@ def test_running_work_is_committed_against_every_bucket_it_draws_on() -> None:
     story.opened()
     weekly = (reading("five_hour"), reading("seven_day"), reading("seven_day_opus", scope="opus"))
     story.says("t1.1", WindowsRead(weekly, story.now_ms))
-    committed = costs.committed(story.fleet)
+    committed = running.committed(story.fleet)
     left = costs.remaining(story.fleet, story.task(), "sonnet")
     assert sorted(committed) == ["a/five_hour", "a/seven_day"]
     rate = rates.rate(story.fleet, "a", "five_hour", "sonnet")
@@ -168,7 +168,7 @@ def test_the_high_quantile_of_many_tasks_is_nearer_to_their_mean_than_that_of_on
         for n in range(1, 5):
             story.says("t1.1", events.Answered(f"m{n}", Tokens(1, 2)))
         story.says("t1.1", WindowsRead((reading("five_hour"),), story.now_ms))
-        return costs.committed(story.fleet)["a/five_hour"]
+        return running.committed(story.fleet)["a/five_hour"]
 
     (mean, high), (mean_of_four, high_of_four) = committed(1), committed(4)
     assert mean_of_four == pytest.approx(4 * mean, rel=0.01)
@@ -180,9 +180,9 @@ def test_a_worker_that_is_being_stopped_or_checked_takes_nothing_more() -> None:
     story.add()
     story.opened()
     story.says("t1.1", WindowsRead((reading("five_hour"),), story.now_ms))
-    assert costs.committed(story.fleet)
+    assert running.committed(story.fleet)
     story.end_turn("finished")
-    assert costs.committed(story.fleet) == {}
+    assert running.committed(story.fleet) == {}
 
 
 amounts = st.lists(st.tuples(st.floats(1e2, 1e9), st.booleans()), max_size=30)

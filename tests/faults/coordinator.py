@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from random import Random
 
 from fleet.core import decisions, events
 from fleet.core.capacity.questions import to_ask
-from fleet.core.dispatch import explain
+from fleet.core.dispatch import Chooser, Placement, choose, explain
 from fleet.core.events import Event
 from fleet.core.model import Account, Fleet
+from fleet.core.rules.placing import Choose
 from fleet.core.step import Refused
 from fleet.engine import Engine
 from fleet.ports import StoreFailed
@@ -28,10 +29,36 @@ BEAT_MAX_MS = 1_800_000
 Ask = Callable[[int, str], Event]
 
 
+class AsWithoutMemory:
+    """The rule of dispatch as the coordinator has it, which keeps what it has worked out: it makes the placements that
+    one makes who knows nothing of earlier rounds."""
+
+    def __init__(self) -> None:
+        self._kept = Chooser()
+
+    def __call__(self, fleet: Fleet) -> Iterator[Placement]:
+        anew = list(choose(fleet))
+        chosen = 0
+        for placement in self._kept(fleet):
+            assert placement == anew[chosen], f"{placement} instead of {anew[chosen]}"
+            chosen += 1
+            yield placement
+        assert chosen == len(anew), f"{anew[chosen:]} were not made"
+
+
 class Coordinator:
     """Between `up` and `kill` it has a life, numbered; what a life began dies with it."""
 
-    def __init__(self, world: World, store: FailingStore, rng: Random, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        world: World,
+        store: FailingStore,
+        rng: Random,
+        say: Callable[[str], None],
+        new_rule: Callable[[], Choose],
+    ) -> None:
+        """`new_rule` makes the rule of dispatch of one life."""
+        self._new_rule = new_rule
         self.watch = Watch()
         self.fleet = Fleet()
         self.commits = 0
@@ -71,7 +98,7 @@ class Coordinator:
         self._life += 1
         life = self._life
         self._clear()
-        self._engine = Engine(self._store)
+        self._engine = Engine(self._store, self._new_rule())
         self._say(f"up, life {self._life}")
         outstanding = self._engine.outstanding
         self.fleet = self._engine.fleet

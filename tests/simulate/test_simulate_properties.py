@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleet.core.capacity import costs, headroom, reserved
+from fleet.core.capacity import headroom, reserved, running
 from fleet.core.capacity.costs import Expected
 from fleet.core.capacity.rates import rate
 from fleet.core.check import broken
@@ -97,7 +97,7 @@ class Books:
     """What has been promised of each bucket: means and high quantiles, of running work and in this round so far."""
 
     def __init__(self, fleet: Fleet) -> None:
-        self._promised = costs.committed(fleet)
+        self._promised = running.committed(fleet)
 
     def overcommitted(self, fleet: Fleet, placement: Placement, need: Expected) -> list[str]:
         """The buckets that would give more than they may. Reckoned anew, from what `capacity` says in words: the high

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import log, sqrt
+from typing import NamedTuple
 
-from fleet.core.capacity import experience, lognormal, rates
+from fleet.core.capacity import experience, lognormal
 from fleet.core.draft import Draft
-from fleet.core.model import Attempt, Bucket, Fleet, Task, TaskSpec
+from fleet.core.model import Attempt, Fleet, Task, TaskSpec
 from fleet.core.model.learned import Experience, work_of
 
 
@@ -26,72 +27,94 @@ class Expected:
     chance: float
 
 
+class Believed(NamedTuple):
+    """What is believed of one unit of size of a class: of the logarithms of work and of time the mean and the
+    deviation."""
+
+    work: float
+    work_spread: float
+    ms: float
+    ms_spread: float
+    chance: float
+
+
+class Costs:
+    """What tasks are expected to take, worked out once for each class. It may be kept for later states of the fleet."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._classes: dict[tuple[str, str, str], tuple[tuple[object, ...], Believed]] = {}
+        self.follow(fleet)
+
+    def follow(self, fleet: Fleet) -> None:
+        """From here on this is the state of the fleet. What is believed of a class stays the same object as long as
+        nothing was learned of it."""
+        self._fleet = fleet
+        self.quantile = fleet.policy.strategy.quantile
+        self._looked_at: dict[tuple[str, str, str], Believed] = {}
+
+    def expected(self, spec: TaskSpec, tier: str) -> Expected:
+        """Of the whole task, begun now."""
+        return self._left(spec, tier, 0.0, 0.0)
+
+    def remaining(self, task: Task, tier: str) -> Expected:
+        """Of what is still to be done of a task that has perhaps begun with this tier: what such a task takes
+        that has already taken what this one has. A task that has outrun its class is expected to take longer still, as
+        long tasks do.
+
+        The work in attempts that have ended counts for the tier that goes on with it; a live attempt's only for its
+        own.
+        """
+        attempt = self._fleet.attempts.get(task.attempt or "")
+        work, ms = task.tier_work, float(task.tier_ms)
+        if attempt is not None:
+            if attempt.tier != tier:
+                return self.expected(task.spec, tier)
+            work += work_of(attempt.used)
+            ms += attempt.ms_at(self._fleet.now_ms)
+        return self._left(task.spec, tier, work, ms)
+
+    def _left(self, spec: TaskSpec, tier: str, work: float, ms: float) -> Expected:
+        """What is left after so much work and time."""
+        known, size = self.believed(spec, tier), spec.size
+        passed = work / size
+        return Expected(
+            work=size * lognormal.mean_left(known.work, known.work_spread, passed),
+            high=size * lognormal.quantile_left(known.work, known.work_spread, passed, self.quantile),
+            ms=size * lognormal.mean_left(known.ms, known.ms_spread, ms / size),
+            chance=known.chance,
+        )
+
+    def believed(self, spec: TaskSpec, tier: str) -> Believed:
+        """Of the task's class with that tier."""
+        key = (spec.project_name, spec.kind, tier)
+        known = self._looked_at.get(key)
+        if known is None:
+            known = self._looked_at[key] = self._believed(key, spec, tier)
+        return known
+
+    def _believed(self, key: tuple[str, str, str], spec: TaskSpec, tier: str) -> Believed:
+        fleet = self._fleet
+        found = [fleet.experience.get(one) for one in experience.keys(spec, tier)]
+        inputs = (*found, fleet.policy.tiers)
+        before = self._classes.get(key)
+        if before is not None and all(was is now for was, now in zip(before[0], inputs, strict=True)):
+            return before[1]
+        learned = [one for one in found if one is not None]
+        work, time = experience.of_work(learned), experience.of_time(learned)
+        chance = experience.chance(fleet.experience, fleet.policy, spec, tier)
+        known = Believed(work.mean, sqrt(work.variance), time.mean, sqrt(time.variance), chance)
+        self._classes[key] = (inputs, known)
+        return known
+
+
 def expected(fleet: Fleet, spec: TaskSpec, tier: str) -> Expected:
-    """Of the whole task, begun now."""
-    return _left(fleet, spec, tier, 0.0, 0.0)
+    """As `Costs.expected`, of one task."""
+    return Costs(fleet).expected(spec, tier)
 
 
 def remaining(fleet: Fleet, task: Task, tier: str) -> Expected:
-    """Of what is still to be done of a task that has perhaps begun with this tier: what such a task takes
-    that has already taken what this one has. A task that has outrun its class is expected to take longer still, as long
-    tasks do.
-
-    The work in attempts that have ended counts for the tier that goes on with it; a live attempt's only for its own.
-    """
-    attempt = fleet.attempts.get(task.attempt or "")
-    work, ms = task.tier_work, float(task.tier_ms)
-    if attempt is not None:
-        if attempt.tier != tier:
-            return expected(fleet, task.spec, tier)
-        work += work_of(attempt.used)
-        ms += attempt.ms_at(fleet.now_ms)
-    return _left(fleet, task.spec, tier, work, ms)
-
-
-def _left(fleet: Fleet, spec: TaskSpec, tier: str, work: float, ms: float) -> Expected:
-    """What is left after so much work and time."""
-    found = (fleet.experience.get(key) for key in experience.keys(spec, tier))
-    known = [one for one in found if one is not None]
-    of_work, of_time = experience.of_work(known), experience.of_time(known)
-    size = spec.size
-    spread = sqrt(of_work.variance)
-    passed = work / size
-    return Expected(
-        work=size * lognormal.mean_left(of_work.mean, spread, passed),
-        high=size * lognormal.quantile_left(of_work.mean, spread, passed, fleet.policy.strategy.quantile),
-        ms=size * lognormal.mean_left(of_time.mean, sqrt(of_time.variance), ms / size),
-        chance=experience.chance(fleet.experience, fleet.policy, spec, tier),
-    )
-
-
-def committed(fleet: Fleet) -> dict[str, tuple[float, float]]:
-    """What running attempts are expected to take still, by bucket key: shares (mean, at the high quantile).
-
-    Tasks overrun independently of each other, so variances add up and not deviations: the high quantile of a sum lies
-    above its mean by the root of the sum of the squares of what each one's lies above its own. An attempt that is being
-    stopped, or whose work is being checked, takes nothing.
-    """
-    of_pool: dict[str, list[tuple[str, Bucket]]] = {}
-    for key in sorted(fleet.buckets):
-        of_pool.setdefault(fleet.buckets[key].pool, []).append((key, fleet.buckets[key]))
-    estimates = {
-        name: rates.Estimates(fleet.rates, fleet.policy, name)
-        for name in sorted({bucket.name for bucket in fleet.buckets.values()})
-    }
-    means: dict[str, float] = {}
-    squares: dict[str, float] = {}
-    for attempt in fleet.attempts.values():
-        task = fleet.tasks[attempt.task]
-        drawn_on = of_pool.get(fleet.accounts[attempt.account].pool)
-        if attempt.state == "stopping" or task.state != "running" or not drawn_on:
-            continue
-        left = remaining(fleet, task, attempt.tier)
-        for key, bucket in drawn_on:
-            if bucket.scope in (None, attempt.tier):
-                rate = estimates[bucket.name].of(bucket.pool, attempt.tier)
-                means[key] = means.get(key, 0.0) + left.work * rate
-                squares[key] = squares.get(key, 0.0) + (max(left.high - left.work, 0.0) * rate) ** 2
-    return {key: (mean, mean + sqrt(squares[key])) for key, mean in means.items()}
+    """As `Costs.remaining`, of one task."""
+    return Costs(fleet).remaining(task, tier)
 
 
 def learn(draft: Draft, task: Task, attempt: Attempt, *, won: bool) -> None:

@@ -106,6 +106,21 @@ def blocked_until(bucket: Bucket, now_ms: int, settings: Settings) -> Blocked | 
     return None
 
 
+class Pools:
+    """The buckets of one state of the fleet by their pool, where many accounts are looked at."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._of: dict[str, list[Bucket]] = {}
+        for bucket in fleet.buckets.values():
+            self._of.setdefault(bucket.pool, []).append(bucket)
+        for buckets in self._of.values():
+            buckets.sort(key=lambda bucket: bucket.name)
+
+    def drawn_on(self, pool: str, tier: str | None) -> list[Bucket]:
+        """As `drawn_on`."""
+        return [b for b in self._of.get(pool, ()) if b.scope in (None, tier)]
+
+
 def drawn_on(fleet: Fleet, account: Account, tier: str | None) -> list[Bucket]:
     """The buckets that work of `tier` on `account` draws on, by name: the account-wide ones and the tier's."""
     found = (b for b in fleet.buckets.values() if b.pool == account.pool and b.scope in (None, tier))
@@ -114,7 +129,12 @@ def drawn_on(fleet: Fleet, account: Account, tier: str | None) -> list[Bucket]:
 
 def block_of(fleet: Fleet, account: Account, tier: str) -> Blocked | None:
     """The block that lasts longest among the buckets that `tier` draws on; None when all of them give."""
-    blocks = [blocked_until(b, fleet.now_ms, fleet.settings) for b in drawn_on(fleet, account, tier)]
+    return longest_block(fleet, drawn_on(fleet, account, tier))
+
+
+def longest_block(fleet: Fleet, drawn: Iterable[Bucket]) -> Blocked | None:
+    """Of these buckets, None when all of them give."""
+    blocks = [blocked_until(b, fleet.now_ms, fleet.settings) for b in drawn]
     return max((b for b in blocks if b), key=lambda b: (b.until_ms, b.bucket), default=None)
 
 
@@ -131,11 +151,19 @@ def headroom(fleet: Fleet, account: Account, tier: str) -> float | None:
 def is_proven(fleet: Fleet, account: Account) -> bool:
     """Whether there is recent evidence that the account gives: a fresh reading or an answer not long ago.
     Without it one worker at a time is risked."""
-    if account.answered_ms is not None and fleet.now_ms - account.answered_ms < fleet.settings.answer_life_ms:
-        return True
-    return any(
-        utilization_now(b, fleet.now_ms, fleet.settings) is not None for b in drawn_on(fleet, account, None)
+    return has_answered(fleet, account) or any_is_read(fleet, drawn_on(fleet, account, None))
+
+
+def has_answered(fleet: Fleet, account: Account) -> bool:
+    """Whether its last answer is not long ago."""
+    return (
+        account.answered_ms is not None and fleet.now_ms - account.answered_ms < fleet.settings.answer_life_ms
     )
+
+
+def any_is_read(fleet: Fleet, drawn: Iterable[Bucket]) -> bool:
+    """Whether one of these buckets has a fresh reading."""
+    return any(utilization_now(b, fleet.now_ms, fleet.settings) is not None for b in drawn)
 
 
 def merged(

@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from fleet.core.capacity.running import Running
 from fleet.core.model import Account, Fleet, Host, Task
 from fleet.spoken import spans
 
@@ -32,13 +33,15 @@ class Stay:
 class Places:
     """Counts of living workers by host, kept current as placements are taken. Lives for one round of dispatch."""
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: Fleet, running: Running) -> None:
         self._fleet = fleet
-        self._workers = Counter(a.host for a in fleet.attempts.values())
+        self._workers = running.by_host.copy()
         # Hosts that are one machine by two names have its memory once.
         self._machines = {host.name: host.machine or host.name for host in fleet.hosts.values()}
         # Workers that have answered already hold their memory; it is missing from the free memory seen.
-        self._starting = Counter(self._machines.get(a.host) for a in fleet.attempts.values() if not a.answers)
+        self._starting: Counter[str | None] = Counter()
+        for name, workers in running.starting.items():
+            self._starting[self._machines.get(name)] += workers
         self._refusals: dict[str, str | None] = {}
         self._open: dict[tuple[tuple[str, ...], Reach], tuple[Host, ...]] = {}
         self._reach: dict[str, Reach] = {}

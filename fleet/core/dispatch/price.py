@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fleet.core.capacity import costs
-from fleet.core.capacity.costs import Expected
+from fleet.core.capacity.costs import Costs, Expected
 from fleet.core.capacity.worth import worth_now
 from fleet.core.dispatch.shares import Shares
 from fleet.core.dispatch.tiers import allowed, is_free
@@ -103,9 +102,10 @@ class Bid:
 class Market:
     """Quotes for one round of dispatch."""
 
-    def __init__(self, fleet: Fleet, shares: Shares) -> None:
+    def __init__(self, fleet: Fleet, shares: Shares, costs: Costs) -> None:
         self._fleet = fleet
         self._shares = shares
+        self._costs = costs
         self.prices = fresh(fleet)
         self._unit: dict[tuple[str, str], float] = {}
         self._cheapest: dict[str, float] = {}
@@ -121,12 +121,12 @@ class Market:
         if task.tier_work or task.attempts:
             begun = (task.id, tier)
             if begun not in self._remaining:
-                self._remaining[begun] = costs.remaining(self._fleet, task, tier)
+                self._remaining[begun] = self._costs.remaining(task, tier)
             return self._remaining[begun]
         spec = task.spec
         key = (spec.project_name, spec.kind, tier)
         if key not in self._expected:
-            found = costs.expected(self._fleet, spec, tier)
+            found = self._costs.expected(spec, tier)
             size = spec.size
             self._expected[key] = Expected(
                 found.work / size, found.high / size, found.ms / size, found.chance

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from heapq import heappop, heappush
+from itertools import islice
 from math import inf
 from typing import Literal
 
 from fleet.core.capacity.headroom import UNKNOWN_HEADROOM
+from fleet.core.capacity.running import Running
 from fleet.core.dispatch.fairness import Fairness
 from fleet.core.dispatch.feasible import (
     Placement,
@@ -57,6 +59,9 @@ TOLERANCE = 1e-6
 """A net below 0 by less than this part of the worth is 0: prices are computed, and what pays exactly its price is
 accepted (docs/dispatch.md, "4. What capacity costs: the planning problem")."""
 
+REFUSALS_TOLD = 8
+"""Of what was refused when a task was placed, so that many accounts fill no journal."""
+
 Against = Literal["price", "size", "both", "host"]
 
 Places = list[tuple[str, list[Account]]]
@@ -68,9 +73,27 @@ Openings = list[tuple[str, frozenset[str]]]
 
 def choose(fleet: Fleet) -> Iterator[Placement]:
     """Yields the placements to make now, best first."""
-    if fleet.draining or not fleet.queue or fleet.policy.breaker:
-        return
-    slots = Slots(fleet)
+    return Chooser()(fleet)
+
+
+class Chooser:
+    """`choose`, for one who asks again and again as a fleet goes on: what was worked out of running work is kept for
+    what has not changed. The placements are the same."""
+
+    def __init__(self) -> None:
+        self._running: Running | None = None
+
+    def __call__(self, fleet: Fleet) -> Iterator[Placement]:
+        if fleet.draining or not fleet.queue or fleet.policy.breaker:
+            return iter(())
+        if self._running is None:
+            self._running = Running(fleet)
+        else:
+            self._running.follow(fleet)
+        return _chosen(fleet, Slots(fleet, self._running))
+
+
+def _chosen(fleet: Fleet, slots: Slots) -> Iterator[Placement]:
     if slots.hosts_are_full() or not any_account_gives(fleet, slots):
         return
     dispatch = Round(fleet, slots)
@@ -111,15 +134,16 @@ class Round:
     def __init__(self, fleet: Fleet, slots: Slots) -> None:
         self.fleet = fleet
         self.slots = slots
-        self.shares = Shares(fleet)
-        self.market = Market(fleet, self.shares)
+        self.shares = Shares(fleet, slots.running, slots.pools)
+        self.market = Market(fleet, self.shares, slots.running.costs)
         self.fairness = Fairness(fleet)
         self.spending = Spending(fleet, slots, self.shares, self.market)
         self._accounts = [a for a in fleet.accounts.values() if a.state != "removed"]
+        self._accounts_by_name = sorted(self._accounts, key=lambda a: a.name)
         self._with_places = [a for a in self._accounts if not slots.account_is_full(a)]
         self._taken = 0
         self._placed: set[str] = set()
-        self._giving: dict[str, list[Account]] = {}
+        self._giving: dict[str, dict[str, Account]] = {}
         self._open: dict[str, Openings] = {}
         self._open_to: dict[tuple[object, ...], Openings] = {}
         self._too_large: dict[str, float] = {}
@@ -168,13 +192,17 @@ class Round:
             self._open[lane] = self._opened(first)
         labels = first.spec.labels
         able = (
-            (
-                tier,
-                [a for a in self._by_price(tier) if a.name in names and self.slots.has_host_for(labels, a)],
-            )
+            (tier, [a for a in self._in_order(tier, names) if self.slots.has_host_for(labels, a)])
             for tier, names in self._open[lane]
         )
         return [(tier, accounts) for tier, accounts in able if accounts]
+
+    def _in_order(self, tier: str, names: frozenset[str]) -> list[Account]:
+        """Those of the accounts that have a place and anything left, in the order in which they are tried."""
+        if len(names) > 1:
+            return [a for a in self._by_price(tier) if a.name in names]
+        alone = [self.fleet.accounts[name] for name in names]
+        return [a for a in alone if self._has_any(a, tier)]
 
     def _opened(self, task: Task) -> Openings:
         """The tiers that a task may use, each with the accounts that are open to it in this round."""
@@ -191,7 +219,7 @@ class Round:
         )
         if key not in self._open_to:
             self._open_to[key] = [
-                (tier, frozenset(a.name for a in self._giving_to(tier) if self._is_open(a, task, tier)))
+                (tier, frozenset(a.name for a in self._giving_to(tier, warm) if self._is_open(a, task, tier)))
                 for tier in allowed(self.fleet, task)
             ]
         return self._open_to[key]
@@ -199,13 +227,17 @@ class Round:
     def _is_open(self, account: Account, task: Task, tier: str) -> bool:
         return standing(self.fleet, self.slots, task, account, tier) is None
 
-    def _giving_to(self, tier: str) -> list[Account]:
-        """The accounts that had a place at the round's beginning and are not closed to the tier, whatever the task."""
+    def _giving_to(self, tier: str, only: Account | None) -> list[Account]:
+        """The accounts that had a place at the round's beginning and are not closed to the tier, whatever the task; of
+        a session that stays on one, this one `only`."""
         if tier not in self._giving:
-            self._giving[tier] = [
-                a for a in self._with_places if closed(self.fleet, self.slots, a, tier) is None
-            ]
-        return self._giving[tier]
+            self._giving[tier] = {
+                a.name: a for a in self._with_places if closed(self.fleet, self.slots, a, tier) is None
+            }
+        giving = self._giving[tier]
+        if only is None:
+            return list(giving.values())
+        return [only] if only.name in giving else []
 
     def _offer_of(self, task: Task, places: Places) -> Offer | Against:
         """As `_offer`. Accounts that are billed are asked only when no other takes the task, and it needs them."""
@@ -265,13 +297,13 @@ class Round:
         return Offer(task, account, quote, quote.density * self.fairness.of(task), self._taken)
 
     def refused(self, task: Task) -> tuple[Refusal, ...]:
-        """What speaks against every placement of the task that cannot be made, by account."""
+        """What speaks against placements of the task that cannot be made, by account: the first that are told."""
         considered = (
             self.considered(task, account, tier)[0]
-            for account in sorted(self._accounts, key=lambda a: a.name)
+            for account in self._accounts_by_name
             for tier in allowed(self.fleet, task)
         )
-        return tuple(against for against in considered if against is not None)
+        return tuple(islice((against for against in considered if against is not None), REFUSALS_TOLD + 1))
 
     def considered(self, task: Task, account: Account, tier: str) -> tuple[Refusal | None, Quote | None]:
         """The first reason against the placement, None when there is none; and its arithmetic, if it came to that."""
@@ -323,14 +355,13 @@ class Round:
         first, then what is paid for, then the most headroom, then the name. What fits the first is not offered to the
         next."""
         if tier not in self._order:
-            able = [
-                account
-                for account in self._giving_to(tier)
-                if not self.slots.account_is_full(account) and not self.shares.is_spent(account, tier)
-            ]
+            able = [a for a in self._giving_to(tier, None) if self._has_any(a, tier)]
             able.sort(key=lambda a: (self.market.unit(a, tier), *self._among_equals(a, tier), a.name))
             self._order[tier] = tuple(able)
         return self._order[tier]
+
+    def _has_any(self, account: Account, tier: str) -> bool:
+        return not self.slots.account_is_full(account) and not self.shares.is_spent(account, tier)
 
     def _among_equals(self, account: Account, tier: str) -> tuple[float, ...]:
         draws = self.shares.draws(account, tier)

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fleet.core.capacity import costs, headroom, reserved
+from fleet.core.capacity import headroom, reserved
 from fleet.core.capacity.budgets import Budgets
 from fleet.core.capacity.costs import Expected
 from fleet.core.capacity.rates import Estimates
+from fleet.core.capacity.running import Running, committed_of
 from fleet.core.model import Account, Bucket, Fleet, bucket_key
 
 OVERLAP = 0.5
@@ -61,10 +62,11 @@ class TooLittle:
 class Shares:
     """Lives for one round of dispatch, and is kept current as placements are taken."""
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: Fleet, running: Running, pools: headroom.Pools) -> None:
         self._fleet = fleet
+        self._running = running
+        self._pools = pools
         self.budgets = Budgets(fleet)
-        self._committed = costs.committed(fleet)
         self._left: dict[str, Left] = {}
         self._short: dict[tuple[str, str], Expected] = {}
         self._estimates: dict[str, Estimates] = {}
@@ -76,7 +78,7 @@ class Shares:
         if key not in self._draws:
             self._draws[key] = tuple(
                 (self._of(bucket), self._rate(bucket, tier))
-                for bucket in headroom.drawn_on(self._fleet, account, tier)
+                for bucket in self._pools.drawn_on(account.pool, tier)
             )
         return self._draws[key]
 
@@ -95,11 +97,15 @@ class Shares:
             if used is None:
                 # Unknown is not zero: where something is kept, half of it counts as used.
                 used = 1.0 - headroom.UNKNOWN_HEADROOM if kept > 0 else 0.0
-            mean, high = self._committed.get(key, (0.0, 0.0))
+            mean, high = self._committed(bucket)
             free = 1.0 - used - kept
             untried = not known and mean <= 0.0 and kept < 1.0
             self._left[key] = Left(bucket, free - mean, free - high, kept > 0, known, 1.0 - kept, untried)
         return self._left[key]
+
+    def _committed(self, bucket: Bucket) -> tuple[float, float]:
+        left = self._running.left(bucket.pool)
+        return committed_of(left, {t: self._rate(bucket, t) for t in left if bucket.scope in (None, t)})
 
     def is_spent(self, account: Account, tier: str) -> bool:
         """Whether a bucket has nothing left that work of the tier could have, however small it is."""

@@ -5,9 +5,8 @@ Why a fresh account gets one worker at first: docs/dispatch.md, "Ramp".
 
 from __future__ import annotations
 
-from collections import Counter
-
 from fleet.core.capacity import headroom
+from fleet.core.capacity.running import Running
 from fleet.core.dispatch.host_places import Places, Stay
 from fleet.core.model import Account, Fleet, Host, Task
 
@@ -15,23 +14,29 @@ from fleet.core.model import Account, Fleet, Host, Task
 class Slots:
     """Counts of living workers, kept current as placements are taken. Lives for one round of dispatch."""
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: Fleet, running: Running | None = None) -> None:
+        """`running` follows the fleet."""
         self._fleet = fleet
-        self._by_account = Counter(a.account for a in fleet.attempts.values())
-        self._by_project = Counter(fleet.tasks[a.task].spec.project_name for a in fleet.attempts.values())
-        self._hosts = Places(fleet)
+        self.running = running or Running(fleet)
+        self.pools = headroom.Pools(fleet)
+        self._by_account = self.running.by_account.copy()
+        self._by_project = self.running.by_project.copy()
+        self._hosts = Places(fleet, self.running)
         self._blocks: dict[tuple[str, str], headroom.Blocked | None] = {}
         self._limits = {a.name: self._limit(a) for a in fleet.accounts.values()}
 
     def _limit(self, account: Account) -> int:
-        allowed = account.allowance if headroom.is_proven(self._fleet, account) else 1
-        return min(account.concurrency, allowed)
+        fleet = self._fleet
+        proven = headroom.has_answered(fleet, account) or headroom.any_is_read(
+            fleet, self.pools.drawn_on(account.pool, None)
+        )
+        return min(account.concurrency, account.allowance if proven else 1)
 
     def block_of(self, account: Account, tier: str) -> headroom.Blocked | None:
         """As `headroom.block_of`, looked at once a round."""
         key = (account.name, tier)
         if key not in self._blocks:
-            self._blocks[key] = headroom.block_of(self._fleet, account, tier)
+            self._blocks[key] = headroom.longest_block(self._fleet, self.pools.drawn_on(account.pool, tier))
         return self._blocks[key]
 
     def workers_on(self, account: Account) -> int:

@@ -7,16 +7,13 @@ from dataclasses import replace
 
 from fleet.core.capacity import headroom
 from fleet.core.decisions import StartWorker
-from fleet.core.dispatch import Placement, Quote, Refusal
+from fleet.core.dispatch import REFUSALS_TOLD, Placement, Quote, Refusal
 from fleet.core.dispatch.price import fresh
 from fleet.core.draft import Draft
 from fleet.core.model import NEVER_MS, Account, Attempt, Fleet, Task, bucket_key
 from fleet.core.rules.worktrees import claim_worktree
 from fleet.core.wording import fresh_session_id
 from fleet.spoken import spans
-
-REFUSALS_TOLD = 8
-"""Of what was refused when a task was placed, so that many accounts fill no journal."""
 
 AFTER_TOLD = 4
 """Of the tasks that a dependant waited for, in the line that says that it starts."""
@@ -116,8 +113,7 @@ def _in_words(refused: Sequence[Refusal], now_ms: int) -> str:
     shown = [
         f"not {r.account} ({r.tier}): {r.why}{_for_how_long(r, now_ms)}" for r in refused[:REFUSALS_TOLD]
     ]
-    further = len(refused) - len(shown)
-    return "; ".join([*shown, f"and {further} more"] if further else shown)
+    return "; ".join([*shown, "and others"] if len(refused) > len(shown) else shown)
 
 
 def _for_how_long(refusal: Refusal, now_ms: int) -> str:
