@@ -6,13 +6,18 @@ not depend on how busy the machine is.
 
 from __future__ import annotations
 
-from benchmarks.dispatch import decision, parts, persons, planning, value, week
+from benchmarks.dispatch import decision, parts, persons, placing, planning, value, week
 from benchmarks.dispatch.runs import run_all, wanted_of
 from benchmarks.dispatch.scenarios import settings
 from benchmarks.figure import Figure, Options
 
 
 def measure(options: Options) -> list[Figure]:
-    timed = [*decision.measure(options), *planning.measure(options), *week.measure(options)]
+    timed = [
+        *decision.measure(options),
+        *placing.measure(options),
+        *planning.measure(options),
+        *week.measure(options),
+    ]
     outcomes = run_all(wanted_of(settings(options)))
     return [*timed, *value.figures(outcomes), *persons.figures(outcomes), *parts.figures(outcomes)]
