@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from fleet.core.events import AccountRead, WindowReading
 from fleet.double import Fault, Script
 from fleet.double.script import FaultKind
+from fleet.home import Home
+from fleet.service.requests import submit
+from fleet.shell.stamp import stamp
 from tests.real.conftest import MakeHousehold
 from tests.real.household import Household
 from tests.real.scripting import job, played, prompt, says, subscription, writes
@@ -60,14 +64,15 @@ def test_work_goes_on_elsewhere_when_an_account_answers_nobody(
     assert house.git("ls-tree", "--name-only", "main").split() == ["README.md", "a.txt", "b.txt"]
 
 
+@pytest.mark.parametrize("why", ["image", *large("signature")])
 def test_a_session_that_is_not_taken_elsewhere_goes_back_to_where_it_was_answered(
-    household: MakeHousehold,
+    household: MakeHousehold, why: FaultKind
 ) -> None:
     """After a limit it moves, is refused there, and goes on, with all it knew, when the first account opens again."""
     house = a_house(
         household,
         Fault("limit", account="first", step=1, seconds=4),
-        Fault("signature", account="second", times=ALWAYS),
+        Fault(why, account="second", times=ALWAYS),
     )
     task = house.add_task(prompt("work"), "--target", "main", "--land", "merge")
     house.up_until_idle()
@@ -92,3 +97,28 @@ def test_a_session_that_no_longer_fits_is_replaced_by_one_that_is_told_what_it_k
     transcript = next(house.home.rglob(f"{last['session_id']}.jsonl")).read_text()
     assert "You are taking over this task from an earlier session" in transcript
     assert "What it has changed so far" in transcript and "a.txt" in transcript
+
+
+def test_what_a_person_and_one_small_question_know_better_than_a_reading_and_a_refusal(
+    household: MakeHousehold,
+) -> None:
+    """A window that reads as full refuses nothing, so it is asked, and gives. One that refuses for three days is opened
+    by `account verify` when it gives again; and `retry --fresh` goes on with a new session, told of the work so far."""
+    house = a_house(household, Fault("limit", account="only", step=1, seconds=3 * 86_400), names=("only",))
+    task = house.add_task(prompt("work"), "--target", "main", "--land", "merge")
+    home, at = Home(house.home), stamp()
+    full = WindowReading("five_hour", None, 1.0, at["at_ms"] + 3_600_000, "allowed")
+    submit(home, AccountRead(**at, name="only", readings=(full,), seen_ms=at["at_ms"] - 180_000))
+    with house.coordinator():
+        house.wait_for(
+            lambda: attempts_of(house, task) == [("only", "limited")], "it was not asked, or not refused"
+        )
+        house.fleet("task", "cancel", task)
+        house.fleet("task", "retry", task, "--fresh")
+        house.double.account("only").reset("five_hour")
+        house.fleet("account", "verify", "only")
+        house.wait_for_state(task, "landed")
+    before, after = house.seen(task)["attempts"]
+    assert after["session_id"] != before["session_id"]
+    transcript = next(house.home.rglob(f"{after['session_id']}.jsonl")).read_text()
+    assert "You are taking over this task from an earlier session" in transcript and "a.txt" in transcript
