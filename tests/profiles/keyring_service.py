@@ -6,7 +6,8 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -63,6 +64,37 @@ def keyring_service(home: Path, passphrase: str | None, bus: Path | None = None)
             yield env
         finally:
             os.killpg(running.pid, signal.SIGTERM)
+
+
+_LOCKING = """
+import sys
+from jeepney import DBusAddress, new_method_call
+from jeepney.io.blocking import open_dbus_connection
+bus = open_dbus_connection()
+kept = "/org/freedesktop/secrets/aliases/default"
+def call(interface, method, signature, *words):
+    at = DBusAddress("/org/freedesktop/secrets", "org.freedesktop.secrets", interface)
+    answer = bus.send_and_get_reply(new_method_call(at, method, signature, words))
+    assert answer.header.message_type.name == "method_return", answer.body
+    return answer.body
+if sys.argv[1:]:
+    session = call("org.freedesktop.Secret.Service", "OpenSession", "sv", "plain", ("s", ""))[1]
+    asked = (kept, (session, b"", f"{sys.argv[1]}\\n".encode(), "text/plain"))
+    inner = "org.gnome.keyring.InternalUnsupportedGuiltRiddenInterface"
+    call(inner, "UnlockWithMasterPassword", "o(oayays)", *asked)
+else:
+    call("org.freedesktop.Secret.Service", "Lock", "ao", [kept])
+"""
+
+
+def lock(env: Mapping[str, str]) -> None:
+    """Locks the running service of `env`, as a screen saver does."""
+    subprocess.run([sys.executable, "-c", _LOCKING], env=env, check=True)
+
+
+def unlock(env: Mapping[str, str], passphrase: str) -> None:
+    """As its person does, at the prompt."""
+    subprocess.run([sys.executable, "-c", _LOCKING, passphrase], env=env, check=True)
 
 
 def _wait_for_its_name(env: dict[str, str]) -> None:

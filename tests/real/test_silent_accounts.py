@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 
 from fleet.core.events import AccountRead, WindowReading
 from fleet.double import Fault, Script
 from fleet.double.script import FaultKind
-from fleet.home import Home
-from fleet.service.requests import submit
+from fleet.engine import Engine
 from fleet.shell.stamp import stamp
+from fleet.store.sqlite import SqliteStore
 from tests.real.conftest import MakeHousehold
 from tests.real.household import Household
 from tests.real.scripting import job, played, prompt, says, subscription, writes
@@ -106,9 +108,12 @@ def test_what_a_person_and_one_small_question_know_better_than_a_reading_and_a_r
     by `account verify` when it gives again; and `retry --fresh` goes on with a new session, told of the work so far."""
     house = a_house(household, Fault("limit", account="only", step=1, seconds=3 * 86_400), names=("only",))
     task = house.add_task(prompt("work"), "--target", "main", "--land", "merge")
-    home, at = Home(house.home), stamp()
+    at = stamp()
     full = WindowReading("five_hour", None, 1.0, at["at_ms"] + 3_600_000, "allowed")
-    submit(home, AccountRead(**at, name="only", readings=(full,), seen_ms=at["at_ms"] - 180_000))
+    with closing(
+        SqliteStore(house.home / "fleet.db")
+    ) as store:  # as a status line of three minutes ago told it
+        Engine(store).apply([AccountRead(**at, name="only", readings=(full,), seen_ms=at["at_ms"] - 180_000)])
     with house.coordinator():
         house.wait_for(
             lambda: attempts_of(house, task) == [("only", "limited")], "it was not asked, or not refused"
