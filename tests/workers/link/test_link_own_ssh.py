@@ -392,7 +392,8 @@ def test_what_a_proxy_command_says_is_told(
     words: str,
     lasting: bool,
 ) -> None:
-    monkeypatch.setattr(connecting, "CONNECT_S", 1.0)
+    if "1234" in command:
+        monkeypatch.setattr(connecting, "CONNECT_S", 1.0)
     person.configure(
         f"Host box\n HostName 127.0.0.1\n ProxyCommand {command if 'exit' not in command else f'sh -c {command!r}'}\n"
     )
@@ -404,7 +405,8 @@ def test_what_a_proxy_command_says_is_told(
 def test_a_proxy_command_ends_with_its_connection(serve: Serve, person: Person, known_hosts: Path) -> None:
     server = serve()
     carrier, pid = person.home / "carrier.py", person.home / "pid"
-    carrier.write_text(CARRIER.replace("wire =", f"open({str(pid)!r}, 'w').write(str(os.getpid()))\nwire ="))
+    stays = CARRIER.replace("sys.exit()", "__import__('signal').pause()")
+    carrier.write_text(stays.replace("wire =", f"open({str(pid)!r}, 'w').write(str(os.getpid()))\nwire ="))
     person.configure(f"Host 127.0.0.1\n ProxyCommand {sys.executable} {carrier} %p\n")
     assert login(server.reach(), known_hosts) is None
     until("the carrier has ended", lambda: not Path(f"/proc/{pid.read_text()}").exists())

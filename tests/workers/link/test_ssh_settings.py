@@ -184,7 +184,7 @@ def test_a_command_of_a_match_that_hangs_is_ended_and_told(
     monkeypatch.setattr(asking_ssh, "ASK_S", 0.3)
     configured.configure('Match exec "exec sleep 1234"\n User x\n')
     began = time.monotonic()
-    with pytest.raises(CannotConnect, match=r"Match exec in your ssh configuration.*sleep 1234") as told:
+    with pytest.raises(CannotConnect, match="Match exec in your ssh configuration") as told:
         asked(parse("box"))
     assert not told.value.lasting and time.monotonic() - began < PATIENCE_S
 
