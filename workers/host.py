@@ -160,8 +160,8 @@ class LocalHost:
 
     def elsewhere(self) -> dict[str, str]:
         """The runs that may still live on another machine, with its host name."""
-        noted = {attempt: self._elsewhere(attempt) for attempt in sorted(self.there())}
-        return {attempt: there.name for attempt, there in noted.items() if there is not None}
+        here, noted = self._here, {attempt: self._elsewhere(attempt) for attempt in sorted(self.there())}
+        return {a: there.beside(here) for a, there in noted.items() if there is not None and here is not None}
 
     def _elsewhere(self, attempt: str) -> Machine | None:
         """The other machine that the run may still live on; None for one that was launched here, or has ended."""
@@ -179,8 +179,8 @@ class LocalHost:
         there = self._elsewhere(attempt)
         if there is not None and self._here is not None:
             raise RunElsewhere(
-                f"{attempt} was launched on {there.name}, and this is {self._here.name}: the two share the directory "
-                f"{self._runs} but not its locks. Name one of them"
+                f"{attempt} was launched on {there.beside(self._here)}, and this is {self._here.name}: the two share "
+                f"the directory {self._runs} but not its locks. Name one of them"
             )
 
     def _start_supervisor(self, attempt: str, secret: bytes | None) -> subprocess.CompletedProcess[bytes]:

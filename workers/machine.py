@@ -46,6 +46,12 @@ class Machine:
             return self.boot != other.boot and not named_alike
         return not (_alike(self.id, other.id) or named_alike)
 
+    def beside(self, other: Machine) -> str:
+        """Its name, told apart from another's that is called alike."""
+        return (
+            self.name if self.name != other.name else f"{self.name} (machine-id {(self.id or 'unknown')[:8]})"
+        )
+
     def text(self) -> str:
         return json.dumps(asdict(self))
 

@@ -85,7 +85,7 @@ def _machine(fleet: Fleet, name: str, facts: Facts) -> Iterator[Finding]:
     here, host = machines.of(facts), fleet.hosts.get(name)
     before = machine.read(host.machine) if host else None
     if here is not None and before is not None and here.is_another_than(before):
-        story = f"{here.name} answers now, {before.name} did before: a host is one machine"
+        story = f"{here.name} answers now, {before.beside(here)} did before: a host is one machine"
         advice = f"if both are there, name one of them by HostName in ~/.ssh/config, or by the address of host {name}"
         yield Finding("machine", "warning", story, advice)
     same = " and ".join(other.name for other in same_machine(fleet, name, facts))

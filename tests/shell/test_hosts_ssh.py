@@ -120,6 +120,11 @@ def test_a_host_is_bound_to_its_machine_while_anything_of_a_task_is_on_it(
             None,
             "you are on two, its workers are on one",
         ),
+        (
+            {"machine": replace(TWO, name="one").text()},
+            ONE,
+            "its workers are on one (machine-id 11111111): name",
+        ),
         ({"machine": TWO.text()}, None, ""),
         ({"machine": replace(ONE, boot="b2").text(), "elsewhere": {}}, ONE, ""),
         ({}, ONE, ""),

@@ -29,7 +29,7 @@ def objection(facts: Mapping[str, Any], works_on: Machine | None) -> str:
     here = of(facts)
     there = sorted(set(facts.get("elsewhere", {}).values()))
     if not there and here is not None and works_on is not None and here.is_another_than(works_on):
-        there = [works_on.name]
+        there = [works_on.beside(here)]
     if not there:
         return ""
     ours, theirs = "another machine" if here is None else here.name, " and ".join(there)
