@@ -9,9 +9,12 @@ from random import Random
 from fleet.core import events
 from fleet.core.events import Event
 from fleet.core.model import Attempt, Fleet, Host
+from fleet.shell.hosts.connecting import works_on
 from tests.faults.client import Run
 from tests.faults.machines import Machine
+from tests.faults.safety import Violation
 from tests.faults.world import World
+from workers.remote.machines import objection
 
 LOOKS_AGAIN = 0.1
 """How often what has not changed is told again."""
@@ -48,12 +51,20 @@ class Keeper:
             elif machine.silent_since_ms is None:
                 yield from self._answers(fleet, host)
             else:
-                yield from self._is_silent(host, machine, machine.silent_since_ms)
+                yield from self._is_silent(fleet, host, machine, machine.silent_since_ms)
 
     def _is_silent(
-        self, host: Host, machine: Machine, since_ms: int
+        self, fleet: Fleet, host: Host, machine: Machine, since_ms: int
     ) -> Iterator[tuple[list[Event], list[Event]]]:
         self._reached.discard(host.name)
+        why = "simulated silence"
+        if machine.another is not None:
+            # The shell's own rule; whoever is let in is believed.
+            why = objection({"machine": machine.another.text()}, works_on(fleet, host.name))
+            self._world.machines.kept_apart += bool(why)
+            has_work = host.name in {attempt.host for attempt in fleet.attempts.values()}
+            if has_work and not why:
+                raise Violation(f"a machine that {host.name} is not would say that its workers are gone")
         tried_ms = self._world.agenda.now_ms - max(since_ms, self._began_ms)
         lost_after_ms = self._world.machines.lost_after_ms
         due = tried_ms >= (600_000 if lost_after_ms is None else lost_after_ms)
@@ -63,7 +74,7 @@ class Keeper:
                 at_ms=at_ms,
                 id=name,
                 host=host.name,
-                why="simulated silence",
+                why=why or "simulated silence",
                 silent_ms=tried_ms,
                 lost_after_ms=lost_after_ms,
             )
@@ -86,6 +97,7 @@ class Keeper:
                 memory_free_bytes=self._rng.choice([10**9, 64 * 10**9]),
                 cores=4,
                 load=self._rng.choice([0.5, 3.0, 3.0, 40.0]),
+                machine=self._world.machines.by_name[host.name].itself.text(),
             )
         )
         self._reached.add(host.name)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from fleet.core.model import Host
 from fleet.virtual.agenda import Agenda
 from tests.faults.rates import Rates
+from workers.machine import Machine as Identity
 
 HERE = "here"
 SILENCES_MS = (5_000, 120_000, 1_800_000, 7_200_000)
 LABEL = "gpu"
+ANOTHER = 0.5
+"""How often another machine answers instead of one that falls silent."""
 BUSY = 5.0
 """By so much more often a machine falls silent that has a worker: there is something to be lost."""
 
@@ -23,10 +26,13 @@ class Away(Exception):
 
 @dataclass
 class Machine:
-    """`host` is how it is added to the fleet. It is dead when it never comes back. It `lies` until a person has looked
-    at it; `shut` says that home does not listen to it."""
+    """`host` is how it is added to the fleet, `itself` who it says that it is. It is dead when it never comes back. It
+    `lies` until a person has looked at it; `shut` says that home does not listen to it. While it is silent `another`
+    machine may answer under its name, which has its files, or none of them, and knows nothing of its workers."""
 
     host: Host
+    itself: Identity
+    another: Identity | None = None
     silent_since_ms: int | None = None
     dead: bool = False
     lies: bool = False
@@ -42,6 +48,10 @@ class Machines:
         self.returned: Callable[[str], None] = lambda name: None
         self.emptied: Callable[[str], None] = lambda name: None
         self.is_busy: Callable[[str], bool] = lambda name: False
+        # Drawn apart, so that the other faults of a seed stay what they were.
+        self._which = Random(rng.getstate()[1][1])
+        self.kept_apart = 0
+        """How often another machine than the one with the workers was not let in."""
         self.lost_after_ms = rng.choice([None, 30_000, 300_000])
         self.checkpoints = rng.choice([0.02, 0.1, 0.4])
         """How often what a worker has done so far is brought home, of all beats."""
@@ -51,7 +61,8 @@ class Machines:
         # The first has every label, so that every task has somewhere to run.
         labels = (LABEL,) if n == 0 or self._rng.random() < 0.5 else ()
         address = f"ssh://ci@far{n}.example"
-        return Machine(Host(f"far{n}", self._rng.randint(1, 6), address=address, labels=labels))
+        host = Host(f"far{n}", self._rng.randint(1, 6), address=address, labels=labels)
+        return Machine(host, Identity(f"id{n}", f"boot{n}", f"far{n}a"))
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -77,6 +88,8 @@ class Machines:
                 self.switch_off(name)
             elif self._rng.random() < rates.host_silent * (BUSY if self.is_busy(name) else 1.0):
                 machine.silent_since_ms = since_ms = self._agenda.now_ms
+                if self._which.random() < ANOTHER:
+                    machine.another = Identity(f"{name}b", "bootb", f"{name}b")
                 restarts = self._rng.random() < rates.host_restarts
                 back_ms = self._rng.randint(1, self._rng.choice(SILENCES_MS))
                 self._agenda.after(back_ms, lambda m=machine, s=since_ms, r=restarts: self._return(m, s, r))  # type: ignore[misc]
@@ -84,15 +97,16 @@ class Machines:
     def _return(self, machine: Machine, since_ms: int, restarts: bool) -> None:
         if machine.dead or machine.silent_since_ms != since_ms:
             return
-        machine.silent_since_ms = None
+        machine.silent_since_ms = machine.another = None
         if restarts:
             self._restarted(machine.host.name)
+            machine.itself = replace(machine.itself, boot=f"boot at {self._agenda.now_ms}")
         self.returned(machine.host.name)
 
     def switch_off(self, name: str) -> None:
         """It dies, or a person has removed it: nothing that was on it is left."""
         machine = self.by_name[name]
-        machine.dead = True
+        machine.dead, machine.another = True, None
         machine.silent_since_ms = self._agenda.now_ms
         self._restarted(name)
         self.emptied(name)
@@ -100,7 +114,7 @@ class Machines:
     def replace(self, name: str) -> Host:
         """A new machine of that name, as it is added to the fleet."""
         machine = self.by_name[name]
-        machine.dead, machine.silent_since_ms = False, None
+        machine.dead, machine.silent_since_ms, machine.another = False, None, None
         machine.lies = machine.shut = False
         return machine.host
 

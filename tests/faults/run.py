@@ -37,8 +37,8 @@ class Outcome:
     """What a seed came to: a digest of everything that happened, and how much that was. `moves` are those of sessions
     between accounts, `carried` those of work between hosts, `revised` revisions of tasks; `silences` are accounts that
     answered nobody for a time, `renewed` sessions in whose place a new one was begun; `outages` are those of
-    the keyring that work met, `pauses` those of accounts; `zombies` are workers that came
-    back with a lost host."""
+    the keyring that work met, `pauses` those of accounts; `zombies` are workers that came back with a lost host.
+    `kept_apart` is how often another machine answered than the one with the workers."""
 
     seed: int
     digest: str
@@ -56,6 +56,7 @@ class Outcome:
     renewed: int
     outages: int
     pauses: int
+    kept_apart: int
 
 
 class Trace:
@@ -272,6 +273,7 @@ class _Simulation:
             carried=self.world.disks.carried,
             revised=sum(t.revisions for t in tasks.values()),
             silences=watch.silences,
+            kept_apart=self.world.machines.kept_apart,
             renewed=sum(t.renewals for t in tasks.values()),
             outages=watch.outages,
             pauses=watch.pauses,

@@ -58,6 +58,7 @@ def test_the_first_seeds_break_nothing_and_do_reach_what_they_are_for() -> None:
     assert sum(o.hosts_lost for o in outcomes) > 5
     assert sum(o.hosts_distrusted for o in outcomes) > 1
     assert sum(o.zombies for o in outcomes) > 1
+    assert sum(o.kept_apart for o in outcomes) > 20
     assert sum(o.revised for o in outcomes) > 40
     assert sum(o.silences for o in outcomes) > 10
     assert sum(o.renewed for o in outcomes) > 5
