@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import Shell
+from tests.patience import PATIENCE_S
 
 CLIENT = """#!/bin/sh
 echo "words: $*"
@@ -34,7 +35,7 @@ def run(shell: Shell, client: Path, *words: str, **more: str) -> subprocess.Comp
         input="a word",
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
 

@@ -54,6 +54,7 @@ import threading
 from fleet import streams
 from fleet.shell.logs import Veil, open_log
 streams.claim()
+from tests.patience import PATIENCE_S
 import noise
 log = open_log("json", Veil(), streams.err())
 def tell(who):
@@ -84,7 +85,7 @@ def run(shell: Shell, library: Path, *command: str) -> subprocess.CompletedProce
         cwd=shell.home.parent,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
 

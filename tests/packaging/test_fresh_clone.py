@@ -85,7 +85,7 @@ def test_a_fresh_clone_sets_itself_up_once_and_again_only_when_the_lock_changed(
     with (clone / "requirements.lock").open("a") as lock:
         lock.write("# changed\n")
     changed = subprocess.run(
-        command, cwd=tmp_path, env=no_registry, capture_output=True, text=True, timeout=60
+        command, cwd=tmp_path, env=no_registry, capture_output=True, text=True, timeout=PATIENCE_S
     )
     assert changed.returncode == 0
     assert "installing Fleet into .venv" in changed.stderr
@@ -97,7 +97,11 @@ def test_a_requirement_that_the_lock_was_not_made_from_is_told_before_anything_i
     project = clone / "pyproject.toml"
     project.write_text(project.read_text().replace('"anyio>=', '"anyio!=4.9.0,>='))
     told = subprocess.run(
-        [clone / "scripts" / "fleet", "--help"], env=environment, capture_output=True, text=True, timeout=60
+        [clone / "scripts" / "fleet", "--help"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
     )
     assert (told.returncode, told.stdout) == (1, "")
     assert "run scripts/lock" in told.stderr

@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[2]
 BY_LUCK = """\
 import subprocess
 import sys
+from tests.patience import PATIENCE_S
 from pathlib import Path
 
 COUNTED = Path(__file__).with_name("counted")
@@ -39,7 +40,7 @@ def test_a_test_that_fails_one_time_in_four_is_found_and_told(tmp_path: Path) ->
         str(tmp_path / "logs"),
         str(tmp_path / "test_luck.py"),
     ]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S)
     assert (ended.returncode, ended.stderr) == (1, ""), ended.stdout
     assert "2 tests: 1 start processes" in ended.stdout
     assert "chosen (tests × runs): 1 × 6" in ended.stdout

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.real_client import CLIENT
 
 pytestmark = pytest.mark.client
@@ -61,7 +62,13 @@ def demo(env: dict[str, str], *words: str) -> tuple[str, str]:
     command = [sys.executable, "-m", "fleet.cli", "up", "--demo", *words]
     # Nothing is asked: there is nobody to answer.
     ended = subprocess.run(
-        command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False
+        command,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
     )
     assert ended.returncode == 0, f"{ended.stdout}\n{ended.stderr}"
     return ended.stdout, ended.stderr

@@ -18,6 +18,7 @@ import pytest
 
 from fleet.errors import NotDone
 from fleet.service.client_install import KEPT, STAGING, install
+from tests.patience import PATIENCE_S
 from workers.client.probe.locating import Version, installed_versions, locate
 
 CLIENT = "#!/bin/sh\necho '2.1.{} (Claude Code)'\n"
@@ -169,4 +170,4 @@ def test_two_at_once_both_have_it(index: Index, tmp_path: Path) -> None:
     )
     command = [sys.executable, "-c", program, str(tmp_path / "clients")]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    assert sorted(process.communicate(timeout=120)[0] for process in both) == ["False\n", "True\n"]
+    assert sorted(process.communicate(timeout=PATIENCE_S)[0] for process in both) == ["False\n", "True\n"]
