@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import Shell
+from tests.patience import PATIENCE_S
 
 NOISE = """
 import ctypes, logging, os, sys, threading, warnings
@@ -54,7 +55,6 @@ import threading
 from fleet import streams
 from fleet.shell.logs import Veil, open_log
 streams.claim()
-from tests.patience import PATIENCE_S
 import noise
 log = open_log("json", Veil(), streams.err())
 def tell(who):

@@ -6,11 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.patience import PATIENCE_S
+
 ROOT = Path(__file__).parents[2]
 BY_LUCK = """\
 import subprocess
 import sys
-from tests.patience import PATIENCE_S
 from pathlib import Path
 
 COUNTED = Path(__file__).with_name("counted")
