@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -73,7 +73,7 @@ def run_shell(
         ended = run([*cell.before(scratch, cwd), "sh", "-c", command], sandboxed=True)
     if ended.code == 1 and _NO_SANDBOX.fullmatch(ended.tail):
         raise OSError(f"the sandbox could not be made: {ended.tail.strip()}")
-    return ended
+    return ended if ended.code == 0 else replace(ended, tail=ended.tail + cell.denied(ended.tail))
 
 
 @contextmanager

@@ -46,13 +46,22 @@ def _name_word(parser: Parser) -> None:
 
 
 def _set_words(parser: Parser) -> None:
-    parser.description = "Lay down what holds for a project. What is not said is as for any project."
+    parser.description = (
+        "Lay down what holds for a project. What is not said is as for any project; but what the sandbox lets its work "
+        "read and write is added to what it did before, and with nothing else said all else stays."
+    )
     parser.add_argument(
-        "--weight", type=float, default=1.0, metavar="W", help="its share when projects compete (default 1)"
+        "--weight", type=float, metavar="W", help="its share when projects compete (default 1)"
     )
     parser.add_argument("--account", action="append", default=[], metavar="A", help="only on these accounts")
     parser.add_argument("--tier", action="append", default=[], metavar="TIER", help="only with these tiers")
     parser.add_argument("--workers", type=positive, metavar="N", help="at most so many workers at once")
+    for name, what in (
+        ("read", "in the sandbox its work may read this, too"),
+        ("write", "in the sandbox its work may write this, too"),
+        ("forget", "neither of them any more"),
+    ):
+        parser.add_argument(f"--sandbox-{name}", action="append", default=[], metavar="PATH", help=what)
 
 
 def listing(args: argparse.Namespace) -> int:
@@ -87,11 +96,17 @@ def show(args: argparse.Namespace) -> int:
 
 
 def set_(args: argparse.Namespace) -> int:
-    from fleet.service.projects import project, set_project
+    from fleet.service.projects import SandboxPaths, project, set_project
 
     home = find_home(os.environ)
     name = set_project(
-        home, args.name, weight=args.weight, accounts=args.account, tiers=args.tier, workers=args.workers
+        home,
+        args.name,
+        weight=args.weight,
+        accounts=args.account,
+        tiers=args.tier,
+        workers=args.workers,
+        sandbox=SandboxPaths(args.sandbox_read, args.sandbox_write, args.sandbox_forget),
     )
     return _print(args, project(home, name))
 
@@ -113,6 +128,9 @@ def _print(args: argparse.Namespace, found: dict[str, Any]) -> int:
         ("project", "weight", "accounts", "tiers", "workers", "tasks"), _row(found), strict=True
     ):
         put(f"{word}: {cell}")
+    for how in ("read", "write"):
+        if found[f"sandbox_{how}"]:
+            put(f"may {how} in the sandbox: {', '.join(found[f'sandbox_{how}'])}")
     if found["profile"]:
         put()
         table(PROFILE, [_profile(one) for one in found["profile"]])

@@ -29,6 +29,7 @@ from profiles.secrets import kept_token, open_secrets
 from workers.git import GitError
 from workers.host import LocalHost
 from workers.remote.fitness import DISK_LOW_BYTES, Finding
+from workers.sandbox.bubblewrap import Unavailable, find
 from workers.worktree.checkouts import persons_checkout
 from workers.worktree.hooks import absent_hooks
 from workers.worktree.repository import locate
@@ -49,6 +50,7 @@ def examine(home: Home, environ: Mapping[str, str]) -> list[Finding]:
     looks: dict[str, Callable[[], list[Finding]]] = {
         "installation": lambda: [_installation()],
         "git": lambda: [_git()],
+        "sandbox": lambda: [_sandbox(environ)],
         "client": lambda: [_client(home, environ)],
         "home": lambda: [_home(home)],
         "disk": lambda: [_space(home)],
@@ -85,6 +87,13 @@ def _git() -> Finding:
         return Finding("git", "error", "there is no git on the PATH", "install it, e.g. apt install git")
     said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout.strip()
     return Finding("git", "ok", f"{said} ({path})")
+
+
+def _sandbox(environ: Mapping[str, str]) -> Finding:
+    found = find(environ)
+    if isinstance(found, Unavailable):
+        return Finding("sandbox", "warning", f"none, so workers run as you: {found.why}", found.cure)
+    return Finding("sandbox", "ok", f"bubblewrap ({found})")
 
 
 def _client(home: Home, environ: Mapping[str, str]) -> Finding:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,25 +44,62 @@ def project_name(said: str, base: Path | None = None) -> str:
         raise NotDone(str(failed)) from failed
 
 
+@dataclass(frozen=True, slots=True)
+class SandboxPaths:
+    """What work may read, or write, in the sandbox from now on, and what it may no more: as a person says it."""
+
+    read: Sequence[str] = ()
+    write: Sequence[str] = ()
+    forget: Sequence[str] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.read or self.write or self.forget)
+
+
 def set_project(
     home: Home,
     said: str,
     *,
-    weight: float,
+    weight: float | None,
     accounts: Sequence[str],
     tiers: Sequence[str],
     workers: int | None = None,
+    sandbox: SandboxPaths = SandboxPaths(),
 ) -> str:
-    """Lays down what holds for the project, in place of what held before; returns its name. Raises NotDone."""
-    project = Project(
-        project_name(said),
-        weight,
+    """Lays down what holds for the project, in place of what held before; returns its name. What the sandbox lets it do
+    is added to that; where nothing else is said, all else stays. Raises NotDone."""
+    name = project_name(said)
+    before = snapshot(home).projects.get(name, Project(name)) if home.database.exists() else Project(name)
+    after = Project(
+        name,
+        1.0 if weight is None else weight,
         tuple(dict.fromkeys(accounts)),
         tuple(dict.fromkeys(_each(tiers))),
         workers,
     )
+    if sandbox and after == Project(name) and weight is None:
+        after = before
+    forgotten = {_path(home, path) for path in sandbox.forget}
+    reads = (*before.sandbox_read, *(_path(home, path) for path in sandbox.read))
+    writes = (*before.sandbox_write, *(_path(home, path) for path in sandbox.write))
+    project = replace(
+        after,
+        sandbox_read=tuple(path for path in dict.fromkeys(reads) if path not in forgotten),
+        sandbox_write=tuple(path for path in dict.fromkeys(writes) if path not in forgotten),
+    )
     submit(home, ProjectSet(**stamp(), project=project))
     return project.name
+
+
+def _path(home: Home, said: str) -> str:
+    """Absolute. Raises NotDone for one that has all of a person's home, or anything of Fleet's, in it."""
+    path = Path(os.path.abspath(expanded(said)))  # noqa: PTH100
+    for known in (Path.home(), home.root):
+        if any(one.is_relative_to(path.resolve()) for one in (known, known.resolve())):
+            raise NotDone(f"{path} is too much: {known} lies in it. Name a directory below that work needs")
+    if path.resolve().is_relative_to(home.root.resolve()):
+        raise NotDone(f"{path} is the fleet's own, and no work may reach that")
+    return str(path)
 
 
 def allow(home: Home, said: str) -> list[str]:
@@ -112,6 +150,8 @@ def _shown(one: Project, tasks: Counter[str], running: int) -> dict[str, Any]:
         "accounts": list(one.accounts),
         "tiers": list(one.tiers),
         "workers": one.workers,
+        "sandbox_read": list(one.sandbox_read),
+        "sandbox_write": list(one.sandbox_write),
         "running": running,
         "tasks": dict(sorted(tasks.items())),
     }

@@ -34,6 +34,7 @@ class Cells:
             worktree,
             common_dir_of(repo),
             places.kept_by_tools(self.home, task),
+            project=task.spec.project_name,
             reads=(*reads, *_linked(task, repo)),
             writes=writes,
             granted_reads=[Path(one) for one in laid_down.sandbox_read] if laid_down else (),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from fleet.double import Task
 from tests.real.household import Household
-from tests.real.staging import assert_landed, bash, living, prompt, said, started, step, write
+from tests.real.staging import assert_landed, bash, living, prompt, said, started, step, write, writes
 from tests.sandboxes import bubblewrap
 from workers.supervisor import descendants, process_table, read_process
 
@@ -113,4 +114,26 @@ def test_a_worker_in_the_sandbox_is_adopted_and_setup_and_gates_see_no_more_than
             (tree / "go").touch()
             house.wait_for_state(task, "landed", "failed", "held")
         assert len(house.task(task)["attempts"]) == 1, said(house)
+        assert_landed(house, task)
+
+
+def test_a_setup_that_the_sandbox_denies_something_is_told_with_the_command_that_lets_it(
+    tmp_path: Path,
+) -> None:
+    """By `fleet why`; after that very command it goes on."""
+    bubblewrap()
+    with living(tmp_path, writes("greet", "a.txt")) as house:
+        house.sandbox = "bwrap"
+        (tmp_path / "data").mkdir()
+        (tmp_path / "data" / "set.csv").write_text("1,2\n")
+        house.make_repo({"README.md": "x\n", ".fleet.toml": '[worktree]\nsetup = ["cat ~/data/set.csv"]\n'})
+        house.add_account("work")
+        task = house.add_task(prompt("greet"), *MERGE)
+        house.up_until_idle(code=1)
+        why = house.fleet("why", task)
+        command = re.search(r"fleet (project set \S+ --sandbox-read \S+)]", why)
+        assert command is not None and command[1].endswith(f"{tmp_path}/data/set.csv"), why
+        house.fleet(*command[1].split())
+        house.fleet("task", "retry", task)
+        house.up_until_idle()
         assert_landed(house, task)

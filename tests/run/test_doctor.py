@@ -41,6 +41,15 @@ def test_a_missing_git_is_an_error_with_what_to_do(tmp_path: Path, monkeypatch: 
     assert (git.grade, "install" in git.advice) == ("error", True)
 
 
+def test_a_sandbox_is_found_or_its_cure_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = Home(tmp_path / "home")
+    assert findings(home)["sandbox"].grade == "ok" or "bubblewrap" in findings(home)["sandbox"].advice
+    monkeypatch.setenv("PATH", str(tmp_path))
+    sandbox = findings(home)["sandbox"]
+    assert (sandbox.grade, "workers run as you" in sandbox.story) == ("warning", True)
+    assert "apt-get install bubblewrap" in sandbox.advice
+
+
 def test_a_home_that_others_can_read_is_closed_to_them(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     home.make()

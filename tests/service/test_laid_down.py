@@ -181,11 +181,35 @@ def test_a_project_is_laid_down_by_its_name_or_its_repository(home: Home, tmp_pa
         "accounts": ["work"],
         "tiers": ["sonnet", "opus"],
         "workers": 3,
+        "sandbox_read": [],
+        "sandbox_write": [],
         "running": 0,
         "tasks": {"queued": 1},
     }
     side = projects.project(home, "side")
     assert (side["weight"], side["workers"]) == (0.5, None)
+
+
+def test_what_the_sandbox_lets_a_project_do_is_added_and_forgotten_path_by_path(
+    home: Home, tmp_path: Path
+) -> None:
+    """And the command that `fleet why` names takes nothing back that was laid down before."""
+
+    def lay(weight: float | None = None, **paths: list[str]) -> dict[str, object]:
+        sandbox = projects.SandboxPaths(**paths)
+        projects.set_project(home, "side", weight=weight, accounts=[], tiers=[], sandbox=sandbox)
+        shown = projects.project(home, "side")
+        return {key: shown[key] for key in ("weight", "sandbox_read", "sandbox_write")}
+
+    data, hooks = str(tmp_path / "data"), str(tmp_path / "hooks")
+    lay(weight=2.0)
+    assert lay(read=[data]) == {"weight": 2.0, "sandbox_read": [data], "sandbox_write": []}
+    assert lay(write=[hooks]) == {"weight": 2.0, "sandbox_read": [data], "sandbox_write": [hooks]}
+    assert lay(weight=3.0) == {"weight": 3.0, "sandbox_read": [data], "sandbox_write": [hooks]}
+    assert lay(forget=[data]) == {"weight": 3.0, "sandbox_read": [], "sandbox_write": [hooks]}
+    for too_much in (str(Path.home()), "/", str(home.root), str(home.root / "accounts")):
+        with pytest.raises(NotDone, match=r"is too much|is the fleet's own"):
+            lay(read=[too_much])
 
 
 def test_a_repository_with_tasks_is_a_project_of_which_nothing_is_laid_down(

@@ -67,14 +67,16 @@ class View:
     """The file system as it is, read-only, but for what is said here. All paths are absolute, and what is named last
     holds. What is not there is left out.
 
-    `empty` directories are seen empty, `scratch` as one and the same directory of the command's own. `reads` are seen
-    below them. `masked` are hidden again. `keep` may be written, and is seen at each of `links`, too, and a part of it
-    at each of `kept` (where it is seen, where it lies); `versions` (where they lie, where they are seen) lie in these,
-    and are read. `writes` may be written; of these, `sealed` are read, of these `own` are written, of these
-    `sealed_in_own` are read. `granted` may be written whatever else is said, and `secret` is never seen.
+    `empty` directories are seen empty, and in those that are `closed` nothing is made; `scratch` are seen as one and
+    the same directory of the command's own. `reads` are seen below them. `masked` are hidden again. `keep` may be
+    written, and is seen at each of `links`, too, and a part of it at each of `kept` (where it is seen, where it lies);
+    `versions` (where they lie, where they are seen) lie in these, and are read. `writes` may be written; of these,
+    `sealed` are read, of these `own` are written, of these `sealed_in_own` are read. `granted` may be written whatever
+    else is said, and `secret` is never seen.
     """
 
     empty: Sequence[Path]
+    closed: Sequence[Path]
     scratch: Sequence[Path]
     reads: Sequence[Path]
     masked: Sequence[Path]
@@ -107,6 +109,7 @@ class View:
         words += _bound("--bind-try", self.own)
         words += _bound("--ro-bind-try", self.sealed_in_own)
         words += _bound("--bind-try", self.granted)
+        words += [word for path in self.closed if os.path.isdir(path) for word in ("--remount-ro", str(path))]
         return words + _hidden(self.secret)
 
     def shows(self, path: Path) -> bool:
@@ -129,6 +132,7 @@ class View:
             (self.writes, True, True),
             ([lies for lies, _ in self.versions], True, False),
             (kept, False, True),
+            (self.closed, False, False),
             (self.masked, False, True),
             (self.reads, True, False),
             ((*self.empty, *self.scratch), False, True),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workers.sandbox.bubblewrap import View, command
+from workers.sandbox.denied import told
 from workers.sandbox.toolchains import Toolchains, is_below, toolchains
 from workers.worktree.entry import admin_dir
 
@@ -84,13 +85,15 @@ class Sandbox:
         common_dir: Path,
         keep: Path,
         *,
+        project: str = "",
         reads: Sequence[Path] = (),
         writes: Sequence[Path] = (),
         granted_reads: Sequence[Path] = (),
         granted_writes: Sequence[Path] = (),
     ) -> Cell:
         """For work in `worktree` of the repository at `common_dir`. `keep` is the project's directory for what its
-        tools fetch. `writes` and `reads` are more that it needs; what is `granted` is a person's word.
+        tools fetch, `project` its name. `writes` and `reads` are more that it needs; what is `granted` is a person's
+        word.
 
         Makes directories. Raises OSError.
         """
@@ -108,6 +111,7 @@ class Sandbox:
             (common_dir / name).mkdir(parents=True, exist_ok=True)
         view = View(
             empty=empty,
+            closed=[real(self.home)],
             scratch=scratch,
             reads=places.seen(shown),
             masked=tuple(_below(places.seen([self.home]), shown)),
@@ -124,7 +128,9 @@ class Sandbox:
             granted=places.seen(granted_writes),
             secret=tuple(_below(self._secrets(persons), (*shown, *granted), granted)),
         )
-        return Cell(self.program, view, self.home)
+        shared = [common_dir / name for name in _GITS_SHARED if name != "hooks"]
+        never = (*places.seen([self.home]), *self._secrets(persons), *shared, common_dir / "worktrees")
+        return Cell(self.program, view, project, never)
 
     def _homes(self) -> tuple[Path, ...]:
         named = [*_HOMES, self.environ.get("HOME", ""), pwd.getpwuid(os.getuid()).pw_dir]
@@ -256,11 +262,16 @@ class Cell:
 
     program: str
     view: View
-    home: Path
+    project: str
+    never: tuple[Path, ...]
 
     def before(self, scratch: Path, cwd: Path) -> list[str]:
         """The words to put before a command's own; `scratch` is a directory that it has for itself."""
         return command(self.program, self.view, scratch, cwd)
+
+    def denied(self, said: str) -> str:
+        """What to add to the output of a command that failed: which paths it was denied, and how to let it."""
+        return told(self.view, said, self.project, self.never)
 
 
 Cells = Callable[[Path], Cell]

@@ -49,7 +49,9 @@ def _only(project: Project) -> str:
     on = f", only on {', '.join(project.accounts)}" if project.accounts else ""
     tiers = f", only with {', '.join(project.tiers)}" if project.tiers else ""
     workers = "" if project.workers is None else f", at most {project.workers} workers at once"
-    return f"{on}{tiers}{workers}"
+    reads = f", may read {', '.join(project.sandbox_read)}" if project.sandbox_read else ""
+    writes = f", may write {', '.join(project.sandbox_write)}" if project.sandbox_write else ""
+    return f"{on}{tiers}{workers}{reads}{writes}"
 
 
 def reservation_added(draft: Draft, event: ReservationAdded) -> None:

@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,9 +70,11 @@ class House:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
-    def cell(self, **more: list[Path]) -> Cell:
+    def cell(self, **more: Any) -> Cell:
         sandbox = Sandbox(bubblewrap(), self.env, self.fleet)
-        return sandbox.cell(self.tree, self.repo / ".git", self.fleet / "kept" / "app", **more)
+        return sandbox.cell(
+            self.tree, self.repo / ".git", self.fleet / "kept" / "app", project="an app", **more
+        )
 
     def run(self, command: str, cell: Cell | None = None) -> subprocess.CompletedProcess[str]:
         """A shell command within."""

@@ -1,0 +1,86 @@
+"""What a person is told of a command that the sandbox kept from something, and what they are never offered."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.patience import PATIENCE_S
+from tests.workers.sandbox.conftest import House
+from workers.sandbox.cell import confined
+from workers.verify import verify
+
+
+def output_of(house: House, command: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    for name, value in house.env.items():
+        monkeypatch.setenv(name, value)
+    cell = house.cell()
+    with confined(lambda _: cell):
+        return verify([command], house.tree, {}, PATIENCE_S).output_tail
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "cat {path}",
+        "ls {path}",
+        "cd {path}/..; cat {path}",
+        "/usr/bin/env python3 -c 'open(\"{path}\")'",
+        "echo \"Error: ENOENT: no such file or directory, open '{path}'\"; exit 1",
+        "echo 'open {path}: no such file or directory'; exit 1",
+        "echo 'error: could not find `{path}`: No such file or directory (os error 2)'; exit 1",
+    ],
+)
+def test_what_is_hidden_is_named_with_the_command_that_shows_it(
+    house: House, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = house.person / "data" / "set.csv"
+    house.write(data, "1,2\n")
+    said = output_of(house, command.format(path=data), monkeypatch)
+    assert said.endswith(f"fleet project set 'an app' --sandbox-read {data}]"), said
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "echo x > {path}/new",
+        "mkdir {path}/new",
+        "echo \"EROFS: read-only file system, open '{path}/new'\"; exit 1",
+        "echo \"OSError: [Errno 30] Read-only file system: '{path}/new'\"; exit 1",
+    ],
+)
+def test_what_may_not_be_written_is_named_with_the_command_that_lets_it(
+    house: House, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hooks = house.repo / ".git" / "hooks"
+    said = output_of(house, command.format(path=hooks), monkeypatch)
+    assert said.endswith(f"--sandbox-write {hooks}]"), said
+
+
+def test_keys_and_the_fleets_own_are_never_offered(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor what git obeys of a repository, nor what is not there outside either."""
+    places = [house.person / ".ssh" / "id_ed25519", house.fleet / "fleet.db", house.person / ".netrc"]
+    attacks = [f"cat {path}" for path in places]
+    for attack in (*attacks, f"echo x >> {house.repo}/.git/config", f"echo x >> {house.fleet}/fleet.db"):
+        said = output_of(house, attack, monkeypatch)
+        assert "--sandbox" not in said and "on purpose" in said, said
+    gone = output_of(house, f"cat {house.person}/nothing; cat {house.tree}/nothing", monkeypatch)
+    assert "sandbox" not in gone, gone
+
+
+def test_a_command_that_succeeds_or_fails_by_itself_tells_of_no_sandbox(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert output_of(house, f"cat {house.person}/.ssh/id_ed25519 || true", monkeypatch).count("\n") == 1
+    assert output_of(house, "echo 'No such file or directory'; false", monkeypatch).count("\n") == 1
+
+
+def test_a_sandbox_that_cannot_be_made_is_no_verdict(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    refusing = house.root / "bwrap"
+    house.write(refusing, "#!/bin/sh\necho 'bwrap: No space left on device' >&2; exit 1\n")
+    refusing.chmod(0o755)
+    cell = house.cell()
+    with (
+        confined(lambda _: type(cell)(str(refusing), cell.view, "", ())),
+        pytest.raises(OSError, match="No space"),
+    ):
+        verify(["true"], house.tree, {}, PATIENCE_S)
