@@ -16,7 +16,18 @@ from pathlib import Path
 from benchmarks.figure import Figure, Measure, Options
 from fleet import streams
 
-NAMES = ("demo", "failover", "status", "adding", "following", "worktree", "dispatch", "history", "hosts")
+NAMES = (
+    "demo",
+    "failover",
+    "status",
+    "adding",
+    "following",
+    "worktree",
+    "dispatch",
+    "history",
+    "hosts",
+    "sandbox",
+)
 """Each is a module here with a `measure`."""
 PARTS = ("hosts.start", "hosts.follow", "hosts.cut", "hosts.eight")
 """Of one of them, also to be measured alone."""
