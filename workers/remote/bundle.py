@@ -55,6 +55,7 @@ TRAVELLING = (
     "workers/sandbox/__init__.py",
     "workers/sandbox/bubblewrap.py",
     "workers/sandbox/cell.py",
+    "workers/sandbox/denied.py",
     "workers/sandbox/toolchains.py",
     "workers/worktree/__init__.py",
     "workers/worktree/branch.py",
