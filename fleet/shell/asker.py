@@ -1,11 +1,11 @@
 """Who asks: a person, or something that the fleet runs itself. The latter may look, and command nothing.
 
-A fence, not a wall, until workers run in a sandbox. What carries this home's FLEET_RUN, has an ancestor that does, or
-descends from a supervisor or the coordinator itself, is refused: a worker's tools, setup commands and verifications. A
-process that has detached itself comes back below its supervisor, which takes such orphans in (PR_SET_CHILD_SUBREAPER),
-however clean its environment is. But one that detaches below the coordinator with a clean environment, outlives its
-supervisor so, or has a program that is not ours start it (cron, a service manager, sshd, a terminal multiplexer)
-passes for a person.
+A fence; the wall is the sandbox, where there is one (docs/security.md). What carries this home's FLEET_RUN, has an
+ancestor that does, or descends from a supervisor or the coordinator itself, is refused: a worker's tools, setup
+commands and verifications. A process that has detached itself comes back below its supervisor, which takes such orphans
+in (PR_SET_CHILD_SUBREAPER), however clean its environment is. But one that detaches below the coordinator with a clean
+environment, outlives its supervisor so, or has a program that is not ours start it (cron, a service manager, sshd, a
+terminal multiplexer) passes for a person.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.figure import Figure, Options, spread
-from fleet.core.model import HERE, Account, Attempt, Task, TaskSpec, Worktree
+from fleet.core.model import HERE, Account, Attempt, Fleet, Task, TaskSpec, Worktree
 from fleet.double import Account as DoubleAccount
 from fleet.double import Double, Script, Step
 from fleet.double import Task as DoubleTask
@@ -129,7 +129,9 @@ class _Place:
         here = LocalDriver(self.home, HOME_ID, runs, client, self.environ, cells=cells)
         secrets = MemorySecrets()
         secrets.put("work", "tok-work")
-        return Starter(Hosts(here, Connecting(self.home, HOME_ID).driver), HOME_ID, secrets, self.home.runs)
+        return Starter(
+            Hosts(here, Connecting(self.home, HOME_ID, Fleet).driver), HOME_ID, secrets, self.home.runs
+        )
 
     def task(self, attempts: int) -> Task:
         prompt = "Do it. [[double:greet]]"
