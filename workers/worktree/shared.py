@@ -73,6 +73,9 @@ def _pictured(common_dir: Path, before: Picture) -> Iterator[tuple[str, str]]:
             for path, said in _files(place / folder):
                 if path not in _OF_NO_WEIGHT:
                     yield f"{within}{folder}/{path}", said
+        if place == common_dir and os.path.lexists(place / "commondir"):
+            # git would take its configuration and hooks from wherever that names, for the person's own checkout, too.
+            yield "commondir", _file(place / "commondir")
         if (place / "shallow").exists():
             yield from ((f"{within}{_SHALLOW}{end}", "") for end in (place / "shallow").read_text().split())
     for path, said in _files(common_dir / "objects" / "info"):

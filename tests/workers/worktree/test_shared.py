@@ -51,6 +51,7 @@ PLANTED: dict[str, Callable[[Path], object]] = {
     "config core.filemode is gone": lambda repo: git(repo, "config", "--unset", "core.fileMode"),
     f"shallow {'1' * 40} was added": lambda repo: (repo / ".git" / "shallow").write_text(f"{'1' * 40}\n"),
     "info/grafts was added": grafts,
+    "commondir was added": lambda repo: (repo / ".git" / "commondir").write_text("../planted\n"),
     "objects/info/alternates was added": lambda repo: (
         repo / ".git" / "objects" / "info" / "alternates"
     ).write_text("/tmp\n"),
