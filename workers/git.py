@@ -72,6 +72,9 @@ _HALF_WRITTEN = re.compile(r"failed to read [^\n]*worktrees/[^\n]*|could not ope
 class GitError(Exception):
     """Something about git or a repository is not as it must be; the message says what to do."""
 
+    at: str | None = None
+    """The host where it is so; None for this machine."""
+
     @property
     def of_the_host(self) -> bool:
         """Whether the machine is at fault (no git, a full disk, a lock that is held) and not the repository: then the

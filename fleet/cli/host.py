@@ -165,7 +165,7 @@ def listing(args: argparse.Namespace) -> int:
             "no hosts yet: this machine is one from the first fleet up on; fleet host add NAME ssh://USER@MACHINE"
         )
         return 0
-    table(("HOST", "ADDRESS", *host_words.HEAD[1:]), [_row(host) for host in found])
+    host_words.put_all(("HOST", "ADDRESS", *host_words.HEAD[1:]), [(_row(host), host) for host in found])
     return 0
 
 
@@ -181,6 +181,8 @@ def show(args: argparse.Namespace) -> int:
     put(f"{found['name']}: {host_words.state(found)}, {found['address'] or 'this machine'}")
     if found["problem"]:
         put(f"  problem: {found['problem']}")
+    for line in host_words.refused(found, whole=True):
+        put(f"  {line}")
     put(f"  {found['workers']} of {found['workers_max']} workers; last seen {clock(found['observed_at'])}")
     cores = "?" if found["cores"] is None else found["cores"]
     load = "?" if found["load"] is None else f"{found['load']:.1f}"

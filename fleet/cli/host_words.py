@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from fleet.cli.show import clock
+from fleet.cli.show import clock, put, table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
 HEAD = ("HOST", "STATE", "WORKERS", "CORES", "LOAD", "MEMORY FREE", "LABELS", "PROBLEM")
@@ -23,6 +24,22 @@ def row(host: dict[str, Any]) -> tuple[str, ...]:
         ",".join(host["labels"]),
         _in_a_row(host["problem"] or ""),
     )
+
+
+def put_all(head: tuple[str, ...], hosts: Sequence[tuple[tuple[str, ...], dict[str, Any]]]) -> None:
+    """A table of hosts, each as its row and as it is, and below it what their git refuses."""
+    table(head, [row for row, _ in hosts])
+    for line in [line for _, host in hosts for line in refused(host)]:
+        put(f"  {line}")
+
+
+def refused(host: dict[str, Any], *, whole: bool = False) -> list[str]:
+    """A line for each repository that its git refuses; `whole`: with all that git says."""
+    return [
+        f"{host['name']}: its git refuses {one['repo']} since {clock(one['since'])}, tried again from "
+        f"{clock(one['again'])} on: {one['why'] if whole else _in_a_row(' '.join(one['why'].split()))}"
+        for one in host["unfit"]
+    ]
 
 
 def _in_a_row(problem: str) -> str:

@@ -40,7 +40,7 @@ def status(args: Words) -> int:
                 put(f"  {account['name']} ({account['state']}): {told}")
     if found["hosts"]:
         put()
-        table(host_words.HEAD, [host_words.row(host) for host in found["hosts"]])
+        host_words.put_all(host_words.HEAD, [(host_words.row(host), host) for host in found["hosts"]])
     if found["workers"]:
         put()
         table(("WORKER", "ACCOUNT", "TIER", "HOST", "STATE", "SINCE"), [_worker(w) for w in found["workers"]])

@@ -47,13 +47,15 @@ def _stuck_ids(fleet: Fleet) -> set[str]:
 
 def _never_placeable(fleet: Fleet) -> set[str]:
     """Queued tasks that only a person can help. Those of one lane share the answer, unless they differ in what limits
-    look at."""
-    alike: dict[tuple[str, float, str], list[str]] = defaultdict(list)
+    look at, or hosts whose git refuses something."""
+    alike: dict[tuple[str, float, str, str], list[str]] = defaultdict(list)
+    unfit = any(host.unfit for host in fleet.hosts.values())
     limited = {limit.name for limit in fleet.limits.values() if limit.scope == "task"}
     for lane, ranks in fleet.queue.items():
         for task in (fleet.tasks[rank[3]] for rank in ranks):
             # One whose back-off runs is explained by that; it is not stuck before it has been tried.
             if task.not_before_ms <= fleet.now_ms:
                 size = task.spec.size if fleet.limits else 0.0
-                alike[lane, size, task.id if task.id in limited else ""].append(task.id)
+                place = "" if not unfit else task.id if task.id in fleet.worktrees else task.spec.repo
+                alike[lane, size, task.id if task.id in limited else "", place].append(task.id)
     return {name for names in alike.values() if explain(fleet, fleet.tasks[names[0]]).stuck for name in names}

@@ -6,13 +6,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from fleet.core.events import HostAdded, HostDrainSet, HostRemoved, HostTrusted
+from fleet.core.events import HostAdded, HostDrainSet, HostRemoved, HostTrusted, HostVerified
 from fleet.core.model import HERE, Fleet, Host
 from fleet.errors import NotDone
 from fleet.home import Home
 from fleet.service.host_keys import Consent, trust
 from fleet.service.making_home import home_id
-from fleet.service.probing import Looked, look, same_machine
+from fleet.service.probing import Looked, look, refused, same_machine
 from fleet.service.projects import expanded
 from fleet.service.requests import submit
 from fleet.shell.hosts.connecting import reach_of
@@ -152,14 +152,17 @@ def verify(
     home: Home, name: str, accepted: Sequence[str], consent: Consent, environ: Mapping[str, str]
 ) -> Looked:
     """A key that is new, as that of a machine installed anew, can be accepted here, too. A host that was not to be
-    trusted, and has nothing wrong with it, takes work again: a person asks. Raises NotDone, also when it cannot be
-    reached."""
+    trusted, and has nothing wrong with it, takes work again: a person asks. So is what its git has refused tried again.
+    Raises NotDone, also when it cannot be reached."""
     host = _known(home, name)
     if host.is_here:
         raise NotDone(f"{name} is this machine: fleet doctor looks at it")
     reach = reach_of(host)
     trust(reach, home.known_hosts, accepted, consent)
     looked = look(home, reach, environ)
+    if host.unfit and looked.is_fit:
+        submit(home, HostVerified(**stamp(), name=name))
+    looked = replace(looked, findings=(*looked.findings, *refused(host, tried_again=looked.is_fit)))
     if host.state == "distrusted" and looked.is_fit:
         submit(home, HostTrusted(**stamp(), name=name))
         return replace(looked, trusted_again=host.problem)

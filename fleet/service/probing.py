@@ -17,9 +17,11 @@ from fleet.shell.hosts.ssh import PROOF_S
 from fleet.views.snapshot import snapshot
 from workers import machine
 from workers.far.errors import FarFailed
+from workers.git import GitError
 from workers.remote import machines
 from workers.remote.address import BadAddress, Reach
 from workers.remote.away import HostAway
+from workers.remote.dry_run import WHAT, dry_run
 from workers.remote.fitness import Facts, Finding, findings
 from workers.remote.link import CONNECTING, Link
 
@@ -57,8 +59,8 @@ def look(
     *,
     with_proof: bool = False,
 ) -> Looked:
-    """Connects, asks, and hangs up; `names_taken`: see Link. `with_proof`: its client is tried, too, where that was not
-    done there before; else the first worker waits for it. Raises Away."""
+    """Connects, asks, tries what a start needs, and hangs up; `names_taken`: see Link. `with_proof`: its client is
+    tried, too, where that was not done there before; else the first worker waits for it. Raises Away."""
     fleet = snapshot(home)
     link = Connecting(home, home_id(home), lambda: fleet).link(reach, names_taken)
     link.open()
@@ -66,7 +68,7 @@ def look(
         _wait(link, reach.name, patience_s)
         state = link.state()
         facts = state.facts or {}
-        proved = _proved(link, facts) if with_proof else ()
+        proved = (*(_proved(link, facts) if with_proof else ()), *_tried(link, facts))
     finally:
         link.close()
     ahead_s = None if state.skew_ms is None else state.skew_ms / 1000
@@ -108,6 +110,18 @@ def _proved(link: Link, facts: Facts) -> tuple[Finding, ...]:
     return (Finding("client", "error", str(refused)),) if refused else ()
 
 
+def _tried(link: Link, facts: Facts) -> tuple[Finding, ...]:
+    """Whether a start would find what it needs; nothing where something is known already that keeps it from it."""
+    if any(finding.grade == "error" and finding.what != "client" for finding in findings(facts)):
+        return ()
+    try:
+        return (dry_run(link, facts),)
+    except HostAway as away:
+        return (Finding(WHAT, "error", away.why),)
+    except (GitError, OSError) as failed:
+        return (Finding(WHAT, "warning", f"it could not be tried from here: {failed}"),)
+
+
 def _wait(link: Link, name: str, patience_s: float) -> None:
     """Until it is there and its clock is known, or the first try has failed: the person may try again."""
     until = time.monotonic() + patience_s
@@ -137,6 +151,19 @@ def _client_here(environ: Mapping[str, str]) -> str | None:
         return None
 
 
+def refused(host: Host, *, tried_again: bool = False) -> tuple[Finding, ...]:
+    """The repositories that its git refused when it was last asked."""
+    again = (
+        "the next task of it tries that again"
+        if tried_again
+        else f"mend that there, then: fleet host verify {host.name}"
+    )
+    return tuple(
+        Finding("repository", "warning", f"its git refused {unfit.repo}: {unfit.why}", again)
+        for unfit in host.unfit
+    )
+
+
 def examine(home: Home, hosts: Sequence[Host], environ: Mapping[str, str]) -> list[Finding]:
     """For the doctor: all at once, none for longer than `DOCTOR_S`. A host that is away is a warning: it may be off."""
     if not hosts:
@@ -155,6 +182,7 @@ def _examine(home: Home, host: Host, environ: Mapping[str, str]) -> list[Finding
         found = look(home, reach_of(host), environ, DOCTOR_S, with_proof=True).findings
     except (Away, BadAddress) as failed:
         return [Finding(what, "warning", str(failed).removeprefix(f"{what} "))]
+    found = (*found, *refused(host))
     amiss = [Finding(what, one.grade, one.story, one.advice) for one in found if one.grade != "ok"]
     well = ", ".join(one.story for one in found if one.what in ("client", "memory"))
     return amiss or [Finding(what, "ok", f"{host.address}: {well}")]

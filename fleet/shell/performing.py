@@ -174,7 +174,9 @@ class Performer:
             fault=failed.fault,
             detail=str(failed),
             trouble=str(meaning or ""),
-            lasting=meaning is not None and not meaning.by_itself,
+            lasting=failed.gist != "" or (meaning is not None and not meaning.by_itself),
+            refused_by=failed.refused_by,
+            gist=failed.gist,
         )
 
     def _never_began(self, attempt_id: str) -> events.WorkerLost:

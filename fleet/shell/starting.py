@@ -25,6 +25,8 @@ from workers.host import LaunchFailed
 from workers.orders import RunSpec
 from workers.pinned.pins import PinsContradicted, pinned
 from workers.pinned.proof import ClientRefused
+from workers.remote.away import NoWay
+from workers.remote.refused_there import expect_whole, gist_of, story_of
 from workers.trouble import Meaning
 from workers.worktree.make import Made, SetupFailed, port_variables
 from workers.worktree.shared import PersonNeeded
@@ -53,12 +55,20 @@ class Started:
 
 class CannotStart(Exception):
     """The worker could not be started; `fault` says whose matter that is, `meaning` which trouble of the machine it is,
-    where that has a name."""
+    where that has a name; `refused_by` and `gist`: see StartFailed."""
 
-    def __init__(self, fault: StartFault, story: str, meaning: Meaning | None = None) -> None:
+    def __init__(
+        self,
+        fault: StartFault,
+        story: str,
+        meaning: Meaning | None = None,
+        *,
+        refused_by: str | None = None,
+        gist: str = "",
+    ) -> None:
         super().__init__(story)
         self.fault: StartFault = fault
-        self.meaning = meaning
+        self.meaning, self.refused_by, self.gist = meaning, refused_by, gist
 
 
 def _of_the_machine(failed: Exception, what: str) -> CannotStart:
@@ -80,7 +90,11 @@ class Starter:
         """Blocks; run it in a thread. Raises CannotStart; HostAway and OSError: then it is not known whether it was
         started, and it is to be started again."""
         driver = self.drivers.of(attempt.host)
-        prepared, kept = self._worktree(driver, task, worktree, attempt)
+        try:
+            prepared, kept = self._worktree(driver, task, worktree, attempt)
+        except NoWay as failed:
+            self._give_up_for_good(driver, attempt)
+            raise CannotStart("no_way", failed.why) from failed
         made, path = prepared.made, prepared.path
         if prepared.launched is not None:
             found = self._as_launched(driver, attempt, prepared.launched)
@@ -134,12 +148,34 @@ class Starter:
         except PersonNeeded:
             raise
         except GitError as failed:
+            if failed.at is not None:
+                raise self._refused(driver, task, attempt, failed, failed.at) from failed
             if failed.of_the_host:
                 raise _of_the_machine(failed, "its worktree could not be made") from failed
             raise CannotStart("repository", str(failed)) from failed
         except OSError as failed:
             what = f"the worktree {driver.worktree_path(task)} could not be made"
             raise _of_the_machine(failed, what) from failed
+
+    def _refused(
+        self, driver: Driver, task: Task, attempt: Attempt, failed: GitError, host: str
+    ) -> CannotStart:
+        """What git on a host refused is that host's matter, unless home cannot read what is asked for either."""
+        if not failed.of_the_host:
+            try:
+                expect_whole(Git(Path(task.spec.repo)), task.spec.target, task.branch)
+            except GitError as ours:
+                return CannotStart("repository", f"{ours} (host {host}: {failed})")
+        self._give_up_for_good(driver, attempt)
+        refused_by, meaning = None if host == attempt.host else host, meaning_of(failed)
+        if failed.of_the_host:
+            return CannotStart("unfit", story_of(failed), meaning, refused_by=refused_by)
+        return CannotStart("unfit", story_of(failed), refused_by=refused_by, gist=gist_of(failed))
+
+    def _give_up_for_good(self, driver: Driver, attempt: Attempt) -> None:
+        """Before its task goes on elsewhere. Raises OSError where an earlier performance of this start has begun it."""
+        if not driver.abandon(attempt.id):
+            raise OSError(f"{attempt.id} was begun already, so it is looked at again")
 
     def _moved(self, task: Task, source: str) -> str | None:
         """Brings the work home from where it was; the ref of what was in no commit, also when an attempt before this

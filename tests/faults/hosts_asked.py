@@ -26,6 +26,8 @@ def ask_of_hosts(fleet: Fleet, machines: Machines, rng: Random, at_ms: int, name
         return events.HostRemoved(at_ms=at_ms, id=name, name=host)
     if fleet.hosts[host].state == "distrusted":
         return _trusting(host, machines)(at_ms, name)
+    if fleet.hosts[host].unfit and rng.random() < 0.5:
+        return events.HostVerified(at_ms=at_ms, id=name, name=host)
     on = rng.random() < 0.4
     return events.HostDrainSet(at_ms=at_ms, id=name, name=host, on=on, move=rng.random() < 0.5)
 

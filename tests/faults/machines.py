@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from fleet.core.model import Host
 from fleet.virtual.agenda import Agenda
 from tests.faults.rates import Rates
+from tests.faults.repos import REPOS
 from workers.machine import Machine as Identity
 
 HERE = "here"
@@ -28,7 +29,8 @@ class Away(Exception):
 class Machine:
     """`host` is how it is added to the fleet, `itself` who it says that it is. It is dead when it never comes back. It
     `lies` until a person has looked at it; `shut` says that home does not listen to it. While it is silent `another`
-    machine may answer under its name, which has its files, or none of them, and knows nothing of its workers."""
+    machine may answer under its name, which has its files, or none of them, and knows nothing of its workers. Its git
+    `refuses` some repositories, each for a reason."""
 
     host: Host
     itself: Identity
@@ -37,6 +39,7 @@ class Machine:
     dead: bool = False
     lies: bool = False
     shut: bool = False
+    refuses: dict[str, str] = field(default_factory=dict)
 
 
 class Machines:
@@ -45,6 +48,10 @@ class Machines:
 
     def __init__(self, rng: Random, agenda: Agenda, restarted: Callable[[str], None]) -> None:
         self._rng, self._agenda, self._restarted = rng, agenda, restarted
+        self._own = own = Random(repr(rng.getstate()))
+        """For what was added later, so that the rest of each seed's world stays as it was."""
+        self.refuses, self.mute = own.choice([0.0, 0.3, 0.8]), own.choice([0.0, 0.02, 0.1])
+        """How often its git refuses a repository, and how often a start finds no way to it."""
         self.returned: Callable[[str], None] = lambda name: None
         self.emptied: Callable[[str], None] = lambda name: None
         self.is_busy: Callable[[str], bool] = lambda name: False
@@ -56,6 +63,8 @@ class Machines:
         self.checkpoints = rng.choice([0.02, 0.1, 0.4])
         """How often what a worker has done so far is brought home, of all beats."""
         self.by_name = {f"far{n}": self._machine(n) for n in range(rng.choice([0, 1, 1, 2, 3]))}
+        for machine in self.by_name.values():
+            self._refuse(machine)
 
     def _machine(self, n: int) -> Machine:
         # The first has every label, so that every task has somewhere to run.
@@ -82,6 +91,7 @@ class Machines:
         for name, machine in self.by_name.items():
             if machine.silent_since_ms is not None:
                 continue
+            self._refuse(machine)
             if self._rng.random() < rates.host_lies:
                 machine.lies = True
             if self._rng.random() < rates.host_dies:
@@ -93,6 +103,25 @@ class Machines:
                 restarts = self._rng.random() < rates.host_restarts
                 back_ms = self._rng.randint(1, self._rng.choice(SILENCES_MS))
                 self._agenda.after(back_ms, lambda m=machine, s=since_ms, r=restarts: self._return(m, s, r))  # type: ignore[misc]
+
+    def _refuse(self, machine: Machine) -> None:
+        """Its git begins to refuse a repository, for its own reason or for one that others have, too; or stops to."""
+        own = self._own
+        for repo in REPOS:
+            if repo in machine.refuses and own.random() < 0.3:
+                del machine.refuses[repo]
+            elif own.random() < self.refuses:
+                why = own.choice([machine.host.name, machine.host.name, "of the repository", ""])
+                machine.refuses.setdefault(repo, why)
+
+    def refusing(self, name: str | None, repo: str) -> str | None:
+        """Why the machine's git refuses the repository; empty for a trouble that passes, None where it does not."""
+        machine = self.by_name.get(name or "")
+        return None if machine is None else machine.refuses.get(repo)
+
+    def is_mute(self) -> bool:
+        """Whether a start finds no way to its machine this time."""
+        return self._own.random() < self.mute
 
     def _return(self, machine: Machine, since_ms: int, restarts: bool) -> None:
         if machine.dead or machine.silent_since_ms != since_ms:
@@ -116,10 +145,13 @@ class Machines:
         machine = self.by_name[name]
         machine.dead, machine.silent_since_ms, machine.another = False, None, None
         machine.lies = machine.shut = False
+        machine.refuses.clear()
         return machine.host
 
     def heal(self) -> None:
+        self.refuses = self.mute = 0.0
         for machine in self.by_name.values():
             machine.lies = False
+            machine.refuses.clear()
             if machine.silent_since_ms is not None:
                 self._return(machine, machine.silent_since_ms, restarts=False)

@@ -12,7 +12,8 @@ from fleet.core.model.policy import AUTO
 from fleet.core.rules.revising import TABLE
 from tests.faults.coordinator import Ask
 from tests.faults.hosts_asked import ask_of_hosts
-from tests.faults.rulings import PROJECTS, REPOS, lay_down
+from tests.faults.repos import REPOS
+from tests.faults.rulings import PROJECTS, lay_down
 from tests.faults.world import TIERS, World
 
 TASKS_MAX = 18

@@ -7,7 +7,7 @@ from typing import Any
 
 from fleet.core import decisions, events
 from fleet.core.events import StartFault
-from fleet.core.model import Fleet
+from fleet.core.model import Attempt, Fleet, Task
 from tests.faults.client import Message
 from tests.faults.safety import Violation
 from tests.faults.world import World, lane_of
@@ -30,6 +30,9 @@ class Performers:
         if attempt is None:
             return []
         task = fleet.tasks[attempt.task]
+        refused = self._refused(fleet, task, attempt)
+        if refused:
+            return refused
         if attempt.id not in world.runs and world.keyring_is_away and fleet.accounts[attempt.account].secret:
             return [_start_failed(attempt.id, "keyring")]
         if attempt.id not in world.runs and world.rng.random() < world.rates.start_fails:
@@ -56,6 +59,21 @@ class Performers:
                 kept=kept,
             )
         ]
+
+    def _refused(self, fleet: Fleet, task: Task, attempt: Attempt) -> list[Report]:
+        """By the git of the host that has its work, or of its own, which may have been brought the work before; or
+        nothing gets through to its own."""
+        world, source = self._world, fleet.worktrees[task.id].moves_from
+        if attempt.id in world.runs or attempt.host not in world.machines.by_name:
+            return []
+        for name in filter(None, (source, attempt.host)):
+            world.machines.reach(name)
+            gist = world.machines.refusing(name, task.spec.repo)
+            if gist is not None:
+                return [_unfit(attempt.id, gist, None if name == attempt.host else name)]
+            if name == source and world.machines.refusing(attempt.host, task.spec.repo) is not None:
+                world.disks.carry(task.id, name, fleet.worktrees[task.id].preserved)
+        return [_start_failed(attempt.id, "no_way")] if world.machines.is_mute() else []
 
     def _tell(self, effect: decisions.TellWorker, fleet: Fleet) -> list[Report]:
         run = self._world.runs.get(effect.attempt)
@@ -151,6 +169,19 @@ _PERFORMS: dict[type[decisions.Effect], Callable[[Performers, Any, Fleet], list[
     decisions.LookAtHeld: Performers._look,
     decisions.RemoveWorktree: Performers._remove,
 }
+
+
+def _unfit(attempt: str, gist: str, refused_by: str | None) -> Report:
+    return lambda at_ms, name: events.StartFailed(
+        at_ms=at_ms,
+        id=name,
+        attempt=attempt,
+        fault="unfit",
+        detail=f"simulated refusal: {gist or 'no room'}",
+        gist=gist,
+        lasting=bool(gist),
+        refused_by=refused_by,
+    )
 
 
 def _start_failed(attempt: str, fault: StartFault) -> Report:

@@ -10,6 +10,7 @@ from tests.faults.rates import Rates
 from tests.faults.safety import Violation
 
 Lane = tuple[str, str]
+REPOS = ("/r1", "/r2")
 
 
 @dataclass

@@ -16,10 +16,10 @@ from fleet.core.model.policy import STRATEGIES, Floor, Limit, Project, Reservati
 from fleet.core.model.protection import Protections
 from tests.faults.coordinator import Ask
 from tests.faults.meters import DAY_MS, HOUR_MS
+from tests.faults.repos import REPOS
 from tests.faults.world import TIERS, World
 
 PROJECTS = ("", "", "night")
-REPOS = ("/r1", "/r2")
 WINDOWS = ("five_hour", "five_hour", "seven_day", "seven_day_opus")
 
 

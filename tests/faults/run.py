@@ -38,7 +38,8 @@ class Outcome:
     between accounts, `carried` those of work between hosts, `revised` revisions of tasks; `silences` are accounts that
     answered nobody for a time, `renewed` sessions in whose place a new one was begun; `outages` are those of
     the keyring that work met, `pauses` those of accounts; `zombies` are workers that came back with a lost host.
-    `kept_apart` is how often another machine answered than the one with the workers."""
+    `kept_apart` is how often another machine answered than the one with the workers,
+    `refused` how often the git of a host refused a start."""
 
     seed: int
     digest: str
@@ -57,6 +58,7 @@ class Outcome:
     outages: int
     pauses: int
     kept_apart: int
+    refused: int
 
 
 class Trace:
@@ -277,6 +279,7 @@ class _Simulation:
             renewed=sum(t.renewals for t in tasks.values()),
             outages=watch.outages,
             pauses=watch.pauses,
+            refused=watch.refusals,
         )
 
 

@@ -44,6 +44,11 @@ class Watch:
         self.row: Counter[str] = Counter()
         """Ends of workers in a row without an answer, by account, and by task and account."""
         self.owed: dict[str, set[str]] = defaultdict(set)
+        self.unfit: dict[tuple[str, str], int] = {}
+        """When a host's git refused a repository last, until a worker of that has started there."""
+        self.refusals = 0
+        self._refused_on: dict[str, set[str]] = defaultdict(set)
+        """The hosts whose git refused a task's repository since it was last started or retried."""
         self._full: set[tuple[str, str]] = set()
         self._answers: set[tuple[str, str]] = set()
         self._answered: set[str] = set()
@@ -65,6 +70,7 @@ class Watch:
             self._event(event, attempts, before)
             if isinstance(event, events.TaskRevised):
                 self._revised(event, before, after)
+            self._of_hosts(event, before, after)
         self._kept(after)
         self._quarantined(happened, before, after)
         for attempt in [a for a in attempts.values() if a.id not in after.attempts]:
@@ -90,10 +96,38 @@ class Watch:
             if account.state == "quarantined" and known is not None and known.state != "quarantined":
                 raise Violation(f"{account.name} is quarantined though nothing was said of its credential")
 
+    def _of_hosts(self, event: events.Event, before: Fleet, after: Fleet) -> None:
+        """A host's own fault is the host's: no task fails by what one host alone says."""
+        if isinstance(event, events.HostAdded | events.HostRemoved | events.HostVerified):
+            name = event.host.name if isinstance(event, events.HostAdded) else event.name
+            self.unfit = {pair: at for pair, at in self.unfit.items() if pair[0] != name}
+        elif isinstance(event, events.RetryAsked):
+            self._refused_on.pop(event.task, None)
+        elif isinstance(event, events.WorkerStarted | events.StartFailed):
+            attempt = before.attempts.get(event.attempt)
+            if attempt is None:
+                return
+            repo = before.tasks[attempt.task].spec.repo
+            if isinstance(event, events.WorkerStarted):
+                self.unfit.pop((attempt.host, repo), None)
+                self._refused_on.pop(attempt.task, None)
+            elif event.fault == "unfit":
+                host = event.refused_by or attempt.host
+                self.refusals += 1
+                if attempt.started_ms > self.unfit.get(
+                    (host, repo), 0
+                ):  # else it was under way together with that
+                    self.unfit[host, repo] = event.at_ms
+                if event.gist:
+                    self._refused_on[attempt.task].add(host)
+                if after.tasks[attempt.task].state == "failed" and len(self._refused_on[attempt.task]) < 2:
+                    raise Violation(f"{attempt.task} failed by what {host} alone says")
+
     def _forget_when_the_clock_went_back(self, at_ms: int) -> None:
         if at_ms < self._at_ms - CLOCK_SLACK_MS:
             self.refused_until.clear()
             self.kept_until.clear()
+            self.unfit.clear()
         self._at_ms = at_ms
 
     def _ended(self, attempt: Attempt) -> None:
@@ -274,7 +308,21 @@ class Watch:
                 until_ms = min(reading.resets_ms, at_ms + length_ms)
                 self.refused_until[key] = max(self.refused_until.get(key, 0), until_ms)
 
+    def _fits(self, attempt: Attempt, after: Fleet) -> None:
+        """After a refusal there is a pause, and then one try at a time."""
+        repo = after.tasks[attempt.task].spec.repo
+        at_ms = self.unfit.get((attempt.host, repo))
+        if at_ms is None:
+            return
+        if at_ms <= attempt.started_ms < at_ms + SETTINGS.backoff_first_ms:
+            raise Violation(f"{attempt.id} was placed on {attempt.host}, whose git had just refused {repo}")
+        for other in after.attempts.values():
+            tries = other.host == attempt.host and not other.began and other.started_ms > at_ms
+            if tries and other.id != attempt.id and after.tasks[other.task].spec.repo == repo:
+                raise Violation(f"{attempt.id} was placed on {attempt.host}, where {other.id} tries its git")
+
     def _placed(self, attempt: Attempt, after: Fleet, ramp_before: dict[str, int]) -> None:
+        self._fits(attempt, after)
         account = after.accounts[attempt.account]
         if account.name in self.mute:
             raise Violation(f"{attempt.id} was placed on {account.name}, which has answered nobody since")

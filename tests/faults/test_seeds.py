@@ -64,6 +64,7 @@ def test_the_first_seeds_break_nothing_and_do_reach_what_they_are_for() -> None:
     assert sum(o.renewed for o in outcomes) > 5
     assert sum(o.outages for o in outcomes) > 5
     assert sum(o.pauses for o in outcomes) > 10
+    assert sum(o.refused for o in outcomes) > 20
 
 
 def test_a_broken_invariant_names_the_seed_and_the_command_that_runs_it_again() -> None:

@@ -170,5 +170,56 @@ def test_a_hosts_full_disk_holds_work_back_and_loses_none(household: MakeHouseho
         assert house.leftovers() == []
 
 
+def test_a_host_whose_git_refuses_a_repository_beside_a_good_one_fails_no_task(
+    household: MakeHousehold, tmp_path: Path
+) -> None:
+    """Its git begins to refuse when it is a host already; then it is mended and verified."""
+    names = ("alpha", "beta", "gamma")
+    house = household(
+        Script(
+            accounts=(subscription("first"),),
+            tasks=tuple(job(name, writes(f"{name}.txt", f"{name}\n"), says("Done.")) for name in names),
+        )
+    )
+    repo = house.make_repo()
+    house.add_account("first", "--concurrency", "4")
+    refuses = tmp_path / "refuses"
+    wrapper = tmp_path / "programs" / "git"
+    wrapper.parent.mkdir()
+    wrapper.write_text(
+        f'#!/bin/sh\nif [ -e {refuses} ]; then case " $* " in *" worktree add "*)\n'
+        ' echo "fatal: not while the moon is full" >&2; exit 128;; esac; fi\nexec /usr/bin/git "$@"\n'
+    )
+    wrapper.chmod(0o755)
+    with farm(house, "bad", "good") as hosts:
+        hosts.servers["bad"].environ = {"PATH": f"{wrapper.parent}:/usr/bin:/bin"}
+        restart(hosts.servers["bad"])
+        hosts.add("bad", "--workers", "4")
+        hosts.add("good", "--workers", "4")
+        house.fleet("host", "drain", "local")
+        house.fleet("host", "drain", "good")
+        with house.coordinator():
+            house.wait_for(lambda: hosts.shows("bad")["observed_at"] is not None, "it was not reached")
+            refuses.touch()
+            first = house.add_task(prompt("alpha"), *MERGE)
+            house.wait_for(lambda: bool(hosts.shows("bad")["unfit"]), "its refusal is not known")
+            told = [house.fleet(*words) for words in (("status",), ("host", "list"), ("why", first))]
+            assert all("not while the moon is full" in one for one in told), told
+            house.fleet("host", "drain", "good", "--off")
+            tasks = [first, *(house.add_task(prompt(name), *MERGE) for name in names[1:])]
+            shown = [house.wait_for_state(task, "landed") for task in tasks]
+            assert {task["attempts"][-1]["host"] for task in shown} == {"good"}
+            assert hosts.shows("bad")["state"] == "ready"
+
+            refused = house.run("host", "verify", "bad")
+            assert refused.returncode == 1 and "not while the moon is full" in refused.stdout
+            refuses.unlink()
+            verified = house.fleet("host", "verify", "bad")
+            assert (
+                f"its git refused {repo}" in verified and "the next task of it tries that again" in verified
+            )
+        assert house.leftovers() == []
+
+
 def remount(disk: Path, how: str) -> None:
     subprocess.run(["mount", "-o", f"remount,{how}", str(disk)], check=True)

@@ -16,6 +16,7 @@ WELL: dict[str, Any] = {
     "kernel": "Linux 6.1.0 x86_64",
     "git": "2.39.5",
     "git_lfs": None,
+    "git_trouble": None,
     "client": {"path": "/usr/local/bin/claude", "version": CLIENT, "flags": ["--input-format"]},
     "client_trouble": None,
     "user": "fleet",

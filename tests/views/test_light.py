@@ -40,6 +40,7 @@ BIG = {
     "load": 3.5,
     "memory_free_bytes": 64_000_000_000,
     "labels": ["gpu", "big"],
+    "unfit": [],
     "observed_at": "1970-01-01T00:00:06.000Z",
 }
 HERE: dict[str, Any] = {
@@ -55,6 +56,7 @@ HERE: dict[str, Any] = {
     "load": None,
     "memory_free_bytes": 8_000_000_000,
     "labels": [],
+    "unfit": [],
     "observed_at": "1970-01-01T00:00:07.500Z",
 }
 

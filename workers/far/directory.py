@@ -50,6 +50,9 @@ class Directory:
     def account(self, name: str) -> Path:
         return self.root / "accounts" / _name(name)
 
+    def dry_run(self, name: str) -> Path:
+        return self.root / "dry-runs" / _name(name)
+
     @property
     def client_proofs(self) -> Path:
         return self.root / "client-proofs"

@@ -30,7 +30,8 @@ from workers.far import probe
 from workers.far.directory import Refused, claim, seen_from
 from workers.far.errors import to_header
 from workers.far.frames import BadFrame, Frame, Unpacker, pack
-from workers.far.ops import Answer, Args, Here, Op, mirrors, runs, sessions, trees
+from workers.far.git_settings import use_own_settings
+from workers.far.ops import Answer, Args, Here, Op, dry_runs, mirrors, runs, sessions, trees
 from workers.far.turn import Turn
 from workers.far.watching import Watching
 from workers.host import LocalHost
@@ -42,9 +43,12 @@ REFUSED = 3
 _QUICK_AT_ONCE = 16
 _LONG_AT_ONCE = 64
 _READ_BYTES = 1 << 20
-OPS: dict[str, Op] = {**runs.OPS, **trees.OPS, **mirrors.OPS, **sessions.OPS}
+OPS: dict[str, Op] = {**runs.OPS, **trees.OPS, **mirrors.OPS, **sessions.OPS, **dry_runs.OPS}
 LONG = frozenset(
-    {"prepare", "verify", "commit", "snapshot", "remove", "sweep", "sweep_marker", "prove_client"}
+    {
+        *("prepare", "verify", "commit", "snapshot", "remove", "sweep", "sweep_marker", "prove_client"),
+        *("dry_run_begin", "dry_run_work", "dry_run_end"),
+    }
 )
 """May take minutes or hours: they have threads of their own, so that the others never wait for one of these."""
 _ORDERLY = frozenset({"ping", "watch", "forget", "took"})
@@ -173,7 +177,8 @@ def main() -> None:
         sys.exit(REFUSED)
     machine = this_machine()
     others = seen_from(directory.root, machine)
-    about = probe.Probe(directory, asked.client, asked.env.split(","), others)
+    git_trouble = use_own_settings(directory.root)
+    about = probe.Probe(directory, asked.client, asked.env.split(","), others, git_trouble)
     os.environ["PATH"] = about.path  # for setups and verifications as for workers
     _say(outgoing, greeting, about.facts())
     here = Here(directory, LocalHost(directory.runs, asked.home, machine), Turn(directory.root))

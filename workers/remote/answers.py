@@ -100,6 +100,7 @@ class Facts(_Said):
     python: Word
     git: Version | None
     git_lfs: Version | None
+    git_trouble: Story | None
     client: Client | None
     client_trouble: Story | None
     path: Story
@@ -240,6 +241,14 @@ class Mirror(_Said):
     made: bool
 
 
+class Begun(_Said):
+    path: Place
+
+
+class Head(_Said):
+    head: Oid
+
+
 class Refs(_Said):
     refs: Annotated[dict[Word, Oid], Field(max_length=200_000)]
 
@@ -303,6 +312,11 @@ def _of_those_commands(args: Args, said: Verdict) -> None:
 def _that_mirror(args: Args, said: Mirror) -> None:
     if not said.path.endswith(f"/mirrors/{args['name']}.git"):
         raise Foreign(f"mirror {shown(said.path)}, not that of {args['name']}")
+
+
+def _that_dry_run(args: Args, said: Begun) -> None:
+    if not said.path.endswith(f"/dry-runs/{args['name']}/mirror.git"):
+        raise Foreign(f"repository {shown(said.path)}, not that of dry run {args['name']}")
 
 
 def _of_those_files(args: Args, said: Missing) -> None:
@@ -378,6 +392,9 @@ SHAPES: dict[str, Shape] = {
     "mirror": Shape(Mirror, _that_mirror),
     "mirror_config": Shape(Nothing),
     "refs": Shape(Refs),
+    "dry_run_begin": Shape(Begun, _that_dry_run),
+    "dry_run_work": Shape(Head),
+    "dry_run_end": Shape(Nothing),
     "lfs_have": Shape(Missing, _of_those_files),
     "lfs_put": Shape(Size),
     "lfs_get": Shape(Size, blob=lambda args, said: _full(args, said)),

@@ -14,6 +14,15 @@ class HostAway(Exception):
         self.host, self.why = host, why
 
 
+class NoChannel(HostAway):
+    """The host answers, but opens no channel beside the one that it is talked to over: nothing was begun there."""
+
+
+class NoWay(HostAway):
+    """The host answers, but for so long nothing got there of what a start needs that the work had better go elsewhere:
+    `why` are its words."""
+
+
 class NotToBeTrusted(HostAway):
     """The host sent what no far end of ours ever sends. Nothing of it was used, and it is not asked again until a
     person has looked. `why` says what it sent, in printable ASCII."""

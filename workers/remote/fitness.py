@@ -55,6 +55,7 @@ def findings(
     return (
         _python(facts),
         _git(facts),
+        *_git_settings(facts),
         *_git_lfs(facts),
         _client(facts, home_client),
         _memory(facts),
@@ -94,6 +95,16 @@ def _git(facts: Facts) -> Finding:
         oldest = ".".join(map(str, GIT_OLDEST[:2]))
         return Finding("git", "error", f"its git {found} is older than {oldest}", _INSTALL_GIT)
     return Finding("git", "ok", f"git {found}")
+
+
+def _git_settings(facts: Facts) -> Iterator[Finding]:
+    """Fleet's own git reads none of it (`workers.far.git_settings`), and then workers do not either."""
+    if facts.get("git_trouble"):
+        story = (
+            f"its user's git configuration cannot be read ({facts['git_trouble']}): Fleet and workers do without it, "
+            "but git in a setup or a verification fails there"
+        )
+        yield Finding("git", "warning", story, "mend it there: `git config --list` shows what is wrong")
 
 
 def _git_lfs(facts: Facts) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import os
 import socket
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -12,10 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workers.far.git_settings import FILE
 from workers.far.ops import Answer
 from workers.remote import loop
 from workers.remote.address import Reach
-from workers.remote.away import HostAway, NotToBeTrusted
+from workers.remote.away import HostAway, NoChannel, NotToBeTrusted
 from workers.remote.machines import WorksOn, nowhere
 from workers.remote.refusals import SshMissing, need_asyncssh
 
@@ -221,6 +223,12 @@ class Link:
                 raise HostAway(self.name, self._state.why)
             return self._wire
 
+    @property
+    def git_settings(self) -> str:
+        """The file there that git's end of a transfer reads instead of its user's configuration."""
+        facts = self.state().facts
+        return f"{facts['dir']}/{FILE}" if facts else os.devnull
+
     @contextmanager
     def channel(self, command: str, intake: Intake) -> Iterator[socket.socket]:
         """A duplex of bytes to `sh -c COMMAND` there, which ends as the block is left, and is cut where more comes than
@@ -237,7 +245,7 @@ class Link:
                 try:
                     pump = loop.run(open_pump(wire, command, theirs, intake), CHANNEL_S)
                 except concurrent.futures.TimeoutError:
-                    raise HostAway(self.name, f"it opened no channel within {CHANNEL_S:.0f} s") from None
+                    raise NoChannel(self.name, f"it opened no channel within {CHANNEL_S:.0f} s") from None
                 try:
                     yield ours
                 finally:

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 
 import asyncssh
 
-from workers.remote.away import HostAway
+from workers.remote.away import NoChannel
 from workers.remote.disk_space import Intake
 from workers.remote.starting import NotStarted, Threshold, channel_command
 from workers.remote.wire import WINDOW_BYTES, Wire
@@ -21,6 +21,11 @@ STEP_S = 10.0
 SLOW_S = 600.0
 SLOW_BYTES_PER_S = 4_096
 """In each `SLOW_S` a channel has to carry so much on average, or it is ended: bytes may trickle for ever."""
+
+
+NO_CHANNEL = (
+    "it opens no second channel, which commits travel over: is MaxSessions in its sshd_config 1? 10 is usual"
+)
 
 
 class Pump:
@@ -132,7 +137,7 @@ class _Far(asyncssh.SSHClientSession[bytes]):
 
 async def open_pump(wire: Wire, command: str, end: socket.socket, intake: Intake) -> Pump:
     """Run `sh -c COMMAND` there, its input and output on `end`, which is closed with it, also as soon as more comes
-    than `intake` allows. Raises HostAway."""
+    than `intake` allows. Raises NoChannel."""
     near, nonce = _Near(intake), secrets.token_hex(8)
     await asyncio.get_running_loop().create_connection(lambda: near, sock=end)
     with ExitStack() as unless_open:
@@ -147,8 +152,7 @@ async def open_pump(wire: Wire, command: str, end: socket.socket, intake: Intake
                 window=WINDOW_BYTES,
             )
         except (asyncssh.Error, OSError) as refused:
-            story = f"it opened no channel for {command.split()[0]}: {refused}"
-            raise HostAway(wire.name, story) from refused
+            raise NoChannel(wire.name, f"{NO_CHANNEL} ({refused})") from refused
         unless_open.pop_all()
     near.transport.resume_reading()
     pump = Pump(near, channel)

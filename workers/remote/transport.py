@@ -19,6 +19,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any, Protocol
 
+from workers.far.git_settings import variables
 from workers.git import LOCK_PATIENCE_S, Git, GitError, GitFailed, GitResult, SaidTooMuch
 from workers.remote.away import HostAway, NotToBeTrusted
 from workers.remote.disk_space import Intake
@@ -49,6 +50,10 @@ class Far(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def git_settings(self) -> str:
+        """The file there that git's end of a transfer reads instead of its user's configuration."""
 
     def call(self, op: str, args: Mapping[str, Any], blob: bytes = b"", *, timeout_s: float = 60.0) -> Answer:
         """Have the far end carry out `op`. Raises HostAway, and what the operation raises there."""
@@ -105,6 +110,11 @@ _RECEIVE = (
     "git -c core.hooksPath=/dev/null -c receive.shallowUpdate=true -c receive.autogc=false"
     " -c receive.denyNonFastForwards=false -c receive.denyDeletes=false receive-pack"
 )
+# Variables of a login there that would lead git elsewhere.
+_FORGOTTEN = (
+    "GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_COMMON_DIR GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES"
+    " GIT_NAMESPACE GIT_SHALLOW_FILE GIT_PROTOCOL GIT_CONFIG GIT_CONFIG_COUNT GIT_CONFIG_PARAMETERS"
+)
 _MAKE = " || git init --quiet --bare --template= {} >/dev/null"
 # The commits that are wanted are named by their ids: that there are branches of a thousand tasks need not be told. Some
 # reference must be, or git takes the repository for an empty one.
@@ -132,7 +142,7 @@ def push(git: Git, far: Far, mirror: str, refspecs: Sequence[str], *, make: bool
     All references are moved or none. Raises HostAway when the wire breaks in the middle (then it may or may not have
     been done), NotToBeTrusted, TransferFailed.
     """
-    command = _command(_RECEIVE, mirror, _MAKE if make else "")
+    command = _command(far, _RECEIVE, mirror, _MAKE if make else "")
     _transfer(git, far, _Errand(command, _PUSH, refspecs, TALK_BYTES_MAX))
 
 
@@ -148,7 +158,7 @@ def fetch(git: Git, far: Far, mirror: str, wanted: Mapping[str, str]) -> None:
     moves = "".join(f"update {ref} {commit}\n" for ref, commit in wanted.items())
     try:
         with quarantine(git) as lobby:
-            _transfer(git, far, _Errand(_command(_UPLOAD, mirror), _FETCH, specs, PACK_BYTES_MAX, lobby))
+            _transfer(git, far, _Errand(_command(far, _UPLOAD, mirror), _FETCH, specs, PACK_BYTES_MAX, lobby))
             lobby.look_at(wanted.values())
             lobby.let_in()
         words = ("update-ref", "-m", "fleet: from a host", "--stdin")
@@ -206,9 +216,11 @@ def _once(git: Git, far: Far, errand: _Errand, intake: Intake) -> GitResult:
             ) from None
 
 
-def _command(service: str, mirror: str, make: str = "") -> str:
-    """What is run there. Where it cannot begin, git here hears why: else it would look like a cut wire."""
+def _command(far: Far, service: str, mirror: str, make: str = "") -> str:
+    """What is run there, under settings of ours. Where it cannot begin, git here hears why: else it would look like a
+    cut wire."""
     place = quote(mirror)
+    own = " ".join(f"{name}={quote(value)}" for name, value in variables(far.git_settings).items())
     needs = (
         ("command -v git >/dev/null", "there is no git on the PATH there"),
         (f"[ -e {place}/HEAD ]{make.format(place)}", f"there is no repository at {mirror}"),
@@ -216,7 +228,7 @@ def _command(service: str, mirror: str, make: str = "") -> str:
     checks = (
         f"{{ {needed}; }} || {{ printf %s {quote(_refusal(why))}; exit 1; }}; " for needed, why in needs
     )
-    return f"{''.join(checks)}exec {service} {place}"
+    return f"unset {_FORGOTTEN}; export {own}; {''.join(checks)}exec {service} {place}"
 
 
 def _refusal(why: str) -> str:
@@ -238,4 +250,5 @@ def _explained(host: str, directory: Path, errand: _Errand, result: GitResult) -
     failed = GitFailed((errand.verb, *errand.refspecs), directory, result.code, rest)
     story = TransferFailed(f"commits could not be brought {_WAY[errand.verb]} host {host}: {failed}")
     story.__cause__ = failed
+    story.at = host
     return story

@@ -19,6 +19,7 @@ import asyncssh
 
 from workers.far.frames import BadFrame, Frame, Unpacker, pack
 from workers.far.ops import Answer
+from workers.git import GitError
 from workers.remote import answers, starting
 from workers.remote.address import Reach
 from workers.remote.answers import Foreign, ReplacedPush, SpoolPush
@@ -193,6 +194,8 @@ class Wire(asyncssh.SSHClientSession[bytes]):
         if isinstance(said, Answer):
             asked.answer.set_result(said)
         else:
+            if isinstance(said, GitError):
+                said.at = self.name
             asked.answer.set_exception(said)
 
     def _said(self, asked: _Asked, header: Mapping[str, Any], blob: bytes) -> Answer | Exception:

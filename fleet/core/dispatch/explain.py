@@ -7,8 +7,16 @@ from dataclasses import replace
 
 from fleet.core.capacity import headroom
 from fleet.core.dispatch.explanation import Explanation
-from fleet.core.dispatch.feasible import Refusal, backs_off_until, held_back, standing, waits_for
-from fleet.core.dispatch.hosts_told import no_host
+from fleet.core.dispatch.feasible import (
+    Refusal,
+    backs_off_until,
+    held_back,
+    needs_mending,
+    standing,
+    waits_for,
+    work_on_unfit,
+)
+from fleet.core.dispatch.hosts_told import mend, no_host
 from fleet.core.dispatch.price import Quote
 from fleet.core.dispatch.round import Round
 from fleet.core.dispatch.slots import Slots
@@ -109,6 +117,12 @@ def _until_a_person(fleet: Fleet, task: Task) -> Explanation | None:
         return _no_account(fleet, task, accounts, tiers, refusals)
     if not fleet.hosts:
         return None
+    lies_on = work_on_unfit(fleet, task)
+    if lies_on is not None and needs_mending(fleet, lies_on[1]):
+        behind = (
+            f"its work lies on host {lies_on[0].name}, whose git refuses the repository: {lies_on[1].why}"
+        )
+        return Explanation(task.id, task.state, behind, refusals, stuck=True, advice=mend(lies_on[0].name))
     able = [a for a in accounts if any(against[a.name, tier] is None for tier in tiers)]
     nowhere = no_host(fleet, dispatch.slots, task, able)
     return replace(nowhere, refusals=refusals) if nowhere.stuck else None

@@ -32,7 +32,7 @@ from fleet.core.dispatch.price import Quote
 from fleet.core.dispatch.shares import Shares
 from fleet.core.dispatch.slots import Slots
 from fleet.core.dispatch.tiers import allowed, is_for_project
-from fleet.core.model import Account, Fleet, Task
+from fleet.core.model import Account, Fleet, Host, Task, Unfit
 
 PAUSED = "paused by you"
 
@@ -238,12 +238,32 @@ def held_back(fleet: Fleet, task: Task) -> str:
     if worktree.state == "removing":
         return "its old worktree is still being removed"
     silent = [name for name in worktree.hosts if _is_silent(fleet, name)]
-    return f"its work lies on host {silent[0]}, which does not answer" if silent else ""
+    if silent:
+        return f"its work lies on host {silent[0]}, which does not answer"
+    refused = work_on_unfit(fleet, task)
+    if refused is None or refused[1].shut_until(fleet.now_ms, fleet.settings.backoff_max_ms) is None:
+        return ""
+    return f"its work lies on host {refused[0].name}, whose git refuses the repository now: {refused[1].why}"
 
 
 def _is_silent(fleet: Fleet, name: str) -> bool:
     host = fleet.hosts.get(name)
     return host is not None and host.state == "suspected"
+
+
+def work_on_unfit(fleet: Fleet, task: Task) -> tuple[Host, Unfit] | None:
+    """The host that has the task's work and whose git refuses its repository, None where there is none such."""
+    worktree = fleet.worktrees.get(task.id)
+    for host in (fleet.hosts.get(name) for name in (() if worktree is None else worktree.hosts)):
+        unfit = None if host is None else host.unfit_for(task.spec.repo)
+        if host is not None and unfit is not None:
+            return host, unfit
+    return None
+
+
+def needs_mending(fleet: Fleet, unfit: Unfit | None) -> bool:
+    """Whether what a host's git refuses hardly passes by itself any more."""
+    return unfit is not None and unfit.lasting and unfit.times >= fleet.settings.faults_max
 
 
 def waits_for(fleet: Fleet, task: Task) -> list[Task]:

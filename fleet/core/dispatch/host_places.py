@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from fleet.core.capacity.running import Running
-from fleet.core.model import Account, Fleet, Host, Task
+from fleet.core.model import Account, Fleet, Host, Task, Unfit
 from fleet.spoken import spans
 
 Reach = tuple[bool, bool]
@@ -46,6 +46,12 @@ class Places:
         self._open: dict[tuple[tuple[str, ...], Reach], tuple[Host, ...]] = {}
         self._reach: dict[str, Reach] = {}
         self._only_here = all(host.is_here for host in fleet.hosts.values())
+        self._unfit = {(h.name, unfit.repo): unfit for h in fleet.hosts.values() for unfit in h.unfit}
+        self._tried = {
+            (a.host, fleet.tasks[a.task].spec.repo)
+            for a in (fleet.attempts.values() if self._unfit else ())
+            if not a.began
+        }
 
     # --- hosts ---
 
@@ -75,13 +81,42 @@ class Places:
         """Whether no host takes one more worker, whatever it is to do."""
         return all(self.refusal(host) is not None for host in self._fleet.hosts.values())
 
-    def take(self, host: str) -> None:
+    def take(self, host: str, repo: str) -> None:
         self._workers[host] += 1
         self._starting[self._machines[host]] += 1
+        self._tried.add((host, repo))
         for name, machine in self._machines.items():
             if machine == self._machines[host]:
                 self._refusals.pop(name, None)
         self._open.clear()
+
+    # --- repositories ---
+
+    def unfit_for(self, host: str, repo: str) -> Unfit | None:
+        """What the host's git has against the repository, also where it may be tried now."""
+        return self._unfit.get((host, repo))
+
+    def refusal_of(self, host: str, repo: str) -> str | None:
+        """Why nothing of the repository is started there now, however free the host is: its git refuses it. After each
+        pause one worker tries it."""
+        unfit = self._unfit.get((host, repo))
+        if unfit is None:
+            return None
+        until_ms = unfit.shut_until(self._fleet.now_ms, self._fleet.settings.backoff_max_ms)
+        if until_ms is not None:
+            again = f"it is tried again in {spans.in_words(until_ms - self._fleet.now_ms)}"
+        elif (host, repo) in self._tried:
+            again = "it is being tried again"
+        else:
+            return None
+        return f"its git refuses the repository; {again}: {unfit.why}"
+
+    def is_choosy(self, task: Task) -> bool:
+        """Whether it matters to some host which repository the task is of."""
+        return bool(self._unfit) and any((name, task.spec.repo) in self._unfit for name in self._fleet.hosts)
+
+    def _takes(self, host: Host, task: Task) -> bool:
+        return not self._unfit or self.refusal_of(host.name, task.spec.repo) is None
 
     # --- tasks and accounts ---
 
@@ -117,12 +152,13 @@ class Places:
 
     def host_for(self, task: Task, account: Account) -> Host | None:
         """Where the task's next worker is placed: where its work is, else on a host with the fewest labels that it has
-        no use for, there where its repository's mirror is, and there on the least busy one. None when no host takes it,
-        or it waits for a place where it is."""
-        able = self.open_to(task.spec.labels, account)
-        if not able:
-            return None
+        no use for, there where its repository's mirror is, and there on the least busy one; on one that has refused its
+        repository last. None when no host takes it, or it waits for a place where it is."""
+        able = [host for host in self.open_to(task.spec.labels, account) if self._takes(host, task)]
         worktree = self._fleet.worktrees.get(task.id)
+        hosts = () if worktree is None else worktree.hosts
+        if not able or any(self.refusal_of(name, task.spec.repo) for name in hosts):
+            return None  # work that lies on an unfit host can be brought nowhere
         if worktree is not None and worktree.state != "removed":
             there = next((host for host in able if host.name == worktree.host), None)
             if there is not None:
@@ -133,9 +169,9 @@ class Places:
             return able[0]
         return min(able, key=lambda host: self._order(task, host))
 
-    def _order(self, task: Task, host: Host) -> tuple[int, bool, float, str]:
-        spare = len(set(host.labels) - set(task.spec.labels))
-        return spare, task.spec.repo not in host.warm, self._busy(host), host.name
+    def _order(self, task: Task, host: Host) -> tuple[bool, int, bool, float, str]:
+        repo, spare = task.spec.repo, len(set(host.labels) - set(task.spec.labels))
+        return (host.name, repo) in self._unfit, spare, repo not in host.warm, self._busy(host), host.name
 
     def _busy(self, host: Host) -> float:
         return self._workers[host.name] / max(host.cores or host.workers_max, 1)

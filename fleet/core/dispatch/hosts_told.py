@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fleet.core.dispatch.explanation import Explanation
+from fleet.core.dispatch.feasible import needs_mending
 from fleet.core.dispatch.slots import Slots
 from fleet.core.model import Account, Fleet, Host, Task
 
@@ -21,13 +22,24 @@ def no_host(fleet: Fleet, slots: Slots, task: Task, able: Sequence[Account]) -> 
         return Explanation(task.id, task.state, summary, expects_ms=stay.until_ms)
     hosts = sorted(fleet.hosts.values(), key=lambda host: host.name)
     for_good = {host.name: why for host in hosts if (why := _for_good(slots, host, task, able))}
-    against = ((host.name, for_good.get(host.name) or slots.host_refusal(host)) for host in hosts)
-    summary = "; ".join(f"host {name}: {why}" for name, why in against)
-    if any(host.name not in for_good and not host.draining and not host.is_given_up for host in hosts):
-        return Explanation(task.id, task.state, summary)
-    return Explanation(
-        task.id, task.state, summary, stuck=True, advice=_what_would_help(hosts, for_good, task)
+    refused = {host.name: why for host in hosts if (why := slots.repository_refusal(host, task))}
+    broken = [h.name for h in hosts if needs_mending(fleet, slots.unfit_for(h, task))]
+    against = (
+        (host.name, for_good.get(host.name) or slots.host_refusal(host) or refused.get(host.name))
+        for host in hosts
     )
+    summary = "; ".join(f"host {name}: {why}" for name, why in against if why)
+    beyond = {*for_good, *broken}
+    if any(host.name not in beyond and not host.draining and not host.is_given_up for host in hosts):
+        return Explanation(task.id, task.state, summary)
+    mendable = [name for name in broken if name not in for_good]
+    advice = mend(mendable[0]) if mendable else _what_would_help(hosts, for_good, task)
+    return Explanation(task.id, task.state, summary, stuck=True, advice=advice)
+
+
+def mend(host: str) -> str:
+    """What a person can do about git on a host."""
+    return f"mend what its git says on host {host}, then fleet host verify {host}"
 
 
 def _for_good(slots: Slots, host: Host, task: Task, able: Sequence[Account]) -> str | None:

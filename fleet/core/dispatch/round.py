@@ -260,14 +260,14 @@ class Round:
     def _offer(self, task: Task, places: Places) -> Offer | Against:
         """The best acceptable placement of the task. When there is none, what is against all of them: `price`, they are
         too dear; `size`, the task fits nowhere, and so no larger task of its lane does; `both`; or `host`, it waits for
-        a place where its work is, which says nothing of other tasks."""
+        a place where its work is, or on a host that takes its repository, which says nothing of other tasks."""
         best: tuple[tuple[float, ...], str, str, Account] | None = None
         dear = large = stays = False
-        has_work = task.id in self.fleet.worktrees
+        differs = task.id in self.fleet.worktrees or self.slots.is_choosy(task)
         for tier, accounts in places:
             bid = self.market.bid(task, tier)
             for account in accounts:
-                if has_work and self.slots.host_for(task, account) is None:
+                if differs and self.slots.host_for(task, account) is None:
                     stays = True
                     continue
                 if self.shares.is_hopeless(account, tier, bid.need):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from fleet.core.capacity import headroom
 from fleet.core.capacity.running import Running
 from fleet.core.dispatch.host_places import Places, Stay
-from fleet.core.model import Account, Fleet, Host, Task
+from fleet.core.model import Account, Fleet, Host, Task, Unfit
 
 
 class Slots:
@@ -63,6 +63,18 @@ class Slots:
         """Why `host` cannot take the task with that account, however free it is, None when it can."""
         return self._hosts.refusal_for(host, task, account)
 
+    def repository_refusal(self, host: Host, task: Task) -> str | None:
+        """Why `host` takes nothing of the task's repository now, None when it does."""
+        return self._hosts.refusal_of(host.name, task.spec.repo)
+
+    def unfit_for(self, host: Host, task: Task) -> Unfit | None:
+        """What the host's git has against the task's repository, also where it may be tried now."""
+        return self._hosts.unfit_for(host.name, task.spec.repo)
+
+    def is_choosy(self, task: Task) -> bool:
+        """Whether it matters to some host which repository the task is of."""
+        return self._hosts.is_choosy(task)
+
     def hosts_are_full(self) -> bool:
         """Whether no host takes one more worker, whatever it is to do."""
         return self._hosts.none_free()
@@ -82,4 +94,4 @@ class Slots:
     def take(self, task: Task, account: str, host: str) -> None:
         self._by_account[account] += 1
         self._by_project[task.spec.project_name] += 1
-        self._hosts.take(host)
+        self._hosts.take(host, task.spec.repo)

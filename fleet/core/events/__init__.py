@@ -58,6 +58,7 @@ from fleet.core.events.hosts import (
     HostSeen,
     HostSilent,
     HostTrusted,
+    HostVerified,
 )
 from fleet.core.events.reports import (
     AccountProved,
@@ -113,6 +114,7 @@ __all__ = [
     "HostSeen",
     "HostSilent",
     "HostTrusted",
+    "HostVerified",
     "LandingEnded",
     "LandingOutcome",
     "LimitAdded",
@@ -200,5 +202,6 @@ Person = (
     | HostAdded
     | HostRemoved
     | HostTrusted
+    | HostVerified
     | HostDrainSet
 )

@@ -38,6 +38,13 @@ class HostTrusted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostVerified(Event):
+    """A person has had the host looked at, and nothing is wrong with it: what its git refused is tried at once."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostDistrusted(Event):
     """The host sent what no far end of ours ever sends; `why` says what. It may be in other hands."""
 

@@ -10,7 +10,11 @@ from fleet.core.events.facts import Fact, WindowReading
 from fleet.core.model.prices import Prices
 from fleet.core.model.protection import Protections
 
-StartFault = Literal["repository", "setup", "client", "credential", "keyring", "machine", "launch"]
+StartFault = Literal[
+    "repository", "setup", "client", "credential", "keyring", "machine", "launch", "unfit", "no_way"
+]
+"""`unfit`: the git of a host refuses the repository, though home can read it. `no_way`: the host answers, but nothing
+that a start needs reached it for so long that the work goes elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,13 +35,17 @@ class WorkerStarted(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartFailed(Event):
     """`trouble` are the words for a machine's trouble, which stay the same while it lasts, and `lasting` means that it
-    hardly passes unless a person does something."""
+    hardly passes unless a person does something. Of a host that is unfit: `refused_by` names it, where it is not the
+    attempt's own but the one that has the work, and `gist` is what its git says, without what differs from host to
+    host; empty where that is a machine's trouble."""
 
     attempt: str
     fault: StartFault
     detail: str
     trouble: str = ""
     lasting: bool = False
+    refused_by: str | None = None
+    gist: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

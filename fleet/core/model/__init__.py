@@ -8,7 +8,7 @@ state changes only in `fleet.core.step`.
 from fleet.core.model.account import Account, Bucket, Kind, Spend, bucket_key
 from fleet.core.model.attempt import ATTEMPT_MS_MAX, Attempt
 from fleet.core.model.fleet import NEVER_MS, Fleet
-from fleet.core.model.host import HERE, Host, Worktree
+from fleet.core.model.host import HERE, Host, Unfit, Worktree
 from fleet.core.model.settings import Settings
 from fleet.core.model.task import (
     AGE_DOUBLES_MS,
@@ -55,6 +55,7 @@ __all__ = [
     "Task",
     "TaskSpec",
     "Trouble",
+    "Unfit",
     "Word",
     "Worktree",
     "bucket_key",

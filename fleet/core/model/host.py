@@ -12,14 +12,33 @@ HERE = "local"
 
 
 @dataclass(frozen=True, slots=True)
+class Unfit:
+    """A repository that a host's git refuses, though home can read it. `why` is what git says there. So often, `times`,
+    it was tried in a row, and not again before `again_ms`. `lasting`: it hardly passes unless a person mends it."""
+
+    repo: str
+    why: str
+    since_ms: int
+    again_ms: int
+    times: int = 1
+    lasting: bool = True
+
+    def shut_until(self, now_ms: int, pause_ms_max: int) -> int | None:
+        """Until when nothing of the repository is started there, None when it may be tried. A pause longer than any is
+        was set by a clock that has since been put right, and doesn't count."""
+        return self.again_ms if 0 < self.again_ms - now_ms <= pause_ms_max else None
+
+
+@dataclass(frozen=True, slots=True)
 class Host:
     """A machine that runs workers: this one, or one reached over ssh.
 
     `address` is `ssh://user@host:port`, empty for this machine; `jump`, `identity`, `directory` and `client` say how it
     is reached and used, and mean nothing to the core. Free memory of None is unknown: then only one worker is risked.
     `load` is its load average of the last minute. Since `silent_since_ms` it does not answer, or is not listened to.
-    `warm` are the repositories of which it has a mirror. `machine` is who answered last under its name, as its far end
-    says it: equal for two hosts that are one machine, else it means nothing to the core.
+    `warm` are the repositories of which it has a mirror, `unfit` those that its git refuses. `machine` is who answered
+    last under its name, as its far end says it: equal for two hosts that are one machine, else it means nothing to the
+    core.
     """
 
     name: str
@@ -40,6 +59,14 @@ class Host:
     load: float | None = None
     warm: tuple[str, ...] = ()
     machine: str | None = None
+    unfit: tuple[Unfit, ...] = ()
+
+    def unfit_for(self, repo: str) -> Unfit | None:
+        return next((unfit for unfit in self.unfit if unfit.repo == repo), None)
+
+    def fit_but(self, repo: str) -> tuple[Unfit, ...]:
+        """What else its git refuses."""
+        return tuple(unfit for unfit in self.unfit if unfit.repo != repo)
 
     @property
     def is_here(self) -> bool:

@@ -119,6 +119,8 @@ class Task:
     answer twice in a row or refused it, `unanswered` counts its ends in a row without one where it is now. `bound`:
     only `session_account` takes it. `renewed`: it was begun in place of one that was not taken, and has had no answer
     yet; `renewals` counts these, and `renewed_for` is why there was the last.
+
+    `refused_on` are the hosts whose git refused its repository since a worker last ran, each with the gist of that.
     """
 
     id: str
@@ -163,6 +165,7 @@ class Task:
     renewed: bool = False
     renewals: int = 0
     renewed_for: str = ""
+    refused_on: tuple[tuple[str, str], ...] = ()
 
     @property
     def budget_left_usd(self) -> float | None:

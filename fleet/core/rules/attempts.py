@@ -23,9 +23,14 @@ from fleet.core.rules.worktrees import remove_worktree
 from fleet.core.wording import opening_id
 
 HOST_LOST = "host lost"
+HOST_UNFIT = "host unfit"
+NO_WAY = "host not reached"
 
 BLAMELESS = frozenset(
-    {"limited", "busy", "login", "unpaid", "keyring", "paused", "account removed", "kept", HOST_LOST}
+    {
+        *("limited", "busy", "login", "unpaid", "keyring", "paused", "account removed", "kept"),
+        *(HOST_LOST, HOST_UNFIT, NO_WAY),
+    }
 )
 """Ends of an attempt that count nothing against its task: something else already keeps it from coming straight back."""
 
@@ -83,6 +88,7 @@ def worker_started(draft: Draft, event: WorkerStarted) -> None:
             base_commit=event.base_commit,
             session_id=event.session_id,
             session_account=attempt.account,
+            refused_on=(),
         )
     )
     worktree = draft.worktrees[task.id]
@@ -90,9 +96,7 @@ def worker_started(draft: Draft, event: WorkerStarted) -> None:
         if worktree.moves_from is not None:  # its session came with it, by way of home
             worktree = replace(worktree, moves_from=None, checkpoint=event.kept, heard=(), heard_before=())
         draft.put_worktree(replace(worktree, state="ready", path=event.path))
-    host = draft.hosts.get(attempt.host)
-    if host is not None and worktree.repo not in host.warm:
-        draft.put_host(replace(host, warm=(*host.warm, worktree.repo)))
+    _works_there(draft, attempt.host, worktree.repo)
     if began_anew:
         draft.note(
             "warning",
@@ -101,6 +105,18 @@ def worker_started(draft: Draft, event: WorkerStarted) -> None:
         )
     draft.note("debug", f"worker runs on branch {event.branch}", attempt=attempt)
     _tell_what_came_meanwhile(draft, attempt.id)
+
+
+def _works_there(draft: Draft, name: str, repo: str) -> None:
+    host = draft.hosts.get(name)
+    if host is None:
+        return
+    if repo not in host.warm:
+        host = draft.put_host(replace(host, warm=(*host.warm, repo)))
+    if host.unfit_for(repo) is not None:
+        draft.put_host(replace(host, unfit=host.fit_but(repo)))
+        draft.note("info", f"its git takes {repo} again", host=name)
+        draft.settle = True
 
 
 def _tell_what_came_meanwhile(draft: Draft, attempt_id: str) -> None:

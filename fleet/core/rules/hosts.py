@@ -58,6 +58,7 @@ def host_added(draft: Draft, event: HostAdded) -> None:
             "silent_since_ms",
             "load",
             "warm",
+            "unfit",
         )
     }
     draft.put_host(replace(host, **observed))

@@ -168,6 +168,7 @@ def retry_asked(draft: Draft, event: RetryAsked) -> None:
             unanswered=0,
             renewed=False,
             renewals=0,
+            refused_on=(),
         )
     )
     draft.note("info", "tried again, with a new session" if event.fresh else "tried again", task=task.id)

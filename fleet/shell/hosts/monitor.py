@@ -13,14 +13,14 @@ import structlog
 from anyio import to_thread
 
 from fleet.core import events
-from fleet.core.model import Attempt, Fleet
+from fleet.core.model import NEVER_MS, Attempt, Fleet
 from fleet.ports import Clock
 from fleet.shell.hosts.lost_workers import LostWorkers
 from fleet.shell.hosts.reclaiming import Reclaimed, reclaim
 from fleet.shell.hosts.ssh import Observed, SshDriver
 from fleet.shell.stamp import stamp
 from workers.far.errors import CROSSING
-from workers.remote.away import HostAway
+from workers.remote.away import HostAway, NoChannel
 from workers.remote.link import LinkState
 
 LOOK_S = 0.5
@@ -67,6 +67,9 @@ class Keeper:
         self._due = dict.fromkeys(("silent", "reclaim", "seen", "gone"), 0.0)
         self._checkpoint_at: dict[str, float] = {}
         self._unwell: dict[str, str] = {}
+        self._mute_since: float | None = None
+        self._proving = 0
+        """The connection of which it is known that commands get there."""
 
     async def run(self) -> None:
         async with anyio.create_task_group() as group:
@@ -135,9 +138,31 @@ class Keeper:
         return [a for a in self._current().attempts.values() if a.host == self._driver.name]
 
     async def _seen(self, problem: str = "") -> None:
-        seen = await to_thread.run_sync(self._driver.observe, abandon_on_cancel=True)
+        # The first work waits for no dry run: what that would find makes a start fail, which costs its task nothing.
+        connects = self._driver.link.state().connects
+        prove = self._proving == connects
+        try:
+            seen = await to_thread.run_sync(lambda: self._driver.observe(prove=prove), abandon_on_cancel=True)
+        except NoChannel as failed:
+            await self._apply(self._mute(failed))
+            return
+        if not prove:
+            self._proving, self._due["seen"] = connects, 0.0
+        self._mute_since = None
         await self._apply(self._seen_event(replace(seen, problem=problem or seen.problem)))
         self._unwell.pop("looking", None)
+
+    def _mute(self, failed: NoChannel) -> events.HostSilent:
+        """A host that only talks gets no work. It is not given up for that: its workers are heard."""
+        now = time.monotonic()
+        self._mute_since = now if self._mute_since is None else self._mute_since
+        return events.HostSilent(
+            **stamp(self._clock),
+            host=self._driver.name,
+            why=failed.why,
+            silent_ms=max(1, round((now - self._mute_since) * 1000)),
+            lost_after_ms=NEVER_MS,
+        )
 
     def _seen_event(self, seen: Observed) -> events.HostSeen:
         return events.HostSeen(

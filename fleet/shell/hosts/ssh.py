@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -18,11 +19,13 @@ from fleet.shell.hosts.driver import Client, Committed, Prepared, Vacated
 from fleet.shell.hosts.local import VERIFY_TIMEOUT_S
 from workers.client import session
 from workers.client.launch import Launched, launched
+from workers.far.git_settings import variables
 from workers.git import HEADS, Git, GitError, writer
 from workers.port_blocks import PORTS_PER_WORKTREE
 from workers.remote import fitness, sessions
 from workers.remote.answers import shown
-from workers.remote.away import HostAway, NotToBeTrusted
+from workers.remote.away import HostAway, NotToBeTrusted, NoWay
+from workers.remote.dry_run import dry_run, no_way
 from workers.remote.lfs import bring_large_files, send_large_files
 from workers.remote.link import Link
 from workers.remote.mirror import BranchInUse, Mirror, adopt_branch, base_ref, incoming_ref
@@ -37,6 +40,8 @@ from workers.worktree.settings import worktree_settings
 
 TREE_S = 600.0
 """A large worktree on a slow disk takes its time."""
+WAY_PATIENCE_S = 120.0
+"""So long a start tries a host that answers and opens no channel, say, before it goes elsewhere."""
 PROOF_S = 300.0
 """Longer than a client may take that is tried (`workers.pinned.proof`)."""
 CONNECT_PATIENCE_S = 15.0
@@ -73,6 +78,8 @@ class Checkpoint:
 
 
 class SshDriver:
+    way_patience_s = WAY_PATIENCE_S
+
     def __init__(self, host: Host, home: Home, home_id: str, link: Link) -> None:
         self.name = host.name
         self.workers_max = host.workers_max
@@ -84,7 +91,9 @@ class SshDriver:
         self._mirrors_of = 0
         self._turn_lock = Lock()
         self._turn_of = 0
-        self._proved_of = 0
+        self._proved_of = self._tried_of = 0
+        self._in_vain: dict[str, tuple[int, float]] = {}
+        """Starts that the connected host gave nothing for: of which connection, and since when."""
         self._checkpoints: dict[str, tuple[str, str | None]] = {}
         # One at a time moves a task's branch at home: a checkpoint that is slow must not move it back.
         self._bringing: defaultdict[str, Lock] = defaultdict(Lock)
@@ -132,13 +141,26 @@ class SshDriver:
     def config_dir(self, account: str) -> Path:
         return self._directory / "accounts" / account
 
-    def observe(self) -> Observed:
-        """Asks it anew. Raises HostAway."""
+    def observe(self, *, prove: bool = True) -> Observed:
+        """Asks it anew; `prove`: with a dry run of a start, where none has gone well in this connection, else only
+        whether a command gets there. Raises HostAway; NoChannel, where it can only be talked to."""
         facts = self.link.call("probe").values
-        problem = fitness.problem(facts) or self._client_refused()
+        problem = fitness.problem(facts) or self._git_refuses(facts, prove) or self._client_refused()
         return Observed(
             facts["memory_free_bytes"], facts["cores"], facts["load1"], problem, facts.get("machine")
         )
+
+    def _git_refuses(self, facts: Mapping[str, Any], prove: bool) -> str:
+        """Why no start would get on there; empty when a dry run of one did. Asked until it did, once for each
+        connection, and after a start that got nowhere."""
+        connects = self.link.state().connects
+        if self._tried_of == connects:
+            return ""
+        found = dry_run(self.link, facts) if prove else no_way(self.link, facts)
+        if found is None or found.grade == "ok":
+            self._tried_of = connects if prove else 0
+            return ""
+        return f"{found.story}: {found.advice}"
 
     def _client_refused(self) -> str:
         """Why its client may not be given a repository; empty when it was proved there. Asked until it was, once for
@@ -156,6 +178,32 @@ class SshDriver:
     # --- work goes there ---
 
     def prepare(self, task: Task, attempt: Attempt, worktree: Worktree, preserved: str | None) -> Prepared:
+        try:
+            prepared = self._prepared(task, attempt, worktree, preserved)
+        except HostAway as away:
+            self._expect_a_way(attempt.id, away)
+            raise
+        except BaseException:
+            self._in_vain.pop(attempt.id, None)
+            raise
+        self._in_vain.pop(attempt.id, None)
+        return prepared
+
+    def _expect_a_way(self, attempt: str, away: HostAway) -> None:
+        """Raises NoWay for a start that has got nowhere for `WAY_PATIENCE_S`, while the host was there all the time."""
+        state, now = self.link.state(), time.monotonic()
+        if isinstance(away, NotToBeTrusted) or not state.connected:
+            self._in_vain.pop(attempt, None)
+            return
+        connects, since = self._in_vain.setdefault(attempt, (state.connects, now))
+        if connects != state.connects:
+            self._in_vain[attempt] = (state.connects, now)
+        elif now - since >= self.way_patience_s:
+            del self._in_vain[attempt]
+            self._tried_of = 0
+            raise NoWay(self.name, away.why) from away
+
+    def _prepared(self, task: Task, attempt: Attempt, worktree: Worktree, preserved: str | None) -> Prepared:
         self.take_turn()
         try:
             return self._prepare(task, attempt, worktree, preserved)
@@ -401,7 +449,9 @@ class SshDriver:
             raise self.link.distrust(f"a worktree of {shown(task)} at {shown(path)}")
 
     def writer(self, task: Task) -> Mapping[str, str]:
-        return writer(self._mirror(task).git)
+        """And where its user's git configuration is broken, the one that Fleet's own git reads there."""
+        named = writer(self._mirror(task).git)
+        return {**named, **variables(self.link.git_settings)} if self._fact("git_trouble") else named
 
     def distrust(self, what: str) -> NotToBeTrusted:
         """`Link.distrust`."""

@@ -265,7 +265,19 @@ def host(body: Record, workers: list[Record]) -> Record:
         "load": body.get("load"),
         "memory_free_bytes": body["memory_free_bytes"],
         "labels": body.get("labels", []),
+        "unfit": [_unfit(one) for one in body.get("unfit", ())],
         "observed_at": iso(body["observed_ms"] or None),
+    }
+
+
+def _unfit(body: Record) -> Record:
+    """A repository that its git refuses."""
+    return {
+        "repo": body["repo"],
+        "why": body["why"],
+        "since": iso(body["since_ms"]),
+        "again": iso(body["again_ms"]),
+        "times": body["times"],
     }
 
 

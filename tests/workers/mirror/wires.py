@@ -26,6 +26,7 @@ class Wires:
     """
 
     name = "there"
+    git_settings = "/dev/null"
 
     def __init__(self, far: Far | None = None) -> None:
         self._far, self._lock = far, Lock()

@@ -29,12 +29,17 @@ def mirror(here: Here, args: Args, _: bytes) -> Answer:
     with held(path):
         made = not (path / "config").exists() or not answer(Git(path), "config", "fleet.mirror").ok
         if made:
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            git = Git(path)
-            git.run("init", "--quiet", "--bare", "--template=", ".")
-            for key, value in {**_SETTINGS, "fleet.mirror": "1"}.items():
-                git.run("config", key, value)
+            make_bare(path)
     return Answer({"path": str(path), "made": made})
+
+
+def make_bare(path: Path) -> None:
+    """A bare repository that takes what home sends. Raises GitError, OSError."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    git = Git(path)
+    git.run("init", "--quiet", "--bare", "--template=", ".")
+    for key, value in {**_SETTINGS, "fleet.mirror": "1"}.items():
+        git.run("config", key, value)
 
 
 def mirror_config(here: Here, args: Args, _: bytes) -> Answer:

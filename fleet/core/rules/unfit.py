@@ -1,0 +1,106 @@
+"""A host's own fault is the host's: what its git refuses says nothing against a repository that home can read.
+
+The task goes back to the queue at once, and (host, repository) is *unfit*: nothing of that repository is placed there
+but one try after each of growing pauses, until one succeeds. The task itself fails only when a second host says the
+same; what home says is a fault of the repository at once (`attempts`). So one bad host eats no queue.
+
+A host that answers, but that nothing reaches which a start needs, is suspected, and the task goes on elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fleet.core.draft import Draft, Level
+from fleet.core.events import HostVerified, StartFailed
+from fleet.core.model import Attempt, Host, Task, Unfit
+from fleet.core.rules import attempts
+from fleet.core.rules.attempts import HOST_UNFIT, NO_WAY, backoff_ms, end
+from fleet.core.rules.tasks import Refused
+from fleet.spoken import spans
+
+
+def start_failed(draft: Draft, event: StartFailed) -> None:
+    """Of any start."""
+    live = draft.live_attempt(event.attempt)
+    if live is None:
+        return
+    attempt, task = live
+    host = draft.hosts.get(event.refused_by or attempt.host)
+    if event.fault == "unfit" and host is not None and not host.is_here:
+        _refused(draft, event, attempt, task, host)
+    elif event.fault == "no_way" and host is not None and not host.is_here:
+        _unreached(draft, event, attempt, host)
+    else:
+        attempts.start_failed(draft, event)
+
+
+def _refused(draft: Draft, event: StartFailed, attempt: Attempt, task: Task, host: Host) -> None:
+    _shut(draft, host, task.spec.repo, attempt, event)
+    refused = dict(task.refused_on)
+    alike = next((name for name, gist in refused.items() if name != host.name and gist == event.gist), None)
+    if event.gist:
+        refused[host.name] = event.gist
+        draft.put_task(replace(task, refused_on=tuple(sorted(refused.items()))))
+    if host.name == attempt.host:
+        _leave(draft, attempt)
+    if attempt.state == "stopping":
+        end(draft, attempt, attempt.reason, attempt.detail)
+    elif event.gist and alike is not None:
+        story = f"hosts {alike} and {host.name} say the same, so it is hardly theirs: {event.detail}"
+        end(draft, attempt, "repository", story)
+    else:
+        end(draft, attempt, HOST_UNFIT, event.detail)
+
+
+def _shut(draft: Draft, host: Host, repo: str, attempt: Attempt, event: StartFailed) -> None:
+    """Lengthens the pause once for each try, however many were under way together."""
+    before = host.unfit_for(repo)
+    if before is not None and attempt.started_ms < before.again_ms:
+        return
+    times = 1 if before is None else before.times + 1
+    pause_ms = backoff_ms(draft, times, f"{host.name}{repo}")
+    unfit = Unfit(
+        repo=repo,
+        why=event.detail,
+        since_ms=draft.now_ms if before is None else before.since_ms,
+        again_ms=draft.now_ms + pause_ms,
+        times=times,
+        lasting=event.lasting,
+    )
+    draft.put_host(replace(host, unfit=(*host.fit_but(repo), unfit)))
+    story = (
+        f"is given no work of {repo} for {spans.in_words(pause_ms)}, as its git refuses it, which home can read: "
+        f"{event.detail}"
+    )
+    level: Level = "warning" if before is None or before.why != event.detail else "debug"
+    draft.note(level, story, host=host.name)
+
+
+def _leave(draft: Draft, attempt: Attempt) -> None:
+    """A worktree that no worker has been in holds no work: it is given up without asking its host, which could not take
+    it away. What has still to be brought from another host stays there."""
+    worktree = draft.worktrees[attempt.task]
+    if worktree.state == "making":
+        draft.put_worktree(replace(worktree, state="removed", path=None))
+
+
+def _unreached(draft: Draft, event: StartFailed, attempt: Attempt, host: Host) -> None:
+    if host.state == "ready":
+        draft.put_host(replace(host, state="suspected", silent_since_ms=draft.now_ms, problem=event.detail))
+        story = f"is given no work, and its workers are left to go on: {event.detail}"
+        draft.note("warning", story, host=host.name)
+    _leave(draft, attempt)
+    stopping = attempt.state == "stopping"
+    end(draft, attempt, attempt.reason if stopping else NO_WAY, attempt.detail if stopping else event.detail)
+
+
+def host_verified(draft: Draft, event: HostVerified) -> None:
+    host = draft.hosts.get(event.name)
+    if host is None:
+        raise Refused(f"there is no host {event.name}: see `fleet host list`")
+    if host.unfit:
+        again = tuple(replace(unfit, again_ms=draft.now_ms) for unfit in host.unfit)
+        draft.put_host(replace(host, unfit=again))
+        draft.note("info", "was verified: what its git refused is tried again", host=host.name)
+        draft.settle = True

@@ -1,0 +1,196 @@
+"""Git on a host runs under settings of ours, and a dry run finds what a start would miss there."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.workers.link.conftest import Connect, Serve
+from tests.workers.link.waiting import connected
+from tests.workers.mirror.trees import finish, prepare
+from tests.workers.sshd import Sshd
+from tests.workers.worktree.repositories import git, repository, show, write
+from workers.git import GitError
+from workers.remote.away import NoChannel
+from workers.remote.dry_run import dry_run
+from workers.remote.fitness import Finding, findings
+from workers.remote.link import Link
+from workers.remote.mirror import Mirror, incoming_ref
+from workers.remote.refused_there import gist_of
+
+
+def tried(link: Link) -> Finding:
+    return dry_run(link, connected(link).facts or {})
+
+
+def left_there(server: Sshd) -> list[str]:
+    return sorted(path.name for path in (server.home / "fleet" / "dry-runs").glob("*"))
+
+
+def configure(server: Sshd, text: str) -> None:
+    (server.home / ".gitconfig").write_text(text, encoding="utf-8")
+
+
+def program(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+def opinionated(server: Sshd) -> None:
+    """A user's settings each of which made git refuse a mirror of ours, or fail in the midst of it."""
+    hooks, templates = server.home / "hooks", server.home / "templates" / "hooks"
+    for name in (
+        "pre-receive",
+        "update",
+        "reference-transaction",
+        "post-checkout",
+        "pre-commit",
+        "commit-msg",
+    ):
+        program(hooks / name, f"#!/bin/sh\necho the hook {name} of the user >&2\nexit 1\n")
+        program(templates / name, f"#!/bin/sh\necho the template {name} of the user >&2\nexit 1\n")
+    refuses = program(server.home / "refuses", "#!/bin/sh\nexit 128\n")
+    configure(
+        server,
+        f"""
+        [safe] bareRepository = explicit
+        [transfer]
+            fsckObjects = true
+            hideRefs = refs
+        [receive]
+            maxInputSize = 1
+            denyCurrentBranch = refuse
+            fsckObjects = true
+        [core]
+            hooksPath = {hooks}
+            fsmonitor = {refuses}
+            sshCommand = {refuses}
+            bigFileThreshold = 1
+        [init]
+            templateDir = {templates.parent}
+            defaultRefFormat = nonsense
+            defaultObjectFormat = sha256
+        [protocol] allow = never
+        [commit] gpgSign = true
+        [gpg] program = {refuses}
+        [uploadpack] packObjectsHook = {refuses}
+        [extensions] partialClone = origin
+        """,
+    )
+
+
+def missing_email(repo: Path) -> str:
+    """A commit that fsck refuses, though it harms nobody: there are some in old histories."""
+    tree = git(repo, "rev-parse", "HEAD^{tree}")
+    text = f"tree {tree}\nauthor Ann 1700000000 +0000\ncommitter Ann 1700000000 +0000\n\nold\n"
+    (repo / ".git" / "old").write_text(text)
+    return git(repo, "hash-object", "-w", "-t", "commit", "--literally", str(repo / ".git" / "old"))
+
+
+def test_settings_of_a_hosts_user_keep_no_work_from_it(
+    serve: Serve, connect: Connect, tmp_path: Path
+) -> None:
+    server = serve()
+    opinionated(server)
+    link = connect(server.reach())
+    assert tried(link).grade == "ok"
+    repo = repository(tmp_path / "repo")
+    git(repo, "reset", "--quiet", "--hard", missing_email(repo))
+    tip, mirror = git(repo, "rev-parse", "HEAD"), Mirror(link, repo)
+    mirror.send({incoming_ref("t1"): tip})
+    tree = prepare(mirror, server.home / "fleet", tip)
+    write(tree, {"b.txt": "there\n"})
+    head = finish(mirror, tree)
+    mirror.bring({"refs/fleet/there/t1": head})
+    assert show(repo, head, "b.txt") == "there"
+    assert left_there(server) == []
+
+
+def test_what_says_what_content_is_stays_the_users(serve: Serve, connect: Connect, tmp_path: Path) -> None:
+    server = serve()
+    ignored = server.home / "ig nored"
+    ignored.write_text("*.scratch\n")
+    configure(
+        server,
+        f'[core]\n excludesFile = "{ignored}"\n[filter "up\\"per"]\n clean = "tr a-z A-Z # \\"\\\\n"\n'
+        "[safe]\n bareRepository = explicit\n",
+    )
+    repo = repository(tmp_path / "repo", {".gitattributes": '*.up filter=up"per\n'})
+    link = connect(server.reach())
+    connected(link)
+    tip, mirror = git(repo, "rev-parse", "HEAD"), Mirror(link, repo)
+    mirror.send({incoming_ref("t1"): tip})
+    tree = prepare(mirror, server.home / "fleet", tip)
+    write(tree, {"b.up": "loud\n", "c.scratch": "not mine\n"})
+    head = finish(mirror, tree)
+    mirror.bring({"refs/fleet/there/t1": head})
+    assert show(repo, head, "b.up") == "LOUD"
+    assert "c.scratch" not in git(repo, "ls-tree", "--name-only", head)
+
+
+@pytest.mark.parametrize("how", ["syntax", "directory"])
+def test_a_broken_configuration_keeps_no_work_away_and_is_told(
+    serve: Serve, connect: Connect, how: str
+) -> None:
+    server = serve()
+    if how == "syntax":
+        configure(server, "[user\nname = nobody\n")
+    else:
+        (server.home / ".gitconfig").mkdir()
+    link = connect(server.reach())
+    assert tried(link).grade == "ok"
+    facts = link.state().facts or {}
+    told = [one for one in findings(facts) if one.what == "git" and one.grade != "ok"]
+    assert [one.grade for one in told] == ["warning"] and ".gitconfig" in told[0].story
+
+
+def test_a_git_that_refuses_is_found_with_its_words(serve: Serve, connect: Connect, tmp_path: Path) -> None:
+    wrapper = program(
+        tmp_path / "bin" / "git",
+        '#!/bin/sh\ncase " $* " in *" worktree add "*) echo "fatal: not on this machine" >&2; exit 128;; esac\n'
+        'exec /usr/bin/git "$@"\n',
+    )
+    server = serve(environ={"PATH": f"{wrapper.parent}:/usr/bin:/bin"})
+    found = tried(connect(server.reach()))
+    assert found.grade == "error" and "not on this machine" in found.story and found.advice
+    assert left_there(server) == []
+
+
+def test_a_host_that_opens_one_session_only_is_found(serve: Serve, connect: Connect) -> None:
+    server = serve(settings=["MaxSessions 1"])
+    with pytest.raises(NoChannel, match="MaxSessions") as found:
+        tried(connect(server.reach()))
+    assert "{" not in str(found.value)
+
+
+def test_two_sessions_are_enough(serve: Serve, connect: Connect) -> None:
+    assert tried(connect(serve(settings=["MaxSessions 2"]).reach())).grade == "ok"
+
+
+NO_SHELL = """
+import ast, os, re, sys
+words = re.findall(r"'(?:[^'\\\\]|\\\\.)*'|\\S+", os.environ["SSH_ORIGINAL_COMMAND"])
+words = [ast.literal_eval(word) if word.startswith("'") else word for word in words]
+os.execvp(words[0], [word.replace("\\0", "") for word in words])
+"""
+
+
+def test_a_login_shell_that_is_none_is_found(serve: Serve, connect: Connect, tmp_path: Path) -> None:
+    """Like xonsh, it takes what stands between quotes for a string of Python."""
+    (tmp_path / "no_shell.py").write_text(NO_SHELL)
+    server = serve(script=f"exec {sys.executable} {tmp_path / 'no_shell.py'}")
+    found = tried(connect(server.reach()))
+    assert found.grade == "error" and "login shell" in found.story and "chsh" in found.advice
+
+
+def test_two_hosts_that_refuse_the_same_say_the_same() -> None:
+    one = GitError("fatal: bad object 1234567890abcdef in '/home/a/x.git'")
+    other = GitError("remote: fatal: bad object fedcba0987654321 in '/srv/b/y.git'")
+    assert gist_of(one) == gist_of(other)
+    assert gist_of(one) != gist_of(GitError("fatal: detected dubious ownership in '/home/a/x.git'"))
+    assert re.search("dubious", gist_of(GitError("fatal: detected dubious ownership in '/home/a/x.git'")))

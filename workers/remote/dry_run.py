@@ -1,0 +1,127 @@
+"""Proves what a start of a worker needs of a host beside its facts: that commands pass its login shell as they are,
+that it opens a channel beside the one that it is talked to over, and that its git takes a commit, works on it and gives
+it back. What it makes, here and there, is gone afterwards."""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+from workers.far.errors import FarFailed
+from workers.far.ops.dry_runs import FILE
+from workers.git import Git, GitError
+from workers.remote.away import HostAway, NoChannel, NotToBeTrusted
+from workers.remote.disk_space import Intake
+from workers.remote.fitness import Finding
+from workers.remote.refused_there import story_of
+from workers.remote.transport import Far, fetch, push
+
+WHAT = "dry run"
+STEP_S = 60.0
+ECHO_S = 30.0
+ECHO = 'fleet: it\'s \\101 \\\\ "$HOME" `id` %s {a,b} ! ~ * \u00e9'
+"""Whatever one shell or another would make something else of."""
+_SAID_MAX = 100_000
+_WRITER = {
+    f"GIT_{role}_{part}": value
+    for role in ("AUTHOR", "COMMITTER")
+    for part, value in (("NAME", "Fleet"), ("EMAIL", "fleet@localhost"))
+}
+_BRANCH, _REF = "fleet/dry-run", "refs/fleet/dry-run"
+
+
+def dry_run(far: Far, facts: Mapping[str, Any]) -> Finding:
+    """`facts` are the host's. Raises NoChannel; HostAway when the connection is lost on the way; OSError where this
+    machine has no room for it."""
+    began = time.monotonic()
+    wrong = no_way(far, facts) or _worked(far)
+    if wrong is not None:
+        return wrong
+    took_s = time.monotonic() - began
+    return Finding(WHAT, "ok", f"a commit was sent, worked on there and brought home in {took_s:.1f} s")
+
+
+def no_way(far: Far, facts: Mapping[str, Any]) -> Finding | None:
+    """The quick half of it: what keeps a command from getting there, None where nothing does. Raises as `dry_run`
+    does."""
+    said = b""
+    with far.channel(f"printf %s {quote(ECHO)}", Intake(_SAID_MAX, _SAID_MAX)) as wire:
+        wire.settimeout(ECHO_S)
+        with suppress(TimeoutError, ConnectionError):
+            while piece := wire.recv(4096):
+                said += piece
+    if said == ECHO.encode():
+        return None
+    shell = facts.get("shell")
+    heard = said.decode(errors="replace")[:100]
+    story = (
+        f"its login shell {shell or ''} does not pass commands on as they are, so no commit can be sent there "
+        f"(of a line it made {heard!r})"
+    )
+    user = facts.get("user")
+    return Finding(WHAT, "error", story, f"give {user} one that is a shell: chsh -s /bin/sh {user}")
+
+
+def _worked(far: Far) -> Finding | None:
+    """Whether its git does what a start asks of it."""
+    name = f"dry-{secrets.token_hex(6)}"
+    with tempfile.TemporaryDirectory(prefix="fleet-dry-run-") as scratch:
+        git = Git(Path(scratch))
+        commit = _commit(git)
+        try:
+            _there_and_back(far, git, name, commit)
+        except (NoChannel, NotToBeTrusted):
+            raise
+        except HostAway as away:
+            if not _answers(far):
+                raise
+            return _refused(f"its connection carries no commits: {away.why}")
+        except (GitError, FarFailed, OSError, ValueError) as failed:
+            said = story_of(failed) if isinstance(failed, GitError) else str(failed)
+            return _refused(f"its git does not do what a start needs: {said}")
+        finally:
+            with suppress(HostAway, FarFailed, OSError, ValueError):
+                far.call("dry_run_end", {"name": name}, timeout_s=STEP_S)
+    return None
+
+
+def _commit(git: Git) -> str:
+    """Of one file. Not a bare repository: of those the person's own settings may want to hear nothing."""
+    git.run("init", "--quiet", "--template=", ".")
+    stream = (
+        f"commit refs/heads/main\ncommitter Fleet <fleet@localhost> {int(time.time())} +0000\ndata 7\ndry run\n"
+        "M 100644 inline file\ndata 3\none\n"
+    )
+    git.run("fast-import", "--quiet", stdin=stream.encode())
+    return git.said("rev-parse", "refs/heads/main")
+
+
+def _there_and_back(far: Far, git: Git, name: str, commit: str) -> None:
+    mirror = far.call("dry_run_begin", {"name": name}, timeout_s=STEP_S).values["path"]
+    push(git, far, mirror, [f"{commit}:refs/fleet/incoming/dry-run"])
+    answer = secrets.token_hex(8)
+    asked = {"name": name, "commit": commit, "branch": _BRANCH, "answer": answer, "identity": _WRITER}
+    head = far.call("dry_run_work", asked, timeout_s=STEP_S).values["head"]
+    fetch(git, far, mirror, {_REF: head})
+    found = git.said("cat-file", "blob", f"{head}:{FILE}")
+    if found != answer:
+        raise GitError(f"what came back is not what was written there: {found[:40]!r}")
+
+
+def _answers(far: Far) -> bool:
+    try:
+        far.call("ping", {})
+    except HostAway:
+        return False
+    return True
+
+
+def _refused(story: str) -> Finding:
+    advice = "run git there by hand, as the user that Fleet logs in as, and mend what it says"
+    return Finding(WHAT, "error", story, advice)
