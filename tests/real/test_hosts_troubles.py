@@ -183,12 +183,14 @@ def test_a_host_whose_git_refuses_a_repository_beside_a_good_one_fails_no_task(
     )
     repo = house.make_repo()
     house.add_account("first", "--concurrency", "4")
-    refuses = tmp_path / "refuses"
+    # Of dry runs it is silent at first, so that it is a start that is refused.
+    refuses, everything = tmp_path / "refuses", tmp_path / "everything"
     wrapper = tmp_path / "programs" / "git"
     wrapper.parent.mkdir()
     wrapper.write_text(
-        f'#!/bin/sh\nif [ -e {refuses} ]; then case " $* " in *" worktree add "*)\n'
-        ' echo "fatal: not while the moon is full" >&2; exit 128;; esac; fi\nexec /usr/bin/git "$@"\n'
+        f'#!/bin/sh\ncase " $* " in *" worktree add "*"/dry-runs/"*) when={everything};;\n'
+        f'*" worktree add "*) when={refuses};; *) when=/none;; esac\n'
+        '[ -e $when ] && { echo "fatal: not while the moon is full" >&2; exit 128; }\nexec /usr/bin/git "$@"\n'
     )
     wrapper.chmod(0o755)
     with farm(house, "bad", "good") as hosts:
@@ -211,9 +213,11 @@ def test_a_host_whose_git_refuses_a_repository_beside_a_good_one_fails_no_task(
             assert {task["attempts"][-1]["host"] for task in shown} == {"good"}
             assert hosts.shows("bad")["state"] == "ready"
 
+            everything.touch()
             refused = house.run("host", "verify", "bad")
             assert refused.returncode == 1 and "not while the moon is full" in refused.stdout
             refuses.unlink()
+            everything.unlink()
             verified = house.fleet("host", "verify", "bad")
             assert (
                 f"its git refused {repo}" in verified and "the next task of it tries that again" in verified
