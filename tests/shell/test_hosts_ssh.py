@@ -16,10 +16,13 @@ from fleet.shell.hosts.driver import Client
 from fleet.shell.hosts.local import LocalDriver
 from fleet.shell.hosts.monitor import is_silence
 from fleet.shell.hosts.ssh import SshDriver
+from tests.patience import PATIENCE_S
+from tests.workers.sshd import Person, needs, running
+from tests.workers.worktree.repositories import repository
 from workers.host import LocalHost
 from workers.machine import Machine
 from workers.remote.address import Reach
-from workers.remote.away import HostAway
+from workers.remote.away import HostAway, NoChannel, NoWay
 from workers.remote.link import CONNECTING, Link, LinkState
 from workers.remote.machines import objection
 from workers.remote.wire import Wire
@@ -88,6 +91,31 @@ def test_a_first_connection_that_takes_long_is_not_told_as_silence() -> None:
     assert is_silence(LinkState(why="it refuses connections", tried_s=30.0))
     assert is_silence(LinkState(why="its key is not known", lasting=True))
     assert not is_silence(LinkState(why="the connection was lost", tried_s=1.0))
+
+
+def test_a_start_that_finds_no_channel_for_so_long_goes_elsewhere_and_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs("sshd", "ssh-keygen")
+    person = Person(tmp_path / "person")
+    monkeypatch.setenv("HOME", str(person.home))
+    repo = str(repository(tmp_path / "repo"))
+    task = replace(TASK, spec=replace(TASK.spec, repo=repo))
+    with running(tmp_path / "box", person.public_key, ["MaxSessions 1"]) as server:
+        person.known_hosts.write_text(server.known_hosts_line)
+        link = Link(server.reach(), home_id="h", runs=tmp_path / "runs", known_hosts=tmp_path / "known")
+        driver = SshDriver(Host("box", 1, address="ssh://box"), Home(tmp_path / "home"), "h", link)
+        link.open()
+        try:
+            assert link.wait(PATIENCE_S), link.state().why
+            with pytest.raises(NoChannel):
+                driver.prepare(task, ATTEMPT, replace(WORKTREE, repo=repo), None)
+            driver.way_patience_s = 0.0
+            with pytest.raises(NoWay, match="MaxSessions") as found:
+                driver.prepare(task, ATTEMPT, replace(WORKTREE, repo=repo), None)
+            assert "{" not in found.value.why
+        finally:
+            driver.close()
 
 
 @pytest.mark.parametrize(
