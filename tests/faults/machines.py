@@ -48,9 +48,9 @@ class Machines:
 
     def __init__(self, rng: Random, agenda: Agenda, restarted: Callable[[str], None]) -> None:
         self._rng, self._agenda, self._restarted = rng, agenda, restarted
-        self._own = own = Random(repr(rng.getstate()))
+        self._own = Random(repr(rng.getstate()))
         """For what was added later, so that the rest of each seed's world stays as it was."""
-        self.refuses, self.mute = own.choice([0.0, 0.3, 0.8]), own.choice([0.0, 0.02, 0.1])
+        self.refuses = self.mute = 0.0
         """How often its git refuses a repository, and how often a start finds no way to it."""
         self.returned: Callable[[str], None] = lambda name: None
         self.emptied: Callable[[str], None] = lambda name: None
@@ -63,8 +63,6 @@ class Machines:
         self.checkpoints = rng.choice([0.02, 0.1, 0.4])
         """How often what a worker has done so far is brought home, of all beats."""
         self.by_name = {f"far{n}": self._machine(n) for n in range(rng.choice([0, 1, 1, 2, 3]))}
-        for machine in self.by_name.values():
-            self._refuse(machine)
 
     def _machine(self, n: int) -> Machine:
         # The first has every label, so that every task has somewhere to run.
@@ -103,6 +101,12 @@ class Machines:
                 restarts = self._rng.random() < rates.host_restarts
                 back_ms = self._rng.randint(1, self._rng.choice(SILENCES_MS))
                 self._agenda.after(back_ms, lambda m=machine, s=since_ms, r=restarts: self._return(m, s, r))  # type: ignore[misc]
+
+    def begin_refusing(self) -> None:
+        """From now on their git refuses repositories, and starts find no way to them now and then."""
+        self.refuses, self.mute = 0.6, 0.05
+        for machine in self.by_name.values():
+            self._refuse(machine)
 
     def _refuse(self, machine: Machine) -> None:
         """Its git begins to refuse a repository, for its own reason or for one that others have, too; or stops to."""

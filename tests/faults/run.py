@@ -32,6 +32,10 @@ COMMITS_MAX = 350
 HEALED_MS = 120 * 24 * 3_600_000
 
 
+REFUSING = range(5_000, 6_000)
+"""Seeds in whose world the git of hosts refuses repositories."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a seed came to: a digest of everything that happened, and how much that was. `moves` are those of sessions
@@ -104,6 +108,8 @@ class _Simulation:
         self.rng = Random(seed)
         self.agenda = Agenda()
         self.world = World(self.rng, self.agenda, lambda attempt: self.coordinator.spool_grew(attempt))
+        if seed in REFUSING:
+            self.world.machines.begin_refusing()
         self.people = People(self.world, self.rng)
         self.healing = False
         memory = Memory()
