@@ -64,7 +64,8 @@ class Performers:
         """By the git of the host that has its work, or of its own, which may have been brought the work before; or
         nothing gets through to its own."""
         world, source = self._world, fleet.worktrees[task.id].moves_from
-        if attempt.id in world.runs or attempt.host not in world.machines.by_name:
+        known = attempt.id in world.runs or attempt.host not in world.machines.by_name
+        if known or not world.machines.refuses:
             return []
         for name in filter(None, (source, attempt.host)):
             world.machines.reach(name)
