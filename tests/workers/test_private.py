@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib
 import os
 import resource
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from workers import supervisor
+from workers import private, supervisor
 from workers.command import run_shell
 from workers.git import Git
 from workers.private import keep_private, umask_of_work
@@ -28,6 +29,7 @@ def in_a_process_of_its_own(act: Callable[[], None]) -> None:
     child = os.fork()
     if not child:
         try:
+            importlib.reload(private)  # an earlier test may have run a command that made this process private
             act()
             os._exit(0)
         finally:

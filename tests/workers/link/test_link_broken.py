@@ -19,7 +19,7 @@ from tests.workers.link.waiting import again, anything, connected
 from tests.workers.proxy import Proxy, proxy_to
 from tests.workers.sshd import Person, Sshd
 from workers.remote import wire
-from workers.remote.away import HostAway
+from workers.remote.away import HostAway, NoChannel
 from workers.remote.copying import Copies, OutOfStep
 from workers.remote.link import Link
 
@@ -222,7 +222,7 @@ def test_channels_carry_much_both_ways_and_no_more_than_four_at_once(serve: Serv
 def test_a_host_that_opens_no_more_sessions_has_no_channel(serve: Serve, connect: Connect) -> None:
     link = connect(serve(settings=["MaxSessions 1"]).reach())
     connected(link)
-    with pytest.raises(HostAway, match="no channel"), link.channel("true", anything()):
+    with pytest.raises(NoChannel, match="no second channel"), link.channel("true", anything()):
         pass
 
 

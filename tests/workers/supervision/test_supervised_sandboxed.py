@@ -43,6 +43,7 @@ time.sleep(600)
 def sandboxed(yard: Yard, spec: RunSpec) -> RunSpec:
     scratch = scratch_of(str(yard.runs / "t1.1"))
     words = [bubblewrap(), *_ALWAYS, "--ro-bind", "/", "/", *devices(), "--bind", scratch, "/tmp"]
+    words += ["--ro-bind", sys.prefix, sys.prefix]  # a clone may lie below /tmp
     return replace(spec, sandbox=(*words, "--chdir", "/", "--"), cwd="/")
 
 
