@@ -149,6 +149,8 @@ class Round:
         self._too_large: dict[str, float] = {}
         """By lane, the smallest size that fits nowhere any more in this round."""
         self._order: dict[str, tuple[Account, ...]] = {}
+        self._able: dict[tuple[int, tuple[str, ...]], Places] = {}
+        """By openings, which live as long as the round, and labels. Both hold until the next placement."""
 
     def best_of(self, lane: str) -> Offer | None:
         """The best acceptable offer of a lane, None when there is none.
@@ -190,10 +192,15 @@ class Round:
             return []
         if lane not in self._open:
             self._open[lane] = self._opened(first)
-        labels = first.spec.labels
+        key = (id(self._open[lane]), first.spec.labels)
+        if key not in self._able:
+            self._able[key] = self._with_room(self._open[lane], first.spec.labels)
+        return self._able[key]
+
+    def _with_room(self, openings: Openings, labels: tuple[str, ...]) -> Places:
         able = (
             (tier, [a for a in self._in_order(tier, names) if self.slots.has_host_for(labels, a)])
-            for tier, names in self._open[lane]
+            for tier, names in openings
         )
         return [(tier, accounts) for tier, accounts in able if accounts]
 
@@ -209,8 +216,9 @@ class Round:
         warm = warm_account(self.fleet, self.slots, task)
         stays_on = None if warm is None else warm.name
         bound_to = task.session_account if task.bound else None
+        project = self.fleet.projects.get(task.spec.project_name)
         key = (
-            task.spec.project_name,
+            () if project is None else project.accounts,
             allowed(self.fleet, task),
             task.plans_with,
             stays_on,
@@ -391,3 +399,4 @@ class Round:
         self._placed.add(offer.task.id)
         self._taken += 1
         self._order.clear()
+        self._able.clear()
