@@ -76,12 +76,17 @@ class Costs:
     def _left(self, spec: TaskSpec, tier: str, work: float, ms: float) -> Expected:
         """What is left after so much work and time."""
         known, size = self.believed(spec, tier), spec.size
-        passed = work / size
+        mean, high = self.work_left(known, size, work)
         return Expected(
-            work=size * lognormal.mean_left(known.work, known.work_spread, passed),
-            high=size * lognormal.quantile_left(known.work, known.work_spread, passed, self.quantile),
-            ms=size * lognormal.mean_left(known.ms, known.ms_spread, ms / size),
-            chance=known.chance,
+            mean, high, size * lognormal.mean_left(known.ms, known.ms_spread, ms / size), known.chance
+        )
+
+    def work_left(self, known: Believed, size: float, work: float) -> tuple[float, float]:
+        """`work` and `high` of what is left of a task of that size after so much work."""
+        passed = work / size
+        return (
+            size * lognormal.mean_left(known.work, known.work_spread, passed),
+            size * lognormal.quantile_left(known.work, known.work_spread, passed, self.quantile),
         )
 
     def believed(self, spec: TaskSpec, tier: str) -> Believed:

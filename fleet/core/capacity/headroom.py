@@ -148,21 +148,11 @@ def headroom(fleet: Fleet, account: Account, tier: str) -> float | None:
     return 1.0 - max(known) if known else None
 
 
-def is_proven(fleet: Fleet, account: Account) -> bool:
-    """Whether there is recent evidence that the account gives: a fresh reading or an answer not long ago.
-    Without it one worker at a time is risked."""
-    return has_answered(fleet, account) or any_is_read(fleet, drawn_on(fleet, account, None))
-
-
-def has_answered(fleet: Fleet, account: Account) -> bool:
-    """Whether its last answer is not long ago."""
-    return (
-        account.answered_ms is not None and fleet.now_ms - account.answered_ms < fleet.settings.answer_life_ms
-    )
-
-
-def any_is_read(fleet: Fleet, drawn: Iterable[Bucket]) -> bool:
-    """Whether one of these buckets has a fresh reading."""
+def is_proven(fleet: Fleet, account: Account, drawn: Iterable[Bucket]) -> bool:
+    """Whether there is recent evidence that the account gives: an answer not long ago, or a fresh reading of one of the
+    buckets that its work draws on. Without it one worker at a time is risked."""
+    if account.answered_ms is not None and fleet.now_ms - account.answered_ms < fleet.settings.answer_life_ms:
+        return True
     return any(utilization_now(b, fleet.now_ms, fleet.settings) is not None for b in drawn)
 
 

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from math import fsum, sqrt
 
-from fleet.core.capacity import lognormal, rates
+from fleet.core.capacity import rates
 from fleet.core.capacity.costs import Believed, Costs
 from fleet.core.model import Attempt, Fleet, Task, bucket_key
 from fleet.core.model.learned import work_of
@@ -121,12 +121,9 @@ class Running:
         costs, task, attempt = self.costs, one.task, one.attempt
         known = costs.believed(task.spec, attempt.tier)
         if one.believed is not known or one.quantile != costs.quantile:
-            size = task.spec.size
-            passed = (task.tier_work + work_of(attempt.used)) / size
-            mean = lognormal.mean_left(known.work, known.work_spread, passed)
-            high = lognormal.quantile_left(known.work, known.work_spread, passed, costs.quantile)
+            mean, high = costs.work_left(known, task.spec.size, task.tier_work + work_of(attempt.used))
             one.believed, one.quantile = known, costs.quantile
-            one.left = (size * mean, (size * max(high - mean, 0.0)) ** 2)
+            one.left = (mean, max(high - mean, 0.0) ** 2)
         return one.left
 
 

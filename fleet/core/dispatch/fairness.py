@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from math import sqrt
 
+from fleet.core.capacity.running import Running
 from fleet.core.model import Fleet, Task
 
 FACTOR_MAX = 4.0
@@ -19,14 +20,14 @@ FACTOR_MAX = 4.0
 
 
 class Fairness:
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: Fleet, running: Running) -> None:
         self._weights = {
             name: project.weight for name, project in fleet.projects.items() if project.weight != 1.0
         }
         self._workers: Counter[str] = Counter()
         self._due: dict[str, float] = {}
         if self._weights:
-            self._workers.update(fleet.tasks[a.task].spec.project_name for a in fleet.attempts.values())
+            self._workers = +running.by_project
             queued = {fleet.tasks[ranks[0][3]].spec.project_name for ranks in fleet.queue.values()}
             competing = sorted(queued | set(self._workers))
             weights = {name: self._weights.get(name, 1.0) for name in competing}

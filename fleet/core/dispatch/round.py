@@ -67,7 +67,7 @@ Against = Literal["price", "size", "both", "host"]
 Places = list[tuple[str, list[Account]]]
 """Tiers, each with the accounts that have a place, in the order in which they are tried."""
 
-Openings = list[tuple[str, frozenset[str]]]
+Openings = tuple[tuple[str, frozenset[str]], ...]
 """Tiers, each with the names of the accounts that are open to it."""
 
 
@@ -136,7 +136,7 @@ class Round:
         self.slots = slots
         self.shares = Shares(fleet, slots.running, slots.pools)
         self.market = Market(fleet, self.shares, slots.running.costs)
-        self.fairness = Fairness(fleet)
+        self.fairness = Fairness(fleet, slots.running)
         self.spending = Spending(fleet, slots, self.shares, self.market)
         self._accounts = [a for a in fleet.accounts.values() if a.state != "removed"]
         self._accounts_by_name = sorted(self._accounts, key=lambda a: a.name)
@@ -149,8 +149,8 @@ class Round:
         self._too_large: dict[str, float] = {}
         """By lane, the smallest size that fits nowhere any more in this round."""
         self._order: dict[str, tuple[Account, ...]] = {}
-        self._able: dict[tuple[int, tuple[str, ...]], Places] = {}
-        """By openings, which live as long as the round, and labels. Both hold until the next placement."""
+        self._able: dict[tuple[Openings, tuple[str, ...]], Places] = {}
+        """By openings and labels. It holds until the next placement, as the order does."""
 
     def best_of(self, lane: str) -> Offer | None:
         """The best acceptable offer of a lane, None when there is none.
@@ -192,7 +192,7 @@ class Round:
             return []
         if lane not in self._open:
             self._open[lane] = self._opened(first)
-        key = (id(self._open[lane]), first.spec.labels)
+        key = (self._open[lane], first.spec.labels)
         if key not in self._able:
             self._able[key] = self._with_room(self._open[lane], first.spec.labels)
         return self._able[key]
@@ -226,10 +226,10 @@ class Round:
             bound_to,
         )
         if key not in self._open_to:
-            self._open_to[key] = [
+            self._open_to[key] = tuple(
                 (tier, frozenset(a.name for a in self._giving_to(tier, warm) if self._is_open(a, task, tier)))
                 for tier in allowed(self.fleet, task)
-            ]
+            )
         return self._open_to[key]
 
     def _is_open(self, account: Account, task: Task, tier: str) -> bool:

@@ -26,10 +26,7 @@ class Slots:
         self._limits = {a.name: self._limit(a) for a in fleet.accounts.values()}
 
     def _limit(self, account: Account) -> int:
-        fleet = self._fleet
-        proven = headroom.has_answered(fleet, account) or headroom.any_is_read(
-            fleet, self.pools.drawn_on(account.pool, None)
-        )
+        proven = headroom.is_proven(self._fleet, account, self.pools.drawn_on(account.pool, None))
         return min(account.concurrency, account.allowance if proven else 1)
 
     def block_of(self, account: Account, tier: str) -> headroom.Blocked | None:

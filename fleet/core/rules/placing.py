@@ -124,8 +124,9 @@ def _for_how_long(refusal: Refusal, now_ms: int) -> str:
 
 def _restart_ramp(draft: Draft, name: str) -> None:
     """An account that is tried again after a pause starts its ramp anew, as TCP does after an idle time."""
-    account = draft.accounts[name]
-    if account.allowance > 1 and not headroom.is_proven(draft.peek(), account):
+    account, fleet = draft.accounts[name], draft.peek()
+    drawn = headroom.drawn_on(fleet, account, None)
+    if account.allowance > 1 and not headroom.is_proven(fleet, account, drawn):
         draft.put_account(replace(account, allowance=1))
 
 
