@@ -178,30 +178,24 @@ class SshDriver:
     # --- work goes there ---
 
     def prepare(self, task: Task, attempt: Attempt, worktree: Worktree, preserved: str | None) -> Prepared:
+        began = self._in_vain.pop(attempt.id, None)
         try:
-            prepared = self._prepared(task, attempt, worktree, preserved)
+            return self._prepared(task, attempt, worktree, preserved)
         except HostAway as away:
-            self._expect_a_way(attempt.id, away)
+            self._expect_a_way(attempt.id, away, began)
             raise
-        except BaseException:
-            self._in_vain.pop(attempt.id, None)
-            raise
-        self._in_vain.pop(attempt.id, None)
-        return prepared
 
-    def _expect_a_way(self, attempt: str, away: HostAway) -> None:
-        """Raises NoWay for a start that has got nowhere for `WAY_PATIENCE_S`, while the host was there all the time."""
+    def _expect_a_way(self, attempt: str, away: HostAway, began: tuple[int, float] | None) -> None:
+        """Raises NoWay for a start that has got nowhere for `WAY_PATIENCE_S`, while the host was there all the time.
+        `began`: on which connection it got nowhere first, and when."""
         state, now = self.link.state(), time.monotonic()
         if isinstance(away, NotToBeTrusted) or not state.connected:
-            self._in_vain.pop(attempt, None)
             return
-        connects, since = self._in_vain.setdefault(attempt, (state.connects, now))
-        if connects != state.connects:
-            self._in_vain[attempt] = (state.connects, now)
-        elif now - since >= self.way_patience_s:
-            del self._in_vain[attempt]
+        connects, since = began or (state.connects, now)
+        if connects == state.connects and now - since >= self.way_patience_s:
             self._tried_of = 0
             raise NoWay(self.name, away.why) from away
+        self._in_vain[attempt] = (connects, since) if connects == state.connects else (state.connects, now)
 
     def _prepared(self, task: Task, attempt: Attempt, worktree: Worktree, preserved: str | None) -> Prepared:
         self.take_turn()
