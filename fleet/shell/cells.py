@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from fleet.core.model import Task
@@ -44,10 +45,15 @@ class Cells:
 
 def _linked(task: Task, repo: Path) -> list[Path]:
     """What the target's settings link from the person's checkout. What its worktree links is a worker's word."""
-    git = Git(repo)
-    base = task.base_commit or git.commit_of(f"refs/heads/{task.spec.target}")
-    wanted = worktree_settings(git, base).link if base else ()
+    base = task.base_commit or Git(repo).commit_of(f"refs/heads/{task.spec.target}")
+    wanted = _links_of(repo, base) if base else ()
     checkout = persons_checkout(locate(repo)) if wanted else None
     if checkout is None:
         return []
     return [checkout / one for one in wanted if not leads_out(checkout, checkout / one)]
+
+
+@lru_cache(maxsize=256)
+def _links_of(repo: Path, commit: str) -> tuple[str, ...]:
+    """What stands in a commit stays so: it is read once, not for each command that is run on it."""
+    return tuple(worktree_settings(Git(repo), commit).link)

@@ -106,7 +106,7 @@ class Sandbox:
         granted = (*granted_reads, *granted_writes)
         shown = (*tools.reads, *_name_service(), *reads, *granted_reads)
         kept = _Kept(keep, places, tools, shown)
-        own = admin_dir(common_dir, worktree)
+        own, secrets = admin_dir(common_dir, worktree), self._secrets(persons)
         for name in ("hooks", "info", "objects/info"):
             (common_dir / name).mkdir(parents=True, exist_ok=True)
         view = View(
@@ -126,10 +126,10 @@ class Sandbox:
             own=places.seen([own] if own is not None else []),
             sealed_in_own=places.seen([worktree / ".git", *(_in(own, _GITS_OWN) if own is not None else [])]),
             granted=places.seen(granted_writes),
-            secret=tuple(_below(self._secrets(persons), (*shown, *granted), granted)),
+            secret=tuple(_below(secrets, (*shown, *granted), granted)),
         )
         shared = [common_dir / name for name in _GITS_SHARED if name != "hooks"]
-        never = (*places.seen([self.home]), *self._secrets(persons), *shared, common_dir / "worktrees")
+        never = (*places.seen([self.home]), *secrets, *shared, common_dir / "worktrees")
         return Cell(self.program, view, project, never)
 
     def _homes(self) -> tuple[Path, ...]:
