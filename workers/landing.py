@@ -133,7 +133,8 @@ def land(
         site = Site(place, landing_path.absolute(), lock_fd)
         errand = _Errand(site, target, branch, _tip(site, target), _tip(site, branch), messages)
         there = site.repository.asks("merge-base", "--is-ancestor", errand.tip, errand.old)
-        if there and _was_verified(errand, verified_ref):
+        verified = site.repository.commit_of(verified_ref) if there else None
+        if verified is not None and was_verified(site.repository, errand.tip, verified, errand.old):
             return Landed(errand.old)
         merged = errand.old if there else _prepare_and_merge(errand)
         if not isinstance(merged, str):
@@ -152,14 +153,11 @@ def land(
         return _move_target(errand, merged, verified_ref)
 
 
-def _was_verified(errand: _Errand, verified_ref: str) -> bool:
-    """Whether the target has the work since a gate opened on it. Whoever else has brought it there: then the gate is
-    asked of the target as it is."""
-    git = errand.site.repository
-    verified = git.commit_of(verified_ref)
-    return verified is not None and all(
-        git.asks("merge-base", "--is-ancestor", *pair)
-        for pair in ((errand.tip, verified), (verified, errand.old))
+def was_verified(git: Git, tip: str, verified: str, target: str) -> bool:
+    """Whether the target has the work that ends at `tip` since a gate opened on it, at `verified`: all three commits.
+    Whoever else has brought it there: then the gate is asked of the target as it is."""
+    return all(
+        git.asks("merge-base", "--is-ancestor", *pair) for pair in ((tip, verified), (verified, target))
     )
 
 

@@ -58,6 +58,7 @@ COMMANDS = {
     "task": _Command("the work", GROUP, "fleet.cli.task:words"),
     "host": _Command("the machines that workers run on", GROUP, "fleet.cli.host:words"),
     "worktree": _Command("where the work lies", GROUP, "fleet.cli.worktree:words"),
+    "database": _Command("the file of all state", GROUP, "fleet.cli.database:words"),
     "reserve": _Command("capacity that is kept for you", GROUP, "fleet.cli.reserve:words"),
     "limit": _Command("what may be spent, and what is never touched", GROUP, "fleet.cli.limit:words"),
     "project": _Command("weights, accounts, tiers and workers of projects", GROUP, "fleet.cli.project:words"),

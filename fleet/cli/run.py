@@ -91,7 +91,28 @@ def _told(failed: Exception) -> str | None:
         "\ud800" <= letter <= "\udfff" for letter in failed.object
     ):
         return f"“{failed.object}” is not UTF-8, as names and words have to be"
-    return _of_the_disk(failed) if isinstance(failed, OSError) else None
+    return _of_the_disk(failed) if isinstance(failed, OSError) else _of_the_database()
+
+
+def _of_the_database() -> str | None:
+    """What nobody expected may come of a damaged database, so that is looked through. None where it is sound: then the
+    fault is our own."""
+    from fleet.home import find_home
+    from fleet.store.errors import StoreUnreadable
+    from fleet.store.sqlite import SqliteStore
+
+    home = find_home(os.environ)
+    if not home.database.exists():
+        return None
+    try:
+        store = SqliteStore(home.database, read_only=True)
+        try:
+            store.look_through()
+        finally:
+            store.close()
+    except StoreUnreadable as found:
+        return str(found)
+    return None
 
 
 def _of_the_disk(failed: OSError) -> str:

@@ -22,6 +22,33 @@ def broken(fleet: Fleet) -> list[str]:
     ]
 
 
+def dangling(fleet: Fleet) -> list[str]:
+    """What refers to something that is not there, each as a sentence: such a fleet is damaged, and no rule may be
+    applied to it. Empty when all is there."""
+    there = {"task": fleet.tasks, "account": fleet.accounts, "host": fleet.hosts}
+    found = [
+        (f"the attempt {attempt.id}", what, getattr(attempt, what))
+        for attempt in fleet.attempts.values()
+        for what in there
+    ]
+    found += [(f"the worktree of {w.task}", "task", w.task) for w in fleet.worktrees.values()]
+    found += [(task.id, "task", after) for task in fleet.tasks.values() for after in task.after]
+    return [
+        *(
+            f"{who} names the {what} {name}, which is not there"
+            for who, what, name in found
+            if name not in there[what]
+        ),
+        *(f"{a.id} has no worktree" for a in fleet.attempts.values() if a.task not in fleet.worktrees),
+        *(f"{a.id} has ended, and counts as living" for a in fleet.attempts.values() if a.state == "ended"),
+        *(
+            f"{task.id} runs, and has no attempt"
+            for task in fleet.tasks.values()
+            if task.state == "running" and task.attempt not in fleet.attempts
+        ),
+    ]
+
+
 def _queue(fleet: Fleet) -> Iterator[str]:
     if fleet.queue != queue_of(fleet.tasks.values()):
         yield "the queue holds exactly the queued tasks that are not paused, in lanes of rank order"

@@ -144,12 +144,12 @@ def _coordinator(home: Home) -> Finding:
 
 
 def _state(home: Home, environ: Mapping[str, str]) -> list[Finding]:
-    if not home.database.exists():
-        return [Finding("database", "ok", "none yet"), *_keyring(home, "new", needed=False), _NO_ACCOUNT]
     try:
         fleet = snapshot(home)
     except StoreUnreadable as failed:
         return [Finding("database", "error", str(failed))]
+    if not home.database.exists():
+        return [Finding("database", "ok", "none yet"), *_keyring(home, "new", needed=False), _NO_ACCOUNT]
     found = [Finding("database", "ok", f"{len(fleet.tasks)} tasks, {len(fleet.accounts)} accounts")]
     accounts = [a for a in fleet.accounts.values() if a.state != "removed"]
     found += _keyring(home, fleet.home_id, needed=any(a.secret for a in accounts))

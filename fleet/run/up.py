@@ -19,7 +19,7 @@ from fleet.home import Home
 from fleet.planning import plan
 from fleet.protection.forecaster import HomeForecaster
 from fleet.service.clients import proved_client
-from fleet.shell import control, homelock, places, strays
+from fleet.shell import control, homelock, places, strays, traces
 from fleet.shell.agreed import Agreed
 from fleet.shell.asker import Asker, Doorkeeper
 from fleet.shell.cells import Cells
@@ -46,6 +46,9 @@ from workers.host import LocalHost, RunHeld
 from workers.processes import ProcessesRemain
 from workers.sandbox.bubblewrap import find
 from workers.sandbox.cell import Sandbox
+
+STRANGERS_SHOWN = 5
+"""Of the worktrees of tasks that are not known, in the line that tells of them."""
 
 SandboxAsked = Literal["auto", "bwrap", "none"]
 
@@ -83,7 +86,7 @@ def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secr
             sandbox=without or "bubblewrap",
         )
         with held, _store(home) as store:
-            engine = Engine(store)
+            engine = taken_up(store)
             found = engine.fleet
             refused = Doorkeeper(found.home_id, home.runs).refusal(Asker(os.getpid()))
             if refused:
@@ -108,6 +111,7 @@ def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secr
                 tell(f"workers run without a sandbox: {without}")
             home.runs.mkdir(mode=0o700, exist_ok=True)
             _end_strays(coordinator, here.runs)
+            _tell_of_strangers(coordinator, home)
             with children.together() as ours, children.marked(places.home_git_marker(home_id)):
                 try:
                     _run(coordinator)
@@ -120,6 +124,14 @@ def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secr
             return Outcome(found, engine.fleet)
     except homelock.HomeHeld as failed:
         raise NotDone(str(failed)) from failed
+
+
+def taken_up(store: SqliteStore) -> Engine:
+    """The engine on a store that was found sound first: a coordinator builds on all of it. Raises StoreUnreadable."""
+    store.check()
+    engine = Engine(store)
+    store.expect_whole(engine.fleet)
+    return engine
 
 
 def _sandbox(home: Home, asked: SandboxAsked, environ: Mapping[str, str]) -> Sandbox | str:
@@ -168,6 +180,7 @@ def _coordinator(
         login_reader=ClientReader(home, starter.home_id, hosts.here.client, environ),
         credentials=KeyringReader(starter.secrets),
         prover=ClientProver(home, starter.home_id, hosts.here.client, environ, starter.secrets),
+        traces=lambda fleet: traces.newer(home, fleet),
         veil=veil,
     )
 
@@ -200,6 +213,17 @@ def _end_strays(coordinator: Coordinator, runs: LocalHost) -> None:
             coordinator.log.warning(ended)
     except (RunHeld, ProcessesRemain, OSError) as failed:
         coordinator.log.error(f"something of this home that is no worker's may still be running: {failed}")
+
+
+def _tell_of_strangers(coordinator: Coordinator, home: Home) -> None:
+    found = traces.strangers(home, coordinator.engine.fleet)
+    more = f", and {len(found) - STRANGERS_SHOWN} more," if len(found) > STRANGERS_SHOWN else ""
+    if found:
+        coordinator.log.warning(
+            f"{', '.join(map(str, found[:STRANGERS_SHOWN]))}{more} are worktrees of tasks that this database does not "
+            "know, as after a backup was restored: they are left as they are. When you have taken what you need of "
+            "one: git worktree remove PATH"
+        )
 
 
 def _living(workers: int) -> str:

@@ -82,6 +82,7 @@ def add(home: Home, profile: Profile, raw_token: str | None, *, mine: bool = Fal
             before = secrets.get(profile.name)
             secrets.put(profile.name, token.text)
         elif profile.login:
+            home_id(home)  # a directory of an account without a database would say that one was lost
             _log_in(home, profile)
     except (InvalidToken, NoUsableKeyring, InvalidProfile) as failed:
         raise NotDone(str(failed)) from failed

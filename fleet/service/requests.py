@@ -18,6 +18,7 @@ from fleet.shell import control, homelock, strays, wire
 from fleet.shell.asker import Asker, Doorkeeper
 from fleet.shell.long_request import CannotBeSent
 from fleet.shell.stamp import stamp
+from fleet.shell.traces import given_out
 from fleet.store.sqlite import SqliteStore
 from fleet.views.snapshot import snapshot
 from workers.host import LocalHost
@@ -72,10 +73,13 @@ def _alone(home: Home, event: events.Person) -> Done:
         store = SqliteStore(home.database)
         try:
             engine = Engine(store)
-            before = engine.fleet
-            refused = Doorkeeper(before.home_id, home.runs).refusal(Asker(os.getpid()))
+            store.expect_whole(engine.fleet)
+            refused = Doorkeeper(engine.fleet.home_id, home.runs).refusal(Asker(os.getpid()))
             if refused:
                 raise NotDone(refused)
+            if isinstance(event, events.TasksAdded):
+                engine.apply(list(given_out(home, engine.fleet, ())))
+            before = engine.fleet
             engine.apply((*_nobody_runs(), event))
             return done(before, event, engine.fleet)
         except (Refused, StoreFailed) as failed:

@@ -22,6 +22,7 @@ from fleet.home import Home
 from fleet.service.projects import expanded, project_name
 from fleet.service.repositories import Repositories, Repository
 from fleet.service.requests import submit
+from fleet.shell import traces
 from fleet.shell.stamp import stamp
 from fleet.spoken.labels import read_labels
 from fleet.spoken.task_fields import FIELDS
@@ -138,9 +139,18 @@ def add(home: Home, requests: list[TaskRequest], now: datetime) -> Added:
     with Repositories({request.repo for request in requests}) as repositories:
         specs, warnings = _specs(requests, repositories, now, fleet.projects)
     warnings += [*_without_account(fleet, specs), *_without_host(fleet, specs)]
-    done = submit(home, TasksAdded(**stamp(), specs=tuple(specs)))
+    done = submit(home, TasksAdded(**stamp(), specs=tuple(specs), taken=_taken(home, fleet, specs)))
     warnings += _there(specs, done)
     return Added(done.tasks, done.there, tuple(dict.fromkeys(warnings)))
+
+
+def _taken(home: Home, fleet: Fleet, specs: list[TaskSpec]) -> int:
+    """The number of the last task that left a trace in repositories that are new to this fleet, unless its home is new
+    as well: then what is there is of another one."""
+    new = {spec.repo for spec in specs} - {task.spec.repo for task in fleet.tasks.values()}
+    if not new or not (fleet.tasks_made or traces.on_disk(home)):
+        return 0
+    return max(traces.in_repositories(sorted(new)), default=0)
 
 
 def _there(specs: list[TaskSpec], done: Done) -> list[str]:

@@ -17,7 +17,7 @@ from anyio.abc import TaskGroup
 
 from fleet.core import decisions, events, idle
 from fleet.core.capacity.questions import to_ask
-from fleet.core.model import Account, Trouble
+from fleet.core.model import Account, Fleet, Trouble
 from fleet.core.rules.tasks import Refused
 from fleet.engine import Applied, Engine, done
 from fleet.ports import (
@@ -95,6 +95,8 @@ class Coordinator:
     login_reader: LoginReader | None = None
     credentials: CredentialReader | None = None
     prover: Prover | None = None
+    traces: Callable[[Fleet], Sequence[events.Event]] | None = None
+    """What the disk and the repositories know, and this fleet, which may come from a backup, does not."""
     veil: Veil = field(default_factory=Veil)
     """Knows the credentials that are in use: what a person asks for must hold none of them."""
     _performing: dict[str, decisions.Effect] = field(default_factory=dict)
@@ -122,6 +124,7 @@ class Coordinator:
             async with anyio.create_task_group() as group:
                 self._group: TaskGroup = group
                 group.start_soon(self._obey_signals)
+                await self._learn_what_is_newer()
                 doorkeeper = Doorkeeper(self.engine.fleet.home_id, self.runs, os.getpid())
                 group.start_soon(control.serve, self.socket, self._answer, doorkeeper)
                 await self._adopt()
@@ -144,6 +147,13 @@ class Coordinator:
             self._following.close()
             self.hosts.close()
             self.socket.unlink(missing_ok=True)
+
+    async def _learn_what_is_newer(self) -> None:
+        """Before anybody is answered: no id may be given out twice, and nothing be done that has landed already."""
+        if self.traces is not None:
+            found = await to_thread.run_sync(self.traces, self.engine.fleet, abandon_on_cancel=True)
+            if found:
+                await self.apply(*found)
 
     async def _adopt(self) -> None:
         """Takes up what an earlier coordinator left: living workers, and decisions not reported done."""

@@ -187,6 +187,8 @@ class Finisher:
             git, target
         )  # what is wrong with the target's is a person's to mend, no session's
         unchanged = landing.brings_nothing(git, commit, target)
+        if unchanged and _has_landed(git, task, commit, target):
+            return Checked(True, commit, "")  # before this database was: its landing will find that, too
         if unchanged and not task.spec.allow_empty:
             return Checked(True, commit, "", unchanged=True)
         self._try_the_merges_message(task, worktree, asked, (target, commit))
@@ -389,6 +391,14 @@ def _said_last(git: Git, task: Task) -> str:
 def _fields(task: Task) -> dict[str, str]:
     spec = task.spec
     return {"title": spec.title, "id": task.id, "branch": task.branch or "", "target": spec.target}
+
+
+def _has_landed(git: Git, task: Task, commit: str, target: str) -> bool:
+    """Whether a gate opened on the work, and the target has it since."""
+    if task.spec.land != "merge" or commit == task.base_commit:
+        return False
+    verified = git.commit_of(places.verified_ref(task))
+    return verified is not None and landing.was_verified(git, commit, verified, target)
 
 
 def _target(git: Git, task: Task) -> str:

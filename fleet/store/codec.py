@@ -68,6 +68,8 @@ def decode(kind: type[V], body: str) -> V:
     """The value of a body. Raises Undecodable."""
     try:
         value: V = _ADAPTERS[kind].validate_json(body, extra="forbid")
+    except (TypeError, UnicodeDecodeError) as error:
+        raise Undecodable(str(error)) from None
     except ValidationError as error:
         raise Undecodable("; ".join(_sentence(e) for e in error.errors(include_url=False))) from None
     return value

@@ -23,17 +23,24 @@ class StoreUnmade(StoreUnreadable):
     """The file is there, but empty: a coordinator is making it right now, or was killed while it did."""
 
 
+class StoreGone(StoreUnreadable):
+    """There is no database (any more), or nothing in it, but its home was used before."""
+
+
 def corrupt_file(path: object, detail: object) -> StoreCorrupt:
     return StoreCorrupt(
-        f"{path} cannot be read as fleet's database ({detail}). Stop fleet, keep a copy of the file with its -wal and "
-        f"-shm neighbours, then try `sqlite3 {path} .recover | sqlite3 recovered.db` and put the result in its place"
+        f"{path} cannot be read as fleet's database ({detail}). Stop fleet (fleet down), then put a backup in its "
+        "place: fleet database restore FILE, which keeps the damaged one beside it. Without a backup: fleet database "
+        f"anew begins without it; or keep a copy, try `sqlite3 {path} .recover | sqlite3 recovered.db`, and restore "
+        "recovered.db"
     )
 
 
 def corrupt_row(path: object, table: str, row: str, detail: object) -> StoreCorrupt:
     return StoreCorrupt(
-        f"{path}: the row {row} of table {table} cannot be read: {detail}. Every other row is untouched. Keep a copy "
-        f"of the file, then correct or delete that row with `sqlite3 {path}`, or put a backup in its place"
+        f"{path}: the row {row} of table {table} cannot be read: {detail}. Every other row is untouched. Put a backup "
+        f"in its place (fleet database restore FILE), or keep a copy of the file, then correct or delete that row with "
+        f"`sqlite3 {path}`; fleet database check looks at all rows"
     )
 
 

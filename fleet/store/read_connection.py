@@ -7,6 +7,7 @@ import sqlite3
 
 from fleet.store.errors import StoreUnmade, StoreUnreadable, corrupt_file, newer_database, older_database
 from fleet.store.failures import is_damage, why
+from fleet.store.remains import expect_none
 from fleet.store.statements import SCHEMA_VERSION
 
 _TIMEOUT_S = 5.0
@@ -33,6 +34,7 @@ def open_reader(path: str) -> sqlite3.Connection:
         connection.execute("BEGIN")
         found = int(connection.execute("PRAGMA user_version").fetchone()[0])
         if not found and connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
+            expect_none(path, "empty")
             raise StoreUnmade(f"{path} has nothing in it yet: `fleet up` makes it")
         if found > SCHEMA_VERSION:
             raise newer_database(path, found, SCHEMA_VERSION)

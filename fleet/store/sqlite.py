@@ -7,19 +7,21 @@ has been committed survives a loss of power, and an effect is never performed wh
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+from fleet.core.check import dangling
 from fleet.core.decisions import Effect
-from fleet.core.model import Fleet, queue_of
+from fleet.core.model import Attempt, Fleet, queue_of
 from fleet.ports import Change, Loaded, StoreFailed
 from fleet.store import codec
 from fleet.store.errors import corrupt_file, corrupt_row
 from fleet.store.failures import is_damage, why
 from fleet.store.migrate import migrate
 from fleet.store.read_connection import open_reader
+from fleet.store.remains import MARK, expect_none
 from fleet.store.rows import Row, effect_row, meta_row, note_row, value_row
 from fleet.store.statements import statements
 
@@ -30,16 +32,21 @@ BUSY_TIMEOUT_MS = 5_000
 class SqliteStore:
     """Implements `ports.Store`. It may move between threads, but is for one caller at a time."""
 
-    def __init__(self, path: Path | Literal[":memory:"], *, read_only: bool = False) -> None:
+    def __init__(
+        self, path: Path | Literal[":memory:"], *, read_only: bool = False, anew: bool = False
+    ) -> None:
         """Opens the database, and makes or migrates it unless `read_only` (then it can only `load`, and shows the
-        moment of its opening). Raises StoreUnreadable (StoreCorrupt, StoreNewer, StoreOlder) for a file that cannot
-        be used as it is, StoreFailed when it cannot be written."""
+        moment of its opening). `anew`: a person has said that a home which was used before may begin without what it
+        knew. Raises StoreUnreadable (StoreCorrupt, StoreNewer, StoreOlder, StoreGone) for a file that cannot be used as
+        it is, StoreFailed when it cannot be written."""
         self.path = path
+        self._anew = anew
         self._write = statements("writing.sql")
         self._load = statements("loading.sql")
         self._connection = open_reader(str(path)) if read_only else self._open()
 
     def _open(self) -> sqlite3.Connection:
+        self._expect_no_remains()
         with self._explained("open"):
             connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
         try:
@@ -52,10 +59,62 @@ class SqliteStore:
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        if (
+            isinstance(self.path, Path)
+            and not self._anew
+            and not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        ):
+            expect_none(self.path, "empty")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         migrate(connection, self.path)
+        self._mark(connection)
+
+    def _expect_no_remains(self) -> None:
+        """Before anything is made there."""
+        if isinstance(self.path, Path) and not self._anew and not self.path.exists():
+            expect_none(self.path, "missing")
+
+    def _mark(self, connection: sqlite3.Connection) -> None:
+        """Says beside the database that there is one, and under which id; one that is begun anew goes by the id of the
+        one before, as what that has left does."""
+        if not isinstance(self.path, Path):
+            return
+        mark = self.path.with_name(MARK)
+        if self._anew and mark.exists():
+            connection.execute(self._write["name_home"], {"home_id": mark.read_text("utf-8").strip()})
+        elif not mark.exists():
+            (home_id,) = connection.execute("SELECT home_id FROM meta").fetchone() or ("",)
+            try:
+                mark.write_text(f"{home_id}\n", "utf-8")
+            except OSError as failed:
+                raise StoreFailed(f"could not mark the home beside {self.path}: {failed}") from failed
+
+    def check(self) -> None:
+        """Looks whether the file is sound, without its rows' meaning: 0.1 s for 40 MB. Raises StoreCorrupt."""
+        with self._explained("check"):
+            (found,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise corrupt_file(self.path, str(found).removeprefix("*** in database main ***\n"))
+
+    def look_through(self) -> dict[str, int]:
+        """Reads all that a command may ever read: how many rows there are of what. Raises StoreCorrupt."""
+        self.check()
+        self.expect_whole(self.load().fleet)
+        with self._explained("read"):
+            ended = self._connection.execute(self._load["ended_attempts"])
+            counts = {"ended attempts": sum(1 for _ in self._decoded_rows("attempts", Attempt, ended))}
+            for table in ("tasks", "accounts", "worktrees"):
+                counts[table] = len(self._connection.execute(self._load[table]).fetchall())
+            counts["journal"] = len(self._connection.execute(self._load["journal"]).fetchall())
+        return counts
+
+    def expect_whole(self, fleet: Fleet) -> None:
+        """Raises StoreCorrupt for a fleet in which something refers to what is not there."""
+        found = dangling(fleet)
+        if found:
+            raise corrupt_file(self.path, f"it contradicts itself: {'; '.join(found[:3])}")
 
     def load(self) -> Loaded:
         """The fleet as last committed. Raises StoreCorrupt, naming the row that cannot be read."""
@@ -69,6 +128,8 @@ class SqliteStore:
         if meta is None:
             raise corrupt_row(self.path, "meta", "1", "it is missing")
         home_id, now_ms, tasks_made, decisions_made, draining = meta
+        if not isinstance(home_id, str) or not all(isinstance(number, int) for number in meta[1:]):
+            raise corrupt_row(self.path, "meta", "1", f"{meta!r} is not what stands there")
         fleet = Fleet(
             **maps,
             **singles,
@@ -82,8 +143,17 @@ class SqliteStore:
         return Loaded(fleet, outstanding)
 
     def _values(self, table: str, kind: type[Any]) -> Iterator[tuple[str, Any]]:
-        for key, body in self._connection.execute(self._load[table]):
-            yield key, self._decoded(table, key, kind, body)
+        yield from self._decoded_rows(table, kind, self._connection.execute(self._load[table]))
+
+    def _decoded_rows(
+        self, table: str, kind: type[Any], rows: Iterable[tuple[str, str]]
+    ) -> Iterator[tuple[str, Any]]:
+        for key, body in rows:
+            value = self._decoded(table, key, kind, body)
+            own = _own_key(table, value)
+            if not isinstance(key, str) or own not in (None, key):
+                raise corrupt_row(self.path, table, str(key), f"its body is that of {own}")
+            yield key, value
 
     def _singles(self) -> Iterator[tuple[str, Any]]:
         for name, body in self._connection.execute(self._load["singles"]):
@@ -155,9 +225,19 @@ class SqliteStore:
     def _explained(self, what: str) -> Iterator[None]:
         try:
             yield
+        except UnicodeDecodeError as error:  # of a name in the schema, or a message of SQLite's
+            raise corrupt_file(self.path, error) from error
         except sqlite3.DatabaseError as error:
             if is_damage(error):
                 raise corrupt_file(self.path, error) from error
             if isinstance(error, sqlite3.OperationalError):
                 raise StoreFailed(why(self.path, what, error)) from error
             raise
+
+
+def _own_key(table: str, value: Any) -> str | None:
+    """The key that the value itself says it has; None where it says none."""
+    of = {"worktrees": "task", "tasks": "id", "attempts": "id", "accounts": "name", "hosts": "name"}.get(
+        table
+    )
+    return None if of is None else str(getattr(value, of))

@@ -9,6 +9,7 @@ import sqlite3
 from fleet.store.bodies import parsed
 from fleet.store.errors import StoreUnmade, corrupt_row
 from fleet.store.read_connection import open_reader, unreadable
+from fleet.store.remains import expect_none
 from fleet.store.statements import DATABASE, statements
 
 TYPE_CHECKING = False
@@ -36,10 +37,12 @@ class SqliteReader:
         return self
 
     def _is_there(self) -> bool:
-        """Raises OSError where it cannot even be looked for: a home that is a file is not an empty fleet."""
+        """Raises OSError where it cannot even be looked for: a home that is a file is not an empty fleet. StoreGone
+        where it must have been there."""
         try:
             os.stat(self._path)  # noqa: PTH116
         except FileNotFoundError:
+            expect_none(self._path, "missing")
             return False
         return True
 

@@ -20,8 +20,14 @@ class Outcome:
 
     @property
     def tasks(self) -> list[Task]:
-        """Those that were open when it began, or were added or put back since. What had ended before is old news."""
+        """Those that were open when it began, or were added or put back since."""
         return [task for task in self.left.tasks.values() if not self._had_ended(task)]
+
+    @property
+    def failed_before(self) -> list[Task]:
+        """Those that failed under an earlier coordinator, and of which nobody has said since what is to become of them:
+        also of one that was killed before it could tell."""
+        return [t for t in self.left.tasks.values() if t.state == "failed" and self._had_ended(t)]
 
     def _had_ended(self, task: Task) -> bool:
         before = self.found.tasks.get(task.id)
@@ -29,8 +35,8 @@ class Outcome:
 
 
 def ended_well(outcome: Outcome) -> bool:
-    """Whether every task has landed, or was cancelled by a person."""
-    return all(task.state in ("landed", "cancelled") for task in outcome.tasks)
+    """Whether every task has landed, or was cancelled by a person, those of earlier coordinators included."""
+    return not outcome.failed_before and all(task.state in ("landed", "cancelled") for task in outcome.tasks)
 
 
 def summary(outcome: Outcome) -> str:
@@ -40,6 +46,11 @@ def summary(outcome: Outcome) -> str:
     head = ", ".join(f"{count} {state}" for state, count in sorted(counts.items())) or "no tasks"
     lines = [f"{len(tasks)} tasks: {head}"]
     lines += [f"  {t.id} failed: {t.reason}" for t in tasks if t.state == "failed"]
+    lines += [
+        f"  {t.id} failed in an earlier run: {t.reason} — try it again: fleet task retry {t.id}; or let it be: "
+        f"fleet task cancel {t.id}"
+        for t in outcome.failed_before
+    ]
     lines += [
         f"  {e.task} {e.state}: {e.summary}{f' — {e.advice}' if e.advice else ''}"
         for e in stuck(outcome.left)

@@ -8,13 +8,15 @@ from dataclasses import replace
 from fleet.core.model import Fleet
 from fleet.home import Home
 from fleet.store.errors import StoreUnmade
+from fleet.store.remains import expect_none
 from fleet.store.sqlite import SqliteStore
 
 
 def snapshot(home: Home) -> Fleet:
     """As of now: what has reset since the last commit counts as reset. A home without a database, or whose database is
-    just being made, is empty. Raises StoreUnreadable."""
+    just being made, is empty, unless it was used before. Raises StoreUnreadable."""
     if not home.database.exists():
+        expect_none(home.database, "missing")
         return Fleet()
     try:
         store = SqliteStore(home.database, read_only=True)

@@ -18,6 +18,7 @@ COMMANDS = [
     *(f"task {word}" for word in ("add", "list", "show", "edit", "cancel", "retry", "logs", "say")),
     *(f"host {word}" for word in ("add", "list", "show", "verify", "drain", "remove")),
     *("worktree list", "worktree prune"),
+    *(f"database {word}" for word in ("check", "backup", "restore", "anew")),
     *("reserve add", "reserve list", "reserve remove", "reserve auto"),
     *("limit add", "limit list", "limit remove"),
     *("project list", "project show", "project set"),

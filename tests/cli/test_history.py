@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fleet.cli import main
+from fleet.store.sqlite import SqliteStore
 from tests.cli.commands import Shell
 from tests.history.ledgers import Made, Where, ms
 
@@ -219,6 +220,8 @@ def answer(usage: dict[str, int], **but: object) -> str:
 def test_a_scan_reads_the_clients_own_places_and_tells_what_is_broken(
     shell: Shell, tmp_path: Path, capsys: Printed
 ) -> None:
+    shell.home.mkdir()
+    SqliteStore(shell.home / "fleet.db").close()
     for place, session in ((tmp_path / ".claude", "s1"), (shell.home / "accounts" / "work", "s2")):
         folder = place / "projects" / "-src-app"
         folder.mkdir(parents=True)

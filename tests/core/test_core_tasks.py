@@ -162,23 +162,20 @@ def named(state: str) -> str:
         ("running", ["StopWorker"]),
         ("checking", ["StopWorker"]),
         ("held", ["RemoveWorktree"]),
+        ("failed", ["RemoveWorktree"]),
         ("cancelled", []),
     ],
 )
-def test_cancel_ends_a_task_in_any_open_state(state: str, decided: list[str]) -> None:
+def test_cancel_ends_a_task_in_any_state_but_landed(state: str, decided: list[str]) -> None:
     story, name = in_state(state), named(state)
     assert story.task(name).state == state
     assert kinds(story.tell(events.CancelAsked, task=name)) == decided
     assert story.task(name).state == "cancelled"
 
 
-@pytest.mark.parametrize(
-    ("state", "why"),
-    [("landed", "already landed"), ("failed", "already failed")],
-)
-def test_cancel_is_refused_where_it_comes_too_late(state: str, why: str) -> None:
-    with pytest.raises(Refused, match=why):
-        in_state(state).tell(events.CancelAsked, task="t1")
+def test_cancel_is_refused_where_it_comes_too_late() -> None:
+    with pytest.raises(Refused, match="already landed"):
+        in_state("landed").tell(events.CancelAsked, task="t1")
 
 
 @pytest.mark.parametrize("outcome", ["broken off", "unverified", "conflict", "held", "moved", "broken"])

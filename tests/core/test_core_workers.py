@@ -14,7 +14,7 @@ from fleet.core.idle import is_idle
 from fleet.core.model import Settings
 from fleet.core.model.policy import Floor
 from fleet.core.model.tokens import Tokens
-from tests.core.story import Story, account, kinds, reading, started
+from tests.core.story import Story, account, kinds, reading, spec, started
 
 SETTINGS = Settings()
 
@@ -184,6 +184,47 @@ def test_a_fault_of_the_host_never_fails_a_task_and_is_tried_again_with_growing_
         pauses.append(story.task().not_before_ms - story.now_ms)
         assert started(story.wait(pauses[-1])) == [f"t1.{n + 1}"]
     assert 0 < pauses[0] < pauses[3] < pauses[7] <= SETTINGS.backoff_max_ms
+
+
+def test_workers_that_alone_are_killed_again_and_again_fail_their_task_with_the_reason() -> None:
+    """However often they answer in between: such a worker may do it itself. A turn that ends well begins anew."""
+    story = Story(account("a"))
+    story.add(spec(verify=("false",)))
+    pauses = []
+    for n in range(1, SETTINGS.faults_max):
+        pauses.append(_killed_alone(story, n))
+    assert pauses == sorted(pauses) and pauses[0] < pauses[-1]
+    story.opened(f"t1.{SETTINGS.faults_max}")
+    story.end_turn("finished", f"t1.{SETTINGS.faults_max}")
+    assert story.task().killed == 0
+    checked = {
+        "task": "t1",
+        "attempt": f"t1.{SETTINGS.faults_max}",
+        "ok": False,
+        "commit": "c",
+        "output": "no",
+    }
+    story.tell(events.WorkChecked, **checked)
+    story.tell(events.WorkerLost, attempt=f"t1.{SETTINGS.faults_max}", detail="gone", alone=True)
+    story.wait(SETTINGS.backoff_max_ms)
+    for n in range(SETTINGS.faults_max + 1, 2 * SETTINGS.faults_max):
+        assert story.task().state == "running"
+        _killed_alone(story, n)
+    assert story.task().state == "failed"
+    assert "supervisors of 6 of its workers in a row were killed" in story.task().reason
+    assert story.fleet.accounts["a"].state == "ready" and not story.fleet.policy.breaker
+
+
+def _killed_alone(story: Story, number: int) -> int:
+    """Its worker answers a few times, then only its supervisor is gone. Gives the pause after it."""
+    attempt = f"t1.{number}"
+    story.opened(attempt)
+    for n in range(SETTINGS.progress_answers + 1):
+        story.answer(attempt, f"{attempt} {n}")
+    story.tell(events.WorkerLost, attempt=attempt, detail="gone", alone=True)
+    pause = story.task().not_before_ms - story.now_ms
+    story.wait(SETTINGS.backoff_max_ms)
+    return pause
 
 
 def test_a_full_disk_for_hours_leaves_a_task_all_its_tries() -> None:

@@ -13,6 +13,7 @@ from fleet.core.model import Account
 from fleet.double import Account as Payer
 from fleet.double import Double, Script, Window
 from fleet.home import Home
+from fleet.service.making_home import home_id
 from fleet.service.requests import submit
 from fleet.shell.stamp import stamp
 from tests.real.household import Household
@@ -30,7 +31,8 @@ def test_what_is_left_of_an_idle_login_is_known_without_any_work(tmp_path: Path)
     ):
         house = Household(tmp_path / "house", double, world.environ)
         home = Home(house.home)
-        # As `fleet account add --login` does once the person has logged in.
+        # As `fleet account add --login` does, whose client makes the directory when there is a database.
+        home_id(home)
         plant_login(home.config_dir("idle"), "tok-a", "user:inference", "user:profile")
         tiers = (("sonnet", "sonnet"),)
         idle = Account("idle", "subscription", tiers, 4, "account:idle", 1, login=True, secret=False)

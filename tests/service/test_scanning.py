@@ -147,6 +147,7 @@ def test_directories_may_be_named_and_need_no_store(home: Home, tmp_path: Path) 
 
 
 def test_costs_are_made_anew_when_prices_change(home: Home) -> None:
+    SqliteStore(home.database).close()
     transcript(home.config_dir("work"), "s1", "10:10")
     scan(home)
     (home.root / "prices.toml").write_text(

@@ -170,12 +170,17 @@ def test_the_summary_of_nothing_and_of_open_tasks() -> None:
     assert summary(of_all(task("queued"))).endswith("1 are still open: fleet up goes on with them")
 
 
-def test_what_failed_under_an_earlier_coordinator_is_neither_counted_nor_listed() -> None:
-    """Until it is put back: then it is as new as any."""
+def test_what_failed_under_an_earlier_coordinator_counts_until_a_person_has_said_what_becomes_of_it() -> None:
+    """Also of one that was killed before it could tell. Put back, it is as new as any."""
     old = task("failed", 1, ended_ms=5, reason="long ago")
     outcome = Outcome(fleet(old, task("queued", 2)), fleet(old, task("landed", 2, ended_ms=9)))
-    assert ended_well(outcome)
-    assert summary(outcome) == "1 tasks: 1 landed"
+    assert not ended_well(outcome)
+    head, told = summary(outcome).splitlines()
+    assert head == "1 tasks: 1 landed"
+    assert "t1 failed in an earlier run: long ago" in told
+    assert "fleet task retry t1" in told and "fleet task cancel t1" in told
+    let_be = replace(old, state="cancelled", ended_ms=9)
+    assert ended_well(Outcome(fleet(old), fleet(let_be)))
     failed_again = replace(old, ended_ms=9, reason="once more")
     again = Outcome(fleet(old), fleet(failed_again))
     assert not ended_well(again)

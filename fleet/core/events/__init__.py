@@ -66,6 +66,7 @@ from fleet.core.events.reports import (
     Beat,
     Checkpointed,
     CredentialsRead,
+    FoundLanded,
     HeldSeen,
     LandingEnded,
     LandingOutcome,
@@ -76,6 +77,7 @@ from fleet.core.events.reports import (
     Spooled,
     StartFailed,
     StartFault,
+    TracesFound,
     WorkChecked,
     WorkerLost,
     WorkerStarted,
@@ -105,6 +107,7 @@ __all__ = [
     "Exited",
     "Fact",
     "FloorAdded",
+    "FoundLanded",
     "Garbled",
     "HeldSeen",
     "HostAdded",
@@ -139,6 +142,7 @@ __all__ = [
     "TaskRevised",
     "TasksAdded",
     "TiersSet",
+    "TracesFound",
     "TurnEnded",
     "Used",
     "WindowReading",
@@ -161,6 +165,8 @@ World = (
     | WorkChecked
     | LandingEnded
     | HeldSeen
+    | TracesFound
+    | FoundLanded
     | WorktreeRemoved
     | PerformFailed
     | PerformWentWell

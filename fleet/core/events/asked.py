@@ -15,7 +15,10 @@ PERSON = "a person"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TasksAdded(Event):
+    """Ids up to the number `taken` have left a trace in a repository that the fleet does not know yet."""
+
     specs: tuple[TaskSpec, ...]
+    taken: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

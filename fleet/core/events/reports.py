@@ -60,10 +60,32 @@ class CredentialsRead(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerLost(Event):
-    """The supervisor is gone without an exit record; its leftovers have been swept."""
+    """The supervisor is gone without an exit record; its leftovers have been swept. `alone`: it lived when it was last
+    looked at, a moment before, and nothing else went with it: neither its machine nor another worker."""
 
     attempt: str
     detail: str
+    alone: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracesFound(Event):
+    """What lies on the disk, and in the repositories, of ids that were given out: those of tasks up to the number
+    `tasks`, of attempts up to the number beside each task, of decisions up to `decisions`. `unknown` are the tasks that
+    this fleet never had. It is older than they are: a backup was put in its place, or it began anew."""
+
+    tasks: int
+    attempts: tuple[tuple[str, int], ...] = ()
+    decisions: int = 0
+    unknown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundLanded(Event):
+    """The references prove that the task's work was verified at `commit`, and that its target has that."""
+
+    task: str
+    commit: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

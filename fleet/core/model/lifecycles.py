@@ -22,13 +22,13 @@ def _table(**rows: str) -> Table:
 
 TASK: Table = _table(
     waiting="queued cancelled",  # until everything in `after` has landed
-    queued="running cancelled",  # until dispatch finds it a placement
-    running="queued checking failed cancelled",  # an attempt is alive
+    queued="running landed cancelled",  # until dispatch finds it a placement; landed: see rules/older
+    running="queued checking landed failed cancelled",  # an attempt is alive
     checking="running queued landing held landed failed cancelled",  # work committed, verification runs
     landing="landed held queued failed cancelled",  # verified, in the serial queue of its target
     held="landed landing queued cancelled",  # only a person can bring it further: `Task.held_for`
     landed="",
-    failed="queued waiting",
+    failed="queued waiting cancelled",
     cancelled="queued waiting",
 )
 ATTEMPT: Table = _table(

@@ -107,7 +107,8 @@ class Task:
     `attempt` fences reports: one that names another attempt is refused. `session_account` is the account in whose
     directory the session's transcript lies. `faults` counts ends of workers in a row without progress in between
     (`progress_answers` answers of one worker), `host_faults` those that were the environment's, which only lengthen the
-    pause, `repairs` how often a failed check was given back to the session.
+    pause, `repairs` how often a failed check was given back to the session. `killed` counts its workers in a row whose
+    supervisor was killed while nothing else was, until a turn ends well: such a worker may have done it itself.
     `spent_usd` is what attempts that have ended cost by the client's estimate. `tier_failed` is the strongest tier
     whose work failed its verification for good; `tier_work` (work units) and `tier_ms` are what the present tier has
     taken so far in attempts that have ended. `planned`: its plan has been made. `late`: its deadline had passed when
@@ -142,6 +143,7 @@ class Task:
     faults: int = 0
     host_faults: int = 0
     repairs: int = 0
+    killed: int = 0
     spent_usd: float = 0.0
     words: tuple[Word, ...] = ()
     landing_since_ms: int | None = None

@@ -26,6 +26,9 @@ HOST_LOST = "host lost"
 HOST_UNFIT = "host unfit"
 NO_WAY = "host not reached"
 
+KILLED = "killed"
+"""Only the worker's supervisor vanished, and nothing beside it."""
+
 BLAMELESS = frozenset(
     {
         *("limited", "busy", "login", "unpaid", "keyring", "paused", "account removed", "kept"),
@@ -40,7 +43,7 @@ _OF_THE_SESSION = frozenset({"credits", "unfit", "context"})
 _TOLD_BEFORE = BLAMELESS | {"finished", "cancelled", "escalated", "unverified"}
 """Ends that a line before has told the reason of: they are steps of the work, no news of their own."""
 
-PATIENT = frozenset({"lost", "machine", "launch", "cannot_start"})
+PATIENT = frozenset({"lost", KILLED, "machine", "launch", "cannot_start"})
 """Faults of the host: tried again with growing pauses, for as long as it takes. A connection that broke before any
 answer is one of them, too: the way to the server is down."""
 
@@ -187,7 +190,8 @@ def worker_lost(draft: Draft, event: WorkerLost) -> None:
         return
     attempt, _ = live
     stopping = attempt.state == "stopping"
-    end(draft, attempt, attempt.reason if stopping else "lost", event.detail)
+    lost = KILLED if event.alone else "lost"
+    end(draft, attempt, attempt.reason if stopping else lost, event.detail)
 
 
 def end(draft: Draft, attempt: Attempt, reason: str, detail: str, *, told: bool = True) -> None:
@@ -256,11 +260,15 @@ def _put_back(draft: Draft, task: Task, attempt: Attempt) -> None:
     if faults > task.faults and faults >= draft.before.settings.faults_max:
         fail(draft, task, f"{faults} workers in a row ended without an answer, the last one by {why}")
         return
+    killed = task.killed + (reason == KILLED)
+    if killed > task.killed and killed >= draft.before.settings.faults_max:
+        fail(draft, replace(task, killed=0), _killed_itself(task, killed))
+        return
     if reason == "no_session":
         task = sessions.without_session(task)
     elif faults > task.faults and not attempt.answers:
         task = sessions.unanswered(draft, task, attempt)
-    pause = 0 if blameless else backoff_ms(draft, faults + host_faults, task.id)
+    pause = 0 if blameless else backoff_ms(draft, max(faults + host_faults, killed), task.id)
     draft.put_task(
         replace(
             task,
@@ -268,8 +276,16 @@ def _put_back(draft: Draft, task: Task, attempt: Attempt) -> None:
             reason=why,
             faults=faults,
             host_faults=host_faults,
+            killed=killed,
             not_before_ms=draft.now_ms + pause if pause else 0,
         )
+    )
+
+
+def _killed_itself(task: Task, killed: int) -> str:
+    return (
+        f"the supervisors of {killed} of its workers in a row were killed, and nothing else with them: its session may "
+        f"do that itself. See what it ran (fleet task logs {task.id}), then: fleet task retry {task.id}"
     )
 
 

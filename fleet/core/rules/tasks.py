@@ -56,7 +56,8 @@ def tasks_added(draft: Draft, event: TasksAdded) -> None:
         for task_id, spec in made.items()
     }
     _refuse_cycle(after, {task_id: key for key, task_id in ids.items() if not key.startswith("\0")})
-    for number, (task_id, spec) in enumerate(made.items(), start=draft.value("tasks_made") + 1):
+    before = max(draft.value("tasks_made"), event.taken) if made else draft.value("tasks_made")
+    for number, (task_id, spec) in enumerate(made.items(), start=before + 1):
         landed = all(t in draft.tasks and draft.tasks[t].state == "landed" for t in after[task_id])
         task = Task(
             id=task_id,
@@ -68,7 +69,7 @@ def tasks_added(draft: Draft, event: TasksAdded) -> None:
         )
         draft.put_task(task)
         draft.note("info", f"added: {spec.title}", task=task_id)
-    draft.set("tasks_made", draft.value("tasks_made") + len(made))
+    draft.set("tasks_made", before + len(made))
     if made:
         demand.arrived(draft, tuple(made.values()))
     draft.settle = True
@@ -79,7 +80,7 @@ def new_or_known_ids(fleet: Fleet, event: TasksAdded) -> tuple[str, ...]:
     before or earlier in the request."""
     sources = {spec.source for spec in event.specs if spec.source is not None}
     known = {_source(t.spec): t.id for t in fleet.tasks.values() if t.spec.source in sources}
-    made = fleet.tasks_made
+    made = max(fleet.tasks_made, event.taken)
     ids: list[str] = []
     for spec in event.specs:
         there = None if spec.source is None else known.get(_source(spec))
@@ -136,8 +137,8 @@ def cancel_asked(draft: Draft, event: CancelAsked) -> None:
     task = known(draft.tasks, event.task)
     if task.state == "cancelled":
         return
-    if task.state in TASK_ENDS:
-        raise Refused(f"{task.id} has already {task.state}: there is nothing to cancel")
+    if task.state == "landed":
+        raise Refused(f"{task.id} has already landed: there is nothing to cancel")
     if not task.landing_begun:
         cancel(draft, task)
     elif not task.breaking_off:
@@ -162,6 +163,7 @@ def retry_asked(draft: Draft, event: RetryAsked) -> None:
             reason="",
             faults=0,
             host_faults=0,
+            killed=0,
             repairs=0,
             not_before_ms=0,
             ended_ms=None,

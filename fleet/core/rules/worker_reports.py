@@ -265,7 +265,7 @@ def _carry_out(draft: Draft, attempt: Attempt, task: Task) -> None:
 
 
 def _check(draft: Draft, attempt: Attempt) -> None:
-    draft.put_task(replace(draft.tasks[attempt.task], state="checking"))
+    draft.put_task(replace(draft.tasks[attempt.task], state="checking", killed=0))
     draft.decide(CheckWork, attempt=attempt.id)
     draft.note("debug", "turn finished; now its work is committed and verified", attempt=attempt)
 

@@ -7,6 +7,12 @@ SELECT id, body FROM tasks ORDER BY seq;
 -- name: attempts
 SELECT id, body FROM attempts WHERE state <> 'ended' ORDER BY seq;
 
+-- name: ended_attempts
+SELECT id, body FROM attempts WHERE state = 'ended' ORDER BY seq;
+
+-- name: journal
+SELECT at_ms, level, task, attempt, account, host, text FROM journal;
+
 -- name: accounts
 SELECT name, body FROM accounts ORDER BY seq;
 

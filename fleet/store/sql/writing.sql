@@ -114,6 +114,9 @@ DELETE FROM outbox WHERE id = :id;
 INSERT INTO journal (at_ms, level, task, attempt, account, host, text)
 VALUES (:at_ms, :level, :task, :attempt, :account, :host, :text);
 
+-- name: name_home
+UPDATE meta SET home_id = :home_id;
+
 -- name: put_meta
 UPDATE meta SET home_id = :home_id, now_ms = :now_ms, tasks_made = :tasks_made,
     decisions_made = :decisions_made, draining = :draining;
