@@ -359,10 +359,10 @@ def _verb(args: Sequence[str]) -> str:
     return ""
 
 
-def answer(git: RunsGit, *args: str) -> GitResult:
+def answer(git: RunsGit, *args: str, stdin: bytes | None = None) -> GitResult:
     """What a command says that may answer "no" with code 1. Raises GitFailed for any other code: then it could not be
     asked, and "no" would be a guess."""
-    result = git.run(*args, check=False)
+    result = git.run(*args, check=False, stdin=stdin)
     if result.code not in (0, 1):
         raise GitFailed(args, git.directory, result.code, result.err)
     return result

@@ -68,11 +68,13 @@ def check_failed(cause: str, output: str) -> Word:
     return Word(stable_id(cause, "check"), text)
 
 
-def nothing_changed(task: Task, cause: str) -> Word:
+def nothing_changed(task: Task, cause: str, ignored: str = "") -> Word:
+    """`ignored` is what of its work git ignores, in words."""
+    lies = f"What you made is ignored: {ignored}. If that is the work, `git add --force` it, then commit. "
     text = (
-        f"Your branch {task.branch} has no change that {task.spec.target} does not have already. If your work is in a "
-        "stash, on another branch, or in files that git ignores, bring it into this branch and commit it. If nothing "
-        "has to be changed, say so and why, then finish."
+        f"Your branch {task.branch} has no change that {task.spec.target} does not have already. "
+        f"{lies if ignored else ''}If your work is in a stash, on another branch, or in files that git ignores, bring "
+        "it into this branch and commit it. If nothing has to be changed, say so and why, then finish."
     )
     return Word(stable_id(cause, "unchanged"), text)
 

@@ -152,17 +152,17 @@ def verify(
     home: Home, name: str, accepted: Sequence[str], consent: Consent, environ: Mapping[str, str]
 ) -> Looked:
     """A key that is new, as that of a machine installed anew, can be accepted here, too. A host that was not to be
-    trusted, and has nothing wrong with it, takes work again: a person asks. So is what its git has refused tried again.
-    Raises NotDone, also when it cannot be reached."""
+    trusted, and has nothing wrong with it, takes work again: a person asks. So is what its git has refused tried again,
+    and counts no more where it takes that now. Raises NotDone, also when it cannot be reached."""
     host = _known(home, name)
     if host.is_here:
         raise NotDone(f"{name} is this machine: fleet doctor looks at it")
     reach = reach_of(host)
     trust(reach, home.known_hosts, accepted, consent)
-    looked = look(home, reach, environ)
+    looked = look(home, reach, environ, with_refused=True)
     if host.unfit and looked.is_fit:
-        submit(home, HostVerified(**stamp(), name=name))
-    looked = replace(looked, findings=(*looked.findings, *refused(host, tried_again=looked.is_fit)))
+        submit(home, HostVerified(**stamp(), name=name, fit=looked.fit, refused=looked.refused))
+    looked = replace(looked, findings=(*looked.findings, *refused(host, looked)))
     if host.state == "distrusted" and looked.is_fit:
         submit(home, HostTrusted(**stamp(), name=name))
         return replace(looked, trusted_again=host.problem)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
-from fleet.core.model import Fleet, Host
+from fleet.core.model import Fleet, Host, Unfit
+from fleet.core.model.lifecycles import TASK_ENDS
 from fleet.errors import NotDone
 from fleet.home import Home
 from fleet.service.clients import find_client
@@ -17,11 +20,12 @@ from fleet.shell.hosts.ssh import PROOF_S
 from fleet.views.snapshot import snapshot
 from workers import machine
 from workers.far.errors import FarFailed
-from workers.git import GitError
+from workers.git import Git, GitError, head_branch
 from workers.remote import machines
 from workers.remote.address import BadAddress, Reach
 from workers.remote.away import HostAway
 from workers.remote.dry_run import WHAT, dry_run
+from workers.remote.dry_run import refused as refused_by
 from workers.remote.fitness import Facts, Finding, findings
 from workers.remote.link import CONNECTING, Link
 
@@ -44,6 +48,9 @@ class Looked:
     findings: tuple[Finding, ...]
     trusted_again: str = ""
     """What it had done that was not to be trusted, where it takes work again all the same."""
+    fit: tuple[str, ...] = ()
+    refused: tuple[tuple[str, str], ...] = ()
+    """Of the repositories that its git had refused: those that it takes now, and those that it does not, with why."""
 
     @property
     def is_fit(self) -> bool:
@@ -58,9 +65,11 @@ def look(
     names_taken: Sequence[str] = (),
     *,
     with_proof: bool = False,
+    with_refused: bool = False,
 ) -> Looked:
     """Connects, asks, tries what a start needs, and hangs up; `names_taken`: see Link. `with_proof`: its client is
-    tried, too, where that was not done there before; else the first worker waits for it. Raises Away."""
+    tried, too, where that was not done there before; else the first worker waits for it. `with_refused`: so are the
+    repositories that its git had refused. Raises Away."""
     fleet = snapshot(home)
     link = Connecting(home, home_id(home), lambda: fleet).link(reach, names_taken)
     link.open()
@@ -69,11 +78,18 @@ def look(
         state = link.state()
         facts = state.facts or {}
         proved = (*(_proved(link, facts) if with_proof else ()), *_tried(link, facts))
+        fits = with_refused and all(finding.grade != "error" for finding in proved)
+        again = _tried_again(link, facts, fleet, reach.name) if fits else {}
     finally:
         link.close()
     ahead_s = None if state.skew_ms is None else state.skew_ms / 1000
     found = findings(facts, home_client=_client_here(environ), clock_ahead_s=ahead_s)
-    return Looked(facts, (*found, *_machine(fleet, reach.name, facts), *proved))
+    return Looked(
+        facts,
+        (*found, *_machine(fleet, reach.name, facts), *proved),
+        fit=tuple(repo for repo, why in again.items() if not why),
+        refused=tuple((repo, why) for repo, why in again.items() if why),
+    )
 
 
 def same_machine(fleet: Fleet, name: str, facts: Facts) -> list[Host]:
@@ -122,6 +138,25 @@ def _tried(link: Link, facts: Facts) -> tuple[Finding, ...]:
         return (Finding(WHAT, "warning", f"it could not be tried from here: {failed}"),)
 
 
+def _tried_again(link: Link, facts: Facts, fleet: Fleet, name: str) -> dict[str, str]:
+    """What its git has against each repository that it had refused; empty for one that it takes. One that home has no
+    more is not tried."""
+    found = {}
+    for unfit in fleet.hosts[name].unfit:
+        repo = Path(unfit.repo)
+        with suppress(GitError, OSError, HostAway):
+            found[unfit.repo] = refused_by(link, facts, repo, _targets(fleet, unfit.repo))
+    return found
+
+
+def _targets(fleet: Fleet, repo: str) -> list[str]:
+    """The branches that work of it starts from; where there is no work, the one that home stands on."""
+    todo = (task.spec for task in fleet.tasks.values() if task.state not in TASK_ENDS)
+    targets = {spec.target for spec in todo if spec.repo == repo}
+    here = None if targets else head_branch(Git(repo))
+    return sorted(targets) if here is None else [here]
+
+
 def _wait(link: Link, name: str, patience_s: float) -> None:
     """Until it is there and its clock is known, or the first try has failed: the person may try again."""
     until = time.monotonic() + patience_s
@@ -151,17 +186,23 @@ def _client_here(environ: Mapping[str, str]) -> str | None:
         return None
 
 
-def refused(host: Host, *, tried_again: bool = False) -> tuple[Finding, ...]:
-    """The repositories that its git refused when it was last asked."""
-    again = (
-        "the next task of it tries that again"
-        if tried_again
-        else f"mend that there, then: fleet host verify {host.name}"
-    )
-    return tuple(
-        Finding("repository", "warning", f"its git refused {unfit.repo}: {unfit.why}", again)
-        for unfit in host.unfit
-    )
+def refused(host: Host, looked: Looked | None = None) -> tuple[Finding, ...]:
+    """The repositories that its git refused when it was last asked, and what has become of those that were tried as it
+    was `looked` at."""
+    mend = f"mend that there, then: fleet host verify {host.name}"
+    return tuple(_refused(unfit, looked, mend) for unfit in host.unfit)
+
+
+def _refused(unfit: Unfit, looked: Looked | None, mend: str) -> Finding:
+    now = dict(looked.refused) if looked else {}
+    if looked and unfit.repo in looked.fit:
+        return Finding("repository", "ok", f"its git takes {unfit.repo} again, which it had refused")
+    if unfit.repo in now:
+        return Finding(
+            "repository", "warning", f"its git still refuses {unfit.repo}: {now[unfit.repo]}", mend
+        )
+    again = "the next task of it tries that again" if looked and looked.is_fit else mend
+    return Finding("repository", "warning", f"its git refused {unfit.repo}: {unfit.why}", again)
 
 
 def examine(home: Home, hosts: Sequence[Host], environ: Mapping[str, str]) -> list[Finding]:

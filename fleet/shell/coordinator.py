@@ -54,6 +54,7 @@ from workers.cgroups import cores
 from workers.git import GitError, meaning_of
 from workers.machine import this_machine
 from workers.remote.away import HostAway
+from workers.remote.refused_there import RefusedThere
 from workers.trouble import Meaning
 
 POLL_S = 0.02
@@ -238,9 +239,9 @@ class Coordinator:
                 if tries or not isinstance(failed, HostAway):  # one that is just being connected is no news
                     self._complain(effect.id, f"{what} failed and is tried again: {story}", **about)
                 tries += 1
-                await self._say_trouble(
-                    effect, f"{what}: {story}", tries, lasting=_is_lasting(failed, meaning)
-                )
+                host = (failed.at or "") if isinstance(failed, RefusedThere) else ""
+                told = Trouble(effect.id, f"{what}: {story}", _is_lasting(failed, meaning), host)
+                await self._say_trouble(effect, told, tries)
                 await anyio.sleep(pause)
                 pause = min(pause * 2, RETRY_S_MAX)
         self._recovered(effect.id, decisions.IN_WORDS[type(effect)])
@@ -251,14 +252,11 @@ class Coordinator:
         await self.apply(*happened, done=(effect.id,))
         del self._performing[effect.id]
 
-    async def _say_trouble(self, effect: decisions.Effect, story: str, tries: int, *, lasting: bool) -> None:
+    async def _say_trouble(self, effect: decisions.Effect, trouble: Trouble, tries: int) -> None:
         """Tells the core once for each story, so that `why` and `status` know it, too."""
-        lasting = lasting and tries >= TRIES_BEFORE_LASTING
-        trouble = Trouble(effect.id, story, lasting)
+        trouble = replace(trouble, lasting=trouble.lasting and tries >= TRIES_BEFORE_LASTING)
         if tries >= TRIES_BEFORE_TOLD and self._trouble_of(effect) != trouble:
-            told = events.PerformFailed(
-                **self._stamp(), task=_task_of(effect), effect=effect.id, story=story, lasting=lasting
-            )
+            told = events.PerformFailed(**self._stamp(), task=_task_of(effect), **asdict(trouble))
             await self.apply(told)
 
     def _trouble_of(self, effect: decisions.Effect) -> Trouble | None:

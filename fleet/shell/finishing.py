@@ -49,6 +49,7 @@ class Checked:
     output: str
     noticed: str = ""
     unchanged: bool = False
+    ignored: str = ""
     remade: bool = False
     asked_for: tuple[str, ...] = ()
 
@@ -147,7 +148,7 @@ class Finisher:
             path = driver.worktree_path(task)
             lost = f"its worktree {path} was gone, with all that was in no commit: made anew from its branch"
             noticed = (*noticed, lost)
-        checked = self._judged(task, worktree, committed.head, _asking(task))
+        checked = self._judged(task, worktree, committed.head, _asking(task), committed.ignored)
         if checked.asked_for:
             said = _commit_messages(git, task, asked)
             checked = self._with_what_was_asked_for(task, worktree, checked, said)
@@ -155,6 +156,7 @@ class Finisher:
         left = self._watching.accepted(task) if passed and worktree.host == HERE else ()
         return replace(
             checked,
+            ignored=self.hide(committed.ignored),
             remade=committed.remade,
             noticed="; ".join(filter(None, (*noticed, checked.noticed, *left))),
         )
@@ -180,7 +182,10 @@ class Finisher:
         spools = self._spools(task)
         return self._watching.after_turn(task, path, commit, lambda: session_doings(spools), turn)
 
-    def _judged(self, task: Task, worktree: Worktree, commit: str, asking: Sequence[str] = ()) -> Checked:
+    def _judged(
+        self, task: Task, worktree: Worktree, commit: str, asking: Sequence[str] = (), ignored: str = ""
+    ) -> Checked:
+        """`ignored` is what its session made that git ignores: `asking` may be for that."""
         git = Git(Path(task.spec.repo))
         target = _target(git, task)
         asked = read_settings(
@@ -189,7 +194,7 @@ class Finisher:
         unchanged = landing.brings_nothing(git, commit, target)
         if unchanged and _has_landed(git, task, commit, target):
             return Checked(True, commit, "")  # before this database was: its landing will find that, too
-        if unchanged and not task.spec.allow_empty:
+        if unchanged and not task.spec.allow_empty and not (asking and ignored):
             return Checked(True, commit, "", unchanged=True)
         self._try_the_merges_message(task, worktree, asked, (target, commit))
         try:

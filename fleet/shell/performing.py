@@ -202,6 +202,7 @@ class Performer:
                 output=checked.output,
                 noticed=checked.noticed,
                 unchanged=checked.unchanged,
+                ignored=checked.ignored,
                 remade=checked.remade,
             )
         ]

@@ -53,6 +53,20 @@ def test_its_session_is_asked_once_and_then_a_person_and_nothing_has_landed(land
     assert kinds(story.wait(3_600_000)) == [], "only a person can say what is right"
 
 
+def test_what_it_made_that_git_ignores_is_told_to_it_and_then_to_a_person_with_the_line_that_ignores_it() -> (
+    None
+):
+    lies = "out/report.pdf (.gitignore:2: out/)"
+    story = checked()
+    (word,) = [d for d in story.check(unchanged=True, ignored=lies) if kinds([d]) == ["TellWorker"]]
+    assert lies in word.text and "git add --force" in word.text  # type: ignore[attr-defined]
+    story.says("t1.1", WordTaken(word.word))  # type: ignore[attr-defined]
+    story.finish()
+    story.check(unchanged=True, ignored=lies)
+    advice = story.why().advice
+    assert story.task().state == "held" and lies in advice and "fleet task say t1" in advice, advice
+
+
 def test_work_that_it_brings_when_it_is_asked_lands() -> None:
     story = checked()
     asked(story)

@@ -75,6 +75,64 @@ def test_a_verification_by_a_person_has_it_tried_at_once() -> None:
     assert started(story.tell(events.HostVerified, name="x")) == ["t1.2"]
 
 
+def test_a_verification_that_tried_the_repository_decides_by_what_came_of_it() -> None:
+    story = FarStory(far("x"))
+    story.add(spec(), spec(repo="/other"))
+    refused(story, "t1.1")
+    refused(story, "t2.1")
+    still = (("/other", "fatal: no such moon"),)
+    assert started(story.tell(events.HostVerified, name="x", fit=("/repo",), refused=still)) == ["t1.2"]
+    assert [(one.repo, one.why, one.times) for one in unfit(story)] == [("/other", "fatal: no such moon", 1)]
+    assert "no such moon" in story.why("t2").summary and "tried again in" in story.why("t2").summary
+    assert (story.task().refused_on, len(story.task("t2").refused_on)) == ((), 1)
+
+
+def troubled(story: FarStory, task: str = "t1", effect: str = "d9", **more: Any) -> list[Decision]:
+    said = {"story": f"the verification: {SAYS}", "host": "x"}
+    return story.tell(events.PerformFailed, task=task, effect=effect, **{**said, **more})
+
+
+def test_a_host_that_keeps_work_is_unfit_until_it_gives_it_home_and_nothing_more_is_placed_there() -> None:
+    story = FarStory(far("x"))
+    story.add()
+    story.opened()
+    story.finish()
+    troubled(story)
+    assert story.task().state == "checking" and "d9" in str(story.task().trouble)
+    why = story.why().summary
+    assert SAYS in why and "its work is kept on host x meanwhile" in why
+    assert started(story.add()) == []
+    assert started(until_due(story)) == [] and "the work of t1, which lies there" in story.why("t2").summary
+    assert started(story.tell(events.PerformWentWell, task="t1", effect="d9")) == ["t2.1"]
+    assert (unfit(story), story.task().trouble) == ([], None)
+
+
+def test_what_a_host_keeps_for_good_is_a_persons_matter_and_a_verification_lifts_it() -> None:
+    story = FarStory(far("x", labels=("gpu",)))
+    story.add(spec(labels=("gpu",)))
+    story.opened()
+    story.finish()
+    assert [type(one).__name__ for one in troubled(story, lasting=True)] == ["StopWorker"]
+    story.exit()
+    story.add(spec(labels=("gpu",)))
+    for task in ("t1", "t2"):
+        assert story.why(task).stuck and "fleet host verify x" in story.why(task).advice
+    assert started(story.tell(events.HostVerified, name="x", fit=("/repo",))) == ["t2.1"]
+    assert "fleet host verify x" in story.why().advice, "that of t1 is tried on all the same"
+
+
+def test_a_worker_whose_checkpoints_its_host_keeps_goes_on_and_what_starts_beside_it_lifts_nothing() -> None:
+    story = FarStory(far("x"))
+    story.add(spec(), spec())
+    story.opened()
+    troubled(story, effect="checkpoint of t1.1")
+    assert story.attempt("t1.1").state == "running" and not story.why().stuck
+    story.start("t2.1")
+    assert len(unfit(story)) == 1
+    story.tell(events.PerformWentWell, task="t1", effect="checkpoint of t1.1")
+    assert unfit(story) == []
+
+
 def test_a_task_fails_when_a_second_host_says_the_same_and_not_when_it_says_another_thing() -> None:
     for other, state in ((SAYS, "failed"), ("fatal: no space", "queued"), ("", "queued")):
         story = FarStory(far("x"), far("y", workers_max=0))

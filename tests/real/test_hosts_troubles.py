@@ -173,8 +173,8 @@ def test_a_hosts_full_disk_holds_work_back_and_loses_none(household: MakeHouseho
 def test_a_host_whose_git_refuses_a_repository_beside_a_good_one_fails_no_task(
     household: MakeHousehold, tmp_path: Path
 ) -> None:
-    """Its git begins to refuse when it is a host already; then it is mended and verified."""
-    names = ("alpha", "beta", "gamma")
+    """Its git begins to refuse when it is a host already; then it is mended and verified. Then it keeps work back."""
+    names = ("alpha", "beta", "gamma", "delta")
     house = household(
         Script(
             accounts=(subscription("first"),),
@@ -184,12 +184,12 @@ def test_a_host_whose_git_refuses_a_repository_beside_a_good_one_fails_no_task(
     repo = house.make_repo()
     house.add_account("first", "--concurrency", "4")
     # Of dry runs it is silent at first, so that it is a start that is refused.
-    refuses, everything = tmp_path / "refuses", tmp_path / "everything"
+    refuses, everything, keeps = tmp_path / "refuses", tmp_path / "everything", tmp_path / "keeps"
     wrapper = tmp_path / "programs" / "git"
     wrapper.parent.mkdir()
     wrapper.write_text(
         f'#!/bin/sh\ncase " $* " in *" worktree add "*"/dry-runs/"*) when={everything};;\n'
-        f'*" worktree add "*) when={refuses};; *) when=/none;; esac\n'
+        f'*" worktree add "*) when={refuses};; *" add --all "*) when={keeps};; *) when=/none;; esac\n'
         '[ -e $when ] && { echo "fatal: not while the moon is full" >&2; exit 128; }\nexec /usr/bin/git "$@"\n'
     )
     wrapper.chmod(0o755)
@@ -208,7 +208,7 @@ def test_a_host_whose_git_refuses_a_repository_beside_a_good_one_fails_no_task(
             told = [house.fleet(*words) for words in (("status",), ("host", "list"), ("why", first))]
             assert all("not while the moon is full" in one for one in told), told
             house.fleet("host", "drain", "good", "--off")
-            tasks = [first, *(house.add_task(prompt(name), *MERGE) for name in names[1:])]
+            tasks = [first, *(house.add_task(prompt(name), *MERGE) for name in names[1:3])]
             shown = [house.wait_for_state(task, "landed") for task in tasks]
             assert {task["attempts"][-1]["host"] for task in shown} == {"good"}
             assert hosts.shows("bad")["state"] == "ready"
@@ -216,12 +216,22 @@ def test_a_host_whose_git_refuses_a_repository_beside_a_good_one_fails_no_task(
             everything.touch()
             refused = house.run("host", "verify", "bad")
             assert refused.returncode == 1 and "not while the moon is full" in refused.stdout
-            refuses.unlink()
             everything.unlink()
-            verified = house.fleet("host", "verify", "bad")
-            assert (
-                f"its git refused {repo}" in verified and "the next task of it tries that again" in verified
-            )
+            refuses.unlink()
+            assert f"its git takes {repo} again" in house.fleet("host", "verify", "bad")
+            assert hosts.shows("bad")["unfit"] == []
+
+            house.fleet("host", "drain", "good")
+            keeps.touch()
+            kept = house.add_task(prompt("delta"), *MERGE)
+            house.wait_for(lambda: bool(hosts.shows("bad")["unfit"]), "that it keeps work is not known")
+            why = house.fleet("why", kept)
+            assert "not while the moon is full" in why and "its work is kept on host bad meanwhile" in why
+            verified = house.run("host", "verify", "bad")
+            assert "not while the moon is full" in verified.stdout, verified.stdout
+            keeps.unlink()
+            assert house.wait_for_state(kept, "landed")["attempts"][0]["host"] == "bad"
+            assert hosts.shows("bad")["unfit"] == []
         assert house.leftovers() == []
 
 

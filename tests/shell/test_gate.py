@@ -100,6 +100,26 @@ def test_a_worker_can_make_the_gate_stricter(tmp_path: Path) -> None:
     assert not shut.ok and "test -e wanted" in shut.output
 
 
+def test_an_ignored_file_that_is_all_a_session_made_is_told_with_the_line_that_ignores_it(
+    tmp_path: Path,
+) -> None:
+    """Where the task's own verification names it, it is the work, as it is beside other work."""
+
+    def ignoring(repo: Path, tree: Path) -> None:
+        (repo / ".git" / "info" / "exclude").write_text("# built\n*.log\n")
+
+    made = {f"{n}.log": "ran\n" for n in range(7)}
+    alone = checked(tmp_path / "a", "", made, ignoring, land="merge", verify=("true",))
+    assert alone.ok and alone.unchanged
+    assert "0.log (" in alone.ignored and "info/exclude:2: *.log)" in alone.ignored
+    assert alone.ignored.endswith(" and 2 more")
+    assert checked(tmp_path / "b", "", {}, ignoring, land="merge").ignored == ""
+    named = checked(tmp_path / "c", "", made, ignoring, land="branch", verify=("grep ran 3.log",))
+    assert named.ok and not named.unchanged and "3.log: committed though ignored" in named.noticed
+    unnamed = checked(tmp_path / "d", "", made, ignoring, land="branch", verify=("true",))
+    assert unnamed.ok and unnamed.unchanged and "0.log" in unnamed.ignored
+
+
 def test_a_branch_has_the_ignored_files_that_its_task_s_verification_names(tmp_path: Path) -> None:
     """The verdict is on the commit that has them, and it is told. In a target that others share they are not laid."""
     wrote = {".gitignore": "*.log\n", "a.txt": "a\n", "run.log": "ran\n", "more.log": "more\n"}

@@ -201,6 +201,7 @@ class Committed(_Said):
     commit: Oid | None
     head: Oid
     remade: bool
+    ignored: Word
 
 
 class Snapshot(_Said):

@@ -1,29 +1,35 @@
 """Proves what a start of a worker needs of a host beside its facts: that commands pass its login shell as they are,
 that it opens a channel beside the one that it is talked to over, and that its git takes a commit, works on it and gives
-it back. What it makes, here and there, is gone afterwards."""
+it back: one of its own, or those of a repository that it has refused. What it makes, here and there, is gone
+afterwards."""
 
 from __future__ import annotations
 
 import secrets
 import tempfile
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
 from workers.far.errors import FarFailed
 from workers.far.ops.dry_runs import FILE
-from workers.git import Git, GitError
+from workers.git import HEADS, Git, GitError
 from workers.remote.away import HostAway, NoChannel, NotToBeTrusted
 from workers.remote.disk_space import Intake
 from workers.remote.fitness import Finding
-from workers.remote.refused_there import story_of
+from workers.remote.lfs import send_large_files
+from workers.remote.mirror import Mirror, base_ref
+from workers.remote.mirror_modules import send_modules
+from workers.remote.refused_there import RefusedThere, expect_whole, story_of
 from workers.remote.transport import Far, fetch, push
 
 WHAT = "dry run"
 STEP_S = 60.0
+TREE_S = 600.0
+"""A large worktree on a slow disk takes its time."""
 ECHO_S = 30.0
 ECHO = 'fleet: it\'s \\101 \\\\ "$HOME" `id` %s {a,b} ! ~ * \u00e9'
 """Whatever one shell or another would make something else of."""
@@ -33,7 +39,7 @@ _WRITER = {
     for role in ("AUTHOR", "COMMITTER")
     for part, value in (("NAME", "Fleet"), ("EMAIL", "fleet@localhost"))
 }
-_BRANCH, _REF = "fleet/dry-run", "refs/fleet/dry-run"
+_REF = "refs/fleet/dry-run"
 
 
 def dry_run(far: Far, facts: Mapping[str, Any]) -> Finding:
@@ -91,6 +97,55 @@ def _worked(far: Far) -> Finding | None:
     return None
 
 
+def refused(far: Far, facts: Mapping[str, Any], repo: Path, targets: Sequence[str]) -> str:
+    """What its git has against starts from these branches of a repository, in the very mirror that they use; empty
+    when it takes them. Raises GitError where home itself does not have what is asked for, NoChannel, HostAway,
+    OSError."""
+    mirror = Mirror(far, repo)
+    for target in targets:
+        expect_whole(mirror.git, target, None)
+        try:
+            _started(mirror, facts, target)
+        except FarFailed as failed:
+            return str(failed)
+        except GitError as failed:
+            return story_of(failed)
+    return ""
+
+
+@contextmanager
+def told_whose(far: Far, facts: Mapping[str, Any], repo: Path, targets: Sequence[str]) -> Iterator[None]:
+    """What git there refuses of a task's work is the host's matter where it refuses the repository, too; else it is
+    that of this very worktree. Raises RefusedThere."""
+    try:
+        yield
+    except GitError as failed:
+        if failed.at is None or failed.of_the_host:
+            raise
+        try:
+            refuses = refused(far, facts, repo, targets)
+        except (GitError, OSError):  # home's own trouble says nothing of the host
+            raise failed from None
+        if refuses:
+            raise RefusedThere(far.name, story_of(failed)) from failed
+        raise
+
+
+def _started(mirror: Mirror, facts: Mapping[str, Any], target: str) -> None:
+    name = f"dry-{secrets.token_hex(6)}"
+    commit = mirror.git.said("rev-parse", f"{HEADS}{target}")
+    hung = {"name": name, "mirror": mirror.name, "branch": f"fleet/{name}"}
+    mirror.send({base_ref(target): commit})
+    send_modules(mirror, commit)
+    send_large_files(mirror, commit, facts.get("git_lfs"))
+    try:
+        _worked_on(mirror.far, mirror.git, mirror.path, commit, hung, f"{_REF}-{name}", TREE_S)
+    finally:
+        mirror.git.run("update-ref", "-d", f"{_REF}-{name}")
+        with suppress(HostAway, FarFailed, GitError, OSError, ValueError):
+            mirror.far.call("dry_run_end", hung, timeout_s=STEP_S)
+
+
 def _commit(git: Git) -> str:
     """Of one file. Not a bare repository: of those the person's own settings may want to hear nothing."""
     git.run("init", "--quiet", "--template=", ".")
@@ -105,10 +160,18 @@ def _commit(git: Git) -> str:
 def _there_and_back(far: Far, git: Git, name: str, commit: str) -> None:
     mirror = far.call("dry_run_begin", {"name": name}, timeout_s=STEP_S).values["path"]
     push(git, far, mirror, [f"{commit}:refs/fleet/incoming/dry-run"])
+    hung = {"name": name, "branch": "fleet/dry-run"}
+    _worked_on(far, git, mirror, commit, hung, _REF, STEP_S)
+
+
+def _worked_on(
+    far: Far, git: Git, mirror: str, commit: str, hung: Mapping[str, str], ref: str, tree_s: float
+) -> None:
+    """Of a commit that is there: checked out, gone on with, brought home. Raises GitError."""
     answer = secrets.token_hex(8)
-    asked = {"name": name, "commit": commit, "branch": _BRANCH, "answer": answer, "identity": _WRITER}
-    head = far.call("dry_run_work", asked, timeout_s=STEP_S).values["head"]
-    fetch(git, far, mirror, {_REF: head})
+    asked = {**hung, "commit": commit, "answer": answer, "identity": _WRITER}
+    head = far.call("dry_run_work", asked, timeout_s=tree_s).values["head"]
+    fetch(git, far, mirror, {ref: head})
     found = git.said("cat-file", "blob", f"{head}:{FILE}")
     if found != answer:
         raise GitError(f"what came back is not what was written there: {found[:40]!r}")

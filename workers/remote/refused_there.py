@@ -13,6 +13,15 @@ _SAID = re.compile(r"^(?:remote: )*(?:fatal|error): (.*)$", re.MULTILINE)
 _OWN = re.compile(r"'[^']*'|\"[^\"]*\"|\S*/\S*|\b[0-9a-f]{7,64}\b|\d+")
 
 
+class RefusedThere(GitError):
+    """What git on the host `at` refused of work that lies there, as it refuses its repository now; the cause is what it
+    said first."""
+
+    def __init__(self, host: str, story: str) -> None:
+        super().__init__(f"host {host} does not give the work home that lies there: {story}")
+        self.at = host
+
+
 def expect_whole(git: Git, target: str, branch: str | None) -> None:
     """Raises GitError where home itself lacks something of what a start is made from: then a host says nothing new."""
     names = [f"{HEADS}{name}" for name in (target, branch) if name]

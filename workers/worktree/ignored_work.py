@@ -8,12 +8,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from workers.git import Git
-from workers.worktree.picture import EMPTY, Picture, since
+from workers.git import Git, answer
+from workers.worktree.entry import git_dir
+from workers.worktree.index_copy import as_stdin
+from workers.worktree.picture import EMPTY, Picture, read_picture, since
 
 BYTES_MAX = 100 * 1024 * 1024
 """So much of one worktree is kept in git; what is larger is kept beside the worktree."""
 FILES_MAX = 20_000
+_SHOWN, _TOLD_MAX = 5, 1_000
+"""Files, and characters in all, that a person is told of."""
 
 _CACHES = frozenset(
     [
@@ -95,6 +99,22 @@ def ignored_work(git: Git, picture: Picture | None) -> IgnoredWork:
         if len(files) + len(repositories) > before:
             tops.append(top)
     return IgnoredWork(tuple(files), tuple(repositories), tuple(tops), size)
+
+
+def told_of_ignored(worktree: Path) -> str:
+    """The ignored files that are work, each with the line by which git ignores it; empty where there are none. Raises
+    GitFailed, OSError."""
+    git = Git(worktree)
+    files = ignored_work(git, read_picture(git_dir(worktree))).files
+    if not files:
+        return ""
+    words = ("check-ignore", "--verbose", "-z", "--stdin")
+    said = answer(git, *words, stdin=as_stdin(files[:_SHOWN])).fields  # source, line, pattern, path of each
+    parts = (said[start : start + 4] for start in range(0, len(said), 4))
+    lines = {path: f" ({source}:{line}: {pattern})" for source, line, pattern, path in parts}
+    more = f" and {len(files) - _SHOWN} more" if len(files) > _SHOWN else ""
+    told = [f"{path}{lines.get(path, '')}" for path in files[:_SHOWN]]
+    return f"{', '.join(told)[:_TOLD_MAX]}{more}"
 
 
 def is_made_by_running(root: Path, path: str) -> bool:

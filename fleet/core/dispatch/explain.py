@@ -45,10 +45,12 @@ def explain(fleet: Fleet, task: Task) -> Explanation:
 
 
 def _troubled(explained: Explanation, trouble: Trouble) -> Explanation:
-    summary = f"{explained.summary}; trouble: {trouble.story}; it is tried again"
+    kept = f"; its work is kept on host {trouble.host} meanwhile" if trouble.host else ""
+    summary = f"{explained.summary}; trouble: {trouble.story}; it is tried again{kept}"
     if explained.stuck or not trouble.lasting:
         return replace(explained, summary=summary)
-    advice = explained.advice or "mend the cause of the trouble, then it goes on by itself (fleet up)"
+    cure = mend(trouble.host) if trouble.host else "mend the cause of the trouble"
+    advice = explained.advice or f"{cure}, then it goes on by itself (fleet up)"
     return replace(explained, summary=summary, stuck=True, advice=advice)
 
 

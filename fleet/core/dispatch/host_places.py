@@ -47,6 +47,12 @@ class Places:
         self._reach: dict[str, Reach] = {}
         self._only_here = all(host.is_here for host in fleet.hosts.values())
         self._unfit = {(h.name, unfit.repo): unfit for h in fleet.hosts.values() for unfit in h.unfit}
+        self._kept = {
+            (task.trouble.host, task.spec.repo): task.id
+            for task in (fleet.tasks.values() if self._unfit else ())
+            if task.trouble is not None and task.trouble.host
+        }
+        """Work that a host does not give home, by host and repository."""
         self._tried = {
             (a.host, fleet.tasks[a.task].spec.repo)
             for a in (fleet.attempts.values() if self._unfit else ())
@@ -103,7 +109,10 @@ class Places:
         if unfit is None:
             return None
         until_ms = unfit.shut_until(self._fleet.now_ms, self._fleet.settings.backoff_max_ms)
-        if until_ms is not None:
+        kept = self._kept.get((host, repo))
+        if kept is not None:
+            again = f"the work of {kept}, which lies there, is tried again"
+        elif until_ms is not None:
             again = f"it is tried again in {spans.in_words(until_ms - self._fleet.now_ms)}"
         elif (host, repo) in self._tried:
             again = "it is being tried again"

@@ -39,9 +39,13 @@ class HostTrusted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostVerified(Event):
-    """A person has had the host looked at, and nothing is wrong with it: what its git refused is tried at once."""
+    """A person has had the host looked at, and nothing is wrong with it. What its git refused was tried: it took the
+    repositories of `fit`, and has something against those of `refused` (repository, why). Others are tried at once by a
+    start."""
 
     name: str
+    fit: tuple[str, ...] = ()
+    refused: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -126,8 +126,8 @@ class WorkReclaimed(Event):
 class WorkChecked(Event):
     """Work committed and verified in the worktree: `commit` is the branch's head, `output` what failed, `noticed` what
     its own session did not do, and what was in no commit, in words. `unchanged`: it brings nothing that the target does
-    not have. `remade`: the worktree was gone, and was made anew from its branch; the worker still stands in the one
-    that is gone."""
+    not have, and `ignored` is what its session made that git ignores, in words. `remade`: the worktree was gone, and
+    was made anew from its branch; the worker still stands in the one that is gone."""
 
     task: str
     attempt: str
@@ -136,6 +136,7 @@ class WorkChecked(Event):
     output: str = ""
     noticed: str = ""
     unchanged: bool = False
+    ignored: str = ""
     remade: bool = False
 
 
@@ -182,12 +183,14 @@ class WorktreeRemoved(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PerformFailed(Event):
     """A decision about the task could not be performed and is tried again: once for each story that it fails with.
-    `lasting`: it goes on failing for what a person has to mend."""
+    `lasting`: it goes on failing for what a person has to mend. `host` has the task's work, and its git refuses the
+    repository, if that is why."""
 
     task: str
     effect: str
     story: str
     lasting: bool = False
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -93,11 +93,12 @@ class TaskSpec:
 @dataclass(frozen=True, slots=True)
 class Trouble:
     """What the coordinator tries for a task again and again, in vain so far: the decision `effect`. `lasting` means
-    that only a person can change it."""
+    that only a person can change it. `host` is the one whose git refuses the task's repository, if that is why."""
 
     effect: str
     story: str
     lasting: bool = False
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)

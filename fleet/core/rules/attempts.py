@@ -116,10 +116,25 @@ def _works_there(draft: Draft, name: str, repo: str) -> None:
         return
     if repo not in host.warm:
         host = draft.put_host(replace(host, warm=(*host.warm, repo)))
-    if host.unfit_for(repo) is not None:
-        draft.put_host(replace(host, unfit=host.fit_but(repo)))
-        draft.note("info", f"its git takes {repo} again", host=name)
-        draft.settle = True
+    takes_again(draft, name, repo)
+
+
+def takes_again(draft: Draft, name: str, repo: str, *, proved: bool = False) -> None:
+    """The host's git has taken the repository, so what it said before counts no more. Unless that is `proved` by a
+    whole dry run, not while work of it lies there that it does not give home."""
+    host = draft.hosts.get(name)
+    if host is None or host.unfit_for(repo) is None:
+        return
+    tasks = [task for task in draft.tasks.values() if task.spec.repo == repo]
+    if not proved and any(task.trouble is not None and task.trouble.host == name for task in tasks):
+        return
+    draft.put_host(replace(host, unfit=host.fit_but(repo)))
+    for task in tasks:
+        others = tuple((other, gist) for other, gist in task.refused_on if other != name)
+        if others != task.refused_on:
+            draft.put_task(replace(task, refused_on=others))
+    draft.note("info", f"its git takes {repo} again", host=name)
+    draft.settle = True
 
 
 def _tell_what_came_meanwhile(draft: Draft, attempt_id: str) -> None:

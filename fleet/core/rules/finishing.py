@@ -34,7 +34,7 @@ def work_checked(draft: Draft, event: WorkChecked) -> None:
     elif task.words:
         _go_on_with_words(draft, task)
     elif event.unchanged:
-        _nothing_changed(draft, replace(task, commit=event.commit), event.id)
+        _nothing_changed(draft, replace(task, commit=event.commit), event.id, event.ignored)
     else:
         _accept(draft, replace(task, commit=event.commit))
 
@@ -57,28 +57,38 @@ def _accept(draft: Draft, task: Task) -> None:
         stop(draft, attempt, "finished", how="close")
 
 
-def _nothing_changed(draft: Draft, task: Task, cause: str) -> None:
+def _nothing_changed(draft: Draft, task: Task, cause: str, ignored: str) -> None:
     """It counts as landed only where that was said to be right. Else its session is asked once, for its work may lie
     where its branch does not have it; then a person."""
     if not task.spec.allow_empty and not task.empty_told:
         draft.note(
             "warning", "its branch has no change: its session is asked whether that is right", task=task.id
         )
-        word = nothing_changed(task, cause)
+        word = nothing_changed(task, cause, ignored)
         _go_on_with_words(draft, replace(task, empty_told=True, words=(*task.words, word)))
         return
     if task.spec.allow_empty:
         _landed_empty(draft, task)
     else:
-        told = (
-            f"its session changed nothing that {task.spec.target} does not have already. If there is more to do, run: "
-            f'fleet task say {task.id} "…"; if nothing had to be changed: fleet task edit {task.id} --allow-empty; if '
-            f"it is not wanted any more: fleet task cancel {task.id}"
-        )
-        _hold(draft, task, "nothing", told)
+        _hold(draft, task, "nothing", _nothing_told(task, ignored))
     attempt = draft.attempts.get(task.attempt or "")
     if attempt is not None:
         stop(draft, attempt, "finished", how="close")
+
+
+def _nothing_told(task: Task, ignored: str) -> str:
+    """Why there is nothing to land, and what a person can do."""
+    cures = (
+        f'If there is more to do, run: fleet task say {task.id} "…"; if nothing had to be changed: fleet task edit '
+        f"{task.id} --allow-empty; if it is not wanted any more: fleet task cancel {task.id}"
+    )
+    if not ignored:
+        return f"its session changed nothing that {task.spec.target} does not have already. {cures}"
+    wanted = f'fleet task say {task.id} "Commit what you made with git add --force"'
+    return (
+        f"its session committed nothing, and what it made is ignored by git: {ignored}. It lies in its worktree. If "
+        f"that is wanted, run: {wanted}, or take the line out that ignores it and say that. {cures}"
+    )
 
 
 def _landed_empty(draft: Draft, task: Task) -> None:

@@ -2,7 +2,8 @@
 
 The task goes back to the queue at once, and (host, repository) is *unfit*: nothing of that repository is placed there
 but one try after each of growing pauses, until one succeeds. The task itself fails only when a second host says the
-same; what home says is a fault of the repository at once (`attempts`). So one bad host eats no queue.
+same; what home says is a fault of the repository at once (`attempts`). So one bad host eats no queue. Where it is work
+that lies there which the host does not give home, nothing at all is placed there until it does (`perform_failures`).
 
 A host that answers, but that nothing reaches which a start needs, is suspected, and the task goes on elsewhere.
 """
@@ -15,7 +16,7 @@ from fleet.core.draft import Draft, Level
 from fleet.core.events import HostVerified, StartFailed
 from fleet.core.model import Attempt, Host, Task, Unfit
 from fleet.core.rules import attempts
-from fleet.core.rules.attempts import HOST_UNFIT, NO_WAY, backoff_ms, end
+from fleet.core.rules.attempts import HOST_UNFIT, NO_WAY, backoff_ms, end, takes_again
 from fleet.core.rules.tasks import Refused
 from fleet.spoken import spans
 
@@ -36,7 +37,11 @@ def start_failed(draft: Draft, event: StartFailed) -> None:
 
 
 def _refused(draft: Draft, event: StartFailed, attempt: Attempt, task: Task, host: Host) -> None:
-    _shut(draft, host, task.spec.repo, attempt, event)
+    before = host.unfit_for(task.spec.repo)
+    if (
+        before is None or attempt.started_ms >= before.again_ms
+    ):  # one step for each try, however many are under way
+        shut(draft, host, task.spec.repo, event.detail, lasting=event.lasting)
     refused = dict(task.refused_on)
     alike = next((name for name, gist in refused.items() if name != host.name and gist == event.gist), None)
     if event.gist:
@@ -53,27 +58,23 @@ def _refused(draft: Draft, event: StartFailed, attempt: Attempt, task: Task, hos
         end(draft, attempt, HOST_UNFIT, event.detail)
 
 
-def _shut(draft: Draft, host: Host, repo: str, attempt: Attempt, event: StartFailed) -> None:
-    """Lengthens the pause once for each try, however many were under way together."""
+def shut(draft: Draft, host: Host, repo: str, why: str, *, lasting: bool, tries: int = 1) -> None:
+    """Its git refuses the repository, in at least so many tries: the pause until the next one is longer each time."""
     before = host.unfit_for(repo)
-    if before is not None and attempt.started_ms < before.again_ms:
-        return
-    times = 1 if before is None else before.times + 1
+    times = max(1 if before is None else before.times + 1, tries)
     pause_ms = backoff_ms(draft, times, f"{host.name}{repo}")
     unfit = Unfit(
         repo=repo,
-        why=event.detail,
+        why=why,
         since_ms=draft.now_ms if before is None else before.since_ms,
         again_ms=draft.now_ms + pause_ms,
         times=times,
-        lasting=event.lasting,
+        lasting=lasting,
     )
     draft.put_host(replace(host, unfit=(*host.fit_but(repo), unfit)))
-    story = (
-        f"is given no work of {repo} for {spans.in_words(pause_ms)}, as its git refuses it, which home can read: "
-        f"{event.detail}"
-    )
-    level: Level = "warning" if before is None or before.why != event.detail else "debug"
+    pause = spans.in_words(pause_ms)
+    story = f"is given no work of {repo} for {pause}, as its git refuses it, which home can read: {why}"
+    level: Level = "warning" if before is None or before.why != why else "debug"
     draft.note(level, story, host=host.name)
 
 
@@ -99,8 +100,19 @@ def host_verified(draft: Draft, event: HostVerified) -> None:
     host = draft.hosts.get(event.name)
     if host is None:
         raise Refused(f"there is no host {event.name}: see `fleet host list`")
-    if host.unfit:
-        again = tuple(replace(unfit, again_ms=draft.now_ms) for unfit in host.unfit)
-        draft.put_host(replace(host, unfit=again))
+    for repo in event.fit:
+        takes_again(draft, host.name, repo, proved=True)
+    host, refused = draft.hosts[host.name], dict(event.refused)
+    if not host.unfit:
+        return
+    draft.put_host(
+        replace(host, unfit=tuple(_tried(draft, one, refused.get(one.repo)) for one in host.unfit))
+    )
+    if any(one.repo not in refused for one in host.unfit):
         draft.note("info", "was verified: what its git refused is tried again", host=host.name)
         draft.settle = True
+
+
+def _tried(draft: Draft, unfit: Unfit, why: str | None) -> Unfit:
+    """`why` its git refused it just now; None where that was not tried."""
+    return replace(unfit, again_ms=draft.now_ms) if why is None else replace(unfit, why=why)

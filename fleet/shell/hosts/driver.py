@@ -39,10 +39,12 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """The head of a task's branch, with all its work. `remade`: its worktree was gone, and was made anew from that."""
+    """The head of a task's branch, with all its work. `remade`: its worktree was gone, and was made anew from that.
+    `ignored`: where its session has committed nothing, what it made that git ignores, in words."""
 
     head: str
     remade: bool = False
+    ignored: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from workers.supervisor import scratch_of
 from workers.verify import Verdict
 from workers.worktree.commit import commit_work
 from workers.worktree.entry import relink
+from workers.worktree.ignored_work import told_of_ignored
 from workers.worktree.lock import held
 from workers.worktree.make import SETUP_TIMEOUT_S, Made, Site, equip, make_ready
 from workers.worktree.remove import remove
@@ -143,7 +144,8 @@ class LocalDriver:
         if remade:
             self._made(task, worktree, places.check_marker(task, self.home_id))
         commit_work(path, *messages, branch=task.branch, though_ignored=though_ignored)
-        return Committed(Git(path).said("rev-parse", "HEAD"), remade)
+        head = Git(path).said("rev-parse", "HEAD")
+        return Committed(head, remade, told_of_ignored(path) if head == task.base_commit else "")
 
     def verify(
         self,

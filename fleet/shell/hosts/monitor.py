@@ -22,6 +22,7 @@ from fleet.shell.stamp import stamp
 from workers.far.errors import CROSSING
 from workers.remote.away import HostAway, NoChannel
 from workers.remote.link import LinkState
+from workers.remote.refused_there import RefusedThere
 
 LOOK_S = 0.5
 SEEN_S = 5.0
@@ -256,15 +257,26 @@ class Keeper:
         except HostAway:
             return
         except _TROUBLE as failed:
+            if isinstance(failed, RefusedThere):
+                await self._tell_refused(task.id, what, failed)
             if what not in self._unwell:  # its story may name another file each time
                 self._complain(what, f"how far it has come could not be brought home: {failed}", attempt_id)
             return
         if self._unwell.pop(what, None) is not None:
             self._log.info(f"{what} works again", attempt=attempt_id)
+        trouble = self._current().tasks[task.id].trouble
+        if trouble is not None and trouble.effect == what:
+            await self._apply(events.PerformWentWell(**stamp(self._clock), task=task.id, effect=what))
         if checkpoint.changed:
             await self._apply(
                 events.Checkpointed(**stamp(self._clock), attempt=attempt_id, ref=checkpoint.ref)
             )
+
+    async def _tell_refused(self, task: str, what: str, failed: RefusedThere) -> None:
+        """Of a worker that goes on: what it does is only there, as long as the host's git is not mended."""
+        story, host = f"{what}: {failed}", self._driver.name
+        told = events.PerformFailed(**stamp(self._clock), task=task, effect=what, story=story, host=host)
+        await self._apply(told)
 
     def _complain(self, what: str, story: str, attempt: str | None = None) -> bool:
         """Logs a trouble once, not at each try; whether it is a new one."""

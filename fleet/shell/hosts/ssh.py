@@ -6,7 +6,7 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -25,7 +25,7 @@ from workers.port_blocks import PORTS_PER_WORKTREE
 from workers.remote import fitness, sessions
 from workers.remote.answers import shown
 from workers.remote.away import HostAway, NotToBeTrusted, NoWay
-from workers.remote.dry_run import dry_run, no_way
+from workers.remote.dry_run import dry_run, no_way, told_whose
 from workers.remote.lfs import bring_large_files, send_large_files
 from workers.remote.link import Link
 from workers.remote.mirror import BranchInUse, Mirror, adopt_branch, base_ref, incoming_ref
@@ -304,7 +304,7 @@ class SshDriver:
     ) -> Committed:
         mirror = self._mirror(task)
         path = worktree.path or str(self.worktree_path(task))
-        with self._bringing[task.id]:
+        with self._bringing[task.id], self._told_whose(task):
             said = self.link.call(
                 "commit",
                 {
@@ -320,7 +320,7 @@ class SshDriver:
                 },
             ).values
             self._bring(mirror, task, said["head"], {})
-        return Committed(said["head"], said["remade"])
+        return Committed(said["head"], said["remade"], said["ignored"])
 
     def _bring(self, mirror: Mirror, task: Task, head: str, kept: Mapping[str, str]) -> None:
         """The task's branch at home becomes what it is on the host; what is in no commit of it goes to the refs of
@@ -366,7 +366,7 @@ class SshDriver:
         self.link.call("sweep_marker", {"marker": places.check_marker(task, self._home_id)})
 
     def vacate(self, task: Task) -> Vacated:
-        with self._bringing[task.id]:
+        with self._bringing[task.id], self._told_whose(task):
             return self._vacate(task)
 
     def _vacate(self, task: Task) -> Vacated:
@@ -386,6 +386,10 @@ class SshDriver:
         there = f"{self.name}:{kept_at}" if kept_at else None
         return Vacated(ref if mirror.git.commit_of(ref) else None, there)
 
+    def _told_whose(self, task: Task) -> AbstractContextManager[None]:
+        facts = self.link.state().facts or {}
+        return told_whose(self.link, facts, Path(task.spec.repo), [task.spec.target])
+
     def _settle_marks(self, mirror: Mirror, task: Task, kept: str | None) -> None:
         """What has come home for good is the last checkpoint; without loose work the branch is enough."""
         for ref, commit in ((places.work_ref(task), None), (places.checkpoint_ref(task), kept)):
@@ -398,7 +402,8 @@ class SshDriver:
         with self._bringing[task.id]:
             if not works():
                 return Checkpoint(None, changed=False)
-            return self._checkpoint(task, attempt, worktree)
+            with self._told_whose(task):
+                return self._checkpoint(task, attempt, worktree)
 
     def _checkpoint(self, task: Task, attempt: Attempt, worktree: Worktree) -> Checkpoint:
         """The session is as of before the work is looked at, and comes home after it: should that break off anywhere, a

@@ -16,6 +16,9 @@ from workers.remote.address import Reach
 from workers.remote.refusals import CannotConnect
 
 SHUT = ["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes"]
+DOMAIN = "fleet.test"
+"""In which this machine has the name `box`, also for a resolver that is asked for it with its dot."""
+CANONICAL = f"CanonicalizeHostname yes\nCanonicalDomains nowhere.test {DOMAIN}\n"
 
 
 def cases(home: Path, server: Sshd, gate: Sshd) -> dict[str, tuple[str, str]]:
@@ -41,7 +44,23 @@ def cases(home: Path, server: Sshd, gate: Sshd) -> dict[str, tuple[str, str]]:
         "other ways": ("IdentityFile ~/key\nCiphers -aes*\nMACs hmac-sha2-256\nCompression yes", ""),
         "a setting that is none": ("IdentityFile ~/key\nNonsense yes", ""),
         "a certificate": ("IdentityFile ~/certified\nIdentitiesOnly yes", ""),
+        **by_canonical_names(server),
     }  # fmt: skip
+
+
+def by_canonical_names(server: Sshd) -> dict[str, tuple[str, str]]:
+    """Cases that say all there is to say: of a host that is known, and has its key, by its canonical name alone."""
+    used = f" Port {server.port}\n IdentityFile ~/key"
+    there = f"Host box.{DOMAIN}\n{used}"
+    known = f"[box.{DOMAIN}]:{server.port} {server.host_key_public}\n"
+    elsewhere = CANONICAL.replace(DOMAIN, "elsewhere.test")
+    return {
+        "a canonical name": (f"{CANONICAL}{there}", known),
+        "a canonical name that nobody knows": (f"{CANONICAL}{there}", f"# {known}"),
+        "in a match of the last pass": (f"{CANONICAL}Match final host box.{DOMAIN}\n{used}", known),
+        "no name in these domains": (f"{elsewhere}CanonicalizeFallbackLocal no\n{there}", known),
+        "dots enough": (f"{CANONICAL}CanonicalizeMaxDots 0\n{there}", known),
+    }
 
 
 def by_fleet(home: Path) -> str:
@@ -55,7 +74,7 @@ def by_fleet(home: Path) -> str:
 
 def compare(home: Path, server: Sshd, gate: Sshd) -> None:
     for name, (lines, known) in cases(home, server, gate).items():
-        own = f"Host box\n HostName 127.0.0.1\n Port {server.port}\n"
+        own = "" if CANONICAL[:20] in lines else f"Host box\n HostName 127.0.0.1\n Port {server.port}\n"
         (home / ".ssh" / "config").write_text(own + lines + "\n")
         (home / ".ssh" / "known_hosts").write_text(known or server.known_hosts_line + gate.known_hosts_line)
         ssh = subprocess.run(

@@ -15,11 +15,11 @@ from tests.workers.sshd import Sshd
 from tests.workers.worktree.repositories import git, repository, show, write
 from workers.git import GitError
 from workers.remote.away import NoChannel
-from workers.remote.dry_run import dry_run
+from workers.remote.dry_run import dry_run, refused, told_whose
 from workers.remote.fitness import Finding, findings
 from workers.remote.link import Link
 from workers.remote.mirror import Mirror, incoming_ref
-from workers.remote.refused_there import gist_of
+from workers.remote.refused_there import RefusedThere, gist_of
 
 
 def tried(link: Link) -> Finding:
@@ -159,6 +159,64 @@ def test_a_git_that_refuses_is_found_with_its_words(serve: Serve, connect: Conne
     found = tried(connect(server.reach()))
     assert found.grade == "error" and "not on this machine" in found.story and found.advice
     assert left_there(server) == []
+
+
+def refusing(tmp_path: Path) -> dict[str, str]:
+    """The environment of a host whose git refuses worktrees of one mirror, for as long as there is a file `shut`."""
+    wrapper = program(
+        tmp_path / "bin" / "git",
+        f'#!/bin/sh\ncase "$PWD $* " in *"/mirrors/"*" worktree add "*)\n'
+        f'[ -e {tmp_path}/shut ] && {{ echo "fatal: not on this machine" >&2; exit 128; }};; esac\n'
+        'exec /usr/bin/git "$@"\n',
+    )
+    return {"PATH": f"{wrapper.parent}:/usr/bin:/bin"}
+
+
+def test_a_repository_that_a_host_refuses_is_tried_in_its_own_mirror_and_nothing_is_left_of_that(
+    serve: Serve, connect: Connect, tmp_path: Path
+) -> None:
+    server = serve(environ=refusing(tmp_path))
+    link = connect(server.reach())
+    repo = repository(tmp_path / "repo", {".gitignore": "*\n!.gitignore\n"})
+    git(repo, "branch", "develop")
+    (tmp_path / "shut").touch()
+    assert tried(link).grade == "ok", "its git is well but for this repository"
+    facts = link.state().facts or {}
+    before = git(repo, "for-each-ref")
+    assert refused(link, facts, repo, ["main", "develop"]).startswith("fatal: not on this machine")
+    (tmp_path / "shut").unlink()
+    assert refused(link, facts, repo, ["main", "develop"]) == ""
+    with pytest.raises(GitError, match="no branch 'gone'"):
+        refused(link, facts, repo, ["gone"])
+    mirror = server.home / "fleet" / "mirrors" / f"{Mirror(link, repo).name}.git"
+    assert (
+        git(mirror, "for-each-ref", "refs/heads") == ""
+        and len(git(mirror, "worktree", "list").splitlines()) == 1
+    )
+    assert git(repo, "for-each-ref") == before and left_there(server) == []
+
+
+def test_what_git_refuses_of_work_is_the_hosts_matter_where_it_refuses_the_repository_too(
+    serve: Serve, connect: Connect, tmp_path: Path
+) -> None:
+    server = serve(environ=refusing(tmp_path))
+    link = connect(server.reach())
+    connected(link)
+    repo = repository(tmp_path / "repo")
+    (tmp_path / "shut").touch()
+
+    def commit_refused() -> None:
+        failed = GitError("fatal: index file corrupt")
+        failed.at = "box"
+        with told_whose(link, link.state().facts or {}, repo, ["main"]):
+            raise failed
+
+    with pytest.raises(RefusedThere, match=r"host box .* index file corrupt") as of_the_host:
+        commit_refused()
+    assert of_the_host.value.at == "box" and not of_the_host.value.of_the_host
+    (tmp_path / "shut").unlink()
+    with pytest.raises(GitError, match=r"^fatal: index file corrupt$"):
+        commit_refused()
 
 
 def test_a_host_that_opens_one_session_only_is_found(serve: Serve, connect: Connect) -> None:

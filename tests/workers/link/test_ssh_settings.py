@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.patience import PATIENCE_S
+from tests.workers.link.both_ways import DOMAIN
 from tests.workers.sshd import Person, needs, program
 from workers.remote import asking_ssh
 from workers.remote.address import Reach, parse
@@ -240,15 +241,17 @@ def test_fleet_logs_in_where_ssh_does_and_nowhere_else(tmp_path: Path) -> None:
     needs("ssh", "sshd", "unshare")
     if os.geteuid() != 0:
         pytest.skip("needs root, for a user database of its own")
-    home, users = tmp_path / "home", tmp_path / "passwd"
+    home, users, names = tmp_path / "home", tmp_path / "passwd", tmp_path / "hosts"
     home.mkdir()
+    named = f"127.0.0.1 box.{DOMAIN} box.{DOMAIN}.\n"
+    names.write_text(f"127.0.0.1 localhost\n::1 localhost\n{named}")
     root = re.compile(r"^(root(?::[^:\n]*){4}):[^:\n]*:", re.MULTILINE)
     users.write_text(root.sub(rf"\1:{home}:", Path("/etc/passwd").read_text()))
-    inside = 'mount --bind "$1" /etc/passwd && shift && exec "$@"'
+    inside = 'mount --bind "$1" /etc/passwd && mount --bind "$2" /etc/hosts && shift 2 && exec "$@"'
     words = [sys.executable, "-m", "tests.workers.link.both_ways", str(home)]
     environ = {"HOME": str(home), "PATH": os.environ["PATH"], "SHELL": "/bin/sh"}
     compared = subprocess.run(
-        [program("unshare"), "-m", "sh", "-c", inside, "sh", str(users), *words],
+        [program("unshare"), "-m", "sh", "-c", inside, "sh", str(users), str(names), *words],
         env=environ,
         cwd=Path(__file__).parents[3],
         capture_output=True,
@@ -263,6 +266,8 @@ def test_fleet_logs_in_where_ssh_does_and_nowhere_else(tmp_path: Path) -> None:
         "revoked",
         "a command that fails",
         "a setting that is none",
+        "a canonical name that nobody knows",
+        "no name in these domains",
     }
     assert {name: how for name, how in said.items() if how != ("out" if name in out else "in")} == {}
-    assert len(said) == 16
+    assert len(said) == 21

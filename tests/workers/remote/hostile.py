@@ -123,7 +123,11 @@ HONEST: dict[str, tuple[dict[str, Any], dict[str, Any], bytes]] = {
         {**_MADE, "launched": None, "named": ["A_NEW_ONE"]},
         b"",
     ),
-    "commit": ({"path": "/h/worktrees/r/t1"}, {"commit": None, "head": OID, "remade": False}, b""),
+    "commit": (
+        {"path": "/h/worktrees/r/t1"},
+        {"commit": None, "head": OID, "remade": False, "ignored": ""},
+        b"",
+    ),
     "ports": ({"path": "/h/worktrees/r/t1"}, {"first": 20_020}, b""),
     "snapshot": ({}, {"head": OID, "branch": "b", "branch_tip": OID, "kept": None}, b""),
     "preserve": ({}, {"commit": OID}, b""),

@@ -19,6 +19,7 @@ from workers.port_blocks import of_this_person
 from workers.supervisor import MARKER
 from workers.worktree.commit import commit_work
 from workers.worktree.entry import admin_dir, git_dir, relink
+from workers.worktree.ignored_work import told_of_ignored
 from workers.worktree.lock import held, is_held
 from workers.worktree.mirrored import Asked, found_ready, make_from_mirror, make_ready_again
 from workers.worktree.preserve import preserve as keep
@@ -110,7 +111,8 @@ def _launched(here: Here, attempt: str | None) -> str | None:
 def commit(here: Here, args: Args, _: bytes) -> Answer:
     """{mirror, path, message, branch, base_commit, identity: variables, marker: FLEET_RUN of its git, optional,
     though_ignored: paths} → {commit: what was committed now or null, head, remade: whether the worktree was gone, and
-    was made anew from its branch}. Raises HookRefused, WorkUnfinished."""
+    was made anew from its branch, ignored: where nothing was ever committed, what of its work git ignores, in words}.
+    Raises HookRefused, WorkUnfinished."""
     mirror, path = here.directory.mirror(args["mirror"]), here.directory.worktree(args["path"])
     with marked(args.get("marker")):
         remade = not (path / ".git").exists() and not relink(mirror, path)
@@ -124,7 +126,9 @@ def commit(here: Here, args: Args, _: bytes) -> Answer:
             writer=args["identity"],
             though_ignored=though_ignored,
         )
-    return Answer({"commit": made, "head": Git(path).commit_of("HEAD"), "remade": remade})
+    head = Git(path).commit_of("HEAD")
+    ignored = told_of_ignored(path) if head == args["base_commit"] else ""
+    return Answer({"commit": made, "head": head, "remade": remade, "ignored": ignored})
 
 
 def snapshot(here: Here, args: Args, _: bytes) -> Answer:
