@@ -186,7 +186,7 @@ def test_work_is_committed_in_the_users_name_with_hooks_heard(tree: Tree) -> Non
     made = tree.ask("commit", **words)
     assert made["commit"] == made["head"] == tree.tip()
     assert git(tree.mirror, "log", "-1", "--format=%an %ce", BRANCH) == "Ann ann@example.org"
-    assert tree.ask("commit", **words) == {"commit": None, "head": tree.tip(), "remade": False}
+    assert tree.ask("commit", **words) == {"commit": None, "head": tree.tip(), "remade": False, "ignored": ""}
     git(tree.path, "checkout", "--quiet", "--detach", "HEAD~1")
     commit(tree.path, {"aside.txt": "aside"})
     with pytest.raises(WorkUnfinished, match="beside the task's branch"):
@@ -204,7 +204,7 @@ def test_a_worktree_that_its_session_has_deleted_is_made_anew_from_its_branch(tr
     tree.prepare()
     words, tip = doing(tree), commit(tree.path, {"done.txt": "done"})
     shutil.rmtree(tree.path)
-    assert tree.ask("commit", **words) == {"commit": None, "head": tip, "remade": True}
+    assert tree.ask("commit", **words) == {"commit": None, "head": tip, "remade": True, "ignored": ""}
     assert (tree.path / "done.txt").exists()
     assert tree.ask("commit", **words)["remade"] is False
 
