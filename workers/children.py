@@ -163,7 +163,8 @@ def run(
         with _Talk(process, stdin, out, err) as talk:
             give_up_at = time.monotonic() + limit_s
             if not _ended_in_time(talk, Stillness(process.pid), give_up_at, still_s):
-                late, still = _living(process.pid), time.monotonic() < give_up_at
+                outer = argv[0] if sandboxed else None
+                late, still = _living(process.pid, outer), time.monotonic() < give_up_at
                 ask_to_end = signal_within if sandboxed else signal_group
                 ask_to_end(process.pid, signal.SIGTERM)
                 talk.until_end(time.monotonic() + TERMINATE_GRACE_S)
@@ -285,13 +286,14 @@ def _has_ended(pid: int) -> bool:
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def _living(group: int) -> tuple[str, ...]:
-    """The command lines of a group, its leader's left out; none where there is no /proc."""
+def _living(group: int, outer: str | None) -> tuple[str, ...]:
+    """The command lines of a group, its leader's left out, and those of the program that is a sandbox's `outer` one;
+    none where there is no /proc."""
     rows = [
         row for row in process_table().values() if row.group == group and row.pid != group and not row.ended
     ]
     said = (command_line(row.pid) for row in sorted(rows, key=lambda row: row.pid))
-    return tuple(dict.fromkeys(line for line in said if line))
+    return tuple(dict.fromkeys(line for line in said if line and line.split(" ", 1)[0] != outer))
 
 
 def command_line(pid: int) -> str:

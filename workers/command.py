@@ -8,8 +8,7 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,8 +16,7 @@ from typing import Protocol
 
 from workers import children, trouble
 from workers.environment import allowed
-from workers.sandbox.cell import cell_at
-from workers.worktree.deleting import delete
+from workers.sandbox.confined import cells_in_force, not_made, scratch
 
 TAIL_BYTES = 16_000
 LOG_BYTES_MAX = 32_000_000
@@ -26,9 +24,6 @@ FULL_BYTES = 64 * 1024
 """A disk with less room than this counts as full, for what was refused may have been larger than what is left."""
 # As a shell itself says it: bash, dash, zsh.
 _SAYS_NO_FORK = re.compile(r"^\S*sh: .*(?:[Cc]annot fork|fork: |fork failed)", re.MULTILINE)
-
-_NO_SANDBOX = re.compile(r"(?:bwrap: [^\n]*\n?)+")
-"""All that is said where the command itself was never begun."""
 
 
 class Log(Protocol):
@@ -59,31 +54,22 @@ def run_shell(
 ) -> Ended:
     """Run `sh -c COMMAND` in a process group of its own; afterwards nothing of that group is left.
 
-    `env` is added to what work may have of this process's environment. Under `sandbox.cell.confined` it sees that cell,
-    and what it was denied there is told at the end of `tail`. Raises OSError when the machine cannot start it, or the
+    `env` is added to what work may have of this process's environment. Under `sandbox.confined` it sees its cell, and
+    what it was denied there is told at the end of `tail`. Raises OSError when the machine cannot start it, or the
     log cannot be written: then nothing was found out.
     """
-    cell = cell_at(cwd)
+    cells = cells_in_force()
+    cell = None if cells is None else cells.of_commands(cwd)
     run = partial(
         _run, cwd=cwd, env={**allowed(os.environ), **env}, timeout_s=timeout_s, log=log, held_fds=held_fds
     )
     if cell is None:
         return run(["sh", "-c", command])
-    with _scratch() as scratch:
-        ended = run([*cell.before(scratch, cwd), "sh", "-c", command], sandboxed=True)
-    if ended.code == 1 and _NO_SANDBOX.fullmatch(ended.tail):
+    with scratch() as place:
+        ended = run([*cell.before(place, cwd), "sh", "-c", command], sandboxed=True)
+    if not_made(ended.code, ended.tail):
         raise OSError(f"the sandbox could not be made: {ended.tail.strip()}")
     return ended if ended.code == 0 else replace(ended, tail=ended.tail + cell.denied(ended.tail))
-
-
-@contextmanager
-def _scratch() -> Iterator[Path]:
-    """A directory of a command's own, wherever temporary files lie here."""
-    place = Path(tempfile.mkdtemp(prefix="fleet-"))
-    try:
-        yield place
-    finally:
-        delete(place)
 
 
 def _run(

@@ -14,13 +14,16 @@ import re
 import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import NoReturn, Protocol
 
-from workers import children, trouble
-from workers.environment import allowed
+from workers import children, git_commands, trouble
+from workers.git_commands import only_reads, verb
+from workers.git_environment import FIXED, for_work
+from workers.sandbox.confined import Cell, cells_in_force, not_made, scratch
 from workers.trouble import Meaning
 
 HEADS = "refs/heads/"
@@ -32,39 +35,6 @@ _FIRST_PAUSE_S = 0.01
 _LONGEST_PAUSE_S = 0.5
 _STDERR_SHOWN = 2000
 
-PLUMBING_S = 300.0
-"""So long may a git take that only reads, or writes little."""
-HOOKS_S = 600.0
-"""So long one that runs hooks of the repository: a minute of tests before each commit is ordinary, a gate is better."""
-STILL_S = 10.0
-"""So long may one that runs hooks do nothing at all (`workers.stillness`)."""
-FILES_S = 1_800.0
-"""So long one that reads or writes all files of a worktree, through the repository's filters."""
-TRANSFER_S = 21_600.0
-"""So long one that sends or fetches commits; a wire that is dead is noticed long before."""
-LIMITS_S = {
-    **dict.fromkeys(("commit", "hook", "merge"), HOOKS_S),
-    **dict.fromkeys(
-        ("add", "checkout", "clean", "reset", "restore", "rev-list", "submodule", "worktree"), FILES_S
-    ),
-    **dict.fromkeys(("fetch", "push"), TRANSFER_S),
-}
-"""By command; PLUMBING_S for all others."""
-_HOOKS = {
-    "checkout": ("post-checkout",),
-    "commit": ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit"),
-    "hook": ("prepare-commit-msg", "commit-msg"),
-    "merge": ("pre-merge-commit", "prepare-commit-msg", "commit-msg", "post-merge"),
-    "update-ref": ("reference-transaction",),
-    "worktree": ("post-checkout",),
-}
-"""The hooks that a command runs, in order."""
-
-# GIT_* variables of the caller that say where its settings and certificates are; all others choose a repository, a
-# behaviour, or a key of the person's.
-_KEPT = re.compile(
-    r"GIT_(SSL_.*|HTTP_.*|PROXY_SSL_.*|EXEC_PATH|CONFIG_(GLOBAL|SYSTEM|NOSYSTEM)|ALLOW_PROTOCOL)"
-)
 # What git says while another is half-way through writing a new worktree's entry. It waits for that as for a lock.
 _HALF_WRITTEN = re.compile(r"failed to read [^\n]*worktrees/[^\n]*|could not open '[^']*worktrees/[^']*'")
 
@@ -150,7 +120,7 @@ class GitTookTooLong(GitError):
         ran = f"; what still ran: {', '.join(f'`{line}`' for line in late)}" if late else ""
         theirs = f"; the repository has hooks that it runs: {', '.join(hooks)}" if hooks else ""
         theirs += ". Mend what hangs there: it is tried again" if hooks and still else ""
-        super().__init__(f"`git {_verb(command)}` in {directory} {after} and was ended{ran}{theirs}")
+        super().__init__(f"`git {verb(command)}` in {directory} {after} and was ended{ran}{theirs}")
 
 
 class SaidTooMuch(GitError):
@@ -208,7 +178,8 @@ class Git:
 
     `held_fds` are inherited by every command: a lock held on such a descriptor stays held by a git that
     outlives us. `patience_s` is how long a command waits for another git's lock: it is run again until then.
-    `inherited` is what git gets of our environment, else what work may have.
+    `inherited` is what git gets of our environment, else what work may have: the latter alone runs in a cell, where
+    there is a sandbox.
     """
 
     def __init__(
@@ -221,7 +192,8 @@ class Git:
     ) -> None:
         self.directory = Path(directory).absolute()
         self._held_fds, self._patience_s = held_fds, patience_s
-        self._inherited = inherited or _for_work
+        self._inherited = inherited or for_work
+        self._confined = inherited is None
 
     def run(
         self,
@@ -278,20 +250,27 @@ class Git:
         out: children.Sink,
         err: children.Sink,
     ) -> int:
-        limit_s = LIMITS_S.get(_verb(args), PLUMBING_S)
-        still_s = STILL_S if _verb(args) in _HOOKS else math.inf
+        limit_s = git_commands.LIMITS_S.get(verb(args), git_commands.PLUMBING_S)
+        still_s = git_commands.STILL_S if verb(args) in git_commands.HOOKS else math.inf
+        # Not by `cwd`: so it is git that tells of a directory that is missing.
+        words = ["git", "-C", str(self.directory), *args]
+        told = bytearray()
+        cell = self._cell(args)
         try:
-            ended = children.run(
-                # Not by `cwd`: so it is git that tells of a directory that is missing.
-                ["git", "-C", str(self.directory), *args],
-                env={**self._inherited(os.environ), **_FIXED, **(env or {})},
-                limit_s=limit_s,
-                still_s=still_s,
-                out=out,
-                err=err,
-                stdin=stdin,
-                held_fds=self._held_fds,
-            )
+            with nullcontext() if cell is None else scratch() as place:
+                ended = children.run(
+                    words if cell is None or place is None else [*cell.before_git(place), *words],
+                    env={**self._inherited(os.environ), **FIXED, **(env or {})},
+                    limit_s=limit_s,
+                    still_s=still_s,
+                    out=out,
+                    err=err if cell is None else partial(_both, told, err),
+                    stdin=stdin,
+                    held_fds=self._held_fds,
+                    sandboxed=cell is not None,
+                )
+            if cell is not None and not_made(ended.code, _text(told)):
+                raise OSError(f"the sandbox could not be made: {_text(told)}")
         except (FileNotFoundError, PermissionError) as error:
             raise GitMissing from error
         except OSError as error:
@@ -303,9 +282,16 @@ class Git:
             )
         return ended.code
 
+    def _cell(self, args: Sequence[str]) -> Cell | None:
+        cells = cells_in_force() if self._confined else None
+        try:
+            return None if cells is None else cells.of_git(self.directory, only_reads=only_reads(args))
+        except OSError as error:
+            raise GitNotRun(f"git could not be run: {error}") from error
+
     def _hooks(self, args: Sequence[str]) -> list[str]:
         """Those that the repository has, of the ones that a command runs."""
-        names = _HOOKS.get(_verb(args), ())
+        names = git_commands.HOOKS.get(verb(args), ())
         if not names:
             return []
         folder = self.directory / self.said("rev-parse", "--git-path", "hooks")
@@ -346,17 +332,6 @@ class Git:
         except OSError as error:
             raise GitError(f"{story}: {error}") from error
         raise GitError(f"{story} as a commit: look at it with `git show-ref {reference}`")
-
-
-def _verb(args: Sequence[str]) -> str:
-    """The command, without the settings that go before it."""
-    words = iter(args)
-    for word in words:
-        if word == "-c":
-            next(words, "")
-        elif not word.startswith("-"):
-            return word
-    return ""
 
 
 def answer(git: RunsGit, *args: str, stdin: bytes | None = None) -> GitResult:
@@ -421,83 +396,10 @@ def _names_configured(git: RunsGit) -> dict[str, str]:
     return {key.lower(): value for key, _, value in pairs}
 
 
-_PLAIN = {
-    # How output looks.
-    "color.branch": "never",
-    "color.diff": "never",
-    "color.status": "never",
-    "color.ui": "never",
-    "column.ui": "never",
-    "diff.ignoreSubmodules": "untracked",
-    "diff.mnemonicPrefix": "false",
-    "diff.noprefix": "false",
-    "diff.orderFile": "/dev/null",
-    "diff.relative": "false",
-    "format.pretty": "medium",
-    "i18n.commitEncoding": "UTF-8",
-    "i18n.logOutputEncoding": "UTF-8",
-    "log.decorate": "no",
-    "log.follow": "false",
-    "log.mailmap": "false",
-    "log.showSignature": "false",
-    "status.branch": "false",
-    "status.showUntrackedFiles": "normal",
-    "status.submoduleSummary": "false",
-    # What else a command does: sign, look at signatures, fetch or check out more, write configuration, run programs.
-    "branch.autoSetupMerge": "false",
-    "branch.autoSetupRebase": "never",
-    "checkout.guess": "false",
-    "commit.cleanup": "whitespace",
-    "commit.gpgSign": "false",
-    "commit.verbose": "false",
-    "core.fsmonitor": "false",
-    "fetch.prune": "false",
-    "fetch.pruneTags": "false",
-    "fetch.recurseSubmodules": "false",
-    "gc.auto": "0",
-    "maintenance.auto": "false",
-    "merge.autoStash": "false",
-    "merge.log": "false",
-    "merge.verifySignatures": "false",
-    "push.followTags": "false",
-    "push.gpgSign": "false",
-    "push.recurseSubmodules": "no",
-    "rerere.autoUpdate": "false",
-    "rerere.enabled": "false",
-    "submodule.recurse": "false",
-    "tag.gpgSign": "false",
-    "worktree.guessRemote": "false",
-}
-"""What a person has set for their own eyes and habits never reaches what we read and do (`log.showSignature` stopped
-landings for good). Settings that say what content is (filters, line ends, what is ignored) stay theirs."""
-
-
-def configured(settings: Mapping[str, str]) -> dict[str, str]:
-    """The variables that give these settings to a command, besides those that every command has."""
-    pairs = {"GIT_CONFIG_COUNT": str(len(_PLAIN) + len(settings))}
-    for number, (key, value) in enumerate({**_PLAIN, **settings}.items()):
-        pairs |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-    return pairs
-
-
-_FIXED = {
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_OPTIONAL_LOCKS": "0",
-    "GIT_EDITOR": ":",
-    "GIT_PAGER": "cat",
-    "LANGUAGE": "C",
-    "LC_ALL": "C",
-    # A commit is what its id says. A worker may have put another in its place, for every git that allows it, and then
-    # something else would be looked at than what lands.
-    "GIT_NO_REPLACE_OBJECTS": "1",
-    "GIT_GRAFT_FILE": "/dev/null/none",
-    **configured({}),
-}
-
-
-def _for_work(environ: Mapping[str, str]) -> dict[str, str]:
-    """What work may have, for git runs what a worker may have written: hooks, filters."""
-    return allowed(environ, [name for name in environ if _KEPT.fullmatch(name)])
+def _both(kept: bytearray, sink: children.Sink, data: bytes) -> None:
+    """The sandbox's own words are the first."""
+    kept += data[:_STDERR_SHOWN]
+    sink(data)
 
 
 def _text(said: bytes | bytearray) -> str:

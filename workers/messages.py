@@ -12,6 +12,8 @@ from tempfile import TemporaryDirectory
 
 from workers.command import raise_if_machines
 from workers.git import Git, GitError
+from workers.git_commands import NO_SUCH_COMMAND
+from workers.worktree.entry import git_dir
 
 FIELDS = ("title", "id", "branch", "target")
 """What a message of `.fleet.toml` may name in braces."""
@@ -19,7 +21,6 @@ FIELDS = ("title", "id", "branch", "target")
 _FIELD = re.compile(r"\{([^{}]*)\}")
 _STYLE = re.compile(r"[a-z]+(\([^()]*\))?!?: ", re.IGNORECASE)
 """How a subject begins where it says of what kind its change is (conventionalcommits.org)."""
-_NO_SUCH_COMMAND = "is not a git command"  # `git hook` came with git 2.36
 
 
 class MessageRefused(GitError):
@@ -75,14 +76,14 @@ def _has_hook(git: Git) -> bool:
 
 def _refusal(git: Git, message: str, source: str) -> str | None:
     """What the hooks said against it, None when they let it pass, or cannot be asked."""
-    with TemporaryDirectory(prefix="fleet-message-") as scratch:
+    with TemporaryDirectory(prefix="fleet-message-", dir=git_dir(git.directory)) as scratch:
         file = Path(scratch) / "COMMIT_EDITMSG"
         file.write_text(message, encoding="utf-8", errors="replace")
         for hook, *words in (("prepare-commit-msg", source), ("commit-msg",)):
             run = ("hook", "run", "--ignore-missing", hook, "--", str(file), *words)
             result = git.run(*run, check=False)
             output = f"{result.out}\n{result.err}"
-            if _NO_SUCH_COMMAND in result.err:
+            if NO_SUCH_COMMAND in result.err:
                 return None
             if not result.ok:
                 raise_if_machines(output, git.directory)

@@ -46,6 +46,8 @@ from workers.host import LocalHost, RunHeld
 from workers.processes import ProcessesRemain
 from workers.sandbox.bubblewrap import find
 from workers.sandbox.cell import Sandbox
+from workers.sandbox.confined import all_confined
+from workers.sandbox.rooms import Rooms
 
 STRANGERS_SHOWN = 5
 """Of the worktrees of tasks that are not known, in the line that tells of them."""
@@ -97,7 +99,8 @@ def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secr
             home_id = engine.fleet.home_id
             cells = None
             if not isinstance(sandbox, str):
-                cells = Cells(home, sandbox, lambda name: engine.fleet.projects.get(name))
+                rooms = Rooms(sandbox, home.worktrees, home.kept)
+                cells = Cells(rooms, lambda name: engine.fleet.projects.get(name))
             here = LocalDriver(home, home_id, LocalHost(home.runs, home_id), client, environ, cells=cells)
             hosts = Hosts(here, Connecting(home, home_id, lambda: engine.fleet).driver)
             starter = Starter(hosts, home_id, veiled, home.runs, options.limits)
@@ -112,7 +115,11 @@ def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secr
             home.runs.mkdir(mode=0o700, exist_ok=True)
             _end_strays(coordinator, here.runs)
             _tell_of_strangers(coordinator, home)
-            with children.together() as ours, children.marked(places.home_git_marker(home_id)):
+            with (
+                children.together() as ours,
+                children.marked(places.home_git_marker(home_id)),
+                all_confined(None if cells is None else cells.rooms),
+            ):
                 try:
                     _run(coordinator)
                 finally:

@@ -3,44 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
 from fleet.core.model import Task
 from fleet.core.model.policy import Project
-from fleet.home import Home
-from fleet.shell import places
 from workers.git import Git
-from workers.sandbox.cell import Cell, Sandbox
+from workers.sandbox import confined
+from workers.sandbox.cell import Cell, Needs
+from workers.sandbox.rooms import Rooms
 from workers.worktree.checkouts import persons_checkout
-from workers.worktree.repository import common_dir_of, locate
+from workers.worktree.repository import locate
 from workers.worktree.seed import leads_out
 from workers.worktree.settings import worktree_settings
 
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """`project` gives what a person laid down for the project of that name."""
+    """`rooms` has the cells of what nobody knows the task of; `project` gives what a person laid down for the project
+    of that name."""
 
-    home: Home
-    sandbox: Sandbox
+    rooms: Rooms
     project: Callable[[str], Project | None]
 
-    def of(self, task: Task, worktree: Path, reads: Sequence[Path] = (), writes: Sequence[Path] = ()) -> Cell:
-        """For what runs in that worktree of the task's repository. Raises GitError, OSError."""
-        repo = Path(task.spec.repo)
-        laid_down = self.project(task.spec.project_name)
-        return self.sandbox.cell(
-            worktree,
-            common_dir_of(repo),
-            places.kept_by_tools(self.home, task),
-            project=task.spec.project_name,
-            reads=(*reads, *_linked(task, repo)),
-            writes=writes,
-            granted_reads=[Path(one) for one in laid_down.sandbox_read] if laid_down else (),
-            granted_writes=[Path(one) for one in laid_down.sandbox_write] if laid_down else (),
-        )
+    def of(self, task: Task, reads: Sequence[Path] = (), writes: Sequence[Path] = ()) -> OfTask:
+        """For what is run for that task, here or in the worktree of its landing."""
+        return OfTask(self, task, tuple(reads), tuple(writes))
+
+
+@dataclass(slots=True)
+class OfTask:
+    """The cells of one task. What it needs is found out when it is first asked for."""
+
+    cells: Cells
+    task: Task
+    reads: tuple[Path, ...]
+    writes: tuple[Path, ...]
+    _needs: Needs | None = field(default=None, init=False)
+
+    def of_commands(self, directory: Path) -> Cell:
+        return self.cells.rooms.room(directory, self._what_it_needs())
+
+    def of_git(self, directory: Path, *, only_reads: bool) -> confined.Cell | None:
+        rooms = self.cells.rooms
+        if rooms.harmless(directory, only_reads=only_reads):
+            return None
+        return rooms.git_in(directory, self._what_it_needs())
+
+    def _what_it_needs(self) -> Needs:
+        if self._needs is None:
+            name = self.task.spec.project_name
+            laid_down = self.cells.project(name)
+            self._needs = Needs(
+                name,
+                (*self.reads, *_linked(self.task, Path(self.task.spec.repo))),
+                self.writes,
+                tuple(map(Path, laid_down.sandbox_read)) if laid_down else (),
+                tuple(map(Path, laid_down.sandbox_write)) if laid_down else (),
+            )
+        return self._needs
 
 
 def _linked(task: Task, repo: Path) -> list[Path]:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 
 from fleet.core.events import LandingOutcome
@@ -26,7 +25,7 @@ from workers.children import marked
 from workers.gate import GateSettings, judge
 from workers.git import HEADS, Git, GitError, GitFailed
 from workers.port_blocks import of_this_person
-from workers.sandbox.cell import confined
+from workers.sandbox.confined import confined
 from workers.secret_scan import exposed
 from workers.verify import Verdict
 from workers.worktree.checkouts import checked_out_at, persons_checkout
@@ -248,7 +247,7 @@ class Finisher:
             git = Git(Path(task.spec.repo))
             asked = read_settings(git, _target(git, task))
             _bring_back(git, task)
-            with confined(None if self.cells is None else partial(self.cells.of, task)):
+            with confined(None if self.cells is None else self.cells.of(task)):
                 ended = landing.land(
                     Path(task.spec.repo),
                     branch=task.branch or "",

@@ -23,11 +23,6 @@ def worktree_path(home: Home, task: Task) -> Path:
     return home.worktrees / _of_repository(task.spec.repo) / task.id
 
 
-def kept_by_tools(home: Home, task: Task) -> Path:
-    """Caches of the task's repository, for its workers, setup and gates in a sandbox."""
-    return home.kept / _of_repository(task.spec.repo)
-
-
 def landing_path(home: Home, task: Task) -> Path:
     """The worktree in which merges into the task's target are made and verified."""
     digest = hashlib.sha256(task.spec.target.encode()).hexdigest()[:8]

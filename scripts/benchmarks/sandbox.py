@@ -26,6 +26,7 @@ from fleet.shell.cells import Cells
 from fleet.shell.hosts.all import Hosts
 from fleet.shell.hosts.connecting import Connecting
 from fleet.shell.hosts.local import LocalDriver
+from fleet.shell.places import worktree_path
 from fleet.shell.starting import Starter
 from profiles.secrets import MemorySecrets
 from tests.real_client import CLIENT
@@ -33,6 +34,7 @@ from workers.host import LocalHost
 from workers.orders import Stop
 from workers.sandbox.bubblewrap import Unavailable, find
 from workers.sandbox.cell import Sandbox
+from workers.sandbox.rooms import Rooms
 
 PAIRS = 30
 TARGET = 1.05
@@ -60,8 +62,9 @@ def _workers(place: _Place, pairs: int) -> Figure:
 
 
 def _commands(place: _Place, pairs: int) -> Figure:
-    cell = place.cells().of(place.task(1), place.repo)
-    words = cell.before(place.root / "tmp", place.repo)
+    task = place.task(1)
+    worktree = worktree_path(place.home, task)
+    words = place.cells().of(task).of_commands(worktree).before(place.root / "tmp", worktree)
     plain, within = lambda: place.run(["true"]), lambda: place.run([*words, "true"])
     took = _in_turns(pairs, plain, within)
     more = statistics.median(b - a for a, b in took) * 1000
@@ -120,7 +123,8 @@ class _Place:
         return {**os.environ, **own, "FLEET_CLIENT": str(CLIENT)}
 
     def cells(self) -> Cells:
-        return Cells(self.home, Sandbox(self.program, self.environ, self.home.root), lambda _: None)
+        sandbox = Sandbox(self.program, self.environ, self.home.root)
+        return Cells(Rooms(sandbox, self.home.worktrees, self.home.kept), lambda _: None)
 
     def starter(self, *, sandboxed: bool) -> Starter:
         client = proved_client(self.home, self.environ)

@@ -13,7 +13,7 @@ import os
 import re
 import subprocess
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 FILE = "gitconfig"
@@ -34,7 +34,7 @@ def use_own_settings(root: Path) -> str | None:
     what is wrong with the user's own configuration, None when nothing is."""
     wrong: list[str] = []
     settings = [pair for scope in _TAKEN for pair in _read(scope, wrong)]
-    _write(root / FILE, "".join(_line(key, value) for key, value in settings))
+    _write(root / FILE, as_lines(settings))
     os.environ.update(variables(str(root / FILE)))
     return "; ".join(wrong) or None
 
@@ -46,7 +46,7 @@ def variables(file: str) -> dict[str, str]:
 
 def _read(scope: str, wrong: list[str]) -> Iterator[tuple[str, str | None]]:
     """What of it says what content is. One that cannot be read is told of in `wrong`."""
-    inherited = {name: value for name, value in os.environ.items() if not _chooses(name)}
+    inherited = {name: value for name, value in os.environ.items() if not chooses(name)}
     env = {**inherited, "LC_ALL": "C", **_TAKEN[scope]}
     try:
         ended = subprocess.run(
@@ -74,9 +74,14 @@ def _read(scope: str, wrong: list[str]) -> Iterator[tuple[str, str | None]]:
 _PLACES = ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_SYSTEM", "GIT_EXEC_PATH")
 
 
-def _chooses(name: str) -> bool:
+def chooses(name: str) -> bool:
     """Whether a variable chooses a repository or a setting; where the user's files are is theirs to say."""
     return name.startswith("GIT_") and name not in _PLACES
+
+
+def as_lines(settings: Iterable[tuple[str, str | None]]) -> str:
+    """As git reads them in a file; a key without a value (None) is one that is set."""
+    return "".join(_line(key, value) for key, value in settings)
 
 
 def _line(key: str, value: str | None) -> str:

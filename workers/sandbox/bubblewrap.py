@@ -161,10 +161,24 @@ _QUIET_GIT = {"gc.auto": "0", "maintenance.auto": "false"}
 """git tidies up by itself behind commands, which it can't where other worktrees may only be read."""
 
 
-def command(program: str, view: View, scratch: Path, cwd: Path) -> list[str]:
-    """What to put before the words of a command, so that it runs within."""
+def command(program: str, view: View, scratch: Path, cwd: Path | None = None) -> list[str]:
+    """What to put before the words of a command, so that it runs within, in `cwd`; without one it is a git that has its
+    settings from elsewhere."""
+    words = [program, *_ALWAYS, *view.arguments(scratch)]
+    if cwd is None:
+        return [*words, "--chdir", "/", "--"]
     settings = ["--setenv", "GIT_CONFIG_COUNT", str(len(_QUIET_GIT))]
     for number, (key, value) in enumerate(_QUIET_GIT.items()):
         settings += ["--setenv", f"GIT_CONFIG_KEY_{number}", key]
         settings += ["--setenv", f"GIT_CONFIG_VALUE_{number}", value]
-    return [program, *_ALWAYS, *view.arguments(scratch), *settings, "--chdir", str(cwd), "--"]
+    return [*words, *settings, "--chdir", str(cwd), "--"]
+
+
+def read_only(program: str, writes: Sequence[Path]) -> list[str]:
+    """What to put before the words of a git of ours that runs nothing of a worker's, and follows what one has laid: it
+    may write there alone."""
+    return [
+        *(program, "--die-with-parent", "--unshare-pid", "--ro-bind", "/", "/", "--dev-bind", "/dev", "/dev"),
+        *_bound("--bind", writes),
+        *("--chdir", "/", "--"),
+    ]

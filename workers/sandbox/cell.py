@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from workers.sandbox.bubblewrap import View, command
 from workers.sandbox.denied import told
+from workers.sandbox.gits_settings import gits_settings, looked_at
 from workers.sandbox.toolchains import Toolchains, is_below, toolchains
-from workers.worktree.entry import admin_dir
+from workers.worktree.notes import BEFORE_WORK
 
 _HOMES = ("/home", "/root", "/Users")
 _SOCKETS = ("/run", "/var/run")
@@ -66,8 +65,23 @@ _GITS_SHARED = (
     "shallow",
 )
 """What all worktrees of a repository share and git obeys, or what is of the person's own checkout."""
-_GITS_OWN = ("commondir", "config.worktree", "gitdir", "locked")
-"""The same in git's own directory of one worktree."""
+_GITS_OWN = ("commondir", "config.worktree", "gitdir", "locked", *BEFORE_WORK)
+"""The same in git's own directory of one worktree, and what Fleet has noted there."""
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What work needs beside its worktree: `reads` and `writes`; what is `granted` is a person's word for the `project`
+    of that name."""
+
+    project: str = ""
+    reads: tuple[Path, ...] = ()
+    writes: tuple[Path, ...] = ()
+    granted_reads: tuple[Path, ...] = ()
+    granted_writes: tuple[Path, ...] = ()
+
+
+NOTHING_MORE = Needs()
 
 
 @dataclass(frozen=True)
@@ -79,36 +93,25 @@ class Sandbox:
     environ: Mapping[str, str]
     home: Path
 
-    def cell(
-        self,
-        worktree: Path,
-        common_dir: Path,
-        keep: Path,
-        *,
-        project: str = "",
-        reads: Sequence[Path] = (),
-        writes: Sequence[Path] = (),
-        granted_reads: Sequence[Path] = (),
-        granted_writes: Sequence[Path] = (),
-    ) -> Cell:
-        """For work in `worktree` of the repository at `common_dir`. `keep` is the project's directory for what its
-        tools fetch, `project` its name. `writes` and `reads` are more that it needs; what is `granted` is a person's
-        word.
+    def cell(self, worktree: Path, admin: Path, keep: Path, needs: Needs = NOTHING_MORE) -> Cell:
+        """For work in `worktree`, of which `admin` is git's own directory, as git has it in that of the repository.
+        `keep` is the project's directory for what its tools fetch.
 
-        Makes directories. Raises OSError.
+        Makes directories and files. Raises OSError.
         """
         keep.mkdir(mode=0o700, parents=True, exist_ok=True)
+        common_dir = admin.parent.parent
         persons = self._homes()
         empty = tuple(dict.fromkeys(real(one) for one in (*persons, *self._sockets(), self.home)))
         scratch = self._scratch()
         places = _Places((*empty, *scratch))
         tools = toolchains(self.environ, (*persons, *empty, *scratch))
-        granted = (*granted_reads, *granted_writes)
-        shown = (*tools.reads, *_name_service(), *reads, *granted_reads)
+        gits = gits_settings(self.environ)
+        granted = (*needs.granted_reads, *needs.granted_writes)
+        shown = (*tools.reads, *gits.reads, *_name_service(), *needs.reads, *needs.granted_reads)
         kept = _Kept(keep, places, tools, shown)
-        own, secrets = admin_dir(common_dir, worktree), self._secrets(persons)
-        for name in ("hooks", "info", "objects/info"):
-            (common_dir / name).mkdir(parents=True, exist_ok=True)
+        secrets = [home / name for home in persons for name in _SECRET]
+        _make_what_is_sealed(common_dir, admin)
         view = View(
             empty=empty,
             closed=[real(self.home)],
@@ -118,19 +121,24 @@ class Sandbox:
             keep=keep,
             links=kept.links,
             kept=kept.bound,
-            versions=tuple(kept.laid_over()),
-            writes=places.seen([worktree, common_dir, *writes]),
+            versions=(*kept.laid_over(), *gits.laid(keep.with_name(f".gitconfig-{keep.name}"))),
+            writes=places.seen([worktree, common_dir, *needs.writes]),
             sealed=places.seen(
                 [*_in(common_dir, _GITS_SHARED), common_dir / "worktrees", *_alternates(common_dir)]
             ),
-            own=places.seen([own] if own is not None else []),
-            sealed_in_own=places.seen([worktree / ".git", *(_in(own, _GITS_OWN) if own is not None else [])]),
-            granted=places.seen(granted_writes),
+            own=places.seen([admin]),
+            sealed_in_own=places.seen([worktree / ".git", *_in(admin, _GITS_OWN)]),
+            granted=places.seen(needs.granted_writes),
             secret=tuple(_below(secrets, (*shown, *granted), granted)),
         )
         shared = [common_dir / name for name in _GITS_SHARED if name != "hooks"]
         never = (*places.seen([self.home]), *secrets, *shared, common_dir / "worktrees")
-        return Cell(self.program, view, project, never)
+        seen = (
+            *tools.looked_at,
+            *looked_at(self.environ, gits),
+            *_seen_of(common_dir, admin, secrets, shown),
+        )
+        return Cell(self.program, view, needs.project, never, tuple(dict.fromkeys((keep, *seen))))
 
     def _homes(self) -> tuple[Path, ...]:
         named = [*_HOMES, self.environ.get("HOME", ""), pwd.getpwuid(os.getuid()).pw_dir]
@@ -150,9 +158,6 @@ class Sandbox:
     def _scratch(self) -> tuple[Path, ...]:
         told = self.environ.get("TMPDIR", "")
         return tuple(dict.fromkeys(map(Path, (*_SCRATCH, *([told] if told.strip("/") else [])))))
-
-    def _secrets(self, persons: Sequence[Path]) -> list[Path]:
-        return [home / name for home in persons for name in _SECRET]
 
 
 def real(path: Path) -> Path:
@@ -185,22 +190,29 @@ class _Places:
 
 class _Kept:
     """What of a project's directory is seen in place of the person's caches and versions: `links` where nothing is
-    seen, `bound` over a directory that is."""
+    seen, `bound` over a directory that is.
+
+    Work writes all of `keep`, and may lay links in there; what is bound lies beside it, as a link in its place would be
+    followed outside.
+    """
 
     def __init__(self, keep: Path, places: _Places, tools: Toolchains, reads: Sequence[Path]) -> None:
         self._keep, self._tools, self._reads = keep, tools, reads
+        self._beside = keep.with_name(f".{keep.name}.bound")
         wanted = sorted((*tools.caches, *tools.versions), key=lambda one: len(one.parts))
         links: list[Path] = []
         bound: list[Path] = []
         for path in wanted:
-            if is_below(path, (*links, *bound)):
-                self._made(path)
+            if is_below(path, links):
+                _made(keep, path)
+            elif is_below(path, bound):
+                _made(self._beside, path)
             elif places.is_free(path, reads) and path in tools.caches:
                 links.append(path)
             elif places.is_free(path, reads) or os.path.isdir(path):
                 bound.append(path)
-        self.links = tuple((path, self._made(path)) for path in links)
-        self.bound = tuple((path, self._made(path)) for path in bound)
+        self.links = tuple((path, _made(keep, path)) for path in links)
+        self.bound = tuple((path, _made(self._beside, path)) for path in bound)
 
     def laid_over(self) -> Iterator[tuple[Path, Path]]:
         """What the person has there all the same, and where it is to be laid."""
@@ -208,16 +220,42 @@ class _Kept:
         own = {*self._tools.caches, *self._tools.versions}
         for path in (*(one for one in theirs if one not in own), *self._reads):
             if is_below(path, [seen for seen, _ in self.links]):
-                yield path, self._lies(path)
+                yield path, _lies(self._keep, path)
             elif is_below(path, [seen for seen, _ in self.bound]):
                 yield path, path
 
-    def _lies(self, seen: Path) -> Path:
-        return self._keep / str(seen).lstrip("/")
 
-    def _made(self, seen: Path) -> Path:
-        self._lies(seen).mkdir(mode=0o700, parents=True, exist_ok=True)
-        return self._lies(seen)
+def _lies(keep: Path, seen: Path) -> Path:
+    return keep / str(seen).lstrip("/")
+
+
+def _made(keep: Path, seen: Path) -> Path:
+    """The directory for it; a link in its way goes."""
+    place = _lies(keep, seen)
+    if os.path.realpath(place) != os.path.join(os.path.realpath(keep), str(seen).lstrip("/")):
+        for part in reversed([place, *place.parents]):
+            if is_below(part, [keep]) and os.path.islink(part):
+                part.unlink()
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return place
+
+
+def _make_what_is_sealed(common_dir: Path, admin: Path) -> None:
+    """What git would obey, and is not there, could be made by the work: what is there can be laid over. Empty ones of
+    these say nothing to git. Raises OSError."""
+    for name in ("hooks", "info", "modules", "objects/info"):
+        (common_dir / name).mkdir(parents=True, exist_ok=True)
+    if b"worktreeconfig" in (common_dir / "config").read_bytes().lower():
+        for folder in (common_dir, admin):
+            if not os.path.lexists(folder / "config.worktree"):
+                (folder / "config.worktree").touch()
+
+
+def _seen_of(common_dir: Path, admin: Path, secrets: Sequence[Path], shown: Sequence[Path]) -> Iterator[Path]:
+    yield from (common_dir / name for name in _GITS_SHARED)
+    yield common_dir / "objects/info/alternates"
+    yield from (admin / name for name in _GITS_OWN)
+    yield from (path for path in secrets if is_below(path, shown))
 
 
 def _name_service() -> list[Path]:
@@ -235,8 +273,9 @@ def _below(paths: Sequence[Path], shown: Sequence[Path], named: Sequence[Path] =
 
 
 def _in(folder: Path, names: Sequence[str]) -> list[Path]:
-    """A link among them is not followed: it may lead anywhere."""
-    return [folder / name for name in names if not os.path.islink(folder / name)]
+    """Those that are there. A link among them is not followed: it may lead anywhere."""
+    there = [folder / name for name in names]
+    return [path for path in there if os.path.exists(path) and not os.path.islink(path)]
 
 
 def _alternates(common_dir: Path) -> list[Path]:
@@ -258,39 +297,23 @@ def _alternates(common_dir: Path) -> list[Path]:
 
 @dataclass(frozen=True)
 class Cell:
-    """What a command sees, and how it is begun there."""
+    """What a command sees, and how it is begun there. As long as nothing changes of what was `looked_at` for it,
+    another one would be the same."""
 
     program: str
     view: View
     project: str
     never: tuple[Path, ...]
+    looked_at: tuple[Path, ...] = ()
 
     def before(self, scratch: Path, cwd: Path) -> list[str]:
         """The words to put before a command's own; `scratch` is a directory that it has for itself."""
         return command(self.program, self.view, scratch, cwd)
 
+    def before_git(self, scratch: Path) -> list[str]:
+        """The same before a git that has all its settings, and its directory, from elsewhere."""
+        return command(self.program, self.view, scratch)
+
     def denied(self, said: str) -> str:
         """What to add to the output of a command that failed: which paths it was denied, and how to let it."""
         return told(self.view, said, self.project, self.never)
-
-
-Cells = Callable[[Path], Cell]
-"""Gives the cell of what is run in a worktree. Raises OSError, GitError."""
-
-_cells: ContextVar[Cells | None] = ContextVar("cells", default=None)
-
-
-@contextmanager
-def confined(cells: Cells | None) -> Iterator[None]:
-    """Commands of a repository that are run within the block see their cell; for None all stays as it is."""
-    token = _cells.set(cells or _cells.get())
-    try:
-        yield
-    finally:
-        _cells.reset(token)
-
-
-def cell_at(worktree: Path) -> Cell | None:
-    """The cell of what is run there now; None outside of `confined`. Raises OSError, GitError."""
-    cells = _cells.get()
-    return None if cells is None else cells(worktree)

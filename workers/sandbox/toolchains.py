@@ -113,7 +113,6 @@ _SETTINGS = (
     ".cargo/config.toml",
     ".condarc",
     ".config/git/attributes",
-    ".config/git/config",
     ".config/git/ignore",
     ".config/go/env",
     ".config/mise/config.toml",
@@ -121,7 +120,6 @@ _SETTINGS = (
     ".config/pypoetry/config.toml",
     ".config/uv/uv.toml",
     ".gemrc",
-    ".gitconfig",
     ".gradle/gradle.properties",
     ".m2/settings.xml",
     ".npmrc",
@@ -179,11 +177,12 @@ _STEPS_MAX = 10
 @dataclass(frozen=True)
 class Toolchains:
     """`reads` are seen as they are. `caches` and `versions` are the project's own; in the latter, what the person has
-    is seen, too."""
+    is seen, too. As long as nothing of what was `looked_at` changes, the same is found again."""
 
     reads: tuple[Path, ...]
     caches: tuple[Path, ...]
     versions: tuple[Path, ...]
+    looked_at: tuple[Path, ...]
 
 
 def toolchains(environ: Mapping[str, str], hidden: Sequence[Path]) -> Toolchains:
@@ -192,15 +191,19 @@ def toolchains(environ: Mapping[str, str], hidden: Sequence[Path]) -> Toolchains
     place = _Places(home, environ)
     known = [place.of(name) for name in _TOOLS]
     wanted = [*known, *(Path(environ[name]) for name in _MOVED_WHOLE if environ.get(name))]
-    wanted += _on_path(environ, home, known, hidden)
-    wanted += [path for path in map(place.of, _SETTINGS) if _holds_no_credential(path)]
+    folders: set[str] = set()
+    wanted += _on_path(environ, home, known, hidden, folders)
+    settings = [place.of(name) for name in _SETTINGS]
+    wanted += [path for path in settings if _holds_no_credential(path)]
     there = dict.fromkeys(path for path in wanted if is_below(path, hidden) and os.path.exists(path))
     reads = tuple(path for path in there if not is_below(path, there))
     moved = [place.of(name) for name in (".cargo", "go") if place.is_moved(name)]
     outside = [path for path in moved if not is_below(path, hidden) and os.path.isdir(path)]
     versions = [*outside, *(path for path in map(place.of, _VERSIONS) if os.path.isdir(path))]
     caches = dict.fromkeys(map(place.of, (*_CACHES, *_VERSIONS)))
-    return Toolchains(reads, tuple(path for path in caches if path not in versions), tuple(versions))
+    own = tuple(path for path in caches if path not in versions)
+    looked_at = (*wanted, *settings, *moved, *map(place.of, _VERSIONS), *map(Path, folders))
+    return Toolchains(reads, own, tuple(versions), looked_at)
 
 
 class _Places:
@@ -223,17 +226,17 @@ class _Places:
 
 
 def _on_path(
-    environ: Mapping[str, str], home: Path, known: Sequence[Path], hidden: Sequence[Path]
+    environ: Mapping[str, str], home: Path, known: Sequence[Path], hidden: Sequence[Path], folders: set[str]
 ) -> Iterator[Path]:
-    """What the PATH names, and what the links in there lead to: each with what it was installed with."""
+    """What the PATH names, and what the links in there lead to: each with what it was installed with. `folders` are
+    those that were looked through."""
     shared = [*(home / name for name in _NOT_WHOLE), home, *home.parents]
     within = tuple(f"{place}/" for place in hidden)
-    seen = set(_PACKAGED)
     waiting = [one for one in environ.get("PATH", "").split(os.pathsep) if one.startswith("/")]
-    while waiting and len(seen) < _FOLDERS_MAX:
+    while waiting and len(folders) < _FOLDERS_MAX:
         folder = waiting.pop()
-        if folder not in seen:
-            seen.add(folder)
+        if folder not in folders and folder not in _PACKAGED:
+            folders.add(folder)
             if folder.startswith(within):
                 yield _installed_as(Path(folder), known, shared)
             waiting += {os.path.dirname(led) for led in _led_to(folder) if led.startswith(within)}
@@ -264,6 +267,10 @@ def _led_to(folder: str) -> Iterator[str]:
                 yield led
             else:
                 led = f"{led.rpartition('/')[0]}/{told}"
+
+
+def names_a_credential(said: str) -> bool:
+    return bool(_CREDENTIAL.search(os.fsencode(said)))
 
 
 def _holds_no_credential(path: Path) -> bool:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from workers.worktree.ignored_work import is_cache
 from workers.worktree.inner_repositories import above_of
+from workers.worktree.seed import leads_out
 from workers.worktree.set_aside import SetAside, where_aside
 
 BYTES_MAX = 1_000_000
@@ -37,7 +38,7 @@ def lay_copies(worktree: Path, paths: list[str]) -> None:
     """Where they were before they were set aside; `put_back` replaces them by the files themselves. Raises OSError."""
     for path in paths:
         aside = where_aside(worktree, path)
-        if aside is not None:
+        if aside is not None and not leads_out(worktree, worktree / path):
             (worktree / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(aside, worktree / path)
 

@@ -83,6 +83,7 @@ def relink(repo: Path, worktree: Path) -> bool:
     tracked = Git(worktree).run("ls-files", "-z", env=there).fields
     if not any((worktree / path).exists() for path in tracked):
         return False
+    (worktree / ".git").unlink(missing_ok=True)  # a link that leads nowhere
     (worktree / ".git").write_text(f"gitdir: {admin}\n", errors="surrogateescape")
     return True
 

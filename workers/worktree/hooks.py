@@ -62,8 +62,11 @@ def absent_hooks(checkout: Path) -> Absent | None:
 def bring_hooks(checkout: Path | None, worktree: Path) -> None:
     """Copy them, unless the worktree has such a directory by now: its setup may make it anew."""
     absent = absent_hooks(checkout) if checkout is not None else None
-    if absent is not None and absent.ignored and not os.path.lexists(worktree / absent.path):
-        bring_copy(absent.checkout / absent.path, worktree / absent.path)
+    if absent is None or not absent.ignored:
+        return
+    place = worktree / absent.path
+    if not os.path.lexists(place) and not leads_out(worktree, place):
+        bring_copy(absent.checkout / absent.path, place)
 
 
 def _names(folder: Path) -> tuple[str, ...]:

@@ -6,12 +6,14 @@ lay there with work in it is preserved, or moved aside, first.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from workers.command import raise_if_machines, run_shell
-from workers.git import HEADS, Git, GitError, GitFailed, GitResult, GitTookTooLong
+from workers.git import HEADS, Git, GitError, GitFailed, GitTookTooLong
+from workers.git_commands import NO_SUCH_COMMAND
 from workers.worktree.branch import claim, key_of
 from workers.worktree.checkouts import persons_checkout
 from workers.worktree.entry import Entry, admin_dir, entry_at
@@ -130,7 +132,7 @@ def make_detached(site: Site, commit: str) -> str:
     if finished(site, entry) is not None:
         return ""
     clear(site, entry)
-    notes = add(site, "--detach", commit)
+    notes = add(site, commit)
     finish(site, Ready(branch=None, base_commit=commit))
     return notes
 
@@ -209,56 +211,56 @@ def add_on(site: Site, branch: str) -> str:
     tip = site.repository.commit_of(ref)
     if tip is None:
         raise WorktreeRefused(f"{site.place.root} has no branch {branch!r} any more: try again")
-    notes = add(site, "--detach", tip)
+    notes = add(site, tip)
     site.here.run("symbolic-ref", "-m", "fleet: made", "HEAD", ref)
     return notes
 
 
-def add(site: Site, *what: str) -> str:
-    """`git worktree add`. A post-checkout hook that fails, or does not end, does not undo the worktree: what it said
-    is given back. Raises FilterFailed."""
-    flags = what[:1] if what[0].startswith("-") else ()
-    words = ("worktree", "add", "--quiet", *flags, str(site.path), what[-1])
-    try:
-        result = site.repository.run(*words, check=False)
-    except GitTookTooLong as late:
-        if not _is_complete(site):
-            raise
-        return f"the post-checkout hook: {late}\n"
-    if names_a_filter(result.err):
-        return _add_with_keys(site, flags, what[-1])
-    return _unless_broken(site, words, result)
+def add(site: Site, commit: str) -> str:
+    """`git worktree add`, detached. A post-checkout hook that fails, or does not end, does not undo the worktree: what
+    it said is given back. Raises FilterFailed.
+
+    First without its files: what runs as they come (filters, that hook) may be a worker's, and runs where a worker's
+    programs may (`workers.sandbox.rooms`).
+    """
+    site.repository.run("worktree", "add", "--quiet", "--no-checkout", "--detach", str(site.path), commit)
+    lacking = _laid_out(site)
+    if lacking:
+        admin = admin_dir(site.place.common_dir, site.path)
+        if admin is not None:
+            lend_keys(site.place.common_dir, admin)
+        lacking = _laid_out(site, with_keys=True)
+    return (f"a filter did not run: {lacking.strip()}\n" if lacking else "") + _told_the_hook(site, commit)
 
 
-def _add_with_keys(site: Site, flags: Sequence[str], commit: str) -> str:
-    """Made without its files first, so that filters find their keys when these come."""
-    take_down(site.path)
-    if entry_at(site.repository, site.path) is not None:
-        site.repository.run("worktree", "remove", "--force", "--force", str(site.path))
-    site.repository.run("worktree", "add", "--quiet", "--no-checkout", *flags, str(site.path), commit)
-    admin = admin_dir(site.place.common_dir, site.path)
-    if admin is not None:
-        lend_keys(site.place.common_dir, admin)
-    words = ("checkout", "--quiet", "--force", *flags, commit)
+def _laid_out(site: Site, *, with_keys: bool = False) -> str:
+    """All files of HEAD; what git says of a filter that did not run for some of them. Raises FilterFailed where that is
+    not for want of the keys that are lent to it."""
+    words = ("reset", "--quiet", "--hard")
     result = site.here.run(*words, check=False)
-    if not result.ok and names_a_filter(result.err):
+    lacking = result.err if names_a_filter(result.err) else ""
+    if not result.ok and lacking and with_keys:
         raise refused(site.place.root, result.err)
-    lacking = f"a filter did not run: {result.err.strip()}\n" if names_a_filter(result.err) else ""
-    return lacking + _unless_broken(site, words, result)
+    if not result.ok and not lacking:
+        raise GitFailed(words, site.path, result.code, result.err or result.out)
+    return lacking
 
 
-def _unless_broken(site: Site, words: Sequence[str], result: GitResult) -> str:
-    """Nothing but the post-checkout hook fails when all files are there."""
+def _told_the_hook(site: Site, commit: str) -> str:
+    """What there is to say of the repository's post-checkout hook, which is told what git tells it of a worktree."""
+    folder = site.path / site.here.said("rev-parse", "--git-path", "hooks")
+    if not os.access(folder / "post-checkout", os.X_OK):
+        return ""
+    words = ("hook", "run", "post-checkout", "--", "0" * len(commit), commit, "1")
+    try:
+        result = site.here.run(*words, check=False)
+        if NO_SUCH_COMMAND in result.err:
+            result = site.here.run("checkout", "--quiet", "--detach", commit, check=False)
+    except GitTookTooLong as late:
+        return f"the post-checkout hook: {late}\n"
     if result.ok:
         return ""
-    if not _is_complete(site) or result.code < 0:
-        raise GitFailed(words, site.repository.directory, result.code, result.err or result.out)
     return f"the post-checkout hook failed with code {result.code}: {result.err.strip()}\n"
-
-
-def _is_complete(site: Site) -> bool:
-    admin = admin_dir(site.place.common_dir, site.path)
-    return admin is not None and (admin / "index").exists() and not (admin / "locked").exists()
 
 
 def equip(site: Site, settings: WorktreeSettings, env: Mapping[str, str], timeout_s: float) -> str:

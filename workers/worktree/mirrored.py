@@ -26,6 +26,7 @@ from workers.worktree.make import (
     port_variables,
     set_up,
 )
+from workers.worktree.notes import SEEDS, write_note
 from workers.worktree.ready import Ready, ready_at
 from workers.worktree.repository import locate
 from workers.worktree.restore import NOTHING, restore
@@ -33,8 +34,6 @@ from workers.worktree.seed import ignored
 from workers.worktree.set_aside import put_back
 from workers.worktree.submodules import populate
 from workers.worktree.wanted import FILE, SettingsWrong
-
-_SEEDS = "fleet-seeds.tar"
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ def make_from_mirror(mirror: Path, worktree_path: Path, asked: Asked) -> Made:
         output += brought.told
         populate(worktree_path, site.sources, (lock_fd,))
         lay_down(asked.files, worktree_path)
-        (git_dir(worktree_path) / _SEEDS).write_bytes(asked.files)
+        write_note(git_dir(worktree_path), SEEDS, asked.files)
         env = {**asked.marker_env, **port_variables(asked.ports)}
         output += set_up(site, asked.setup, env, asked.setup_timeout_s)
         finish(site, Ready(asked.branch, asked.base_commit, output), brought.files)
@@ -102,7 +101,7 @@ def make_ready_again(
     worktree_path: Path, lock_fd: int, setup: Sequence[str], env: Mapping[str, str], timeout_s: float
 ) -> None:
     """Bring back what the set-up had made and is gone. The caller holds the lock. Raises SetupFailed, GitError."""
-    seeds = git_dir(worktree_path) / _SEEDS
+    seeds = git_dir(worktree_path) / SEEDS
     lay_down(seeds.read_bytes() if seeds.exists() else b"", worktree_path)
     set_up(Site(locate(worktree_path), worktree_path, lock_fd), setup, env, timeout_s)
 

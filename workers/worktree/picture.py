@@ -14,11 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from workers.git import Git
+from workers.worktree.notes import PICTURE, write_note
 
 FILES_MAX = 400_000
 """Of more files than this the rest is not looked at: `Picture.whole` is False then."""
-
-_FILE = "fleet-picture.json"
 
 Seen = tuple[int, int, int, int, int]
 """Mode, bytes, links, and the nanoseconds of the last change of its content and of its inode."""
@@ -121,7 +120,7 @@ def submodules(git: Git) -> list[str]:
 def read_picture(admin: Path) -> Picture | None:
     """None when there is none: the worktree was made by an earlier release, or is not finished."""
     try:
-        stored = json.loads((admin / _FILE).read_bytes())
+        stored = json.loads((admin / PICTURE).read_bytes())
         files = {
             path: (seen[0], seen[1], seen[2], seen[3], seen[4]) for path, seen in stored["files"].items()
         }
@@ -132,19 +131,17 @@ def read_picture(admin: Path) -> Picture | None:
 
 def write_picture(admin: Path, picture: Picture) -> None:
     """Whole or not at all. Raises OSError."""
-    draft = admin / f"{_FILE}.tmp"
     stored = {
         "whole": picture.whole,
         "directories": sorted(picture.directories),
         "files": picture.files,
     }
-    draft.write_text(json.dumps(stored, separators=(",", ":")))
-    draft.replace(admin / _FILE)
+    write_note(admin, PICTURE, json.dumps(stored, separators=(",", ":")).encode())
 
 
 def drop_picture(admin: Path) -> None:
     """Whatever lies there counts as made since."""
-    (admin / _FILE).unlink(missing_ok=True)
+    (admin / PICTURE).unlink(missing_ok=True)
 
 
 def _walked(root: Path, listed: Collection[str]) -> Iterator[tuple[str, Seen | None]]:

@@ -4,11 +4,10 @@ goes."""
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-_FILE = "fleet-ready.json"
+from workers.worktree.notes import READY, write_note
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,7 @@ class Ready:
 def read_ready(admin: Path) -> Ready | None:
     """The record, None when there is none (or it was cut short: then the worktree counts as not finished)."""
     try:
-        stored = json.loads((admin / _FILE).read_bytes())
+        stored = json.loads((admin / READY).read_bytes())
         ready = Ready(stored["branch"], stored["base_commit"], stored.get("setup_output", ""))
     except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
@@ -49,9 +48,4 @@ def ready_at(repo_path: Path, worktree_path: Path) -> Ready | None:
 
 def write_ready(admin: Path, ready: Ready) -> None:
     """Write the record whole or not at all. Raises OSError."""
-    draft = admin / f"{_FILE}.tmp"
-    with draft.open("w") as file:
-        json.dump(asdict(ready), file)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(admin / _FILE)
+    write_note(admin, READY, json.dumps(asdict(ready)).encode(), durable=True)

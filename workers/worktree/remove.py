@@ -18,13 +18,13 @@ from workers.worktree.deleting import delete, make_writable
 from workers.worktree.entry import Entry, admin_dir, entries, entry_at
 from workers.worktree.ignored_work import ignored_work
 from workers.worktree.lock import held
+from workers.worktree.notes import KEPT_BESIDE, REMOVING, write_note
 from workers.worktree.picture import read_picture
 from workers.worktree.preserve import preserve, preserve_remains
 from workers.worktree.repository import locate
 from workers.worktree.set_aside import put_back
 
-_REMOVING = "fleet-removing"
-_KEPT = "fleet-kept-beside"
+_BESIDE = ".kept-"
 
 
 class RemoveRefused(GitError):
@@ -61,7 +61,7 @@ def remove(repo: Path, worktree_path: Path, preserve_ref: str) -> Removed:
             raise RemoveRefused(f"git's own directory for {path} was not found: run `git worktree repair`")
         preserved = _preserve_once(entry, admin, preserve_ref)
         take_down(path)
-        kept = _kept_beside(admin)
+        kept = _kept_beside(admin, path)
         kept_at = kept if kept is not None and kept.exists() else None
         git.run("worktree", "remove", "--force", "--force", str(path))
     return Removed(path, preserved, kept_at=kept_at)
@@ -99,7 +99,7 @@ def _already_gone(git: Git, path: Path) -> Removed:
 
 def beside(path: Path) -> Path:
     """A name next to the worktree that nothing has yet."""
-    names = (path.with_name(f"{path.name}.kept-{number}") for number in count(1))
+    names = (path.with_name(f"{path.name}{_BESIDE}{number}") for number in count(1))
     return next(name for name in names if not os.path.lexists(name))
 
 
@@ -134,7 +134,7 @@ def _refuse_wrong(entry: Entry, root: Path) -> None:
 
 def _preserve_once(entry: Entry, admin: Path, ref: str) -> str | None:
     """A removal that was cut short has preserved all there was; what is left by then are only its own gaps."""
-    note = admin / _REMOVING
+    note = admin / REMOVING
     if note.exists():
         return note.read_text().strip() or None
     if entry.missing and not (entry.path.is_dir() and any(entry.path.iterdir())):
@@ -142,7 +142,7 @@ def _preserve_once(entry: Entry, admin: Path, ref: str) -> str | None:
     else:
         preserved = preserve(entry.path, ref, ignored=True)
         _keep_beside(entry.path, admin)
-    note.write_text(preserved or "")
+    write_note(admin, REMOVING, (preserved or "").encode())
     return preserved
 
 
@@ -151,8 +151,8 @@ def _keep_beside(path: Path, admin: Path) -> None:
     work = ignored_work(Git(path), read_picture(admin))
     if work.fits:
         return
-    kept = _kept_beside(admin) or beside(path)
-    (admin / _KEPT).write_text(str(kept))
+    kept = _kept_beside(admin, path) or beside(path)
+    write_note(admin, KEPT_BESIDE, os.fsencode(kept))
     for top in work.tops:
         target = kept / top
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -161,9 +161,12 @@ def _keep_beside(path: Path, admin: Path) -> None:
         (path / top).rename(target)
 
 
-def _kept_beside(admin: Path) -> Path | None:
-    note = admin / _KEPT
-    return Path(note.read_text()) if note.exists() else None
+def _kept_beside(admin: Path, path: Path) -> Path | None:
+    """Where it is already, if anywhere: beside the worktree, whatever else stands there."""
+    note = admin / KEPT_BESIDE
+    kept = Path(os.fsdecode(note.read_bytes())) if note.exists() else None
+    ours = kept is not None and kept.parent == path.parent and kept.name.startswith(f"{path.name}{_BESIDE}")
+    return kept if ours else None
 
 
 def listing(repo: Path) -> list[Entry]:

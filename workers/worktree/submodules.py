@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from workers.git import Git, GitError, GitFailed, answer, configured
+from workers.git import Git, GitError, GitFailed, answer
+from workers.git_environment import configured
 
 BASE_REF = "refs/fleet/base"
 WORK_REFS = "refs/fleet/work"

@@ -26,7 +26,7 @@ from workers.host import LocalHost
 from workers.pinned.files import named
 from workers.pinned.proof import prove
 from workers.port_blocks import of_this_person
-from workers.sandbox.cell import confined
+from workers.sandbox.confined import confined
 from workers.supervisor import scratch_of
 from workers.verify import Verdict
 from workers.worktree.commit import commit_work
@@ -74,6 +74,10 @@ class LocalDriver:
         return OSError(errno.EBADMSG, f"on this machine there is {what}")
 
     def prepare(self, task: Task, attempt: Attempt, worktree: Worktree, preserved: str | None) -> Prepared:
+        with self._confined(task):
+            return self._prepare(task, attempt, worktree, preserved)
+
+    def _prepare(self, task: Task, attempt: Attempt, worktree: Worktree, preserved: str | None) -> Prepared:
         path, repo = self.worktree_path(task), Path(task.spec.repo)
         agreed = Agreed(self.home.agreed)
         agreed.before_worktree(repo)
@@ -95,26 +99,25 @@ class LocalDriver:
     def _sandbox(self, task: Task, attempt: Attempt, path: Path, config_dir: Path) -> tuple[str, ...]:
         if self.cells is None:
             return ()
-        cell = self.cells.of(task, path, reads=[self.client.path], writes=[config_dir])
+        cell = self.cells.of(task, reads=[self.client.path], writes=[config_dir]).of_commands(path)
         scratch = Path(scratch_of(str(self.runs.run_dir(attempt.id))))
         return tuple(cell.before(scratch, path))
 
     def _confined(self, task: Task) -> AbstractContextManager[None]:
-        """Setup and gates within the block run in the sandbox, if there is one."""
-        return confined(None if self.cells is None else partial(self.cells.of, task))
+        """What is run within the block sees what the task needs, if there is a sandbox."""
+        return confined(None if self.cells is None else self.cells.of(task))
 
     def _made(self, task: Task, worktree: Worktree, marker: str, preserved: str | None = None) -> Made:
-        with self._confined(task):
-            return make_ready(
-                Path(task.spec.repo),
-                self.worktree_path(task),
-                branch=places.branch_name(task),
-                base=task.spec.target,
-                settings=worktree_settings,
-                ports=self.ports(task, worktree),
-                marker_env={"FLEET_RUN": marker, "FLEET_TASK": task.id},
-                preserved=preserved,
-            )
+        return make_ready(
+            Path(task.spec.repo),
+            self.worktree_path(task),
+            branch=places.branch_name(task),
+            base=task.spec.target,
+            settings=worktree_settings,
+            ports=self.ports(task, worktree),
+            marker_env={"FLEET_RUN": marker, "FLEET_TASK": task.id},
+            preserved=preserved,
+        )
 
     def _launched(self, attempt: str) -> Launched:
         try:
@@ -139,7 +142,17 @@ class LocalDriver:
     def commit(
         self, task: Task, worktree: Worktree, messages: Sequence[str], though_ignored: Sequence[str] = ()
     ) -> Committed:
-        path = self._path(task, worktree)
+        with self._confined(task):
+            return self._commit(task, self._path(task, worktree), worktree, messages, though_ignored)
+
+    def _commit(
+        self,
+        task: Task,
+        path: Path,
+        worktree: Worktree,
+        messages: Sequence[str],
+        though_ignored: Sequence[str],
+    ) -> Committed:
         remade = not (path / ".git").exists() and not relink(Path(task.spec.repo), path)
         if remade:
             self._made(task, worktree, places.check_marker(task, self.home_id))
@@ -172,6 +185,10 @@ class LocalDriver:
             processes.sweep(marker, spool_path=self.home.runs / "none")
 
     def vacate(self, task: Task) -> Vacated:
+        with self._confined(task):
+            return self._vacate(task)
+
+    def _vacate(self, task: Task) -> Vacated:
         ref = places.preserve_ref(task)
         repo = Path(task.spec.repo)
         removed = remove(repo, self.worktree_path(task), ref)

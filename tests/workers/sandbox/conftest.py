@@ -2,16 +2,16 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.sandboxes import bubblewrap
 from tests.workers.worktree.repositories import git, repository
-from workers.sandbox.cell import Cell, Sandbox
+from workers.sandbox.cell import Cell, Needs, Sandbox
+from workers.sandbox.rooms import Rooms
 
 
 @dataclass
@@ -70,10 +70,13 @@ class House:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
-    def cell(self, **more: Any) -> Cell:
-        sandbox = Sandbox(bubblewrap(), self.env, self.fleet)
-        return sandbox.cell(
-            self.tree, self.repo / ".git", self.fleet / "kept" / "app", project="an app", **more
+    def rooms(self, program: str = "") -> Rooms:
+        sandbox = Sandbox(program or bubblewrap(), self.env, self.fleet)
+        return Rooms(sandbox, self.fleet / "worktrees", self.fleet / "kept")
+
+    def cell(self, **more: Sequence[Path]) -> Cell:
+        return self.rooms().room(
+            self.tree, Needs("an app", **{name: tuple(paths) for name, paths in more.items()})
         )
 
     def run(self, command: str, cell: Cell | None = None) -> subprocess.CompletedProcess[str]:

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+
 import pytest
 
 from tests.patience import PATIENCE_S
 from tests.workers.sandbox.conftest import House
-from workers.sandbox.cell import confined
+from workers.sandbox.cell import Cell, Needs
+from workers.sandbox.confined import confined
+from workers.sandbox.rooms import Rooms
 from workers.verify import verify
+
+
+@dataclass(frozen=True)
+class OfProject:
+    """The cells of what a coordinator knows the project of."""
+
+    rooms: Rooms
+
+    def of_commands(self, directory: Path) -> Cell:
+        return self.rooms.room(directory, Needs("an app"))
+
+    def of_git(self, directory: Path, *, only_reads: bool) -> None:
+        raise AssertionError("no git runs here")
 
 
 def output_of(house: House, command: str, monkeypatch: pytest.MonkeyPatch) -> str:
     for name, value in house.env.items():
         monkeypatch.setenv(name, value)
-    cell = house.cell()
-    with confined(lambda _: cell):
+    with confined(OfProject(house.rooms())):
         return verify([command], house.tree, {}, PATIENCE_S).output_tail
 
 
@@ -78,9 +95,5 @@ def test_a_sandbox_that_cannot_be_made_is_no_verdict(house: House, monkeypatch: 
     refusing = house.root / "bwrap"
     house.write(refusing, "#!/bin/sh\necho 'bwrap: No space left on device' >&2; exit 1\n")
     refusing.chmod(0o755)
-    cell = house.cell()
-    with (
-        confined(lambda _: type(cell)(str(refusing), cell.view, "", ())),
-        pytest.raises(OSError, match="No space"),
-    ):
+    with confined(house.rooms(str(refusing))), pytest.raises(OSError, match="No space"):
         verify(["true"], house.tree, {}, PATIENCE_S)

@@ -14,8 +14,7 @@ import pytest
 from tests.patience import until
 from tests.workers.worktree.repositories import MARKER, commit, git, hook, write
 from tests.workers.worktree.test_landing import OPEN, go, main_goes_on
-from workers import children, processes
-from workers import git as gits
+from workers import children, git_commands, processes
 from workers.git import Git, GitError, GitNotRun, GitTookTooLong
 from workers.landing import Landed, VerifyFailed
 from workers.verify import verify
@@ -60,7 +59,7 @@ def hangs(repo: Path, name: str) -> Path:
 
 
 def impatient(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
-    monkeypatch.setitem(gits.LIMITS_S, command, SHORT_S)
+    monkeypatch.setitem(git_commands.LIMITS_S, command, SHORT_S)
 
 
 def test_a_commit_hook_that_does_not_end_has_refused_and_is_named(
@@ -102,7 +101,7 @@ def test_a_merge_hook_that_does_nothing_any_more_is_a_persons_matter_and_not_the
     repo: Path, tree: Path, trees: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hangs(repo, "pre-merge-commit")
-    monkeypatch.setattr(gits, "STILL_S", SHORT_S)
+    monkeypatch.setattr(git_commands, "STILL_S", SHORT_S)
     commit(tree, {"b.txt": "b\n"})
     before = main_goes_on(repo, {"c.txt": "c\n"})
     with pytest.raises(GitTookTooLong, match=r"did nothing for 1 s .*pre-merge-commit"):

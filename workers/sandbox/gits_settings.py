@@ -1,0 +1,101 @@
+"""The settings of a person's git, as work in a cell has them: without what would let it act as the person. Travels.
+
+A worker's own git and that of Fleet read the same: what is ignored, which filters there are, where hooks lie. Files in
+which a credential stands are not shown; what else they say is laid in their place.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from workers.far.git_settings import as_lines, chooses
+from workers.sandbox.toolchains import names_a_credential
+
+PATIENCE_S = 10.0
+_NAMES_A_FILE = ("core.attributesfile", "core.excludesfile", "core.hookspath")
+_LEADS_ON = ("include.", "includeif.")
+
+
+@dataclass(frozen=True)
+class GitsSettings:
+    """`reads` are seen as they are. `instead`, where there is one, is what to write into a file that is laid over each
+    of `hidden`."""
+
+    reads: tuple[Path, ...]
+    hidden: tuple[Path, ...] = ()
+    instead: str = ""
+
+    def laid(self, file: Path) -> list[tuple[Path, Path]]:
+        """Writes `file`; where it lies, and where it is seen. No link of anybody's is followed. Raises OSError."""
+        if not self.hidden:
+            return []
+        descriptor, draft = tempfile.mkstemp(dir=file.parent)
+        with os.fdopen(descriptor, "wb") as out:
+            out.write(os.fsencode(self.instead))
+        os.replace(draft, file)
+        return [(file, seen) for seen in self.hidden]
+
+
+def gits_settings(environ: Mapping[str, str]) -> GitsSettings:
+    """Of that environment's person, outside of all repositories. A git that says nothing has none."""
+    found = list(_listed(environ))
+    home = environ.get("HOME", "/nonexistent")
+    files = dict.fromkeys(file for file, _, _ in found)
+    named = [
+        Path(_expanded(value, home))
+        for _, key, value in found
+        if key in _NAMES_A_FILE and value and value.startswith(("/", "~/"))
+    ]
+    if not any(names_a_credential(f"{key}={value}") for _, key, value in found):
+        return GitsSettings((*map(Path, files), *named))
+    harmless = [
+        (key, value)
+        for _, key, value in found
+        if not key.startswith(_LEADS_ON) and not names_a_credential(f"{key}={value}")
+    ]
+    # In the file that git looks for by itself; those that it includes are in there.
+    first = next(iter(files))
+    return GitsSettings(tuple(named), (Path(first),), as_lines(harmless))
+
+
+def _listed(environ: Mapping[str, str]) -> Iterator[tuple[str, str, str | None]]:
+    """File, key and value of all that is neither the system's nor a command's, in order."""
+    env = {name: value for name, value in environ.items() if not chooses(name)}
+    try:
+        ended = subprocess.run(
+            ["git", "config", "--list", "-z", "--show-scope", "--show-origin", "--includes"],
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=env,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):  # a git that does not run is told of by whoever needs it
+        return
+    fields = iter(os.fsdecode(ended.stdout).split("\0") if ended.returncode == 0 else ())
+    for scope in fields:
+        origin, pair = next(fields, ""), next(fields, "")
+        key, has_value, value = pair.partition("\n")
+        if scope == "global" and origin.startswith("file:/"):
+            yield origin[len("file:") :], key, value if has_value else None
+
+
+def _expanded(value: str, home: str) -> str:
+    return home + value[1:] if value.startswith("~/") else value
+
+
+def looked_at(environ: Mapping[str, str], settings: GitsSettings) -> Sequence[Path]:
+    """What else would be found, were it to change: the files of settings, those that are not there, too."""
+    home = Path(environ.get("HOME", "/nonexistent"))
+    own = environ.get("GIT_CONFIG_GLOBAL")
+    defaults = [
+        home / ".gitconfig",
+        Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "git" / "config",
+    ]
+    return (*settings.reads, *settings.hidden, *([Path(own)] if own else defaults))
