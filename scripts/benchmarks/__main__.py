@@ -29,7 +29,7 @@ NAMES = (
     "sandbox",
 )
 """Each is a module here with a `measure`."""
-PARTS = ("hosts.start", "hosts.follow", "hosts.cut", "hosts.eight")
+PARTS = ("dispatch.timed", "dispatch.scored", "hosts.start", "hosts.follow", "hosts.cut", "hosts.eight")
 """Of one of them, also to be measured alone."""
 
 
