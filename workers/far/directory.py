@@ -13,6 +13,7 @@ from pathlib import Path
 from workers import machine
 from workers.machine import Machine, this_machine
 
+DRY_RUNS = "dry-runs"
 MACHINES_MAX = 16
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@+-]*")
 
@@ -51,7 +52,7 @@ class Directory:
         return self.root / "accounts" / _name(name)
 
     def dry_run(self, name: str) -> Path:
-        return self.root / "dry-runs" / _name(name)
+        return self.root / DRY_RUNS / _name(name)
 
     @property
     def client_proofs(self) -> Path:

@@ -47,7 +47,7 @@ OPS: dict[str, Op] = {**runs.OPS, **trees.OPS, **mirrors.OPS, **sessions.OPS, **
 LONG = frozenset(
     {
         *("prepare", "verify", "commit", "snapshot", "remove", "sweep", "sweep_marker", "prove_client"),
-        *("dry_run_begin", "dry_run_work", "dry_run_end"),
+        *("dry_run_work", "dry_run_end"),
     }
 )
 """May take minutes or hours: they have threads of their own, so that the others never wait for one of these."""

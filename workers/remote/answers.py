@@ -242,10 +242,6 @@ class Mirror(_Said):
     made: bool
 
 
-class Begun(_Said):
-    path: Place
-
-
 class Head(_Said):
     head: Oid
 
@@ -313,11 +309,6 @@ def _of_those_commands(args: Args, said: Verdict) -> None:
 def _that_mirror(args: Args, said: Mirror) -> None:
     if not said.path.endswith(f"/mirrors/{args['name']}.git"):
         raise Foreign(f"mirror {shown(said.path)}, not that of {args['name']}")
-
-
-def _that_dry_run(args: Args, said: Begun) -> None:
-    if not said.path.endswith(f"/dry-runs/{args['name']}/mirror.git"):
-        raise Foreign(f"repository {shown(said.path)}, not that of dry run {args['name']}")
 
 
 def _of_those_files(args: Args, said: Missing) -> None:
@@ -393,7 +384,6 @@ SHAPES: dict[str, Shape] = {
     "mirror": Shape(Mirror, _that_mirror),
     "mirror_config": Shape(Nothing),
     "refs": Shape(Refs),
-    "dry_run_begin": Shape(Begun, _that_dry_run),
     "dry_run_work": Shape(Head),
     "dry_run_end": Shape(Nothing),
     "lfs_have": Shape(Missing, _of_those_files),

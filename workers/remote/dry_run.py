@@ -9,13 +9,15 @@ import secrets
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
+from workers.far.directory import DRY_RUNS
 from workers.far.errors import FarFailed
-from workers.far.ops.dry_runs import FILE
+from workers.far.ops.dry_runs import FILE, OWN
 from workers.git import HEADS, Git, GitError
 from workers.remote.away import HostAway, NoChannel, NotToBeTrusted
 from workers.remote.disk_space import Intake
@@ -46,7 +48,10 @@ def dry_run(far: Far, facts: Mapping[str, Any]) -> Finding:
     """`facts` are the host's. Raises NoChannel; HostAway when the connection is lost on the way; OSError where this
     machine has no room for it."""
     began = time.monotonic()
-    wrong = no_way(far, facts) or _worked(far)
+    with tempfile.TemporaryDirectory(prefix="fleet-dry-run-") as scratch, ThreadPoolExecutor(1) as beside:
+        git = Git(Path(scratch))
+        made = beside.submit(_commit, git)
+        wrong = no_way(far, facts) or _worked(far, facts, git, made.result())
     if wrong is not None:
         return wrong
     took_s = time.monotonic() - began
@@ -74,26 +79,25 @@ def no_way(far: Far, facts: Mapping[str, Any]) -> Finding | None:
     return Finding(WHAT, "error", story, f"give {user} one that is a shell: chsh -s /bin/sh {user}")
 
 
-def _worked(far: Far) -> Finding | None:
+def _worked(far: Far, facts: Mapping[str, Any], git: Git, commit: str) -> Finding | None:
     """Whether its git does what a start asks of it."""
-    name = f"dry-{secrets.token_hex(6)}"
-    with tempfile.TemporaryDirectory(prefix="fleet-dry-run-") as scratch:
-        git = Git(Path(scratch))
-        commit = _commit(git)
-        try:
-            _there_and_back(far, git, name, commit)
-        except (NoChannel, NotToBeTrusted):
+    hung = {"name": f"dry-{secrets.token_hex(6)}", "branch": "fleet/dry-run"}
+    own = f"{facts['dir']}/{DRY_RUNS}/{hung['name']}/{OWN}"
+    try:
+        push(git, far, own, [f"{commit}:refs/fleet/incoming/dry-run"], make=True)
+        _worked_on(far, git, own, commit, hung, _REF, STEP_S)
+    except (NoChannel, NotToBeTrusted):
+        raise
+    except HostAway as away:
+        if not _answers(far):
             raise
-        except HostAway as away:
-            if not _answers(far):
-                raise
-            return _refused(f"its connection carries no commits: {away.why}")
-        except (GitError, FarFailed, OSError, ValueError) as failed:
-            said = story_of(failed) if isinstance(failed, GitError) else str(failed)
-            return _refused(f"its git does not do what a start needs: {said}")
-        finally:
-            with suppress(HostAway, FarFailed, OSError, ValueError):
-                far.call("dry_run_end", {"name": name}, timeout_s=STEP_S)
+        return _refused(f"its connection carries no commits: {away.why}")
+    except (GitError, FarFailed, OSError, ValueError) as failed:
+        said = story_of(failed) if isinstance(failed, GitError) else str(failed)
+        return _refused(f"its git does not do what a start needs: {said}")
+    finally:
+        with suppress(HostAway, FarFailed, OSError, ValueError):
+            far.call("dry_run_end", hung, timeout_s=STEP_S)
     return None
 
 
@@ -150,18 +154,10 @@ def _commit(git: Git) -> str:
     """Of one file. Not a bare repository: of those the person's own settings may want to hear nothing."""
     git.run("init", "--quiet", "--template=", ".")
     stream = (
-        f"commit refs/heads/main\ncommitter Fleet <fleet@localhost> {int(time.time())} +0000\ndata 7\ndry run\n"
-        "M 100644 inline file\ndata 3\none\n"
+        f"commit refs/heads/main\nmark :1\ncommitter Fleet <fleet@localhost> {int(time.time())} +0000\n"
+        "data 7\ndry run\nM 100644 inline file\ndata 3\none\nget-mark :1\n"
     )
-    git.run("fast-import", "--quiet", stdin=stream.encode())
-    return git.said("rev-parse", "refs/heads/main")
-
-
-def _there_and_back(far: Far, git: Git, name: str, commit: str) -> None:
-    mirror = far.call("dry_run_begin", {"name": name}, timeout_s=STEP_S).values["path"]
-    push(git, far, mirror, [f"{commit}:refs/fleet/incoming/dry-run"])
-    hung = {"name": name, "branch": "fleet/dry-run"}
-    _worked_on(far, git, mirror, commit, hung, _REF, STEP_S)
+    return git.run("fast-import", "--quiet", stdin=stream.encode()).out
 
 
 def _worked_on(

@@ -132,7 +132,6 @@ HONEST: dict[str, tuple[dict[str, Any], dict[str, Any], bytes]] = {
     "snapshot": ({}, {"head": OID, "branch": "b", "branch_tip": OID, "kept": None}, b""),
     "preserve": ({}, {"commit": OID}, b""),
     "remove": ({}, {"preserved": None, "kept_at": None, "branch": "b", "branch_tip": None}, b""),
-    "dry_run_begin": ({"name": "dry-1"}, {"path": "/h/dry-runs/dry-1/mirror.git"}, b""),
     "dry_run_work": ({"name": "dry-1"}, {"head": OID}, b""),
     "dry_run_end": ({"name": "dry-1"}, {}, b""),
     "verify": (

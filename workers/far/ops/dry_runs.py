@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 
 from workers.far.ops import Answer, Args, Here, Op
-from workers.far.ops.mirrors import make_bare
 from workers.git import HEADS, Git
 from workers.worktree.commit import commit_work
 from workers.worktree.mirrored import Asked, make_from_mirror
@@ -20,17 +19,8 @@ from workers.worktree.mirrored import Asked, make_from_mirror
 LEFT_S = 3600.0
 """One that has lain for so long was broken off."""
 FILE = ".fleet-dry-run"
-
-
-def begin(here: Here, args: Args, _: bytes) -> Answer:
-    """{name} → {path: of a bare repository}"""
-    folder = here.directory.dry_run(args["name"])
-    for left in folder.parent.glob("*"):
-        if time.time() - left.stat().st_mtime > LEFT_S:
-            shutil.rmtree(left, ignore_errors=True)
-    mirror = _mirror(folder)
-    make_bare(mirror)
-    return Answer({"path": str(mirror)})
+OWN = "mirror.git"
+"""The repository of one that hangs on no mirror; home makes it as it sends the commit."""
 
 
 def work(here: Here, args: Args, _: bytes) -> Answer:
@@ -38,13 +28,19 @@ def work(here: Here, args: Args, _: bytes) -> Answer:
     commit} → {head}: of a commit with the answer in a file, made in a worktree at `commit`. Raises GitError, OSError.
     """
     folder = here.directory.dry_run(args["name"])
+    for left in folder.parent.glob("*"):
+        if time.time() - left.stat().st_mtime > LEFT_S:
+            shutil.rmtree(left, ignore_errors=True)
     worktree = folder / "worktree"
     commit, branch = args["commit"], args["branch"]
     asked = Asked(branch, commit, commit, None, None, {}, (), 0.0, b"")
     make_from_mirror(_hangs_on(here, args), worktree, asked)
     (worktree / FILE).write_text(args["answer"], encoding="utf-8")
-    commit_work(worktree, "fleet: dry run", branch=branch, writer=args["identity"], though_ignored=(FILE,))
-    return Answer({"head": Git(worktree).said("rev-parse", "HEAD")})
+    though_ignored = (FILE,) if args.get("mirror") else ()
+    head = commit_work(
+        worktree, "fleet: dry run", branch=branch, writer=args["identity"], though_ignored=though_ignored
+    )
+    return Answer({"head": head})
 
 
 def end(here: Here, args: Args, _: bytes) -> Answer:
@@ -60,11 +56,7 @@ def end(here: Here, args: Args, _: bytes) -> Answer:
 
 def _hangs_on(here: Here, args: Args) -> Path:
     name = args.get("mirror")
-    return here.directory.mirror(name) if name else _mirror(here.directory.dry_run(args["name"]))
+    return here.directory.mirror(name) if name else here.directory.dry_run(args["name"]) / OWN
 
 
-def _mirror(folder: Path) -> Path:
-    return folder / "mirror.git"
-
-
-OPS: dict[str, Op] = {"dry_run_begin": begin, "dry_run_work": work, "dry_run_end": end}
+OPS: dict[str, Op] = {"dry_run_work": work, "dry_run_end": end}

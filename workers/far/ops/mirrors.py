@@ -15,11 +15,16 @@ from workers.far.ops import Answer, Args, Here, Op
 from workers.git import Git, answer
 from workers.worktree.lock import held
 
-_SETTINGS = {
-    "uploadpack.allowAnySHA1InWant": "true",
-    "receive.denyCurrentBranch": "ignore",
-    "core.logAllRefUpdates": "true",
-}
+_SETTINGS = """\
+[uploadpack]
+\tallowAnySHA1InWant = true
+[receive]
+\tdenyCurrentBranch = ignore
+[core]
+\tlogAllRefUpdates = true
+[fleet]
+\tmirror = 1
+"""
 _OID = re.compile(r"[0-9a-f]{64}")
 
 
@@ -36,10 +41,11 @@ def mirror(here: Here, args: Args, _: bytes) -> Answer:
 def make_bare(path: Path) -> None:
     """A bare repository that takes what home sends. Raises GitError, OSError."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    git = Git(path)
-    git.run("init", "--quiet", "--bare", "--template=", ".")
-    for key, value in {**_SETTINGS, "fleet.mirror": "1"}.items():
-        git.run("config", key, value)
+    Git(path).run("init", "--quiet", "--bare", "--template=", ".")
+    config = path / "config"
+    draft = config.with_name(f".config.{uuid.uuid4().hex}")
+    draft.write_text(f"{config.read_text(encoding='utf-8')}{_SETTINGS}", encoding="utf-8")
+    draft.replace(config)
 
 
 def mirror_config(here: Here, args: Args, _: bytes) -> Answer:
