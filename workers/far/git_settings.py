@@ -21,7 +21,7 @@ FILE = "gitconfig"
 PATIENCE_S = 10.0
 
 _OF_CONTENT = re.compile(
-    r"filter\..+|lfs\..+|core\.(autocrlf|eol|safecrlf|excludesfile|attributesfile)|safe\.directory"
+    r"filter\..+|lfs\..+|core\.(autocrlf|eol|excludesfile|attributesfile)|safe\.directory"
     r"|(user|author|committer)\.(name|email)",
     re.DOTALL,
 )

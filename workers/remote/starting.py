@@ -73,6 +73,12 @@ os.execv(sys.executable, [sys.executable, "-X", "utf8", "-I", "-S", path, "--dir
 """
 
 
+_OTHER_PROGRAM = re.compile(
+    r"sftp|rsync|rssh|scponly|restricted|gitolite|git.?shell|unrecognized command", re.IGNORECASE
+)
+"""What those say that stand in place of a login shell or run instead of a command."""
+
+
 class NotStarted(Exception):
     """The far end does not run there. `lasting`: only a person can mend it."""
 
@@ -170,6 +176,12 @@ def no_directory(facts: Mapping[str, Any]) -> NotStarted:
     root, why, number = facts.get("root"), facts.get("why"), facts.get("errno")
     if number in (errno.ENOSPC, errno.EDQUOT):
         return NotStarted(f"the disk that holds {root} is full there ({why}): make room", lasting=False)
+    if number == errno.EFBIG:
+        return NotStarted(
+            f"no file of an ordinary size can be written to {root} there ({why}): its user has a limit (`ulimit -f`, "
+            "fsize in /etc/security/limits.conf); take that away",
+            lasting=True,
+        )
     if number == errno.EROFS:
         return NotStarted(
             f"{root} lies on a read-only disk there: name another directory with --dir", lasting=True
@@ -189,7 +201,14 @@ def ended(status: int | None, talk: str, errors: str) -> NotStarted:
             "/bin/sh USER`)",
             lasting=True,
         )
+    if _OTHER_PROGRAM.search(said):
+        return NotStarted(
+            f"its user may not run any command there ({said}): it is for copying files or for git alone, or has a "
+            "restricted shell. Give Fleet a user with a login shell, without a ForceCommand of its sshd",
+            lasting=True,
+        )
     return NotStarted(
-        f"its far end could not be started (exit status {status}): {said or 'nothing was said'}",
+        f"its far end could not be started (exit status {status}): {said or 'nothing was said'}. Does something else "
+        "run instead of the command (a ForceCommand in its sshd_config, a command= in its authorized_keys)?",
         lasting=False,
     )

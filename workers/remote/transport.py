@@ -110,11 +110,8 @@ _RECEIVE = (
     "git -c core.hooksPath=/dev/null -c receive.shallowUpdate=true -c receive.autogc=false"
     " -c receive.denyNonFastForwards=false -c receive.denyDeletes=false receive-pack"
 )
-# Variables of a login there that would lead git elsewhere.
-_FORGOTTEN = (
-    "GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_COMMON_DIR GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES"
-    " GIT_NAMESPACE GIT_SHALLOW_FILE GIT_PROTOCOL GIT_CONFIG GIT_CONFIG_COUNT GIT_CONFIG_PARAMETERS"
-)
+# What git is told by the variables of a login there (another repository, format, quarantine …) is not for this one.
+_FORGETS = r"unset GIT_DIR $(env | sed -n '/^GIT_EXEC_PATH=/d; s/^\(GIT_[A-Za-z0-9_]*\)=.*/\1/p')"
 _MAKE = " || git init --quiet --bare --template= {} >/dev/null"
 # The commits that are wanted are named by their ids: that there are branches of a thousand tasks need not be told. Some
 # reference must be, or git takes the repository for an empty one.
@@ -228,7 +225,7 @@ def _command(far: Far, service: str, mirror: str, make: str = "") -> str:
     checks = (
         f"{{ {needed}; }} || {{ printf %s {quote(_refusal(why))}; exit 1; }}; " for needed, why in needs
     )
-    return f"unset {_FORGOTTEN}; export {own}; {''.join(checks)}exec {service} {place}"
+    return f"{_FORGETS}; export {own}; {''.join(checks)}exec {service} {place}"
 
 
 def _refusal(why: str) -> str:

@@ -68,6 +68,8 @@ def opinionated(server: Sshd) -> None:
             fsckObjects = true
         [core]
             hooksPath = {hooks}
+            autocrlf = true
+            safecrlf = true
             fsmonitor = {refuses}
             sshCommand = {refuses}
             bigFileThreshold = 1
@@ -84,6 +86,17 @@ def opinionated(server: Sshd) -> None:
     )
 
 
+ELSEWHERE = {
+    "GIT_DEFAULT_HASH": "sha256",
+    "GIT_QUARANTINE_PATH": "/nowhere",
+    "GIT_DIR": "/nowhere",
+    "GIT_TEMPLATE_DIR": "/nowhere",
+    "GIT_CONFIG_PARAMETERS": "'safe.bareRepository=explicit'",
+    "GIT_TRACE": "1",
+}
+"""Variables of a login, by which git does something else than it was asked, or refuses to."""
+
+
 def missing_email(repo: Path) -> str:
     """A commit that fsck refuses, though it harms nobody: there are some in old histories."""
     tree = git(repo, "rev-parse", "HEAD^{tree}")
@@ -95,7 +108,7 @@ def missing_email(repo: Path) -> str:
 def test_settings_of_a_hosts_user_keep_no_work_from_it(
     serve: Serve, connect: Connect, tmp_path: Path
 ) -> None:
-    server = serve()
+    server = serve(environ=ELSEWHERE)
     opinionated(server)
     link = connect(server.reach())
     assert tried(link).grade == "ok"
@@ -131,6 +144,18 @@ def test_what_says_what_content_is_stays_the_users(serve: Serve, connect: Connec
     mirror.bring({"refs/fleet/there/t1": head})
     assert show(repo, head, "b.up") == "LOUD"
     assert "c.scratch" not in git(repo, "ls-tree", "--name-only", head)
+
+
+def test_a_user_who_ignores_every_file_is_found_and_the_host_is_trusted(
+    serve: Serve, connect: Connect
+) -> None:
+    server = serve()
+    (server.home / "all").write_text("*\n")
+    configure(server, "[core]\n excludesFile = ~/all\n")
+    link = connect(server.reach())
+    found = tried(link)
+    assert found.grade == "error" and "core.excludesFile" in found.story, found
+    assert link.state().connected and left_there(server) == []
 
 
 @pytest.mark.parametrize("how", ["syntax", "directory"])

@@ -90,6 +90,27 @@ def test_a_user_that_may_not_run_commands_is_named(serve: Serve, connect: Connec
     assert "may not run commands" in state.why and "not available" in state.why and state.lasting
 
 
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ("sftp", "This service allows sftp connections only"),
+        ("restricted", "cannot specify `/' in command names"),
+        ("backup", "a command= in its authorized_keys"),
+    ],
+)
+def test_what_runs_instead_of_a_command_is_named_with_the_cure(
+    serve: Serve, connect: Connect, person: Person, how: str, words: str
+) -> None:
+    server = serve(
+        script='exec bash -r -c "$SSH_ORIGINAL_COMMAND"' if how == "restricted" else "",
+        settings=["ForceCommand internal-sftp"] if how == "sftp" else [],
+        authorized=('command="echo Backups only" ' if how == "backup" else "") + person.public_key,
+    )
+    state = trouble(connect(server.reach()))
+    assert words in state.why
+    assert state.lasting == (how != "backup") == ("a user with a login shell" in state.why)
+
+
 def test_a_shell_that_fails_is_quoted(serve: Serve, connect: Connect) -> None:
     state = trouble(connect(serve(script="echo broken shell setup >&2; exit 7").reach()))
     assert "exit status 7" in state.why and "broken shell setup" in state.why
@@ -111,7 +132,12 @@ def test_a_file_that_does_not_fit_leaves_nothing_behind(serve: Serve, connect: C
 
 @pytest.mark.parametrize(
     ("number", "cure", "lasting"),
-    [(errno.ENOSPC, "make room", False), (errno.EDQUOT, "make room", False), (errno.EROFS, "--dir", True)],
+    [
+        (errno.ENOSPC, "make room", False),
+        (errno.EDQUOT, "make room", False),
+        (errno.EROFS, "--dir", True),
+        (errno.EFBIG, "ulimit -f", True),
+    ],
 )
 def test_a_disk_that_takes_no_file_is_named_with_the_cure(number: int, cure: str, lasting: bool) -> None:
     refused = no_directory({"root": "/srv/fleet", "errno": number, "why": os.strerror(number)})

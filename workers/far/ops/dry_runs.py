@@ -12,13 +12,13 @@ import time
 from pathlib import Path
 
 from workers.far.ops import Answer, Args, Here, Op
-from workers.git import HEADS, Git
+from workers.git import HEADS, Git, GitError
 from workers.worktree.commit import commit_work
 from workers.worktree.mirrored import Asked, make_from_mirror
 
 LEFT_S = 3600.0
 """One that has lain for so long was broken off."""
-FILE = ".fleet-dry-run"
+FILE = "fleet-dry-run"
 OWN = "mirror.git"
 """The repository of one that hangs on no mirror; home makes it as it sends the commit."""
 
@@ -40,6 +40,11 @@ def work(here: Here, args: Args, _: bytes) -> Answer:
     head = commit_work(
         worktree, "fleet: dry run", branch=branch, writer=args["identity"], though_ignored=though_ignored
     )
+    if head is None:
+        raise GitError(
+            f"it ignores a new file of an ordinary name ({FILE}), so new files of work would not be committed: look at "
+            "core.excludesFile of its user (`git config --show-origin --get core.excludesFile`)"
+        )
     return Answer({"head": head})
 
 
