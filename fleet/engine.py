@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from fleet.core.decisions import Effect, Note
 from fleet.core.dispatch import Chooser
-from fleet.core.events import Event, TaskRevised, TasksAdded
+from fleet.core.events import Event, ForgetAsked, TaskRevised, TasksAdded
 from fleet.core.model import Attempt, Fleet
 from fleet.core.rules.placing import Choose
 from fleet.core.rules.revising import effects
 from fleet.core.rules.tasks import new_or_known_ids
 from fleet.core.step import step
-from fleet.ports import Change, Store
+from fleet.ports import Change, Store, StoreFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,10 @@ class Engine:
         if done or effects or notes or ended or _differs(before, after):
             self._store.commit(Change(before, after, tuple(ended), tuple(effects), tuple(done), tuple(notes)))
         self.fleet = after
+        for event in events:
+            if isinstance(event, ForgetAsked):
+                with suppress(StoreFailed):  # a full disk, say: the next time does it
+                    self._store.tidy(event.before_ms)
         return Applied(tuple(effects), tuple(note for _, note in notes))
 
 

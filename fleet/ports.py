@@ -47,7 +47,12 @@ class Store(Protocol):
     def load(self) -> Loaded: ...
 
     def commit(self, change: Change) -> None:
-        """Writes the change in one transaction. Raises StoreFailed, and then nothing has changed."""
+        """Writes the change in one transaction. A task that is gone takes its attempts and its history along. Raises
+        StoreFailed, and then nothing has changed."""
+
+    def tidy(self, before_ms: int) -> None:
+        """Forgets what was told of no task before then, and gives room back to the disk where there is much. Raises
+        StoreFailed: then that is still to be done."""
 
     def close(self) -> None: ...
 

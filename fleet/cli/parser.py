@@ -58,6 +58,9 @@ COMMANDS = {
     "task": _Command("the work", GROUP, "fleet.cli.task:words"),
     "host": _Command("the machines that workers run on", GROUP, "fleet.cli.host:words"),
     "worktree": _Command("where the work lies", GROUP, "fleet.cli.worktree:words"),
+    "clean": _Command(
+        "remove what is old, and nothing that would be lost", "fleet.cli.clean:clean", "fleet.cli.clean:words"
+    ),
     "database": _Command("the file of all state", GROUP, "fleet.cli.database:words"),
     "reserve": _Command("capacity that is kept for you", GROUP, "fleet.cli.reserve:words"),
     "limit": _Command("what may be spent, and what is never touched", GROUP, "fleet.cli.limit:words"),

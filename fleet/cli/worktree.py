@@ -18,7 +18,7 @@ def words(parser: Parser) -> None:
     add_command(
         commands,
         "prune",
-        "remove those of ended tasks; uncommitted work is kept",
+        "remove those of ended tasks, as `fleet clean --worktrees --older-than 0` does",
         "fleet.cli.worktree:prune",
         json_word,
     )
@@ -44,10 +44,11 @@ def _row(worktree: dict[str, Any]) -> tuple[str, ...]:
 
 
 def prune(args: argparse.Namespace) -> int:
-    from fleet.service.worktrees import prune as ask
+    from fleet.service.cleaning import clean
+    from fleet.shell.cleaning import Rule
 
     home = find_home(os.environ)
-    tasks = ask(home)
+    tasks = clean(home, Rule(frozenset({"worktrees"}), older_than_ms=0)).worktrees
     if args.json:
         return as_json({"tasks": tasks})
     running = state.status(home.root)["coordinator"] is not None

@@ -158,8 +158,9 @@ class Draft:
         """Writes a value that has no lifecycle: of projects, reservations, limits, floors, what was learned."""
         return self._write(name, key, value)
 
-    def drop(self, name: str, key: str) -> None:
-        self._changed[name] = {k: v for k, v in self._map(name).items() if k != key}
+    def drop(self, name: str, *keys: str) -> None:
+        gone = {*keys}
+        self._changed[name] = {k: v for k, v in self._map(name).items() if k not in gone}
 
     def put_host(self, host: Host) -> Host:
         before = self.hosts.get(host.name)

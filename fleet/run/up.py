@@ -19,7 +19,7 @@ from fleet.home import Home
 from fleet.planning import plan
 from fleet.protection.forecaster import HomeForecaster
 from fleet.service.clients import proved_client
-from fleet.shell import control, homelock, places, strays, traces
+from fleet.shell import cleaning, control, homelock, places, strays, traces
 from fleet.shell.agreed import Agreed
 from fleet.shell.asker import Asker, Doorkeeper
 from fleet.shell.cells import Cells
@@ -188,6 +188,7 @@ def _coordinator(
         credentials=KeyringReader(starter.secrets),
         prover=ClientProver(home, starter.home_id, hosts.here.client, environ, starter.secrets),
         traces=lambda fleet: traces.newer(home, fleet),
+        cleaner=lambda fleet: cleaning.by_itself(home, fleet, WALL.now_ms()),
         veil=veil,
     )
 

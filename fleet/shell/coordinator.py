@@ -20,6 +20,7 @@ from fleet.core.capacity.questions import to_ask
 from fleet.core.model import Account, Fleet, Trouble
 from fleet.core.rules.tasks import Refused
 from fleet.engine import Applied, Engine, done
+from fleet.errors import NotDone
 from fleet.ports import (
     Clock,
     CredentialReader,
@@ -62,6 +63,7 @@ POLL_S_MAX = 0.05
 POLL_SHARE = 0.1
 """Spools are looked at as often as takes this share of a core, within POLL_S and POLL_S_MAX."""
 BEAT_S = 1.0
+CLEAN_EVERY_S = 3_600.0
 HOST_SEEN_S = 5.0
 MEMORY_GRAIN_BYTES = 64_000_000
 """Free memory is told to the core in steps of this, so that its jitter is not a change worth a write."""
@@ -96,6 +98,9 @@ class Coordinator:
     login_reader: LoginReader | None = None
     credentials: CredentialReader | None = None
     prover: Prover | None = None
+    cleaner: Callable[[Fleet], Sequence[events.Event]] | None = None
+    """Keeps house where a person has asked for it: removes what no state knows of, and gives what is to be applied.
+    Raises NotDone."""
     traces: Callable[[Fleet], Sequence[events.Event]] | None = None
     """What the disk and the repositories know, and this fleet, which may come from a backup, does not."""
     veil: Veil = field(default_factory=Veil)
@@ -142,6 +147,8 @@ class Coordinator:
                     group.start_soon(self._await_keyring, self.credentials)
                 if self.prover is not None:
                     group.start_soon(self._prove, self.prover)
+                if self.cleaner is not None:
+                    group.start_soon(self._clean, self.cleaner)
                 await self._stop.wait()
                 group.cancel_scope.cancel()
         finally:
@@ -227,7 +234,10 @@ class Coordinator:
         about = {key: value for key, value in about.items() if value is not None}
         while True:
             try:
-                happened = await self.performer.perform(effect, lambda: self.engine.fleet)
+                known_task = _task_of(effect) in self.engine.fleet.tasks  # else it was forgotten meanwhile
+                happened = (
+                    await self.performer.perform(effect, lambda: self.engine.fleet) if known_task else []
+                )
                 break
             # The border between the coordinator and everything it performs: whatever fails in one performer (a full
             # disk, a bug) must not end the others, and the decision stays outstanding until it has been performed.
@@ -399,6 +409,18 @@ class Coordinator:
             events.AccountRead(**self._stamp(), name=account.name, readings=readings, seen_ms=seen_ms)
         )
         return True
+
+    # --- keeping house ---
+
+    async def _clean(self, cleaner: Callable[[Fleet], Sequence[events.Event]]) -> None:
+        while True:
+            try:
+                for event in await to_thread.run_sync(cleaner, self.engine.fleet, abandon_on_cancel=True):
+                    await self.apply(event)
+                self._recovered("cleaning")
+            except (NotDone, Refused, OSError) as failed:
+                self._complain("cleaning", f"nothing is cleaned: {failed}")
+            await anyio.sleep(CLEAN_EVERY_S)
 
     # --- the keyring ---
 

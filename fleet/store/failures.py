@@ -7,8 +7,8 @@ import sqlite3
 _DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT", "SQLITE_CONSTRAINT", "SQLITE_MISMATCH")
 """The last two: rows that contradict each other."""
 
-_OF_PYTHON = ("no such ", "Could not decode to UTF-8")
-"""So begins what has no such code: a schema that is not ours any more, and a text that is none."""
+_UNCODED = ("no such ", "unsupported file format", "Could not decode to UTF-8")
+"""So begins what has no such code: a schema or a format that is not ours any more, and a text that is none."""
 
 _ADVICE = {
     "SQLITE_FULL": "the disk is full: free some space, then try again",
@@ -23,7 +23,7 @@ _ADVICE = {
 
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether the file itself is no sound database."""
-    return _primary(error) in _DAMAGE or str(error).startswith(_OF_PYTHON)
+    return _primary(error) in _DAMAGE or str(error).startswith(_UNCODED)
 
 
 def why(path: object, what: str, error: sqlite3.Error) -> str:

@@ -29,6 +29,10 @@ BUSY_TIMEOUT_MS = 5_000
 """How long to wait for another writer (a migration, a person with the sqlite3 shell) before giving up."""
 
 
+VACUUM_PAGES = 1_000
+"""With fewer free pages (of 4 kB) nothing is to be gained: what is written next takes them."""
+
+
 class SqliteStore:
     """Implements `ports.Store`. It may move between threads, but is for one caller at a time."""
 
@@ -176,6 +180,12 @@ class SqliteStore:
     def commit(self, change: Change) -> None:
         """Writes what differs, in one transaction. Raises StoreFailed, and then nothing has changed."""
         with self._explained("write"), self._transaction():
+            if change.before.tasks is not change.after.tasks:
+                gone: list[Row] = [
+                    {"id": key} for key in change.before.tasks if key not in change.after.tasks
+                ]
+                for statement in ("drop_attempts_of", "drop_journal_of", "drop_worktrees"):
+                    self._each(statement, gone)
             for name in codec.VALUES:
                 self._write_map(name, getattr(change.before, name), getattr(change.after, name), change)
             for name in codec.SINGLES:
@@ -184,6 +194,18 @@ class SqliteStore:
             self._each("effect_done", ({"id": done} for done in change.done))
             self._each("add_note", (note_row(at_ms, note) for at_ms, note in change.notes))
             self._each("put_meta", [meta_row(change.after)])
+
+    def tidy(self, before_ms: int) -> None:
+        """See `ports.Store`. A file that is half empty, and not small, is written anew: 0.4 s for 40 MB."""
+        with self._explained("tidy"):
+            self._each("drop_journal_before", [{"before_ms": before_ms}])
+            (free,), (pages,) = (
+                self._connection.execute(f"PRAGMA {what}").fetchone()
+                for what in ("freelist_count", "page_count")
+            )
+            if free > VACUUM_PAGES and 2 * free > pages:
+                self._connection.execute("VACUUM")
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _write_map(
         self, name: str, before: Mapping[str, Any], after: Mapping[str, Any], change: Change

@@ -35,12 +35,21 @@ class MemoryStore:
         if self._closed:
             raise StoreFailed("the store is closed: open it again, then apply the events again")
         memory = self._memory
+        gone = change.before.tasks.keys() - change.after.tasks.keys()
+        if gone:
+            memory.attempts = {key: a for key, a in memory.attempts.items() if a.task not in gone}
+            memory.notes = [(at_ms, note) for at_ms, note in memory.notes if note.task not in gone]
         memory.fleet = change.after
         memory.attempts |= {attempt.id: attempt for attempt in change.ended} | dict(change.after.attempts)
         memory.notes += change.notes
         memory.outstanding |= {effect.id: effect for effect in change.decided}
         for done in change.done:
             memory.outstanding.pop(done, None)
+
+    def tidy(self, before_ms: int) -> None:
+        self._memory.notes = [
+            (at_ms, note) for at_ms, note in self._memory.notes if note.task is not None or at_ms >= before_ms
+        ]
 
     def close(self) -> None:
         self._closed = True

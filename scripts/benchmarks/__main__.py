@@ -27,6 +27,7 @@ NAMES = (
     "history",
     "hosts",
     "sandbox",
+    "keeping",
 )
 """Each is a module here with a `measure`."""
 PARTS = ("dispatch.timed", "dispatch.scored", "hosts.start", "hosts.follow", "hosts.cut", "hosts.eight")

@@ -13,7 +13,19 @@ from fleet.cli.parser import build
 from tests.cli.commands import Shell
 
 COMMANDS = [
-    *("up", "down", "status", "plan", "forecast", "why", "doctor", "strategy", "breaker", "simulate"),
+    *(
+        "clean",
+        "up",
+        "down",
+        "status",
+        "plan",
+        "forecast",
+        "why",
+        "doctor",
+        "strategy",
+        "breaker",
+        "simulate",
+    ),
     *(f"account {word}" for word in ("add", "list", "show", "verify", "remove")),
     *(f"task {word}" for word in ("add", "list", "show", "edit", "cancel", "retry", "logs", "say")),
     *(f"host {word}" for word in ("add", "list", "show", "verify", "drain", "remove")),

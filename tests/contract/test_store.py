@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fleet.core.check import broken
-from fleet.core.model import Fleet
+from fleet.core.model import Fleet, queue_of
 from fleet.ports import Change, Store
 from fleet.store.sqlite import SqliteStore
 from fleet.views.light import state
@@ -206,3 +208,57 @@ def test_numbers_of_any_size_survive(open_store: Open) -> None:
     loaded = store.load().fleet
     assert loaded.buckets == after.buckets
     assert loaded.tasks == after.tasks
+
+
+def test_a_task_that_is_gone_takes_its_attempts_and_its_history_along(
+    open_database: Open, tmp_path: Path
+) -> None:
+    store = open_database()
+    before = filled(store)
+    noted = replace(before, now_ms=before.now_ms + 1)
+    store.commit(
+        Change(
+            before,
+            noted,
+            notes=[(1, note("of it", "t2")), (1, note("of another", "t3")), (1, note("of none", None))],
+        )
+    )
+    left = {name: task for name, task in noted.tasks.items() if name != "t2"}
+    after = replace(
+        noted,
+        tasks=left,
+        worktrees={name: tree for name, tree in noted.worktrees.items() if name != "t2"},
+        attempts={name: one for name, one in noted.attempts.items() if one.task != "t2"},
+    )
+    store.commit(Change(noted, after))
+    store.tidy(before_ms=2)
+    assert open_database().load().fleet.tasks.keys() == left.keys()
+    with closing(sqlite3.connect(tmp_path / "fleet.db")) as database:
+        assert database.execute("SELECT count(*) FROM attempts WHERE task = 't2'").fetchone() == (0,)
+        told = database.execute("SELECT DISTINCT task FROM journal").fetchall()
+    assert told == [("t3",)]
+
+
+def test_a_forgotten_task_is_gone_from_every_store(open_store: Open) -> None:
+    before = filled(open_store())
+    gone = replace(
+        before,
+        tasks={name: task for name, task in before.tasks.items() if name != "t3"},
+        worktrees={name: tree for name, tree in before.worktrees.items() if name != "t3"},
+    )
+    open_store().commit(Change(before, gone))
+    assert "t3" not in open_store().load().fleet.tasks
+
+
+def test_a_database_that_is_half_empty_gives_its_room_back(tmp_path: Path) -> None:
+    with closing(SqliteStore(tmp_path / "fleet.db")) as store:
+        empty = store.load().fleet
+        task = full_fleet(empty.home_id).tasks["t3"]
+        many = {f"t{n}": replace(task, id=f"t{n}", number=n, after=()) for n in range(1, 4_501)}
+        full = replace(empty, tasks=many, queue=queue_of(many.values()))
+        store.commit(Change(empty, full))
+        store.commit(Change(full, empty))
+        size = (tmp_path / "fleet.db").stat().st_size + (tmp_path / "fleet.db-wal").stat().st_size
+        store.tidy(before_ms=0)
+        left = (tmp_path / "fleet.db").stat().st_size + (tmp_path / "fleet.db-wal").stat().st_size
+    assert left < size / 10

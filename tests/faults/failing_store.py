@@ -40,6 +40,9 @@ class FailingStore:
             raise Violation("what was committed is not what the store gives back")
         return loaded
 
+    def tidy(self, before_ms: int) -> None:
+        self._store.tidy(before_ms)
+
     def commit(self, change: Change) -> None:
         rates = self._rates()
         if self._rng.random() < rates.store_fails:

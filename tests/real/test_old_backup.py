@@ -49,4 +49,21 @@ def test_after_an_old_backup_nothing_is_done_or_named_a_second_time(house: House
     assert house.add_task(prompt("afterwards"), *merge) == "t4"
     house.up_until_idle()
     assert_landed(house, "t4")
+    assert_only_what_is_known_and_landed_is_cleaned_away(house)
     assert [one[0] for one in answered(house) if one[2] == 1] == ["checked", "waiting", "later", "afterwards"]
+
+
+def assert_only_what_is_known_and_landed_is_cleaned_away(house: Household) -> None:
+    """Beside a running coordinator, through its door."""
+    main = house.git("rev-parse", "main")
+    with house.coordinator():
+        would = house.json("clean", "--older-than", "0", "--dry-run")
+        assert house.json("clean", "--older-than", "0") == {**would, "dry_run": False}
+        assert house.json("task", "list") == []
+    assert would["tasks"] == ["t1", "t2", "t4"]
+    assert {path.name for path in (house.home / "runs").iterdir() if path.is_dir()} == {"t3.1"}
+    assert house.git("branch", "--list", "--format=%(refname:short)", "fleet/*").split() == [
+        "fleet/t3-do-it-double-later"
+    ]
+    assert [one["why"] for one in would["kept"]] == ["this database does not know its task"]
+    assert house.git("rev-parse", "main") == main

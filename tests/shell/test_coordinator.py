@@ -67,6 +67,9 @@ class FullDisk:
     def load(self) -> Loaded:
         return self._store.load()
 
+    def tidy(self, before_ms: int) -> None:
+        self._store.tidy(before_ms)
+
     def commit(self, change: Change) -> None:
         if self.full:
             self.refused += 1

@@ -15,7 +15,7 @@ from pathlib import Path
 from workers.git import HEADS, Git, GitError, GitFailed
 from workers.worktree.entry import entries
 
-_CLAIMS = "refs/fleet/made"
+CLAIMS = "refs/fleet/made"
 _NAMES_TRIED = 99
 _SLUG_CHARACTERS = 40
 
@@ -48,7 +48,7 @@ def claim(git: Git, worktree_path: Path, branch: str, base_commit: str) -> Claim
 
     Raises BranchTaken.
     """
-    claims = f"{_CLAIMS}/{key_of(worktree_path)}"
+    claims = f"{CLAIMS}/{key_of(worktree_path)}"
     start = base_commit
     for name in _names(git, branch):
         if _create(git, (f"{HEADS}{name}", start), (f"{claims}/{name}", base_commit)):
@@ -68,7 +68,7 @@ def claim(git: Git, worktree_path: Path, branch: str, base_commit: str) -> Claim
 
 def claimed(git: Git, worktree_path: Path) -> dict[str, str]:
     """The branches that were ever claimed for that worktree, and the commits that work on them is based on."""
-    claims = f"{_CLAIMS}/{key_of(worktree_path)}/"
+    claims = f"{CLAIMS}/{key_of(worktree_path)}/"
     listed = git.run("for-each-ref", "--format=%(objectname) %(refname)", claims).lines
     return {name.removeprefix(claims): commit for commit, _, name in (line.partition(" ") for line in listed)}
 

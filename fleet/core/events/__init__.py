@@ -18,6 +18,7 @@ from fleet.core.events.asked import (
     CancelAsked,
     DrainAsked,
     FloorAdded,
+    ForgetAsked,
     LimitAdded,
     LimitRemoved,
     PersonSaid,
@@ -107,6 +108,7 @@ __all__ = [
     "Exited",
     "Fact",
     "FloorAdded",
+    "ForgetAsked",
     "FoundLanded",
     "Garbled",
     "HeldSeen",
@@ -194,6 +196,7 @@ Person = (
     | AccountSet
     | AccountPaused
     | PruneAsked
+    | ForgetAsked
     | DrainAsked
     | ProjectSet
     | ReservationAdded

@@ -108,6 +108,15 @@ class PruneAsked(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetAsked(Event):
+    """Forget tasks that ended before `before_ms`, with their attempts and their history, and what the journal tells of
+    no task. Those of which something is left to be said or done stay."""
+
+    tasks: tuple[str, ...]
+    before_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectSet(Event):
     project: Project
 

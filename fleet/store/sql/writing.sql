@@ -114,6 +114,15 @@ DELETE FROM outbox WHERE id = :id;
 INSERT INTO journal (at_ms, level, task, attempt, account, host, text)
 VALUES (:at_ms, :level, :task, :attempt, :account, :host, :text);
 
+-- name: drop_attempts_of
+DELETE FROM attempts WHERE task = :id;
+
+-- name: drop_journal_of
+DELETE FROM journal WHERE task = :id;
+
+-- name: drop_journal_before
+DELETE FROM journal WHERE task IS NULL AND at_ms < :before_ms;
+
 -- name: name_home
 UPDATE meta SET home_id = :home_id;
 
