@@ -36,7 +36,7 @@ from workers.worktree.picture import (
 from workers.worktree.preserve import preserve
 from workers.worktree.repository import NoTarget, locate
 from workers.worktree.set_aside import put_back
-from workers.worktree.settings import read_settings
+from workers.worktree.wanted import WorktreeSettings
 
 _QUIET_MERGE = (
     "-c",
@@ -116,6 +116,7 @@ def land(
     landing_path: Path,
     messages: Sequence[str],
     verify: Callable[[Path], Verdict],
+    settings: Callable[[Git, str, str], WorktreeSettings],
     verified_ref: str,
     marker_env: Mapping[str, str],
     ports: range | None = None,
@@ -123,8 +124,9 @@ def land(
 ) -> Outcome:
     """Land `branch` in `target` by way of the worktree at `landing_path`, which is reused from landing to landing.
 
-    `verify` is called with that worktree, merged and equipped. A merge says the first of `messages` that the
-    repository's commit-msg hook lets pass. Call again after Moved, and after any crash.
+    `verify` is called with that worktree, merged and equipped as `settings` tells of two commits: the target's, and the
+    one that would land. A merge says the first of `messages` that the repository's commit-msg hook lets pass. Call
+    again after Moved, and after any crash.
     Raises NoTarget when a branch is missing, MessageRefused, PreserveFailed, WorktreeBusy, SettingsWrong and other
     GitErrors.
     """
@@ -142,7 +144,10 @@ def land(
         if there:
             make_detached(errand.site, errand.old)
             _reset(errand)
-        verdict = _equip_and_verify(errand, {**marker_env, **port_variables(ports)}, setup_timeout_s, verify)
+        wanted = settings(errand.site.repository, errand.old, merged)
+        verdict = _equip_and_verify(
+            errand, wanted, {**marker_env, **port_variables(ports)}, setup_timeout_s, verify
+        )
         if not verdict.ok:
             drop_picture(git_dir(errand.site.path))
         _clean(errand.here)
@@ -271,10 +276,13 @@ def _dates(errand: _Errand) -> dict[str, str]:
 
 
 def _equip_and_verify(
-    errand: _Errand, env: Mapping[str, str], setup_timeout_s: float, verify: Callable[[Path], Verdict]
+    errand: _Errand,
+    settings: WorktreeSettings,
+    env: Mapping[str, str],
+    setup_timeout_s: float,
+    verify: Callable[[Path], Verdict],
 ) -> Verdict:
     """Set up for the merged work (its dependencies may differ) by the target's settings (not the branch's)."""
-    settings = read_settings(errand.site.repository, errand.old).worktree
     admin = git_dir(errand.site.path)
     drop_picture(admin)
     try:

@@ -8,9 +8,8 @@ import sys
 
 from fleet.cli.parser import Parser, add_command, group_of, json_word, name_word, positive
 from fleet.cli.run import Failed
-from fleet.cli.show import as_json, clock, put, say, table, told_of, window
+from fleet.cli.show import agrees, as_json, clock, put, say, table, told_of, window
 from fleet.home import find_home
-from fleet.streams import err
 from fleet.views.light import state
 
 TYPE_CHECKING = False
@@ -142,24 +141,12 @@ def _confirmed(profile: Profile, said: bool) -> bool:
     say(f"note: {accounts.THEIR_OWN}")
     if said or accounts.has_confirmed(home):
         return said
-    answer = _asked("Is that so? [y/N] ")
+    answer = agrees("Is that so?")
     if answer is None:
         raise Failed(f"{profile.name} was not added: confirm that with --mine")
-    if answer.strip().lower() not in ("y", "yes"):
+    if not answer:
         raise Failed(f"{profile.name} was not added")
     return True
-
-
-def _asked(question: str) -> str | None:
-    """What the person at the terminal answers, whatever is piped in; None without one."""
-    if not err().isatty():
-        return None
-    try:
-        with open("/dev/tty", encoding="utf-8") as terminal:  # noqa: PTH123
-            say(question, end="")
-            return terminal.readline()
-    except OSError:
-        return None
 
 
 def _read_token() -> str:

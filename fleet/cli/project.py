@@ -7,8 +7,13 @@ import os
 from typing import Any
 
 from fleet.cli.parser import Parser, add_command, group_of, json_word, positive
-from fleet.cli.show import as_json, put, say, table
+from fleet.cli.run import Failed
+from fleet.cli.show import agrees, as_json, put, say, table
 from fleet.home import find_home
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from fleet.service.consents import Asked
 
 
 def words(parser: Parser) -> None:
@@ -27,7 +32,7 @@ def words(parser: Parser) -> None:
     add_command(
         commands,
         "allow",
-        "agree to a repository's configuration and hooks as they are now",
+        "agree to what a repository wants to run, once you have looked",
         "fleet.cli.project:allow",
         _allow_words,
     )
@@ -35,10 +40,20 @@ def words(parser: Parser) -> None:
 
 def _allow_words(parser: Parser) -> None:
     parser.description = (
-        "What all worktrees of a repository share (.git/config, hooks, info) is obeyed by git in each of them. When it "
-        "changes while workers run there, work waits until the change is undone or allowed."
+        "The commands of a repository's .fleet.toml run only once you have agreed to that very text: it is shown with "
+        "its commands and with what is different from the one before, then you are asked. What all worktrees share "
+        "(.git/config, hooks, info) is obeyed by git in each of them: when it changes while workers run there, work "
+        "waits until the change is undone or allowed."
     )
     parser.add_argument("repo", metavar="PATH", help="the repository")
+    parser.add_argument(
+        "--target",
+        action="append",
+        default=[],
+        metavar="BRANCH",
+        help="the text of this branch (default: of those that tasks start from, or the one checked out)",
+    )
+    parser.add_argument("--yes", action="store_true", help="agree to all that is shown, without being asked")
 
 
 def _name_word(parser: Parser) -> None:
@@ -112,13 +127,52 @@ def set_(args: argparse.Namespace) -> int:
 
 
 def allow(args: argparse.Namespace) -> int:
-    from fleet.service.projects import allow as allow_
+    """0 when all that is shown was agreed to."""
+    from fleet.service import consents
 
-    changed = allow_(find_home(os.environ), args.repo)
-    for change in changed:
+    home = find_home(os.environ)
+    offer = consents.offered(home, args.repo, args.target)
+    for wrong in offer.wrong:
+        say(f"note: {wrong}: nothing of it runs")
+    for change in offer.changes:
         put(change)
-    say("allowed; work that waited for it goes on" if changed else "allowed; nothing had changed")
+    changes = not offer.changes or _agreed("Allow what has changed?", said=args.yes)
+    texts = []
+    for asked in offer.texts:
+        _put_text(asked)
+        if _agreed("Allow this text?", said=args.yes):
+            texts.append(asked)
+    consents.allow(home, offer, changes=changes, texts=texts)
+    if not changes or len(texts) < len(offer.texts):
+        raise Failed("not all was allowed: what waits for the rest waits on")
+    something = offer.changes or offer.texts
+    say("allowed; work that waited for it goes on" if something else "allowed; nothing had changed")
     return 0
+
+
+def _agreed(question: str, *, said: bool) -> bool:
+    """Raises Failed where nobody can be asked."""
+    answer = said or agrees(question)
+    if answer is None:
+        raise Failed("nothing was allowed: once you have looked, say it with --yes, or at a terminal")
+    return answer
+
+
+def _put_text(asked: Asked) -> None:
+    """All that it makes run, each command in one line, whatever stands in it."""
+    wanted = asked.settings.worktree
+    put(f".fleet.toml as {asked.wanted_by} has it:")
+    for command in wanted.setup:
+        put(f"  runs in each new worktree: {command}")
+    for command in asked.settings.verify.commands:
+        put(f"  runs to verify work: {command}")
+    for how, paths in (("copies from", wanted.copy_paths), ("links into", wanted.link)):
+        for path in paths:
+            put(f"  {how} your checkout: {path}")
+    if asked.differs:
+        put("What is different from the text that was allowed last:")
+        for line in asked.differs:
+            put(f"  {line}")
 
 
 def _print(args: argparse.Namespace, found: dict[str, Any]) -> int:

@@ -65,6 +65,29 @@ def say(text: str, end: str = "\n") -> None:
     print(text, end=end, file=err(), flush=True)
 
 
+def agrees(question: str) -> bool | None:
+    """What the person at the terminal answers, whatever is piped in; None without one."""
+    if not err().isatty():
+        return None
+    try:
+        with open("/dev/tty", encoding="utf-8") as terminal:  # noqa: PTH123
+            say(f"{question} [y/N] ", end="")
+            return terminal.readline().strip().lower() in ("y", "yes")
+    except OSError:
+        return None
+
+
+NAMED = 3
+"""Of the tasks that wait for the same; the others are counted."""
+
+
+def waits(need: dict[str, Any]) -> str:
+    """What waits for a person's consent, and what to type."""
+    names, more = need["tasks"][:NAMED], len(need["tasks"]) - NAMED
+    others = f" and {more} more" if more > 0 else ""
+    return f"{', '.join(names)}{others} {'waits' if len(need['tasks']) == 1 else 'wait'} for you: {need['story']}"
+
+
 def told_of(account: dict[str, Any]) -> str:
     """Why an account is in its state, and that its token ends soon."""
     ends = account["token_ends_at"] if account["token_ends_soon"] else None

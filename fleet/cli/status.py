@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from fleet.cli import host_words
-from fleet.cli.show import as_json, clock, put, table, told_of, window
+from fleet.cli.show import as_json, clock, put, table, told_of, waits, window
 from fleet.homepath import home_path
 from fleet.views.light import state
 
@@ -28,10 +28,7 @@ def status(args: Words) -> int:
         put(f"sandbox: {_sandbox(running['sandbox'])}")
     if found["breaker"]:
         put(f"circuit breaker open, nothing starts: {found['breaker']} (fleet breaker close)")
-    counts = ", ".join(f"{count} {state}" for state, count in sorted(found["tasks"].items()))
-    put(f"tasks: {counts or 'none (fleet task add)'}")
-    for trouble in found["troubles"]:
-        put(f"  {trouble['task']} {trouble['state']}, in trouble: {trouble['story']}")
+    _put_tasks(found)
     if found["accounts"]:
         put()
         table(("ACCOUNT", "KIND", "STATE", "BUCKETS"), [_account(a) for a in found["accounts"]])
@@ -45,6 +42,15 @@ def status(args: Words) -> int:
         put()
         table(("WORKER", "ACCOUNT", "TIER", "HOST", "STATE", "SINCE"), [_worker(w) for w in found["workers"]])
     return 0
+
+
+def _put_tasks(found: dict[str, Any]) -> None:
+    counts = ", ".join(f"{count} {state}" for state, count in sorted(found["tasks"].items()))
+    put(f"tasks: {counts or 'none (fleet task add)'}")
+    for trouble in found["troubles"]:
+        put(f"  {trouble['task']} {trouble['state']}, in trouble: {trouble['story']}")
+    for need in found["needs"]:
+        put(f"  {waits(need)}")
 
 
 def _sandbox(said: str) -> str:

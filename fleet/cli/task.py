@@ -10,7 +10,7 @@ from typing import Any
 
 from fleet.cli.parser import Parser, add_command, group_of, json_word
 from fleet.cli.run import Failed
-from fleet.cli.show import as_json, clock, put, put_lines, say, table
+from fleet.cli.show import as_json, clock, put, put_lines, say, table, waits
 from fleet.home import find_home
 from fleet.spoken.task_fields import FIELDS, Field
 from fleet.streams import out
@@ -181,11 +181,14 @@ def listing(args: argparse.Namespace) -> int:
         say(f"no task is {args.state}" if args.state else 'no tasks: fleet task add "PROMPT" --repo PATH')
         return 0
     table(("ID", "STATE", "PRIORITY", "BRANCH", "TITLE"), [_row(task) for task in found])
+    for need in state.needs(found):
+        say(waits(need))
     return 0
 
 
 def _row(task: dict[str, Any]) -> tuple[str, ...]:
     state = f"{task['state']}, paused" if task["paused"] else task["state"]
+    state += ", needs consent" if task["needs_consent"] else ""
     return task["id"], state, str(task["priority"]), task["branch"] or "", task["title"]
 
 

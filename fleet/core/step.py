@@ -13,6 +13,7 @@ from fleet.core.model import Fleet
 from fleet.core.rules import (
     accounts,
     attempts,
+    consents,
     deadlines,
     finishing,
     forecasts,
@@ -128,4 +129,5 @@ _RULES: dict[type, Callable[[Draft, Any], None]] = {
     events.WorktreeRemoved: worktrees.worktree_removed,
     events.PerformFailed: perform_failures.perform_failed,
     events.PerformWentWell: perform_failures.perform_went_well,
+    events.ConsentGiven: consents.given,
 }

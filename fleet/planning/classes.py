@@ -90,7 +90,12 @@ def _items(fleet: Fleet, periods: Periods, allowed: Allowed, needs: Needs) -> li
     begins = readiness(fleet, needs)
     items = []
     for task in sorted(fleet.tasks.values(), key=lambda t: t.id):
-        if task.state not in ("queued", "waiting") or task.spec.paused or begins[task.id] >= periods.horizon:
+        if (
+            task.state not in ("queued", "waiting")
+            or task.spec.paused
+            or task.consent
+            or begins[task.id] >= periods.horizon
+        ):
             continue
         accounts = allowed.accounts(task)
         per_size = needs.of(task)

@@ -39,6 +39,6 @@ def _takes(fleet: Fleet, needs: Needs, task_id: str) -> float:
         return costs.remaining(fleet, task, attempt.tier).ms / HOUR_MS
     if task.state not in ("queued", "waiting"):
         return 0.0
-    if task.spec.paused:
+    if task.spec.paused or task.consent:
         return inf
     return min((need.hours * task.spec.size for need in needs.of(task)), default=inf)

@@ -7,7 +7,9 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from uuid import uuid4
 
 from fleet.core.model import Account, Fleet
@@ -17,9 +19,11 @@ from fleet.errors import NotDone
 from fleet.home import Home
 from fleet.installed import mend_command, replaced
 from fleet.service.clients import find_client, pins_of, proved_client
+from fleet.service.consents import unasked
 from fleet.service.credentials import login_of, same_accounts, same_logins
 from fleet.service.probing import examine as examine_hosts
 from fleet.shell import homelock
+from fleet.shell.consent import allow_command
 from fleet.shell.starting import profile_of
 from fleet.store.errors import StoreUnreadable
 from fleet.views.snapshot import snapshot
@@ -158,6 +162,7 @@ def _state(home: Home, environ: Mapping[str, str]) -> list[Finding]:
     found += [_account(home, fleet, name, environ) for name in sorted(a.name for a in accounts)]
     found += _same(home, fleet, environ)
     found += _hooks(fleet)
+    found += _consent(home, fleet)
     return found + examine_hosts(home, [host for host in fleet.hosts.values() if not host.is_here], environ)
 
 
@@ -174,6 +179,19 @@ def _hooks(fleet: Fleet) -> list[Finding]:
             if absent is not None:
                 found.append(Finding(f"hooks of {repo}", "warning", absent.story, absent.cure))
     return found
+
+
+def _consent(home: Home, fleet: Fleet) -> list[Finding]:
+    """Of each repository with work to do: what waits for a person to agree to it, or will."""
+    open_ones = [task for task in fleet.tasks.values() if task.state not in TASK_ENDS]
+    asked = {task.spec.repo: task.trouble.story for task in open_ones if task.trouble and task.consent}
+    for repo, target in sorted({(task.spec.repo, task.spec.target) for task in open_ones}):
+        with suppress(GitError):  # `_hooks` has told of it
+            told = unasked(home, Path(repo), target)
+            asked |= {repo: told} if told else {}
+    return [
+        Finding(f"commands of {repo}", "warning", story, allow_command(repo)) for repo, story in asked.items()
+    ]
 
 
 def _keyring(home: Home, home_id: str, *, needed: bool) -> list[Finding]:

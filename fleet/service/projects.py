@@ -13,12 +13,8 @@ from fleet.core.events import ProjectSet
 from fleet.core.model.policy import Project
 from fleet.errors import NotDone
 from fleet.home import Home
-from fleet.service.making_home import home_id
 from fleet.service.requests import submit
-from fleet.shell.agreed import Agreed
-from fleet.shell.asker import Asker, Doorkeeper
 from fleet.shell.stamp import stamp
-from fleet.shell.watching import Watching
 from fleet.views.project_figures import profile
 from fleet.views.snapshot import snapshot
 from workers.git import GitError
@@ -100,21 +96,6 @@ def _path(home: Home, said: str) -> str:
     if path.resolve().is_relative_to(home.root.resolve()):
         raise NotDone(f"{path} is the fleet's own, and no work may reach that")
     return str(path)
-
-
-def allow(home: Home, said: str) -> list[str]:
-    """A person agrees to what the repository shares between worktrees, as it is now; gives what had changed since
-    workers began there, in words. Raises NotDone."""
-    home.make()
-    refused = Doorkeeper(home_id(home), home.runs).refusal(Asker(os.getpid()))
-    if refused:
-        raise NotDone(refused)
-    try:
-        repo = locate(expanded(said)).root
-        Watching(home.pictured).allow(repo)
-        return Agreed(home.agreed).allow(repo)
-    except GitError as failed:
-        raise NotDone(str(failed)) from failed
 
 
 def _each(said: Iterable[str]) -> list[str]:

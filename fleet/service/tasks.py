@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -19,8 +19,9 @@ from fleet.core.model.policy import AUTO, Project
 from fleet.engine import Done
 from fleet.errors import NotDone
 from fleet.home import Home
+from fleet.service.consents import unasked
 from fleet.service.projects import expanded, project_name
-from fleet.service.repositories import Repositories, Repository
+from fleet.service.repositories import MANY, Repositories, Repository
 from fleet.service.requests import submit
 from fleet.shell import traces
 from fleet.shell.stamp import stamp
@@ -140,7 +141,7 @@ def add(home: Home, requests: list[TaskRequest], now: datetime) -> Added:
         specs, warnings = _specs(requests, repositories, now, fleet.projects)
     warnings += [*_without_account(fleet, specs), *_without_host(fleet, specs)]
     done = submit(home, TasksAdded(**stamp(), specs=tuple(specs), taken=_taken(home, fleet, specs)))
-    warnings += _there(specs, done)
+    warnings += [*_there(specs, done), *_without_consent(home, specs)]
     return Added(done.tasks, done.there, tuple(dict.fromkeys(warnings)))
 
 
@@ -151,6 +152,17 @@ def _taken(home: Home, fleet: Fleet, specs: list[TaskSpec]) -> int:
     if not new or not (fleet.tasks_made or traces.on_disk(home)):
         return 0
     return max(traces.in_repositories(sorted(new)), default=0)
+
+
+def _without_consent(home: Home, specs: list[TaskSpec]) -> list[str]:
+    """What would wait for a person's consent, of the first task of each repository. Of many repositories nobody wants
+    to wait for that here."""
+    first = {spec.repo: spec.target for spec in reversed(specs)}
+    told: list[str] = []
+    for repo, target in first.items() if len(first) < MANY else ():
+        with suppress(GitError, OSError):  # the tasks have been added: their start tells of it
+            told += filter(None, [unasked(home, Path(repo), target)])
+    return told
 
 
 def _there(specs: list[TaskSpec], done: Done) -> list[str]:

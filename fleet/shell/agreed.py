@@ -82,16 +82,23 @@ class Agreed:
                     found.add(Path(said["repository"]))
         return found
 
-    def allow(self, repo: Path) -> list[str]:
-        """A person agrees to what is there now; gives what had changed, in words. Raises GitError, OSError."""
-        common_dir = common_dir_of(repo)
+    def now(self, repo: Path) -> tuple[Picture, list[str]]:
+        """What is there now, and what of it has changed since workers began there, in words. Raises GitError,
+        OSError."""
+        kept = self._readable(repo)
+        picture = take_picture(common_dir_of(repo))
+        return picture, changes(kept.picture, picture) if kept else []
+
+    def allow(self, repo: Path, picture: Picture) -> None:
+        """A person agrees to what they were shown. Raises GitError, OSError."""
+        kept = self._readable(repo)
+        self._write(repo, common_dir_of(repo), _Kept(picture, watched=kept is not None and kept.watched))
+
+    def _readable(self, repo: Path) -> _Kept | None:
         try:
-            kept = self._of(repo)[1]
+            return self._of(repo)[1]
         except Unreadable:
-            kept = None
-        picture = take_picture(common_dir)
-        self._write(repo, common_dir, _Kept(picture, watched=kept is not None and kept.watched))
-        return changes(kept.picture, picture) if kept else []
+            return None
 
     def _of(self, repo: Path) -> tuple[Path, _Kept | None]:
         common_dir = common_dir_of(repo)

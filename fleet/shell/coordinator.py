@@ -40,6 +40,7 @@ from fleet.shell.agreed import Agreed
 from fleet.shell.asker import Doorkeeper
 from fleet.shell.beats import forecasting, pricing
 from fleet.shell.chatter import Chatter
+from fleet.shell.consent import Awaited, Consent, ConsentNeeded
 from fleet.shell.following import Following
 from fleet.shell.hosts.all import Hosts
 from fleet.shell.hosts.lost_workers import LostWorkers
@@ -120,6 +121,8 @@ class Coordinator:
             lambda what, story, attempt: self._complain(what, story, attempt=attempt),
             self.clock,
         )
+        self._awaited = Awaited(Consent(self.agreed.folder), lambda: self.engine.fleet)
+        self._consented = anyio.Event()
         self._resting = Resting(self.agreed, lambda: self.engine.fleet, self._complain)
         self._host_seen_at = 0.0
         self._draining_to_stop = False
@@ -243,16 +246,18 @@ class Coordinator:
             # disk, a bug) must not end the others, and the decision stays outstanding until it has been performed.
             except Exception as failed:  # noqa: BLE001
                 what, meaning = decisions.IN_WORDS[type(effect)], meaning_of(failed)
+                consent = failed.digest if isinstance(failed, ConsentNeeded) else None
                 # The same trouble of the machine is one story, whichever file it names each time.
                 if meaning is None or meaning != known:
                     story, known = _why(failed, meaning), meaning
                 if tries or not isinstance(failed, HostAway):  # one that is just being connected is no news
-                    self._complain(effect.id, f"{what} failed and is tried again: {story}", **about)
+                    how = "failed and is tried again" if consent is None else "waits for a person"
+                    self._complain(effect.id, f"{what} {how}: {story}", **about)
                 tries += 1
                 host = (failed.at or "") if isinstance(failed, RefusedThere) else ""
-                told = Trouble(effect.id, f"{what}: {story}", _is_lasting(failed, meaning), host)
+                told = Trouble(effect.id, f"{what}: {story}", _is_lasting(failed, meaning), host, consent)
                 await self._say_trouble(effect, told, tries)
-                await anyio.sleep(pause)
+                await self._pause(pause)
                 pause = min(pause * 2, RETRY_S_MAX)
         self._recovered(effect.id, decisions.IN_WORDS[type(effect)])
         trouble = self._trouble_of(effect)
@@ -262,10 +267,16 @@ class Coordinator:
         await self.apply(*happened, done=(effect.id,))
         del self._performing[effect.id]
 
+    async def _pause(self, pause_s: float) -> None:
+        """Ends early when a person has agreed to something."""
+        with anyio.move_on_after(pause_s):
+            await self._consented.wait()
+
     async def _say_trouble(self, effect: decisions.Effect, trouble: Trouble, tries: int) -> None:
         """Tells the core once for each story, so that `why` and `status` know it, too."""
-        trouble = replace(trouble, lasting=trouble.lasting and tries >= TRIES_BEFORE_LASTING)
-        if tries >= TRIES_BEFORE_TOLD and self._trouble_of(effect) != trouble:
+        at_once = trouble.consent is not None
+        trouble = replace(trouble, lasting=trouble.lasting and (at_once or tries >= TRIES_BEFORE_LASTING))
+        if (at_once or tries >= TRIES_BEFORE_TOLD) and self._trouble_of(effect) != trouble:
             told = events.PerformFailed(**self._stamp(), task=_task_of(effect), **asdict(trouble))
             await self.apply(told)
 
@@ -312,6 +323,7 @@ class Coordinator:
             await self.apply(*due)
             await self._look_for_lost()
             await self._resting.look()
+            await self._look_for_consent()
             self._chatter.flush(time.monotonic())
             if self._may_end():
                 self._stop.set()
@@ -324,6 +336,13 @@ class Coordinator:
             self._complain("lost workers", f"it cannot be told which workers live: {failed}")
         else:
             self._recovered("lost workers", "looking after workers")
+
+    async def _look_for_consent(self) -> None:
+        given = await to_thread.run_sync(self._awaited.look)
+        if given:
+            await self.apply(events.ConsentGiven(**self._stamp(), tasks=given))
+            self._consented.set()
+            self._consented = anyio.Event()
 
     # --- other hosts ---
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from fleet.core.events import LandingOutcome
@@ -15,6 +16,7 @@ from fleet.home import Home
 from fleet.shell import places
 from fleet.shell.agreed import Agreed
 from fleet.shell.cells import Cells
+from fleet.shell.consent import Consent, ConsentNeeded
 from fleet.shell.hosts.driver import Drivers, Vacated
 from fleet.shell.hosts.local import VERIFY_TIMEOUT_S
 from fleet.shell.session_doings import session_doings
@@ -36,7 +38,7 @@ from workers.worktree.repository import locate
 from workers.worktree.set_aside import NotTheCommit
 from workers.worktree.settings import SettingsWrong, read_settings
 from workers.worktree.submodules import SubmoduleMissing
-from workers.worktree.wanted import Settings
+from workers.worktree.wanted import Settings, WorktreeSettings
 
 SECRET_SCAN = "Fleet's own search for credentials"
 
@@ -58,6 +60,8 @@ class Ended:
     outcome: LandingOutcome
     commit: str | None
     detail: str
+    consent: str | None = None
+    """The text that a person has to agree to before it can land."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +201,7 @@ class Finisher:
             return Checked(True, commit, "", unchanged=True)
         self._try_the_merges_message(task, worktree, asked, (target, commit))
         try:
-            commands = _commands(task, commit)
+            commands = self._commands(task, commit)
         except SettingsWrong as wrong:
             return Checked(False, None, str(wrong))
         found = self._exposed(task, commit)
@@ -255,12 +259,15 @@ class Finisher:
                     landing_path=path,
                     messages=_landing_messages(git, task, asked),
                     verify=self._verification(task, ports),
+                    settings=partial(self._settings_to_land, task),
                     verified_ref=places.verified_ref(task),
                     ports=ports,
                     marker_env=self._environment(task, ports),
                 )
         except (SetupFailed, SubmoduleMissing) as failed:
             return Ended("unverified", None, str(failed))
+        except ConsentNeeded as failed:
+            return Ended("broken", None, str(failed), failed.digest)
         except GitError as failed:
             if failed.of_the_host:
                 raise
@@ -301,6 +308,10 @@ class Finisher:
     def _agreed(self) -> Agreed:
         return Agreed(self.home.agreed)
 
+    @property
+    def _consent(self) -> Consent:
+        return Consent(self.home.agreed)
+
     def sweep(self, task: Task, worktree: Worktree) -> None:
         """Ends a verification of the task and what git does for it: one that nobody waits for any more, or what such a
         one has left. Raises ProcessesRemain, HostAway."""
@@ -310,6 +321,11 @@ class Finisher:
     def sweep_home(self, task: Task) -> None:
         """The same on this machine, where landings are made and verified."""
         self.drivers.of(HERE).sweep_checks(task)
+
+    def _settings_to_land(self, task: Task, git: Git, target: str, merged: str) -> WorktreeSettings:
+        """Before anything of a landing is run, all of it has to be agreed to. Raises as `_commands` does."""
+        self._commands(task, merged)
+        return self._consent.worktree_settings(Path(task.spec.repo))(git, target)
 
     def _verification(self, task: Task, ports: range | None) -> Callable[[Path], Verdict]:
         """The gate of a landing, whose worktree is at home."""
@@ -321,10 +337,17 @@ class Finisher:
             if found:
                 return Verdict(False, SECRET_SCAN, 1, found, 0.0)
             # It has been set up for this very commit a moment ago: nothing of that can have changed.
-            settings = GateSettings(_commands(task, merged), lambda: None, self.timeout_s)
+            settings = GateSettings(self._commands(task, merged), lambda: None, self.timeout_s)
             return judge(path, settings, env, log, self.hide)
 
         return gate
+
+    def _commands(self, task: Task, commit: str) -> tuple[str, ...]:
+        """What has to succeed: the repository's own commands, those of the target, which a worker cannot take away, and
+        those that its `commit` adds; then the task's. Raises SettingsWrong, ConsentNeeded."""
+        repo = Path(task.spec.repo)
+        asked = self._consent.verification(repo, (_target(Git(repo), task), commit))
+        return (*asked, *task.spec.verify)
 
     def _exposed(self, task: Task, commit: str) -> str:
         """Why the commit must not land: it would bring a credential that the fleet holds. Empty when it would not."""
@@ -346,14 +369,6 @@ class Finisher:
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
-
-
-def _commands(task: Task, commit: str) -> tuple[str, ...]:
-    """What has to succeed: the repository's own commands, those of the target, which a worker cannot take away, and
-    those that its `commit` adds; then the task's. Raises SettingsWrong."""
-    git = Git(Path(task.spec.repo))
-    asked = [c for at in (_target(git, task), commit) for c in read_settings(git, at).verify.commands]
-    return (*dict.fromkeys(asked), *task.spec.verify)
 
 
 def _asking(task: Task) -> Sequence[str]:

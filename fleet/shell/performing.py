@@ -177,6 +177,7 @@ class Performer:
             lasting=failed.gist != "" or (meaning is not None and not meaning.by_itself),
             refused_by=failed.refused_by,
             gist=failed.gist,
+            consent=failed.consent,
         )
 
     def _never_began(self, attempt_id: str) -> events.WorkerLost:
@@ -236,6 +237,7 @@ class Performer:
                 outcome=ended.outcome,
                 commit=ended.commit,
                 detail=ended.detail,
+                consent=ended.consent,
             )
         ]
 

@@ -11,6 +11,7 @@ from fleet.core.model import HERE, Account, Attempt, Task, Worktree
 from fleet.core.rules.keyring import GONE
 from fleet.core.wording import begins_anew, fresh_session_id, opening_id, opening_text
 from fleet.shell import places
+from fleet.shell.consent import ConsentNeeded
 from fleet.shell.hosts.driver import Driver, Drivers, Prepared
 from fleet.shell.work_so_far import work_so_far
 from profiles.errors import NoUsableKeyring
@@ -55,7 +56,7 @@ class Started:
 
 class CannotStart(Exception):
     """The worker could not be started; `fault` says whose matter that is, `meaning` which trouble of the machine it is,
-    where that has a name; `refused_by` and `gist`: see StartFailed."""
+    where that has a name; `refused_by`, `gist` and `consent`: see StartFailed."""
 
     def __init__(
         self,
@@ -65,10 +66,11 @@ class CannotStart(Exception):
         *,
         refused_by: str | None = None,
         gist: str = "",
+        consent: str | None = None,
     ) -> None:
         super().__init__(story)
         self.fault: StartFault = fault
-        self.meaning, self.refused_by, self.gist = meaning, refused_by, gist
+        self.meaning, self.refused_by, self.gist, self.consent = meaning, refused_by, gist, consent
 
 
 def _of_the_machine(failed: Exception, what: str) -> CannotStart:
@@ -92,8 +94,10 @@ class Starter:
         driver = self.drivers.of(attempt.host)
         try:
             prepared, kept = self._worktree(driver, task, worktree, attempt)
-        except NoWay as failed:
+        except (NoWay, ConsentNeeded) as failed:
             self._give_up_for_good(driver, attempt)
+            if isinstance(failed, ConsentNeeded):
+                raise CannotStart("consent", str(failed), consent=failed.digest) from failed
             raise CannotStart("no_way", failed.why) from failed
         made, path = prepared.made, prepared.path
         if prepared.launched is not None:

@@ -44,7 +44,10 @@ class MemoryReader:
     def tasks_in_trouble(self) -> list[Record]:
         removed = {w.task for w in self._fleet.worktrees.values() if w.state == "removing"}
         return self._tasks(
-            lambda task: task.trouble is not None and (task.state in PERFORMED or task.id in removed)
+            lambda task: (
+                task.trouble is not None
+                and (task.state in PERFORMED or task.id in removed or task.consent is not None)
+            )
         )
 
     def _tasks(self, which: Callable[[Task], bool]) -> list[Record]:

@@ -148,7 +148,8 @@ class Household:
         return state.task(self.home, task_id)
 
     def make_repo(self, files: Mapping[str, str] | None = None, checked_out: str = "elsewhere") -> Path:
-        """A repository with `main`, and (by default) another branch checked out, so that merges may land on main."""
+        """A repository with `main`, and (by default) another branch checked out, so that merges may land on main. Its
+        person has agreed to the `.fleet.toml` that it begins with."""
         self.repo.mkdir(parents=True)
         self.git("init", "--quiet", "--initial-branch=main")
         self.git("config", "user.name", "Test")
@@ -161,6 +162,8 @@ class Household:
         self.git("commit", "--quiet", "-m", "Begin")
         if checked_out != "main":
             self.git("switch", "--quiet", "--create", checked_out)
+        if ".fleet.toml" in (files or {}):
+            self.fleet("project", "allow", str(self.repo), "--yes")
         return self.repo
 
     def git(self, *words: str) -> str:

@@ -49,7 +49,9 @@ def test_a_person_may_allow_what_changed(household: MakeHousehold) -> None:
     task = house.add_task(prompt("sets"), *MERGE)
     with house.coordinator():
         house.wait_for(lambda: "core.commentchar was added" in house.fleet("why", task), "nobody was told")
-        assert "config core.commentchar was added" in house.fleet("project", "allow", str(house.repo))
+        assert "config core.commentchar was added" in house.fleet(
+            "project", "allow", str(house.repo), "--yes"
+        )
         house.wait_for_state(task, "landed")
 
 

@@ -161,6 +161,14 @@ def test_uncommitted_changes_are_warned_of(home: Home, repo: Path) -> None:
     assert "has uncommitted changes; workers start from main as committed" in warning
 
 
+def test_who_adds_a_task_is_told_what_its_repository_wants_to_run(home: Home, repo: Path) -> None:
+    (repo / ".fleet.toml").write_text('[verify]\ncommands = ["make test"]\n')
+    git(repo, "add", "--all")
+    git(repo, "commit", "--quiet", "--message", "Ask")
+    *_, told = add(home, repo=str(repo)).warnings
+    assert "wants to run `make test`" in told and f"fleet project allow {repo}" in told
+
+
 def test_a_checked_out_target_of_a_merge_is_warned_of(home: Home, repo: Path) -> None:
     """The person is told before the work is done, not only when it waits to land."""
     warning, *_ = add(home, repo=str(repo), land="merge").warnings

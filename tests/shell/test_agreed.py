@@ -43,7 +43,9 @@ def test_a_change_while_workers_run_holds_starts_gates_landings_and_removals_unt
 def test_a_person_may_allow_it(repo: Path, agreed: Agreed) -> None:
     agreed.before_worktree(repo)
     git(repo, "config", "core.fsmonitor", "./x")
-    assert agreed.allow(repo) == ["config core.fsmonitor was added"]
+    picture, changed = agreed.now(repo)
+    assert changed == ["config core.fsmonitor was added"]
+    agreed.allow(repo, picture)
     agreed.before_git(repo)
     git(repo, "config", "core.fsmonitor", "./y")
     with pytest.raises(SharedChanged, match=r"core\.fsmonitor was changed"):
@@ -121,7 +123,7 @@ def test_a_file_that_is_no_picture_holds_all_work_until_a_person_has_looked(
         file.write_text(garbage)
         with pytest.raises(GitError, match="fleet project allow"):
             agreed.before_git(repo)
-    agreed.allow(repo)
+    agreed.allow(repo, agreed.now(repo)[0])
     agreed.before_git(repo)
 
 

@@ -14,6 +14,7 @@ import pytest
 from fleet.core.model import Task, TaskSpec, Worktree
 from fleet.home import Home
 from fleet.shell import places
+from fleet.shell.consent import Consent, ConsentNeeded, digest_of
 from fleet.shell.finishing import Checked, Finisher
 from fleet.shell.hosts.driver import Client
 from fleet.shell.hosts.local import LocalDriver
@@ -44,8 +45,8 @@ def checked(
     then: Callable[[Path, Path], object] = lambda repo, tree: None,
     **asked: Any,
 ) -> Checked:
-    """What the gate says of a worker's files, in a repository whose `.fleet.toml` is `gate`, after what happened `then`
-    to the repository and the worktree."""
+    """What the gate says of a worker's files, in a repository whose `.fleet.toml` is `gate`, to which its person has
+    agreed, after what happened `then` to the repository and the worktree."""
     finisher, task, worktree = stage(root, gate, wrote, then, **asked)
     return finisher.check(task, worktree)
 
@@ -58,6 +59,8 @@ def stage(
     git(repo, "add", "--all")
     git(repo, "commit", "--quiet", "--message", "Guard it")
     home = Home(root / "home")
+    home.make()
+    Consent(home.agreed).agree(repo, gate.rstrip("\n"))
     spec = TaskSpec(prompt="p", repo=str(repo), title="Fix it", tiers=("sonnet",), target="main", **asked)
     task = Task(id="t1", number=1, spec=spec, created_ms=0, state="checking", attempts=1)
     path = places.worktree_path(home, task)
@@ -95,9 +98,51 @@ def test_a_worker_cannot_take_the_gate_away(tmp_path: Path) -> None:
     assert checked(tmp_path / "b", GATE, {".fleet.toml": "", "wanted": "here\n"}).ok
 
 
-def test_a_worker_can_make_the_gate_stricter(tmp_path: Path) -> None:
-    shut = checked(tmp_path, "", {".fleet.toml": GATE})
-    assert not shut.ok and "test -e wanted" in shut.output
+def test_a_worker_can_make_the_gate_stricter_once_a_person_has_agreed_to_its_text(tmp_path: Path) -> None:
+    """Until then none of its commands runs, and nothing is decided."""
+    ran = tmp_path / "ran"
+    stricter = f'[verify]\ncommands = ["touch {ran}; test -e wanted"]\n'
+    finisher, task, worktree = stage(
+        tmp_path / "it", "", {".fleet.toml": stricter}, lambda repo, tree: None, land="merge"
+    )
+    repo = Path(task.spec.repo)
+    with pytest.raises(ConsentNeeded, match=r"wants to run `touch .*fleet project allow") as needed:
+        finisher.check(task, worktree)
+    assert not ran.exists() and needed.value.digest == digest_of(stricter.rstrip("\n"))
+    git(repo, "checkout", "--quiet", "-b", "elsewhere")
+    merged = finisher.land(task, worktree)
+    assert (merged.outcome, merged.consent) == ("broken", needed.value.digest) and not ran.exists()
+    consent = Consent(finisher.home.agreed)
+    consent.agree(repo, consent.asked(repo, needed.value.digest) or "")
+    shut = finisher.check(task, worktree)
+    assert ran.exists() and not shut.ok and "test -e wanted" in shut.output
+
+
+def test_what_a_worker_changes_but_its_gate_does_not_run_needs_nobody_at_its_gate(tmp_path: Path) -> None:
+    more = GATE + '[worktree]\nsetup = ["make"]\nports = 3\n'
+    assert checked(tmp_path, GATE, {".fleet.toml": more, "wanted": "here\n"}).ok
+
+
+def test_nothing_of_the_target_s_text_runs_at_a_gate_before_a_person_has_agreed_to_it(
+    tmp_path: Path,
+) -> None:
+    """As in a home of the last release, and when the target's text has changed since the task began."""
+    ran = tmp_path / "ran"
+
+    def changed(repo: Path, tree: Path) -> None:
+        text = f'[worktree]\nsetup = ["touch {ran}"]\n[verify]\ncommands = ["touch {ran}"]\n'
+        (repo / ".fleet.toml").write_text(text)
+        git(repo, "commit", "--quiet", "--all", "--message", "Move on")
+        git(repo, "checkout", "--quiet", "-b", "elsewhere")
+
+    finisher, task, worktree = stage(tmp_path / "it", "", {"a.txt": "a\n"}, changed, land="merge")
+    with pytest.raises(ConsentNeeded):
+        finisher.check(task, worktree)
+    assert finisher.land(task, worktree).outcome == "broken" and not ran.exists()
+
+
+def test_the_words_of_a_person_are_consent(tmp_path: Path) -> None:
+    assert checked(tmp_path, "", {"wanted": "here\n"}, verify=("test -e wanted",)).ok
 
 
 def test_an_ignored_file_that_is_all_a_session_made_is_told_with_the_line_that_ignores_it(

@@ -10,6 +10,7 @@ import pytest
 
 from fleet.core.model import Attempt, Fleet, Host, Task, TaskSpec, Worktree
 from fleet.home import Home
+from fleet.shell.consent import ConsentNeeded
 from fleet.shell.hosts.all import Hosts
 from fleet.shell.hosts.connecting import works_on
 from fleet.shell.hosts.driver import Client
@@ -18,7 +19,7 @@ from fleet.shell.hosts.monitor import is_silence
 from fleet.shell.hosts.ssh import SshDriver
 from tests.patience import PATIENCE_S
 from tests.workers.sshd import Person, needs, running
-from tests.workers.worktree.repositories import repository
+from tests.workers.worktree.repositories import git, repository
 from workers.host import LocalHost
 from workers.machine import Machine
 from workers.remote.address import Reach
@@ -84,6 +85,36 @@ def test_by_how_much_a_hosts_clock_is_ahead_is_what_its_wire_last_measured(
     assert (hosts.ahead_ms("box"), hosts.ahead_ms(here.name), hosts.ahead_ms("none")) == (600_000, 0, 0)
     driver.link.away("the wire broke", False)
     assert hosts.ahead_ms("box") == 600_000
+
+
+def test_for_a_host_nothing_is_sent_or_claimed_before_a_person_has_agreed_to_what_would_run_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs("sshd", "ssh-keygen")
+    person, repo = Person(tmp_path / "person"), repository(tmp_path / "repo")
+    monkeypatch.setenv("HOME", str(person.home))
+    (repo / ".fleet.toml").write_text('[worktree]\nsetup = ["touch ran"]\n')
+    git(repo, "add", "--all")
+    git(repo, "commit", "--quiet", "--message", "Ask")
+    before, home = git(repo, "for-each-ref"), Home(tmp_path / "home")
+    home.make()
+    task = replace(TASK, spec=replace(TASK.spec, repo=str(repo)))
+    with running(tmp_path / "box", person.public_key) as server:
+        person.known_hosts.write_text(server.known_hosts_line)
+        link = Link(server.reach(), home_id="h", runs=tmp_path / "runs", known_hosts=tmp_path / "known")
+        driver = SshDriver(Host("box", 1, address="ssh://box"), home, "h", link)
+        link.open()
+        try:
+            assert link.wait(PATIENCE_S), link.state().why
+            with pytest.raises(ConsentNeeded, match="touch ran"):
+                driver.prepare(task, ATTEMPT, replace(WORKTREE, repo=str(repo)), None)
+            with pytest.raises(ConsentNeeded, match="touch ran"):
+                driver.verify(replace(task, base_commit="main"), WORKTREE, ["true"], {}, str)
+            assert git(repo, "for-each-ref") == before
+            there = driver.worktree_path(task).parents[2]
+            assert there.is_dir() and list(there.rglob("HEAD")) == [], "a repository was made there"
+        finally:
+            driver.close()
 
 
 def test_a_first_connection_that_takes_long_is_not_told_as_silence() -> None:

@@ -76,7 +76,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def test_a_home_without_a_database_is_an_empty_one(tmp_path: Path) -> None:
-    lists: dict[str, object] = {name: [] for name in ("accounts", "troubles", "workers", "hosts")}
+    lists: dict[str, object] = {name: [] for name in ("accounts", "troubles", "needs", "workers", "hosts")}
     empty: dict[str, object] = {**lists, "tasks": {}, "breaker": "", "coordinator": None}
     assert state.status(tmp_path) == state.status(tmp_path / "nowhere") == empty
     assert state.tasks(tmp_path) == state.accounts(tmp_path) == state.worktrees(tmp_path) == []
@@ -235,6 +235,7 @@ def test_tasks_are_listed_in_their_order_or_by_state(home: Path) -> None:
             "after": ["t1"],
             "reason": "limited",
             "trouble": "No space left on device",
+            "needs_consent": False,
             "paused": None,
             "created_at": "1970-01-01T00:00:02.500Z",
         }

@@ -7,6 +7,7 @@ not count.
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Annotated
 
@@ -17,6 +18,9 @@ from workers.messages import FIELDS, unknown_fields
 from workers.worktree.wanted import FILE, Settings, SettingsWrong, VerifySettings, WorktreeSettings
 
 __all__ = ["SettingsWrong", "parse_settings", "read_settings", "worktree_settings"]
+
+TEXT_BYTES_MAX = 256_000
+"""A person reads it before its commands run, so it must not be more than one can read."""
 
 
 def _inside(path: str) -> str:
@@ -90,13 +94,16 @@ _ALLOWED = {
 
 def read_settings(git: RunsGit, commit: str) -> Settings:
     """The settings as of `commit`, the defaults when the file is not there. Raises SettingsWrong."""
-    listed = git.run("ls-tree", "--full-tree", "-z", commit, "--", FILE).fields
+    named = f"{FILE} (at {commit[:12]})"
+    listed = git.run("ls-tree", "--full-tree", "--long", "-z", commit, "--", FILE).fields
     if not listed:
         return Settings()
-    mode, kind, blob = listed[0].partition("\t")[0].split(" ")
+    mode, kind, blob, size = listed[0].partition("\t")[0].split()
     if kind != "blob" or mode == "120000":
-        raise SettingsWrong(f"{FILE} (at {commit[:12]}) must be a plain file")
-    return parse_settings(git.run("cat-file", "blob", blob).out, f"{FILE} (at {commit[:12]})")
+        raise SettingsWrong(f"{named} must be a plain file")
+    if int(size) > TEXT_BYTES_MAX:
+        raise SettingsWrong(f"{named} has {size} bytes: {TEXT_BYTES_MAX} are the most that it may have")
+    return replace(parse_settings(git.run("cat-file", "blob", blob).out, named), commit=commit)
 
 
 def worktree_settings(git: RunsGit, commit: str) -> WorktreeSettings:
@@ -118,6 +125,7 @@ def parse_settings(text: str, named: str = FILE) -> Settings:
         VerifySettings(file.verify.commands),
         file.land.message,
         file.commit.message,
+        text,
     )
 
 

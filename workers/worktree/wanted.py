@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from workers.git import GitError
 
@@ -33,9 +33,19 @@ class VerifySettings:
 @dataclass(frozen=True)
 class Settings:
     """All of `.fleet.toml`. `land_message` and `commit_message` are what the fleet's own merges and commits say, with
-    fields in braces (`workers.messages`); None where that is left to the fleet."""
+    fields in braces (`workers.messages`); None where that is left to the fleet.
+
+    `text` is what all of this was read from, and `commit` has it: whoever runs commands of these settings asks first
+    whether a person has agreed to that text."""
 
     worktree: WorktreeSettings = WorktreeSettings()
     verify: VerifySettings = VerifySettings()
     land_message: str | None = None
     commit_message: str | None = None
+    text: str = field(default="", compare=False)
+    commit: str = field(default="", compare=False)
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """All that its repository wants to be run."""
+        return (*self.worktree.setup, *self.verify.commands)

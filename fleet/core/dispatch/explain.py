@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import deque
 from dataclasses import replace
 
@@ -37,11 +38,22 @@ def needs_a_person(task: Task) -> bool:
 def explain(fleet: Fleet, task: Task) -> Explanation:
     """Explains any task's present state."""
     explained = _explained(fleet, task)
+    if task.trouble is not None and task.trouble.consent is not None:
+        explained = _without_consent(explained, task, task.trouble)
     paused = task.spec.paused
     if paused is not None and task.state not in ("queued", "landed"):
         told = f"no further worker is started: paused by {paused.by}: {paused.why}"
         explained = replace(explained, summary=f"{explained.summary}; {told}")
-    return explained if task.trouble is None else _troubled(explained, task.trouble)
+    if task.trouble is None or task.trouble.consent is not None:
+        return explained
+    return _troubled(explained, task.trouble)
+
+
+def _without_consent(explained: Explanation, task: Task, asked: Trouble) -> Explanation:
+    summary = f"{explained.summary}: {asked.story}"
+    return replace(
+        explained, summary=summary, stuck=True, advice=f"fleet project allow {shlex.quote(task.spec.repo)}"
+    )
 
 
 def _troubled(explained: Explanation, trouble: Trouble) -> Explanation:
@@ -100,6 +112,8 @@ def _queued(fleet: Fleet, task: Task) -> Explanation:
 
 def _until_a_person(fleet: Fleet, task: Task) -> Explanation | None:
     """What keeps it from running wherever it might, until a person acts."""
+    if task.consent is not None:
+        return Explanation(task.id, task.state, "waits for a person", stuck=True)
     if task.spec.paused is not None:
         summary = f"paused by {task.spec.paused.by}: {task.spec.paused.why}"
         advice = f"fleet task edit {task.id} --resume"

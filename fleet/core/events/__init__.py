@@ -66,6 +66,7 @@ from fleet.core.events.reports import (
     AccountRead,
     Beat,
     Checkpointed,
+    ConsentGiven,
     CredentialsRead,
     FoundLanded,
     HeldSeen,
@@ -102,6 +103,7 @@ __all__ = [
     "BreakerSet",
     "CancelAsked",
     "Checkpointed",
+    "ConsentGiven",
     "CredentialsRead",
     "DrainAsked",
     "Event",
@@ -172,6 +174,7 @@ World = (
     | WorktreeRemoved
     | PerformFailed
     | PerformWentWell
+    | ConsentGiven
     | AccountRead
     | CredentialsRead
     | AccountProved

@@ -11,10 +11,20 @@ from fleet.core.model.prices import Prices
 from fleet.core.model.protection import Protections
 
 StartFault = Literal[
-    "repository", "setup", "client", "credential", "keyring", "machine", "launch", "unfit", "no_way"
+    "repository",
+    "setup",
+    "client",
+    "credential",
+    "keyring",
+    "machine",
+    "launch",
+    "unfit",
+    "no_way",
+    "consent",
 ]
 """`unfit`: the git of a host refuses the repository, though home can read it. `no_way`: the host answers, but nothing
-that a start needs reached it for so long that the work goes elsewhere."""
+that a start needs reached it for so long that the work goes elsewhere. `consent`: a person has to agree first to what
+the repository wants to run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +45,8 @@ class WorkerStarted(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartFailed(Event):
     """`trouble` are the words for a machine's trouble, which stay the same while it lasts, and `lasting` means that it
-    hardly passes unless a person does something. Of a host that is unfit: `refused_by` names it, where it is not the
+    hardly passes unless a person does something. `consent` is the text that a person has to agree to first, by its
+    digest. Of a host that is unfit: `refused_by` names it, where it is not the
     attempt's own but the one that has the work, and `gist` is what its git says, without what differs from host to
     host; empty where that is a machine's trouble."""
 
@@ -46,6 +57,7 @@ class StartFailed(Event):
     lasting: bool = False
     refused_by: str | None = None
     gist: str = ""
+    consent: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,14 +160,15 @@ class LandingEnded(Event):
     """How bringing a branch into its target ended. `moved`: the target moved meanwhile, try again.
     `held`: verified, but the target is checked out somewhere; `detail` says what a person can do.
     `broken`: a person has to mend the repository first (it vanished, or its target did; a hook refuses the message
-    of the merge); `detail` says what. Of `landed` it says why nothing had to be brought. `broken off`: it was
-    cancelled, and nothing was brought."""
+    of the merge), or to agree to a text of it (`consent`, by its digest); `detail` says what. Of `landed` it says why
+    nothing had to be brought. `broken off`: it was cancelled, and nothing was brought."""
 
     task: str
     begun_ms: int
     outcome: LandingOutcome
     commit: str | None
     detail: str = ""
+    consent: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,13 +197,21 @@ class WorktreeRemoved(Event):
 class PerformFailed(Event):
     """A decision about the task could not be performed and is tried again: once for each story that it fails with.
     `lasting`: it goes on failing for what a person has to mend. `host` has the task's work, and its git refuses the
-    repository, if that is why."""
+    repository, if that is why. `consent` is the text that a person has to agree to first, by its digest."""
 
     task: str
     effect: str
     story: str
     lasting: bool = False
     host: str = ""
+    consent: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentGiven(Event):
+    """What these tasks waited for is agreed to by a person, or not asked for any more."""
+
+    tasks: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

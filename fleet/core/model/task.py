@@ -93,12 +93,14 @@ class TaskSpec:
 @dataclass(frozen=True, slots=True)
 class Trouble:
     """What the coordinator tries for a task again and again, in vain so far: the decision `effect`. `lasting` means
-    that only a person can change it. `host` is the one whose git refuses the task's repository, if that is why."""
+    that only a person can change it. `host` is the one whose git refuses the task's repository, if that is why.
+    `consent`: it is no fault, but a text of its repository that a person has to agree to first, by its digest."""
 
     effect: str
     story: str
     lasting: bool = False
     host: str = ""
+    consent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,9 +179,15 @@ class Task:
         return None if limit is None else max(limit - self.spent_usd, 0.0)
 
     @property
+    def consent(self) -> str | None:
+        """The text that a person has to agree to before it goes on, by its digest."""
+        return None if self.trouble is None else self.trouble.consent
+
+    @property
     def queues(self) -> bool:
-        """Whether it stands in the queue, from which tasks are placed: one that is paused does not."""
-        return self.state == "queued" and self.spec.paused is None
+        """Whether it stands in the queue, from which tasks are placed: one that is paused, or needs a person's consent,
+        does not."""
+        return self.state == "queued" and self.spec.paused is None and self.consent is None
 
     @property
     def plans_with(self) -> str | None:

@@ -25,6 +25,7 @@ from fleet.core.wording import opening_id
 HOST_LOST = "host lost"
 HOST_UNFIT = "host unfit"
 NO_WAY = "host not reached"
+CONSENT = "consent"
 
 KILLED = "killed"
 """Only the worker's supervisor vanished, and nothing beside it."""
@@ -32,7 +33,7 @@ KILLED = "killed"
 BLAMELESS = frozenset(
     {
         *("limited", "busy", "login", "unpaid", "keyring", "paused", "account removed", "kept"),
-        *(HOST_LOST, HOST_UNFIT, NO_WAY),
+        *(HOST_LOST, HOST_UNFIT, NO_WAY, CONSENT),
     }
 )
 """Ends of an attempt that count nothing against its task: something else already keeps it from coming straight back."""

@@ -9,7 +9,7 @@ from fleet.core.decisions import LandWork, LookAtHeld
 from fleet.core.dispatch.tiers import stronger
 from fleet.core.draft import Draft
 from fleet.core.events import HeldSeen, LandingEnded, WorkChecked
-from fleet.core.model import HeldFor, Task, Word
+from fleet.core.model import HeldFor, Task, Trouble, Word
 from fleet.core.rules.attempts import fail, stop, tell
 from fleet.core.rules.worktrees import remove_worktree
 from fleet.core.wording import check_failed, landing_conflict, landing_unverified, nothing_changed
@@ -48,7 +48,7 @@ def _accept(draft: Draft, task: Task) -> None:
     if task.spec.land == "branch":
         landed(draft, task, task.commit)
     else:
-        _queue_to_land(draft, task)
+        queue_to_land(draft, task)
         if draft.tasks[task.id].landing_begun:
             draft.note("debug", f"is merged into {task.spec.target}", task=task.id)
         else:
@@ -190,6 +190,9 @@ def landing_ended(draft: Draft, event: LandingEnded) -> None:
         )
     else:
         _hold(draft, task, "repository", event.detail)
+        if event.consent is not None:
+            trouble = Trouble(event.id, event.detail, lasting=True, consent=event.consent)
+            draft.put_task(replace(draft.tasks[task.id], trouble=trouble))
     begin_landings(draft)
 
 
@@ -227,7 +230,7 @@ def look_at_held(draft: Draft, *, at_once: bool = False) -> None:
             draft.put_task(replace(task, not_before_ms=draft.now_ms))
             draft.decide(LookAtHeld, task=task.id)
         else:
-            _queue_to_land(draft, task)
+            queue_to_land(draft, task)
 
 
 def held_seen(draft: Draft, event: HeldSeen) -> None:
@@ -237,10 +240,10 @@ def held_seen(draft: Draft, event: HeldSeen) -> None:
     if event.landed:
         landed(draft, task, task.commit)
     elif event.free:
-        _queue_to_land(draft, replace(task, reason=""))
+        queue_to_land(draft, replace(task, reason=""))
 
 
-def _queue_to_land(draft: Draft, task: Task) -> None:
+def queue_to_land(draft: Draft, task: Task) -> None:
     draft.put_task(replace(task, state="landing", landing_since_ms=draft.now_ms, landing_begun=False))
     begin_landings(draft)
 

@@ -15,12 +15,13 @@ def perform_failed(draft: Draft, event: PerformFailed) -> None:
     """A worker that waits for a verification which only a person can make possible is let go: its session goes on
     with the next one. Where a host keeps the work, no other task of the repository is placed there."""
     task = draft.tasks.get(event.task)
-    trouble = Trouble(event.effect, event.story, event.lasting, event.host)
+    trouble = Trouble(event.effect, event.story, event.lasting, event.host, event.consent)
     if task is None or task.trouble == trouble:
         return
     draft.put_task(replace(task, trouble=trouble))
     if task.trouble is None or task.trouble.story != event.story:
-        draft.note("debug", f"in trouble: {event.story}; it is tried again", task=task.id)
+        told = "in trouble" if event.consent is None else "waits for a person"
+        draft.note("debug", f"{told}: {event.story}; it is tried again", task=task.id)
     host = draft.hosts.get(event.host)
     if host is not None:
         tries = draft.before.settings.faults_max if event.lasting else 1

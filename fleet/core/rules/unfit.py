@@ -15,9 +15,10 @@ from dataclasses import replace
 from fleet.core.draft import Draft, Level
 from fleet.core.events import HostVerified, StartFailed
 from fleet.core.model import Attempt, Host, Task, Unfit
-from fleet.core.rules import attempts
+from fleet.core.rules import attempts, consents
 from fleet.core.rules.attempts import HOST_UNFIT, NO_WAY, backoff_ms, end, takes_again
 from fleet.core.rules.tasks import Refused
+from fleet.core.rules.worktrees import leave_unmade
 from fleet.spoken import spans
 
 
@@ -32,6 +33,8 @@ def start_failed(draft: Draft, event: StartFailed) -> None:
         _refused(draft, event, attempt, task, host)
     elif event.fault == "no_way" and host is not None and not host.is_here:
         _unreached(draft, event, attempt, host)
+    elif event.fault == "consent":
+        consents.start_waits(draft, event, attempt)
     else:
         attempts.start_failed(draft, event)
 
@@ -48,7 +51,7 @@ def _refused(draft: Draft, event: StartFailed, attempt: Attempt, task: Task, hos
         refused[host.name] = event.gist
         draft.put_task(replace(task, refused_on=tuple(sorted(refused.items()))))
     if host.name == attempt.host:
-        _leave(draft, attempt)
+        leave_unmade(draft, attempt.task)
     if attempt.state == "stopping":
         end(draft, attempt, attempt.reason, attempt.detail)
     elif event.gist and alike is not None:
@@ -78,20 +81,12 @@ def shut(draft: Draft, host: Host, repo: str, why: str, *, lasting: bool, tries:
     draft.note(level, story, host=host.name)
 
 
-def _leave(draft: Draft, attempt: Attempt) -> None:
-    """A worktree that no worker has been in holds no work: it is given up without asking its host, which could not take
-    it away. What has still to be brought from another host stays there."""
-    worktree = draft.worktrees[attempt.task]
-    if worktree.state == "making":
-        draft.put_worktree(replace(worktree, state="removed", path=None))
-
-
 def _unreached(draft: Draft, event: StartFailed, attempt: Attempt, host: Host) -> None:
     if host.state == "ready":
         draft.put_host(replace(host, state="suspected", silent_since_ms=draft.now_ms, problem=event.detail))
         story = f"is given no work, and its workers are left to go on: {event.detail}"
         draft.note("warning", story, host=host.name)
-    _leave(draft, attempt)
+    leave_unmade(draft, attempt.task)
     stopping = attempt.state == "stopping"
     end(draft, attempt, attempt.reason if stopping else NO_WAY, attempt.detail if stopping else event.detail)
 

@@ -51,6 +51,14 @@ def remove_worktree(draft: Draft, task_id: str) -> None:
         draft.decide(RemoveWorktree, task=task_id)
 
 
+def leave_unmade(draft: Draft, task_id: str) -> None:
+    """A worktree that no worker has been in holds no work: it is given up without asking its host, which could not take
+    it away. What has still to be brought from another host stays there."""
+    worktree = draft.worktrees[task_id]
+    if worktree.state == "making":
+        draft.put_worktree(replace(worktree, state="removed", path=None))
+
+
 def worktree_removed(draft: Draft, event: WorktreeRemoved) -> None:
     """Of one that its work had not been brought to yet, only what was found in it counts."""
     worktree = draft.worktrees.get(event.task)

@@ -14,6 +14,7 @@ from fleet.home import Home
 from fleet.shell import places
 from fleet.shell.agreed import Agreed
 from fleet.shell.cells import Cells
+from fleet.shell.consent import Consent
 from fleet.shell.hosts.driver import Client, Committed, Prepared, Vacated
 from fleet.shell.watching import Watching
 from profiles.isolation import make_private
@@ -36,7 +37,6 @@ from workers.worktree.lock import held
 from workers.worktree.make import SETUP_TIMEOUT_S, Made, Site, equip, make_ready
 from workers.worktree.remove import remove
 from workers.worktree.repository import locate
-from workers.worktree.settings import worktree_settings
 
 VERIFY_TIMEOUT_S = 3_600.0
 """For each command of a verification."""
@@ -113,7 +113,7 @@ class LocalDriver:
             self.worktree_path(task),
             branch=places.branch_name(task),
             base=task.spec.target,
-            settings=worktree_settings,
+            settings=Consent(self.home.agreed).worktree_settings(Path(task.spec.repo)),
             ports=self.ports(task, worktree),
             marker_env={"FLEET_RUN": marker, "FLEET_TASK": task.id},
             preserved=preserved,
@@ -177,7 +177,8 @@ class LocalDriver:
             return judge(path, settings, env, places.check_log(self.home, task), hide)
 
     def _equip_again(self, site: Site, task: Task, env: Mapping[str, str]) -> None:
-        wanted = worktree_settings(site.repository, task.base_commit or "HEAD")
+        settings = Consent(self.home.agreed).worktree_settings(Path(task.spec.repo))
+        wanted = settings(site.repository, task.base_commit or "HEAD")
         equip(site, wanted, env, SETUP_TIMEOUT_S)
 
     def sweep_checks(self, task: Task) -> None:

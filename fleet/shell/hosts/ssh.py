@@ -15,6 +15,7 @@ from typing import Any
 from fleet.core.model import Attempt, Host, Task, Worktree
 from fleet.home import Home
 from fleet.shell import places
+from fleet.shell.consent import Consent
 from fleet.shell.hosts.driver import Client, Committed, Prepared, Vacated
 from fleet.shell.hosts.local import VERIFY_TIMEOUT_S
 from workers.client import session
@@ -36,7 +37,7 @@ from workers.verify import Verdict
 from workers.worktree.branch import Claimed, claim, claimed
 from workers.worktree.checkouts import persons_checkout
 from workers.worktree.make import SETUP_TIMEOUT_S, Made, SetupFailed, WorktreeRefused
-from workers.worktree.settings import worktree_settings
+from workers.worktree.shared import PersonNeeded
 
 TREE_S = 600.0
 """A large worktree on a slow disk takes its time."""
@@ -202,7 +203,7 @@ class SshDriver:
         try:
             return self._prepare(task, attempt, worktree, preserved)
         except GitError as failed:
-            if isinstance(failed, SetupFailed) or failed.of_the_host:
+            if isinstance(failed, SetupFailed | PersonNeeded) or failed.of_the_host:
                 raise
             # What is remembered of the mirror may be wrong: somebody may have deleted it meanwhile.
             self._mirror(task).forget()
@@ -216,8 +217,12 @@ class SshDriver:
             raise WorktreeRefused(
                 f"{task.spec.repo} has no branch {task.spec.target!r} (any more) to start from"
             )
+        consented = Consent(self._home.agreed).worktree_settings(Path(task.spec.repo))
+        settings = consented(git, base)  # before a branch is claimed that would start there
         # Whose the branch is, is settled at home, under the path that the worktree would have there.
         ours = claim(git, places.worktree_path(self._home, task), places.branch_name(task), base)
+        if ours.base_commit != base:
+            settings = consented(git, ours.base_commit)
         tip = self._tip(git, task, ours.branch)
         kept = git.commit_of(preserved) if preserved else None
         commits = {base_ref(task.spec.target): base, incoming_ref(task.id): tip}
@@ -226,7 +231,6 @@ class SshDriver:
             send_modules(mirror, commit)
             send_large_files(mirror, commit, self._fact("git_lfs"))
         ports = self.ports(task, worktree)
-        settings = worktree_settings(git, ours.base_commit)
         seeds = pack_seeds(settings, persons_checkout(mirror.place))
         path = self.worktree_path(task)
         said = self.link.call(
@@ -342,7 +346,8 @@ class SshDriver:
         asking: Sequence[str] = (),
     ) -> Verdict:
         log = places.check_log(self._home, task)
-        setup = worktree_settings(self._mirror(task).git, task.base_commit or "HEAD").setup
+        consented = Consent(self._home.agreed).worktree_settings(Path(task.spec.repo))
+        setup = consented(self._mirror(task).git, task.base_commit or "HEAD").setup
         said = self.link.call(
             "verify",
             {

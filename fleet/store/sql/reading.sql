@@ -19,12 +19,14 @@ SELECT id, body FROM tasks ORDER BY seq;
 SELECT id, body FROM tasks WHERE state = :state ORDER BY seq;
 
 -- name: tasks_in_trouble
--- Only where something is being performed for the task: looking into every body takes longer than all the rest.
+-- Only where something is being performed for the task, and where one needs a person's consent: looking into every body
+-- takes longer than all the rest.
 SELECT id, body FROM tasks
 WHERE (
     state IN ('running', 'checking', 'landing', 'held')
     OR id IN (SELECT task FROM worktrees WHERE state = 'removing')
 ) AND instr(body, '"trouble":{') > 0
+OR state = 'queued' AND instr(body, '"consent":"') > 0
 ORDER BY seq;
 
 -- name: task

@@ -154,6 +154,7 @@ def task_brief(body: Record) -> Record:
         "after": body["after"],
         "reason": body["reason"],
         "trouble": trouble(body),
+        "needs_consent": needs_consent(body),
         "paused": spec.get("paused"),
         "created_at": iso(body["created_ms"]),
     }
@@ -163,6 +164,12 @@ def trouble(body: Record) -> str:
     """What the coordinator tries in vain for the task; bodies of older versions have no such field."""
     found = body.get("trouble")
     return found["story"] if found else ""
+
+
+def needs_consent(body: Record) -> bool:
+    """Whether that is a text of its repository which a person has to agree to first."""
+    found = body.get("trouble")
+    return bool(found and found.get("consent"))
 
 
 def task_full(body: Record) -> Record:

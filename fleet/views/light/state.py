@@ -17,6 +17,7 @@ from fleet.views.light.running import coordinator
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
+    from collections.abc import Iterable
 
     from fleet.views.light.records import Record
 
@@ -30,6 +31,7 @@ def status(home: Home, now_ms: int | None = None) -> Record:
     with SqliteReader(home) as reader:
         buckets = _buckets_by_pool(reader, now_ms)
         workers = [records.worker(body) for body in reader.workers()]
+        in_trouble = reader.tasks_in_trouble()
         return {
             "accounts": [
                 records.account_brief(body, buckets.get(body["pool"], []), now_ms)
@@ -38,13 +40,27 @@ def status(home: Home, now_ms: int | None = None) -> Record:
             "tasks": reader.task_states(),
             "troubles": [
                 {"task": body["id"], "state": body["state"], "story": records.trouble(body)}
-                for body in reader.tasks_in_trouble()
+                for body in in_trouble
+                if not records.needs_consent(body)
             ],
+            "needs": needs(map(records.task_brief, in_trouble)),
             "workers": workers,
             "hosts": [records.host(body, workers) for body in reader.hosts()],
             "breaker": (reader.policy() or {}).get("breaker") or "",
             "coordinator": coordinator(home),
         }
+
+
+def needs(briefs: Iterable[Record]) -> list[Record]:
+    """What waits for a person's consent: each story once, with the command to type in it, and whose work waits."""
+    found: dict[str, Record] = {}
+    for brief in briefs:
+        if brief["needs_consent"]:
+            need = found.setdefault(
+                brief["trouble"], {"repo": brief["repo"], "story": brief["trouble"], "tasks": []}
+            )
+            need["tasks"].append(brief["id"])
+    return list(found.values())
 
 
 def tasks(home: Home, state: str | None = None) -> list[Record]:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.patience import PATIENCE_S
 from tests.workers.sandbox.conftest import House
-from tests.workers.worktree.repositories import MARKER, commit, git, hook
+from tests.workers.worktree.repositories import MARKER, commit, git, hook, of_target
 from workers.gate import GateSettings, judge
 from workers.git import Git, GitError
 from workers.landing import Landed, land
@@ -85,6 +85,7 @@ def landed(house: House) -> object:
         landing_path=house.tree.with_name("landing"),
         messages=["land"],
         verify=lambda path: verify(["true"], path, MARKER, PATIENCE_S),
+        settings=of_target,
         verified_ref="refs/fleet/verified/t1",
         marker_env=MARKER,
     )

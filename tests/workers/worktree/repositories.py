@@ -7,6 +7,10 @@ import os
 import subprocess
 from pathlib import Path
 
+from workers.git import Git
+from workers.worktree.settings import worktree_settings
+from workers.worktree.wanted import WorktreeSettings
+
 MARKER = {"FLEET_RUN": "t1.1@test"}
 
 
@@ -20,6 +24,11 @@ def git(directory: Path, *args: str, check: bool = True) -> str:
     if check and ended.returncode:
         raise AssertionError(f"git {args} in {directory}: {ended.stderr}")
     return ended.stdout.strip()
+
+
+def of_target(repository: Git, target: str, merged: str) -> WorktreeSettings:
+    """What a landing is made ready with, where nobody has to agree to it."""
+    return worktree_settings(repository, target)
 
 
 def repository(directory: Path, files: dict[str, str] | None = None) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workers.worktree.repositories import MARKER, commit, fingerprint, git, hook, write
+from tests.workers.worktree.repositories import MARKER, commit, fingerprint, git, hook, of_target, write
 from workers.git import Git
 from workers.landing import (
     Conflict,
@@ -65,6 +65,7 @@ def go(
     return land(
         repo, branch=BRANCH, target=target, landing_path=trees / "landing", messages=["Land t1"], verify=verify,
         verified_ref=VERIFIED, marker_env=MARKER,
+        settings=of_target,
     )  # fmt: skip
 
 
@@ -163,11 +164,13 @@ def test_a_merge_says_what_the_commit_msg_hook_lets_pass_before_anything_is_veri
         land(
             repo, branch=BRANCH, target="main", landing_path=trees / "landing", messages=["Land t1"],
             verify=lambda path: pytest.fail("nothing is verified"), verified_ref=VERIFIED, marker_env=MARKER,
+            settings=of_target,
         )  # fmt: skip
     said = ways_to_say("Merge t1", "merge t1 into main", "Fleet-Task: t1\n", "feat: b")
     landed = land(
         repo, branch=BRANCH, target="main", landing_path=trees / "landing", messages=said,
         verify=lambda path: OPEN, verified_ref=VERIFIED, marker_env=MARKER,
+        settings=of_target,
     )  # fmt: skip
     assert isinstance(landed, Landed)
     assert git(repo, "log", "-1", "--format=%B", "main") == "feat: merge t1 into main\n\nFleet-Task: t1"

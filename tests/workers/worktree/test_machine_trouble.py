@@ -13,7 +13,7 @@ import pytest
 
 from tests.sizes import large
 from tests.small_disks import fill
-from tests.workers.worktree.repositories import MARKER, commit, git, hook, repository, write
+from tests.workers.worktree.repositories import MARKER, commit, git, hook, of_target, repository, write
 from workers.git import Git, GitError
 from workers.landing import Landed, Outcome, land
 from workers.trouble import of_errno
@@ -85,6 +85,7 @@ def go(repo: Path, trees: Path, branch: str) -> Outcome:
     return land(
         repo, branch=branch, target="main", landing_path=trees / "landing", messages=["Land"], verify=lambda path: OPEN,
         verified_ref="refs/fleet/verified/t1", marker_env=MARKER,
+        settings=of_target,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from fleet.service.repositories import Repositories
-from tests.workers.worktree.repositories import MARKER, commit, git, write
+from tests.workers.worktree.repositories import MARKER, commit, git, of_target, write
 from workers.git import Git
 from workers.landing import Held, Landed, is_landed, land
 from workers.remote.mirror import adopt_branch
@@ -71,6 +71,7 @@ def landing(repo: Path, trees: Path) -> object:
     return land(
         repo, branch=TASK, target=TARGET, landing_path=trees / "landing", messages=("Land t1",),
         verify=lambda path: Verdict(True, None, 0, "", 0.0), verified_ref="refs/fleet/verified/t1", marker_env=MARKER,
+        settings=of_target,
     )  # fmt: skip
 
 

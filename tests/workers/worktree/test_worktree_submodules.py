@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workers.worktree.repositories import MARKER, commit, git, repository, show, write
+from tests.workers.worktree.repositories import MARKER, commit, git, of_target, repository, show, write
 from workers.landing import Landed, land
 from workers.verify import Verdict
 from workers.worktree.commit import commit_work
@@ -112,6 +112,7 @@ def test_work_in_a_submodule_can_be_landed(nested: Path, tree: Path, trees: Path
     outcome = land(
         nested, branch="fleet/t1", target="main", landing_path=trees / "landing", messages=["Land t1"],
         verify=gate, verified_ref="refs/fleet/verified/t1", marker_env=MARKER,
+        settings=of_target,
     )  # fmt: skip
     assert isinstance(outcome, Landed)
     assert inner in git(nested, "ls-tree", "main", "lib")
