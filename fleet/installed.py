@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import sys
 from base64 import urlsafe_b64encode
@@ -16,6 +17,11 @@ NAME = "fleet-coordinator"
 COMMON_NAMES = ("workers", "profiles")
 """Top-level packages of ours whose names another distribution may have, too: an installer lets it write over our files,
 and takes them along when it is removed."""
+
+_NO_MEMORY = re.compile(
+    r"failed to map segment|[Cc]annot (allocate|apply additional) memory|cannot create shared object"
+)
+"""What the dynamic linker says where there is no memory for a library, or no room for it in the address space."""
 
 
 def mend_command() -> str:
@@ -37,8 +43,15 @@ def mend_command() -> str:
     return shlex.join([sys.executable, "-m", "pip", "install", "--force-reinstall", *what])
 
 
-def not_whole(library: str) -> str:
-    """What to tell when a library that every installation has cannot be imported."""
+def not_whole(library: str, failed: ImportError | MemoryError) -> str:
+    """What to tell when a library that every installation has cannot be imported: it is not there, or the machine had
+    no memory for it."""
+    said = next((line for line in str(failed).splitlines() if _NO_MEMORY.search(line)), "")
+    if said or isinstance(failed, MemoryError):
+        return (
+            f"{library} could not be loaded, as there is no memory for it ({said or 'MemoryError'}): end something "
+            "that uses much, or raise the limit (`ulimit -v`)"
+        )
     return (
         f"{library} cannot be imported, so this installation of Fleet is not whole; mend it: {mend_command()}"
     )

@@ -7,6 +7,7 @@ English and as git ships it, whatever a person has configured, and nothing ever 
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import random
@@ -60,6 +61,8 @@ class GitError(Exception):
 
 def meaning_of(failed: BaseException) -> Meaning | None:
     """The machine's trouble that an error tells of; None for one that is none, or has no name."""
+    if isinstance(failed, MemoryError):
+        return trouble.of_errno(errno.ENOMEM)
     if isinstance(failed, OSError):
         return trouble.of_errno(failed.errno)
     return failed.meaning if isinstance(failed, GitError) else None

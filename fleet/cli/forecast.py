@@ -51,7 +51,7 @@ def forecast(args: argparse.Namespace) -> int:
         from fleet.views.forecast import forecast_of
         from fleet.views.forecast_svg import svg
     except ImportError as missing:
-        raise Failed(not_whole(str(missing.name))) from missing
+        raise Failed(not_whole(str(missing.name), missing)) from missing
     from fleet.history.ledger import DATABASE, LedgerUnreadable
 
     home = find_home(os.environ)

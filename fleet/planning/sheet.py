@@ -147,7 +147,6 @@ def _library(name: str) -> Any:
     """Imported when needed: most commands of Fleet never plan."""
     try:
         return importlib.import_module(name)
-    except ImportError as missing:
-        raise NoPlan(
-            f"{not_whole(missing.name or name)}. Until then work is placed by its density, without prices"
-        ) from missing
+    except (ImportError, MemoryError) as missing:
+        told = not_whole(getattr(missing, "name", None) or name, missing)
+        raise NoPlan(f"{told}. Until then work is placed by its density, without prices") from missing

@@ -38,10 +38,9 @@ class HomeForecaster:
     def _protections(self, fleet: Fleet) -> Protections:
         try:
             from fleet.protection.levels import protections
-        except ImportError as missing:
-            raise NoForecast(
-                f"{not_whole(str(missing.name))}. Until then nothing but reservations is kept for you"
-            ) from missing
+        except (ImportError, MemoryError) as missing:
+            told = not_whole(getattr(missing, "name", None) or "numpy", missing)
+            raise NoForecast(f"{told}. Until then nothing but reservations is kept for you") from missing
         try:
             with Ledger(self._home.root / DATABASE, read_only=True) as ledger:
                 return protections(fleet, ledger, self._zone)

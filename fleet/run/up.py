@@ -194,14 +194,27 @@ def _coordinator(
 
 
 def _run(coordinator: Coordinator) -> None:
-    """Raises NotDone when the database turned out to be unreadable on the way: the workers live on meanwhile."""
+    """Raises NotDone when the database turned out to be unreadable on the way, or there was no memory left to go on:
+    the workers live on meanwhile."""
     try:
         anyio.run(coordinator.run)
     except BaseExceptionGroup as group:
-        unreadable, rest = group.split(StoreUnreadable)
-        if unreadable is None or rest is not None:
+        expected, rest = group.split((StoreUnreadable, MemoryError))
+        if expected is None or rest is not None:
             raise
-        raise NotDone(str(unreadable.exceptions[0])) from group
+        raise NotDone(_ended_by(expected)) from group
+
+
+def _ended_by(group: BaseExceptionGroup[BaseException]) -> str:
+    unreadable: BaseException | None = group.subgroup(StoreUnreadable)
+    while isinstance(unreadable, BaseExceptionGroup):
+        unreadable = unreadable.exceptions[0]
+    if unreadable is not None:
+        return str(unreadable)
+    return (
+        "there was no memory left for the coordinator: end something that uses much, or raise its limit (`ulimit -v`). "
+        "Workers live on; the next `fleet up` adopts them"
+    )
 
 
 @contextmanager

@@ -381,8 +381,8 @@ class Coordinator:
                     prices = await to_thread.run_sync(planner, fleet)
                     self._recovered("prices", "pricing")
                     await self.apply(events.Priced(**self._stamp(), prices=prices))
-                except NoPlan as failed:
-                    self._complain("prices", str(failed))
+                except (NoPlan, MemoryError) as failed:
+                    self._complain("prices", _why(failed, meaning_of(failed)))
             await anyio.sleep(BEAT_S / 2)
 
     async def _forecast(self, forecaster: Forecaster) -> None:
@@ -397,8 +397,8 @@ class Coordinator:
                     protections = await forecaster(now)
                     self._recovered("protections", "the forecast")
                     await self.apply(events.ProtectionsMade(**self._stamp(), protections=protections))
-                except NoForecast as failed:
-                    self._complain("protections", str(failed))
+                except (NoForecast, MemoryError) as failed:
+                    self._complain("protections", _why(failed, meaning_of(failed)))
             await anyio.sleep(BEAT_S)
 
     # --- idle accounts ---
