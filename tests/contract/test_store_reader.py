@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fleet.core.decisions import Note
-from fleet.core.model import Pause
+from fleet.core.model import Pause, Trouble
 from fleet.ports import Change, Reader, Store
 from fleet.store.codec import encode
 from fleet.store.sqlite import SqliteStore
@@ -55,17 +55,21 @@ OF_HOST = [
 
 @pytest.fixture(params=sorted(READERS))
 def read(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
-    """A reader of a full fleet, with one account and one worktree removed, a paused task, an attempt that ended, and a
-    history."""
+    """A reader of a full fleet, with one account and one worktree removed, a paused task, one that needs consent, an
+    attempt that ended, and a history."""
     store, reader = READERS[request.param](tmp_path)
     before = store.load().fleet
     full = full_fleet(before.home_id)
     gone = replace(full.accounts["side"], name="gone", state="removed")
     left = replace(full.worktrees["t2"], task="t1", slot=9, state="removed", host="big")
-    paused = replace(full.tasks["t3"].spec, paused=Pause("a person", "after the review"))
+    paused = replace(
+        full.tasks["t3"].spec, paused=Pause("a person", "after the review"), prompt='Say "consent":"x".'
+    )
+    asks = replace(full.tasks["t10"], trouble=Trouble("t10.1", "it wants", lasting=True, consent="d"))
+    passing = replace(full.tasks["t3"], spec=paused, trouble=Trouble("t3.1", "no room", lasting=True))
     fleet = replace(
         full,
-        tasks={**full.tasks, "t3": replace(full.tasks["t3"], spec=paused)},
+        tasks={**full.tasks, "t10": asks, "t3": passing},
         accounts={**full.accounts, "gone": gone},
         worktrees={**full.worktrees, "t1": left},
         buckets={
@@ -90,7 +94,7 @@ def test_tasks_are_read_whole_in_their_order_by_state_and_by_name(read: Any) -> 
     assert [task["id"] for task in reader.tasks("queued")] == ["t10", "t3"]
     assert (reader.task("t2"), reader.task("t9")) == (body(fleet.tasks["t2"]), None)
     assert reader.task_states() == {"landed": 1, "running": 1, "queued": 1, "paused": 1}
-    assert [task["id"] for task in reader.tasks_in_trouble()] == ["t2"]
+    assert [task["id"] for task in reader.tasks_in_trouble()] == ["t2", "t10"]
 
 
 def test_accounts_are_read_but_for_removed_ones_and_their_buckets_by_pool(read: Any) -> None:

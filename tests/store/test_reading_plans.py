@@ -10,11 +10,23 @@ from fleet.store.sqlite import SqliteStore
 from fleet.store.statements import statements
 
 
-def test_states_and_pauses_are_counted_without_looking_into_a_body(tmp_path: Path) -> None:
+def looks_of(tmp_path: Path, statement: str) -> list[str]:
     path = tmp_path / "fleet.db"
     SqliteStore(path).close()
     with closing(sqlite3.connect(path)) as database:
-        plan = database.execute(f"EXPLAIN QUERY PLAN {statements('reading.sql')['task_states']}").fetchall()
-    looks = [step[3] for step in plan if "tasks" in step[3]]
+        plan = database.execute(f"EXPLAIN QUERY PLAN {statements('reading.sql')[statement]}").fetchall()
+    return [step[3] for step in plan if "tasks" in step[3]]
+
+
+def test_states_and_pauses_are_counted_without_looking_into_a_body(tmp_path: Path) -> None:
+    looks = looks_of(tmp_path, "task_states")
     assert len(looks) == 2
     assert all("INDEX tasks_by_state" in look or "INDEX tasks_paused" in look for look in looks), looks
+
+
+def test_queued_tasks_that_need_consent_are_found_without_looking_into_those_that_do_not(
+    tmp_path: Path,
+) -> None:
+    looks = looks_of(tmp_path, "tasks_in_trouble")
+    assert any("INDEX tasks_needing_consent" in look for look in looks), looks
+    assert not any(look.startswith("SCAN tasks") for look in looks), looks

@@ -19,15 +19,19 @@ SELECT id, body FROM tasks ORDER BY seq;
 SELECT id, body FROM tasks WHERE state = :state ORDER BY seq;
 
 -- name: tasks_in_trouble
--- Only where something is being performed for the task, and where one needs a person's consent: looking into every body
--- takes longer than all the rest.
-SELECT id, body FROM tasks
-WHERE (
-    state IN ('running', 'checking', 'landing', 'held')
-    OR id IN (SELECT task FROM worktrees WHERE state = 'removing')
-) AND instr(body, '"trouble":{') > 0
-OR state = 'queued' AND instr(body, '"consent":"') > 0
-ORDER BY seq;
+-- Only where something is being performed for the task, and queued ones that need a person's consent, which an index
+-- knows: looking into every body takes longer than all the rest.
+WITH
+found (seq, id, body) AS (
+    SELECT seq, id, body FROM tasks
+    WHERE (
+        state IN ('running', 'checking', 'landing', 'held')
+        OR id IN (SELECT task FROM worktrees WHERE state = 'removing')
+    ) AND instr(body, '"trouble":{') > 0
+    UNION ALL
+    SELECT seq, id, body FROM tasks WHERE state = 'queued' AND instr(body, '"consent":"') > 0
+)
+SELECT id, body FROM found ORDER BY seq;
 
 -- name: task
 SELECT id, body FROM tasks WHERE id = :id;
