@@ -33,10 +33,12 @@ class TargetMoved(PersonNeeded):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """`noticed`: what to tell. `refused`: why the work must not pass, as its session is told; empty when it may."""
+    """`noticed`: what to tell. `refused`: why the work must not pass, as its session is told; empty when it may.
+    `picture`: what there is after that."""
 
     noticed: tuple[str, ...] = ()
     refused: str = ""
+    picture: References | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +52,9 @@ class Watching:
         OSError."""
         git = Git(Path(task.spec.repo))
         kept = self._read(task.id)
-        told = self._look(task, git, worktree, kept, None, SessionDoings).noticed if kept else ()
-        told = (*(kept.told if kept and not kept.turn else ()), *told)
-        before = pictured(git)
+        seen = self._look(task, git, worktree, kept, None, SessionDoings) if kept else Seen()
+        told = (*(kept.told if kept and not kept.turn else ()), *seen.noticed)
+        before = seen.picture or pictured(git)
         protect(git, before, worktree)
         self._write(
             task.id,
@@ -153,6 +155,7 @@ class Watching:
         refused = teller.stash(now, task.base_commit)
         if teller.held:
             raise TargetMoved(teller.held)
+        after = now
         if now != kept.before or teller.told:
             after = pictured(git)
             refs = {**after.refs, **{name: kept.before.refs[name] for name in later}}
@@ -161,7 +164,7 @@ class Watching:
             length = kept.log_bytes if later else self._log_bytes(task)
             seen = replace(kept, before=replace(after, refs=refs), log_bytes=length, turn=turn, told=told)
             self._write(task.id, seen)
-        return Seen(tuple(teller.told), refused)
+        return Seen(tuple(teller.told), refused, after)
 
     def _clear_stash(self, task: Task, git: Git, kept: Kept) -> Iterator[str]:
         for entry in stashed(git) if git.commit_of(STASH) else ():
