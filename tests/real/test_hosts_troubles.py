@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from fleet.double import Script, Window
 from tests.real.conftest import MakeHousehold
 from tests.real.farm import farm
 from tests.real.gates import Gates, waits
+from tests.real.household import Household
 from tests.real.scripting import HOUR_S, MERGE, job, prompt, says, subscription, writes
 from tests.real.staging import answered
 from tests.real_client import CLIENT
@@ -170,37 +172,48 @@ def test_a_hosts_full_disk_holds_work_back_and_loses_none(household: MakeHouseho
         assert house.leftovers() == []
 
 
+def refusing_git(tmp_path: Path) -> Path:
+    """A directory with a git that refuses what there is a file for: `refuses` a task's worktree, `everything` that of a
+    dry run, `keeps` to write work down."""
+    wrapper = tmp_path / "programs" / "git"
+    wrapper.parent.mkdir()
+    wrapper.write_text(
+        '#!/bin/sh\ncase " $* " in *" worktree add "*"/dry-runs/"*) when=everything;;\n'
+        '*" worktree add "*) when=refuses;; *" write-tree "*) when=keeps;; *) when=none;; esac\n'
+        f'[ -e {tmp_path}/$when ] && {{ echo "fatal: not while the moon is full" >&2; exit 128; }}\n'
+        'exec /usr/bin/git "$@"\n'
+    )
+    wrapper.chmod(0o755)
+    return wrapper.parent
+
+
 def test_a_host_whose_git_refuses_a_repository_beside_a_good_one_fails_no_task(
     household: MakeHousehold, tmp_path: Path
 ) -> None:
     """Its git begins to refuse when it is a host already; then it is mended and verified. Then it keeps work back."""
-    names = ("alpha", "beta", "gamma", "delta")
+    names = ("alpha", "beta", "gamma")
     house = household(
         Script(
             accounts=(subscription("first"),),
-            tasks=tuple(job(name, writes(f"{name}.txt", f"{name}\n"), says("Done.")) for name in names),
+            tasks=(
+                *(job(name, writes(f"{name}.txt", f"{name}\n"), says("Done.")) for name in names),
+                job("delta", writes("delta.txt", "delta\n"), waits("done"), says("Done.")),
+            ),
         )
     )
     repo = house.make_repo()
-    house.add_account("first", "--concurrency", "4")
-    # Of dry runs it is silent at first, so that it is a start that is refused.
-    refuses, everything, keeps = tmp_path / "refuses", tmp_path / "everything", tmp_path / "keeps"
-    wrapper = tmp_path / "programs" / "git"
-    wrapper.parent.mkdir()
-    wrapper.write_text(
-        f'#!/bin/sh\ncase " $* " in *" worktree add "*"/dry-runs/"*) when={everything};;\n'
-        f'*" worktree add "*) when={refuses};; *" add --all "*) when={keeps};; *) when=/none;; esac\n'
-        '[ -e $when ] && { echo "fatal: not while the moon is full" >&2; exit 128; }\nexec /usr/bin/git "$@"\n'
-    )
-    wrapper.chmod(0o755)
+    gates = Gates(house)
+    house.add_account("first", "--concurrency", "4", *gates.for_account)
+    refuses, everything, keeps = (tmp_path / name for name in ("refuses", "everything", "keeps"))
+    programs = refusing_git(tmp_path)
     with farm(house, "bad", "good") as hosts:
-        hosts.servers["bad"].environ = {"PATH": f"{wrapper.parent}:/usr/bin:/bin"}
+        hosts.servers["bad"].environ = {"PATH": f"{programs}:/usr/bin:/bin"}
         restart(hosts.servers["bad"])
         hosts.add("bad", "--workers", "4")
         hosts.add("good", "--workers", "4")
         house.fleet("host", "drain", "local")
         house.fleet("host", "drain", "good")
-        with house.coordinator():
+        with house.coordinator("--checkpoint-every", "1s"):
             house.wait_for(lambda: hosts.shows("bad")["observed_at"] is not None, "it was not reached")
             refuses.touch()
             first = house.add_task(prompt("alpha"), *MERGE)
@@ -208,7 +221,7 @@ def test_a_host_whose_git_refuses_a_repository_beside_a_good_one_fails_no_task(
             told = [house.fleet(*words) for words in (("status",), ("host", "list"), ("why", first))]
             assert all("not while the moon is full" in one for one in told), told
             house.fleet("host", "drain", "good", "--off")
-            tasks = [first, *(house.add_task(prompt(name), *MERGE) for name in names[1:3])]
+            tasks = [first, *(house.add_task(prompt(name), *MERGE) for name in names[1:])]
             shown = [house.wait_for_state(task, "landed") for task in tasks]
             assert {task["attempts"][-1]["host"] for task in shown} == {"good"}
             assert hosts.shows("bad")["state"] == "ready"
@@ -222,17 +235,27 @@ def test_a_host_whose_git_refuses_a_repository_beside_a_good_one_fails_no_task(
             assert hosts.shows("bad")["unfit"] == []
 
             house.fleet("host", "drain", "good")
-            keeps.touch()
             kept = house.add_task(prompt("delta"), *MERGE)
-            house.wait_for(lambda: bool(hosts.shows("bad")["unfit"]), "that it keeps work is not known")
-            why = house.fleet("why", kept)
-            assert "not while the moon is full" in why and "its work is kept on host bad meanwhile" in why
+            gates.await_at(kept, "done")
+            keeps.touch()
+            house.wait_for(
+                lambda: bool(hosts.shows("bad")["unfit"]), "that it keeps a checkpoint is not known"
+            )
+            for wanted in ("checkpoint of", "the verification"):
+                house.wait_for(partial(is_why, house, kept, wanted), f"{wanted} is not told")
+                why = house.fleet("why", kept)
+                assert "not while the moon is full" in why and "its work is kept on host bad meanwhile" in why
+                gates.open(kept, "done")
             verified = house.run("host", "verify", "bad")
             assert "not while the moon is full" in verified.stdout, verified.stdout
             keeps.unlink()
             assert house.wait_for_state(kept, "landed")["attempts"][0]["host"] == "bad"
             assert hosts.shows("bad")["unfit"] == []
         assert house.leftovers() == []
+
+
+def is_why(house: Household, task: str, words: str) -> bool:
+    return words in house.fleet("why", task)
 
 
 def remount(disk: Path, how: str) -> None:
