@@ -181,7 +181,7 @@ def show(args: argparse.Namespace) -> int:
     put(f"{found['name']}: {host_words.state(found)}, {found['address'] or 'this machine'}")
     if found["problem"]:
         put(f"  problem: {found['problem']}")
-    for line in host_words.refused(found, whole=True):
+    for line in (*host_words.unsandboxed(found), *host_words.refused(found, whole=True)):
         put(f"  {line}")
     put(f"  {found['workers']} of {found['workers_max']} workers; last seen {clock(found['observed_at'])}")
     cores = "?" if found["cores"] is None else found["cores"]

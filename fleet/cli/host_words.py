@@ -27,10 +27,17 @@ def row(host: dict[str, Any]) -> tuple[str, ...]:
 
 
 def put_all(head: tuple[str, ...], hosts: Sequence[tuple[tuple[str, ...], dict[str, Any]]]) -> None:
-    """A table of hosts, each as its row and as it is, and below it what their git refuses."""
+    """A table of hosts, each as its row and as it is, and below it where work runs in no sandbox, and what their git
+    refuses."""
     table(head, [row for row, _ in hosts])
-    for line in [line for _, host in hosts for line in refused(host)]:
+    for line in [line for _, host in hosts for line in (*unsandboxed(host), *refused(host))]:
         put(f"  {line}")
+
+
+def unsandboxed(host: dict[str, Any]) -> list[str]:
+    """A line where its work runs in no sandbox."""
+    why = host["unsandboxed"]
+    return [f"{host['name']}: no sandbox, workers run as its user: {why}"] if why else []
 
 
 def refused(host: dict[str, Any], *, whole: bool = False) -> list[str]:

@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal
 
 import anyio
 
@@ -22,7 +21,7 @@ from fleet.service.clients import proved_client
 from fleet.shell import cleaning, control, homelock, places, strays, traces
 from fleet.shell.agreed import Agreed
 from fleet.shell.asker import Asker, Doorkeeper
-from fleet.shell.cells import Cells
+from fleet.shell.cells import Cells, SandboxAsked
 from fleet.shell.coordinator import Coordinator
 from fleet.shell.finishing import Finisher
 from fleet.shell.hosts.all import Hosts
@@ -51,8 +50,6 @@ from workers.sandbox.rooms import Rooms
 
 STRANGERS_SHOWN = 5
 """Of the worktrees of tasks that are not known, in the line that tells of them."""
-
-SandboxAsked = Literal["auto", "bwrap", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +99,7 @@ def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secr
                 rooms = Rooms(sandbox, home.worktrees, home.kept)
                 cells = Cells(rooms, lambda name: engine.fleet.projects.get(name))
             here = LocalDriver(home, home_id, LocalHost(home.runs, home_id), client, environ, cells=cells)
-            hosts = Hosts(here, Connecting(home, home_id, lambda: engine.fleet).driver)
+            hosts = Hosts(here, Connecting(home, home_id, lambda: engine.fleet, options.sandbox).driver)
             starter = Starter(hosts, home_id, veiled, home.runs, options.limits)
             finisher = Finisher(
                 home, home_id, hosts, lambda: veiled.seen(_kept_secrets(engine.fleet)), veil.hide, cells=cells

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 from pathlib import Path
+from typing import Literal
 
 from fleet.core.model import Task
 from fleet.core.model.policy import Project
 from workers.git import Git
-from workers.sandbox import confined
-from workers.sandbox.cell import Cell, Needs
-from workers.sandbox.rooms import Rooms
+from workers.sandbox.cell import Needs
+from workers.sandbox.rooms import Needing, Rooms
 from workers.worktree.checkouts import persons_checkout
 from workers.worktree.repository import locate
 from workers.worktree.seed import leads_out
 from workers.worktree.settings import worktree_settings
+
+SandboxAsked = Literal["auto", "bwrap", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,42 +29,28 @@ class Cells:
     rooms: Rooms
     project: Callable[[str], Project | None]
 
-    def of(self, task: Task, reads: Sequence[Path] = (), writes: Sequence[Path] = ()) -> OfTask:
-        """For what is run for that task, here or in the worktree of its landing."""
-        return OfTask(self, task, tuple(reads), tuple(writes))
+    def of(self, task: Task, reads: Sequence[Path] = (), writes: Sequence[Path] = ()) -> Needing:
+        """For what is run for that task, here or in the worktree of its landing. What it needs is found out when it is
+        first asked for."""
+        return Needing(self.rooms, cache(lambda: self._needs(task, tuple(reads), tuple(writes))))
+
+    def _needs(self, task: Task, reads: tuple[Path, ...], writes: tuple[Path, ...]) -> Needs:
+        laid_down = needs_of(task, self.project)
+        linked = _linked(task, Path(task.spec.repo))
+        return replace(laid_down, reads=(*reads, *linked), writes=writes)
 
 
-@dataclass(slots=True)
-class OfTask:
-    """The cells of one task. What it needs is found out when it is first asked for."""
-
-    cells: Cells
-    task: Task
-    reads: tuple[Path, ...]
-    writes: tuple[Path, ...]
-    _needs: Needs | None = field(default=None, init=False)
-
-    def of_commands(self, directory: Path) -> Cell:
-        return self.cells.rooms.room(directory, self._what_it_needs())
-
-    def of_git(self, directory: Path, *, only_reads: bool) -> confined.Cell | None:
-        rooms = self.cells.rooms
-        if rooms.harmless(directory, only_reads=only_reads):
-            return None
-        return rooms.git_in(directory, self._what_it_needs())
-
-    def _what_it_needs(self) -> Needs:
-        if self._needs is None:
-            name = self.task.spec.project_name
-            laid_down = self.cells.project(name)
-            self._needs = Needs(
-                name,
-                (*self.reads, *_linked(self.task, Path(self.task.spec.repo))),
-                self.writes,
-                tuple(map(Path, laid_down.sandbox_read)) if laid_down else (),
-                tuple(map(Path, laid_down.sandbox_write)) if laid_down else (),
-            )
-        return self._needs
+def needs_of(task: Task, project: Callable[[str], Project | None]) -> Needs:
+    """What a person laid down for the task's project."""
+    name = task.spec.project_name
+    found = project(name)
+    if found is None:
+        return Needs(name)
+    return Needs(
+        name,
+        granted_reads=tuple(map(Path, found.sandbox_read)),
+        granted_writes=tuple(map(Path, found.sandbox_write)),
+    )
 
 
 def _linked(task: Task, repo: Path) -> list[Path]:

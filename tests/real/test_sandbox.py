@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from fleet.double import Task
+from fleet.double import Script, Task
+from tests.real.conftest import MakeHousehold
+from tests.real.farm import farm
 from tests.real.household import Household
+from tests.real.scripting import job, runs, says, subscription
 from tests.real.staging import assert_landed, bash, living, prompt, said, started, step, write, writes
 from tests.sandboxes import bubblewrap
 from workers.supervisor import descendants, process_table, read_process
@@ -137,3 +140,31 @@ def test_a_setup_that_the_sandbox_denies_something_is_told_with_the_command_that
         house.fleet("task", "retry", task)
         house.up_until_idle()
         assert_landed(house, task)
+
+
+def test_work_on_a_host_runs_in_the_sandbox_there(household: MakeHousehold) -> None:
+    """Worker, setup and verification: its user's keys and what the far end has of others are hidden, and the work
+    lands."""
+    bubblewrap()
+    look = "cat ~/.ssh/id; ls ~/fleet/runs; ls ~/fleet/host.json; ls ~/fleet/accounts"
+    work = job("a", runs(f"{{ {look}; }} > seen.txt 2>&1; true"), says("Done."))
+    house = household(Script(accounts=(subscription("first"),), tasks=(work,)))
+    house.sandbox = "bwrap"
+    gate = "! test -e ~/.ssh && ! test -e ~/fleet/host.json && touch ~/.cache/seen"
+    house.make_repo({"README.md": "A sample.\n", ".fleet.toml": f"[worktree]\nsetup = ['''{gate}''']\n"})
+    house.add_account("first")
+    with farm(house, "one") as hosts:
+        hosts.add("one")
+        keys = hosts.servers["one"].home / ".ssh"
+        keys.mkdir(exist_ok=True)
+        (keys / "id").write_text("KEY")
+        house.fleet("host", "drain", "local")
+        words = ("--target", "main", "--land", "merge", "--allow-tool", "Bash", "--verify", gate)
+        task = house.add_task(prompt("a"), *words)
+        with house.coordinator():
+            house.wait_for_state(task, "landed", "failed", "held")
+        assert_landed(house, task)
+        seen = house.git("show", "main:seen.txt")
+        assert "KEY" not in seen and seen.count("No such file") == 3, seen
+        assert seen.splitlines()[-1] == "first", seen
+        assert "no sandbox" not in house.fleet("host", "list")

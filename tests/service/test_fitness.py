@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from workers.client.probe.locating import OLDEST
-from workers.remote.fitness import Finding, findings, problem, workers_that_fit
+from workers.remote.fitness import Finding, findings, problem, unsandboxed, workers_that_fit
 
 CLIENT = "2.1.250"
 WELL: dict[str, Any] = {
@@ -154,3 +154,14 @@ def test_as_many_workers_fit_as_cores_and_memory_have_room_for(
     cores: int | None, free: int | None, fit: int
 ) -> None:
     assert workers_that_fit({"cores": cores, "memory_free_bytes": free}) == fit
+
+
+def test_a_host_without_a_sandbox_is_told_of_with_the_cure_and_may_work() -> None:
+    facts = {
+        **WELL,
+        "sandbox": {"why": "bubblewrap (bwrap) is not installed", "cure": "apt-get install bubblewrap"},
+    }
+    told = next(finding for finding in findings(facts) if finding.what == "sandbox")
+    assert told.grade == "warning" and "workers run as its user" in told.story and "apt-get" in told.advice
+    assert problem(facts) == "" and unsandboxed(facts).endswith("apt-get install bubblewrap")
+    assert unsandboxed({**WELL, "sandbox": {"program": "/usr/bin/bwrap"}}) == ""

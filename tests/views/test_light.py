@@ -41,6 +41,7 @@ BIG = {
     "memory_free_bytes": 64_000_000_000,
     "labels": ["gpu", "big"],
     "unfit": [],
+    "unsandboxed": "",
     "observed_at": "1970-01-01T00:00:06.000Z",
 }
 HERE: dict[str, Any] = {
@@ -57,6 +58,7 @@ HERE: dict[str, Any] = {
     "memory_free_bytes": 8_000_000_000,
     "labels": [],
     "unfit": [],
+    "unsandboxed": "",
     "observed_at": "1970-01-01T00:00:07.500Z",
 }
 

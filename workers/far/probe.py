@@ -46,8 +46,9 @@ _LOGIND = ("usr/lib/systemd", "run/systemd", "etc/systemd")
 
 class Probe:
     """Looks at this host on behalf of `directory`. `client` is the path that was named for it, if any; `variables` are
-    the names of those to tell of, `LC_*` for all that begin so; `git_trouble` is what is wrong with the user's git
-    configuration, if anything is."""
+    the names of those to tell of, `LC_*` for all that begin so; `found` is told with the rest: `git_trouble`, what is
+    wrong with the user's git configuration, if anything is; `sandbox`, the `program` of one or `why` there is none,
+    with the `cure`."""
 
     def __init__(
         self,
@@ -55,13 +56,13 @@ class Probe:
         client: str | None,
         variables: Sequence[str],
         seen_from: Sequence[str] = (),
-        git_trouble: str | None = None,
+        found: Mapping[str, Any] | None = None,
     ) -> None:
         """`seen_from`: the other machines that have answered in the directory."""
         self._root, self._variables = directory.root, tuple(variables)
         self._here = this_machine()
         self._runs = LocalHost(directory.runs, "", self._here)
-        told = {"machine": self._here.text(), "seen_from": list(seen_from), "git_trouble": git_trouble}
+        told = {"machine": self._here.text(), "seen_from": list(seen_from), **(found or {})}
         self._lasting = {**_lasting(self._root, client), **told}
 
     @property

@@ -1,7 +1,7 @@
 """The far end: does on a host what home asks, over the standard input and output of one ssh channel. Travels.
 
     python3 -X utf8 -I -S far-….pyz --dir DIR --home HOME_ID --host NAME --nonce NONCE [--client PATH] [--env NAMES]
-        [--taken NAMES]
+        [--taken NAMES] [--sandbox auto|none]
 
 First it says `FLEET-FAR <nonce> <facts>` in a line, or `FLEET-FAR <nonce> {"refused": story}` and ends with 3. Then
 frames go both ways (see `frames`): requests in, answers and pushes out, answers in any order. It ends when its input
@@ -27,7 +27,7 @@ from typing import Any, NoReturn
 
 from workers import children
 from workers.far import probe
-from workers.far.directory import Refused, claim, seen_from
+from workers.far.directory import Directory, Refused, claim, seen_from
 from workers.far.errors import to_header
 from workers.far.frames import BadFrame, Frame, Unpacker, pack
 from workers.far.git_settings import use_own_settings
@@ -37,6 +37,10 @@ from workers.far.watching import Watching
 from workers.host import LocalHost
 from workers.machine import this_machine
 from workers.private import keep_private
+from workers.sandbox.bubblewrap import Unavailable, find
+from workers.sandbox.cell import Sandbox
+from workers.sandbox.confined import all_confined
+from workers.sandbox.rooms import Rooms
 
 SILENCE_S = 120.0
 REFUSED = 3
@@ -178,16 +182,27 @@ def main() -> None:
     machine = this_machine()
     others = seen_from(directory.root, machine)
     git_trouble = use_own_settings(directory.root)
-    about = probe.Probe(directory, asked.client, asked.env.split(","), others, git_trouble)
+    found = find(os.environ) if asked.sandbox == "auto" else Unavailable("as asked for by --sandbox none", "")
+    sandbox = {"why": found.why, "cure": found.cure} if isinstance(found, Unavailable) else {"program": found}
+    more = {"git_trouble": git_trouble, "sandbox": sandbox}
+    about = probe.Probe(directory, asked.client, asked.env.split(","), others, more)
     os.environ["PATH"] = about.path  # for setups and verifications as for workers
     _say(outgoing, greeting, about.facts())
-    here = Here(directory, LocalHost(directory.runs, asked.home, machine), Turn(directory.root))
+    rooms = None if isinstance(found, Unavailable) else rooms_of(directory, found)
+    here = Here(directory, LocalHost(directory.runs, asked.home, machine), Turn(directory.root), rooms)
     try:
-        FarEnd(here, Outgoing(outgoing), about).serve(incoming, asked.silence_s)
+        with all_confined(rooms):
+            FarEnd(here, Outgoing(outgoing), about).serve(incoming, asked.silence_s)
     except BadFrame as broken:
         sys.stderr.write(f"the far end no longer understands home: {broken}\n")
     finally:
         leave()
+
+
+def rooms_of(directory: Directory, program: str) -> Rooms:
+    """What work here sees by that bubblewrap."""
+    sandbox = Sandbox(program, dict(os.environ), directory.root)
+    return Rooms(sandbox, directory.worktrees, directory.root / "kept", (directory.root / "dry-runs",))
 
 
 def _end_with_a_thread(failed: threading.ExceptHookArgs) -> None:
@@ -203,6 +218,7 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--client")
     parser.add_argument("--env", default="", help="variables to tell of, like PATH,LC_*")
     parser.add_argument("--taken", help="the names of all hosts of this home, to take over from any other")
+    parser.add_argument("--sandbox", default="auto")
     parser.add_argument("--silence-s", type=float, default=SILENCE_S)
     return parser.parse_args()
 

@@ -95,6 +95,12 @@ class Client(_Said):
     flags: Annotated[list[Annotated[str, Field(pattern=r"^--[a-z][a-z-]{0,100}$")]], Field(max_length=1_000)]
 
 
+class Sandbox(_Said):
+    program: Place | None = None
+    why: Word | None = None
+    cure: Word | None = None
+
+
 class Facts(_Said):
     dir: Place
     python: Word
@@ -121,6 +127,7 @@ class Facts(_Said):
     unwritable: Word | None
     now_ns: Nanoseconds
     environ: Annotated[dict[Word, Story], Field(max_length=NAMES_MAX)]
+    sandbox: Sandbox
     machine: Word | None = None
     seen_from: Annotated[list[Word], Field(max_length=NAMES_MAX)] = []
     elsewhere: Annotated[dict[Attempt, Word], Field(max_length=NAMES_MAX)] = {}
@@ -191,6 +198,7 @@ class Ready(_Said):
 class Prepared(Made):
     launched: Story | None
     named: Annotated[list[Word], Field(max_length=NAMES_MAX)]
+    sandbox: Annotated[list[Word], Field(max_length=NAMES_MAX)]
 
 
 class Proved(_Said):

@@ -64,7 +64,22 @@ def findings(
         *_file_system(facts),
         *_clock(clock_ahead_s),
         *_logout(facts),
+        *_sandbox(facts),
     )
+
+
+def unsandboxed(facts: Facts) -> str:
+    """Why work there runs in no sandbox, with the cure; empty where it does, or that is not known."""
+    said = facts.get("sandbox") or {}
+    return ". ".join(word for word in (said.get("why"), said.get("cure")) if word)
+
+
+def _sandbox(facts: Facts) -> Iterator[Finding]:
+    said = facts.get("sandbox")
+    if said and said.get("program"):
+        yield Finding("sandbox", "ok", f"bubblewrap ({said['program']})")
+    elif said:
+        yield Finding("sandbox", "warning", f"none, so workers run as its user: {said['why']}", said["cure"])
 
 
 def problem(facts: Facts) -> str:

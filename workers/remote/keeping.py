@@ -56,11 +56,14 @@ class Keeping:
         names_taken: Sequence[str],
         works_on: WorksOn,
         listener: Listener,
+        *,
+        sandbox: bool,
     ) -> None:
         self._reach, self._known_hosts = reach, known_hosts
         self._argv = ["--home", home_id, "--host", reach.name, "--env", ",".join(environ_wanted)]
         self._argv += ["--client", reach.client] if reach.client else []
         self._argv += ["--taken", ",".join(names_taken)] if names_taken else []
+        self._argv += [] if sandbox else ["--sandbox", "none"]
         self._directory = reach.directory_there(home_id)
         self._works_on = works_on
         self._machine: Machine | None = None

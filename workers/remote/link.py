@@ -74,13 +74,15 @@ class Link:
         environ_wanted: Sequence[str] = (),
         names_taken: Sequence[str] = (),
         works_on: WorksOn = nowhere,
+        sandbox: bool = True,
     ) -> None:
         """`names_taken` are the names of all hosts of the home, where the directory there may be taken over from one
-        that is none of them any more. Another machine than `works_on`, asked at each connection, is not talked to."""
+        that is none of them any more. Another machine than `works_on`, asked at each connection, is not talked to.
+        `sandbox`: work there runs in one where there is one."""
         self.reach = reach
         self._home_id, self._runs, self._known_hosts = home_id, runs, known_hosts
         self._environ_wanted, self._names_taken = environ_wanted, names_taken
-        self._works_on = works_on
+        self._works_on, self._sandbox = works_on, sandbox
         self._changed = threading.Condition()
         self._state = LinkState()
         self._wire: Wire | None = None
@@ -116,6 +118,7 @@ class Link:
             self._names_taken,
             self._works_on,
             self,
+            sandbox=self._sandbox,
         )
         loop.start(self._keeping.run()).add_done_callback(self._ended)
         if self._followed:

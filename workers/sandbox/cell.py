@@ -10,7 +10,7 @@ from pathlib import Path
 
 from workers.sandbox.bubblewrap import View, command
 from workers.sandbox.denied import told
-from workers.sandbox.gits_settings import gits_settings, looked_at
+from workers.sandbox.gits_settings import gits_settings
 from workers.sandbox.toolchains import Toolchains, is_below, toolchains
 from workers.worktree.notes import BEFORE_WORK
 
@@ -106,12 +106,18 @@ class Sandbox:
         scratch = self._scratch()
         places = _Places((*empty, *scratch))
         tools = toolchains(self.environ, (*persons, *empty, *scratch))
-        gits = gits_settings(self.environ)
+        gits = [gits_settings(environ) for environ in self._gits()]
         granted = (*needs.granted_reads, *needs.granted_writes)
-        shown = (*tools.reads, *gits.reads, *_name_service(), *needs.reads, *needs.granted_reads)
+        gits_reads = [path for one in gits for path in one.reads]
+        shown = (*tools.reads, *gits_reads, *_name_service(), *needs.reads, *needs.granted_reads)
         kept = _Kept(keep, places, tools, shown)
         secrets = [home / name for home in persons for name in _SECRET]
         _make_what_is_sealed(common_dir, admin)
+        laid = [
+            pair
+            for number, one in enumerate(gits)
+            for pair in one.laid(keep.with_name(f".gitconfig-{keep.name}-{number}"))
+        ]
         view = View(
             empty=empty,
             closed=[real(self.home)],
@@ -121,7 +127,7 @@ class Sandbox:
             keep=keep,
             links=kept.links,
             kept=kept.bound,
-            versions=(*kept.laid_over(), *gits.laid(keep.with_name(f".gitconfig-{keep.name}"))),
+            versions=(*kept.laid_over(), *laid),
             writes=places.seen([worktree, common_dir, *needs.writes]),
             sealed=places.seen(
                 [*_in(common_dir, _GITS_SHARED), common_dir / "worktrees", *_alternates(common_dir)]
@@ -133,12 +139,16 @@ class Sandbox:
         )
         shared = [common_dir / name for name in _GITS_SHARED if name != "hooks"]
         never = (*places.seen([self.home]), *secrets, *shared, common_dir / "worktrees")
-        seen = (
-            *tools.looked_at,
-            *looked_at(self.environ, gits),
-            *_seen_of(common_dir, admin, secrets, shown),
-        )
+        seen = [*tools.looked_at, *_seen_of(common_dir, admin, secrets, shown)]
+        for one in gits:
+            seen += one.looked_at
         return Cell(self.program, view, needs.project, never, tuple(dict.fromkeys((keep, *seen))))
+
+    def _gits(self) -> list[Mapping[str, str]]:
+        """The environments of the gits that run there: Fleet's own may be told to read another file than the person's
+        (`workers.far.git_settings`)."""
+        theirs = {name: value for name, value in self.environ.items() if not name.startswith("GIT_CONFIG_")}
+        return [self.environ, theirs] if theirs.keys() != self.environ.keys() else [theirs]
 
     def _homes(self) -> tuple[Path, ...]:
         named = [*_HOMES, self.environ.get("HOME", ""), pwd.getpwuid(os.getuid()).pw_dir]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,9 +24,10 @@ _LEADS_ON = ("include.", "includeif.")
 @dataclass(frozen=True)
 class GitsSettings:
     """`reads` are seen as they are. `instead`, where there is one, is what to write into a file that is laid over each
-    of `hidden`."""
+    of `hidden`. As long as nothing of what was `looked_at` changes, the same is found again."""
 
     reads: tuple[Path, ...]
+    looked_at: tuple[Path, ...]
     hidden: tuple[Path, ...] = ()
     instead: str = ""
 
@@ -51,8 +52,11 @@ def gits_settings(environ: Mapping[str, str]) -> GitsSettings:
         for _, key, value in found
         if key in _NAMES_A_FILE and value and value.startswith(("/", "~/"))
     ]
+    own = environ.get("GIT_CONFIG_GLOBAL")
+    also = Path(environ.get("XDG_CONFIG_HOME") or Path(home, ".config"), "git", "config")
+    looked_at = (*map(Path, files), *([Path(own)] if own else [Path(home, ".gitconfig"), also]))
     if not any(names_a_credential(f"{key}={value}") for _, key, value in found):
-        return GitsSettings((*map(Path, files), *named))
+        return GitsSettings((*map(Path, files), *named), looked_at)
     harmless = [
         (key, value)
         for _, key, value in found
@@ -60,7 +64,7 @@ def gits_settings(environ: Mapping[str, str]) -> GitsSettings:
     ]
     # In the file that git looks for by itself; those that it includes are in there.
     first = next(iter(files))
-    return GitsSettings(tuple(named), (Path(first),), as_lines(harmless))
+    return GitsSettings(tuple(named), looked_at, (Path(first),), as_lines(harmless))
 
 
 def _listed(environ: Mapping[str, str]) -> Iterator[tuple[str, str, str | None]]:
@@ -88,14 +92,3 @@ def _listed(environ: Mapping[str, str]) -> Iterator[tuple[str, str, str | None]]
 
 def _expanded(value: str, home: str) -> str:
     return home + value[1:] if value.startswith("~/") else value
-
-
-def looked_at(environ: Mapping[str, str], settings: GitsSettings) -> Sequence[Path]:
-    """What else would be found, were it to change: the files of settings, those that are not there, too."""
-    home = Path(environ.get("HOME", "/nonexistent"))
-    own = environ.get("GIT_CONFIG_GLOBAL")
-    defaults = [
-        home / ".gitconfig",
-        Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "git" / "config",
-    ]
-    return (*settings.reads, *settings.hidden, *([Path(own)] if own else defaults))

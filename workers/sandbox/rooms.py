@@ -8,7 +8,7 @@ write there alone.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,11 +26,13 @@ class NoCell(GitError):
 
 @dataclass(frozen=True)
 class Rooms:
-    """`worktrees` has them as `REPOSITORY/TASK`, `kept` what tools of each repository have fetched."""
+    """`worktrees` has them as `REPOSITORY/TASK`, `kept` what tools of each repository have fetched. Below `ours` no
+    worker has ever written."""
 
     sandbox: Sandbox
     worktrees: Path
     kept: Path
+    ours: tuple[Path, ...] = ()
     _made: dict[tuple[Path, Path, Needs], tuple[Cell, _Stamp]] = field(default_factory=dict, compare=False)
     """A cell is found out anew when anything has changed that was looked at for it."""
 
@@ -44,6 +46,8 @@ class Rooms:
     def harmless(self, directory: Path, *, only_reads: bool) -> bool:
         """Whether git need run in no cell. A repository inside a worktree is all its worker's: there it does not even
         read."""
+        if any(place in directory.parents for place in self.ours):
+            return True
         return only_reads and self.worktree_of(directory) in (None, directory)
 
     def git_in(self, directory: Path, needs: Needs = NOTHING_MORE) -> confined.Cell:
@@ -75,6 +79,24 @@ class Rooms:
             cell = self.sandbox.cell(worktree, admin, self.kept / worktree.parent.name, needs)
             self._made[key] = (cell, _stamp(cell.looked_at))
         return cell
+
+
+@dataclass(frozen=True)
+class Needing:
+    """The cells of work whose `needs` are known, or can be found out."""
+
+    rooms: Rooms
+    needs: Callable[[], Needs]
+
+    def of_commands(self, directory: Path) -> Cell:
+        """Raises NoCell, OSError."""
+        return self.rooms.room(directory, self.needs())
+
+    def of_git(self, directory: Path, *, only_reads: bool) -> confined.Cell | None:
+        """Raises NoCell, OSError."""
+        if self.rooms.harmless(directory, only_reads=only_reads):
+            return None
+        return self.rooms.git_in(directory, self.needs())
 
 
 @dataclass(frozen=True)

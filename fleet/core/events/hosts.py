@@ -59,7 +59,8 @@ class HostDistrusted(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostSeen(Event):
     """The host was reached. `load` is its load average of the last minute; of what it has come back with, nothing that
-    was given up is left running. `machine` is who answered (`Host.machine`), None where that is not told."""
+    was given up is left running. `machine` is who answered (`Host.machine`), None where that is not told.
+    `unsandboxed` is why work there runs in no sandbox."""
 
     host: str
     workers_max: int
@@ -68,6 +69,7 @@ class HostSeen(Event):
     cores: int | None = None
     load: float | None = None
     machine: str | None = None
+    unsandboxed: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

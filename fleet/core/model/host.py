@@ -38,7 +38,8 @@ class Host:
     `load` is its load average of the last minute. Since `silent_since_ms` it does not answer, or is not listened to.
     `warm` are the repositories of which it has a mirror, `unfit` those that its git refuses. `machine` is who answered
     last under its name, as its far end says it: equal for two hosts that are one machine, else it means nothing to the
-    core.
+    core. `unsandboxed` is why work there runs in no sandbox, empty where it does; of this machine its coordinator says
+    that.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Host:
     warm: tuple[str, ...] = ()
     machine: str | None = None
     unfit: tuple[Unfit, ...] = ()
+    unsandboxed: str = ""
 
     def unfit_for(self, repo: str) -> Unfit | None:
         return next((unfit for unfit in self.unfit if unfit.repo == repo), None)

@@ -114,6 +114,7 @@ def host_seen(draft: Draft, event: HostSeen) -> None:
             cores=known.cores if event.cores is None else event.cores,
             load=event.load,
             machine=event.machine or known.machine,
+            unsandboxed=event.unsandboxed,
             state="ready",
             silent_since_ms=None,
         )

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from fleet.core.model import Fleet, Host
+from fleet.core.model import Fleet, Host, Task
 from fleet.home import Home
+from fleet.shell.cells import SandboxAsked, needs_of
 from fleet.shell.hosts.ssh import SshDriver
 from workers import machine
 from workers.machine import Machine
 from workers.remote.address import Reach, parse
 from workers.remote.link import Link
+from workers.sandbox.cell import Needs
 
 
 def reach_of(host: Host) -> Reach:
@@ -39,11 +41,13 @@ def works_on(fleet: Fleet, name: str) -> Machine | None:
 
 @dataclass(frozen=True, slots=True)
 class Connecting:
-    """`current` is the fleet as it is now, to be asked from any thread."""
+    """`current` is the fleet as it is now, to be asked from any thread. `sandbox` is what work on hosts runs in: with
+    `bwrap`, a host that has none is given no work."""
 
     home: Home
     home_id: str
     current: Callable[[], Fleet]
+    sandbox: SandboxAsked = "auto"
 
     def link(self, reach: Reach, names_taken: Sequence[str] = ()) -> Link:
         """Not opened yet. `names_taken`: see Link."""
@@ -55,10 +59,15 @@ class Connecting:
             environ_wanted=("*",),  # what of it a worker is given is settled by `environment_on`
             names_taken=names_taken,
             works_on=lambda: works_on(self.current(), reach.name),
+            sandbox=self.sandbox != "none",
         )
 
     def driver(self, host: Host) -> SshDriver:
         """Begins to connect."""
         link = self.link(reach_of(host))
         link.open()
-        return SshDriver(host, self.home, self.home_id, link)
+        required = self.sandbox == "bwrap"
+        return SshDriver(host, self.home, self.home_id, link, needs=self._needs, sandbox_required=required)
+
+    def _needs(self, task: Task) -> Needs:
+        return needs_of(task, self.current().projects.get)

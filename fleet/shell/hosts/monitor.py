@@ -175,6 +175,7 @@ class Keeper:
             load=seen.load,
             problem=seen.problem,
             machine=seen.machine,
+            unsandboxed=seen.unsandboxed,
         )
 
     # --- what strays ---

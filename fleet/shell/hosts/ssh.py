@@ -33,6 +33,7 @@ from workers.remote.mirror import BranchInUse, Mirror, adopt_branch, base_ref, i
 from workers.remote.mirror_modules import bring_modules, send_modules
 from workers.remote.runs import RemoteRuns
 from workers.remote.seeds import pack_seeds
+from workers.sandbox.cell import NOTHING_MORE, Needs
 from workers.verify import Verdict
 from workers.worktree.branch import Claimed, claim, claimed
 from workers.worktree.checkouts import persons_checkout
@@ -51,13 +52,15 @@ CONNECT_PATIENCE_S = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What moves on a host. `problem` is why no worker can be run there, empty when none is known."""
+    """What moves on a host. `problem` is why no worker can be run there, empty when none is known; `unsandboxed` why
+    work there runs in no sandbox, empty where it does."""
 
     memory_free_bytes: int | None
     cores: int | None
     load: float | None
     problem: str
     machine: str | None = None
+    unsandboxed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +84,23 @@ class Checkpoint:
 class SshDriver:
     way_patience_s = WAY_PATIENCE_S
 
-    def __init__(self, host: Host, home: Home, home_id: str, link: Link) -> None:
+    def __init__(
+        self,
+        host: Host,
+        home: Home,
+        home_id: str,
+        link: Link,
+        *,
+        needs: Callable[[Task], Needs] = lambda _: NOTHING_MORE,
+        sandbox_required: bool = False,
+    ) -> None:
+        """`needs` is what a person laid down for a task's project. `sandbox_required`: without one it gets no work."""
         self.name = host.name
         self.workers_max = host.workers_max
         self.link = link
         self.runs = RemoteRuns(link, home_id)
         self._home, self._home_id = home, home_id
+        self._needs, self._sandbox_required = needs, sandbox_required
         self._lock = Lock()
         self._mirrors: dict[str, Mirror] = {}
         self._mirrors_of = 0
@@ -146,10 +160,16 @@ class SshDriver:
         """Asks it anew; `prove`: with a dry run of a start, where none has gone well in this connection, else only
         whether a command gets there. Raises HostAway; NoChannel, where it can only be talked to."""
         facts = self.link.call("probe").values
-        problem = fitness.problem(facts) or self._git_refuses(facts, prove) or self._client_refused()
-        return Observed(
-            facts["memory_free_bytes"], facts["cores"], facts["load1"], problem, facts.get("machine")
-        )
+        without = fitness.unsandboxed(facts)
+        problem = fitness.problem(facts) or (without if self._sandbox_required else "")
+        problem = problem or self._git_refuses(facts, prove) or self._client_refused()
+        moves = (facts["memory_free_bytes"], facts["cores"], facts["load1"])
+        return Observed(*moves, problem, facts.get("machine"), without)
+
+    def _told_needs(self, task: Task) -> dict[str, Any]:
+        needs = self._needs(task)
+        reads, writes = ([*map(str, paths)] for paths in (needs.granted_reads, needs.granted_writes))
+        return {"project": needs.project, "reads": reads, "writes": writes}
 
     def _git_refuses(self, facts: Mapping[str, Any], prove: bool) -> str:
         """Why no start would get on there; empty when a dry run of one did. Asked until it did, once for each
@@ -249,6 +269,7 @@ class SshDriver:
                 "marker_env": {"FLEET_RUN": self.runs.marker(attempt.id), "FLEET_TASK": task.id},
                 "setup": list(settings.setup),
                 "setup_timeout_s": SETUP_TIMEOUT_S,
+                "needs": self._told_needs(task),
             },
             seeds.files,
             timeout_s=SETUP_TIMEOUT_S * (1 + len(settings.setup)),
@@ -256,7 +277,8 @@ class SshDriver:
         notes = "".join(f"{note}\n" for note in seeds.notes)
         stands = self._claimed(git, task, ours, Claimed(said["branch"], said["base_commit"]))
         made = Made(stands.branch, stands.base_commit, notes + said["setup_output"])
-        return Prepared(made, path, self._launched(said["launched"]), frozenset(said["named"]))
+        launched = self._launched(said["launched"])
+        return Prepared(made, path, launched, frozenset(said["named"]), tuple(said["sandbox"]))
 
     def _claimed(self, git: Git, task: Task, ours: Claimed, said: Claimed) -> Claimed:
         """What the worktree there stands on: a claim of home's for this very worktree, or the host lies. It may be an
@@ -321,6 +343,7 @@ class SshDriver:
                     "identity": writer(mirror.git),
                     "though_ignored": list(though_ignored),
                     "marker": places.check_marker(task, self._home_id),
+                    "needs": self._told_needs(task),
                 },
             ).values
             self._bring(mirror, task, said["head"], {})
@@ -359,6 +382,7 @@ class SshDriver:
                 "timeout_s": VERIFY_TIMEOUT_S,
                 "setup_timeout_s": SETUP_TIMEOUT_S,
                 "log": log.name,
+                "needs": self._told_needs(task),
             },
             timeout_s=VERIFY_TIMEOUT_S * (1 + len(commands) * (2 if asking else 1))
             + SETUP_TIMEOUT_S * len(setup),

@@ -273,6 +273,7 @@ def host(body: Record, workers: list[Record]) -> Record:
         "memory_free_bytes": body["memory_free_bytes"],
         "labels": body.get("labels", []),
         "unfit": [_unfit(one) for one in body.get("unfit", ())],
+        "unsandboxed": body.get("unsandboxed", ""),
         "observed_at": iso(body["observed_ms"] or None),
     }
 

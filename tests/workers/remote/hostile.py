@@ -68,6 +68,7 @@ FACTS = {
     "git": "2.39.2",
     "git_lfs": None,
     "git_trouble": None,
+    "sandbox": {"program": "/usr/bin/bwrap"},
     "client_trouble": None,
     "client": {"path": "/h/claude", "version": "2.1.332", "flags": ["--print"]},
     "path": "/bin",
@@ -120,7 +121,7 @@ HONEST: dict[str, tuple[dict[str, Any], dict[str, Any], bytes]] = {
     "ready": ({"mirror": "r", "path": "/h/worktrees/r/t1"}, {"made": _MADE}, b""),
     "prepare": (
         {"branch": "fleet/t1-x", "base_commit": OID},
-        {**_MADE, "launched": None, "named": ["A_NEW_ONE"]},
+        {**_MADE, "launched": None, "named": ["A_NEW_ONE"], "sandbox": ["/usr/bin/bwrap", "--"]},
         b"",
     ),
     "commit": (

@@ -5,18 +5,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
 from workers.children import marked
-from workers.far.ops import Answer, Args, Here, Op
+from workers.far.ops import Answer, Args, Here, Op, needs
 from workers.gate import GateSettings, judge
 from workers.git import HEADS, Git, head_branch
 from workers.pinned.files import named
 from workers.pinned.proof import prove
 from workers.port_blocks import of_this_person
-from workers.supervisor import MARKER
+from workers.sandbox.confined import confined
+from workers.supervisor import MARKER, scratch_of
 from workers.worktree.commit import commit_work
 from workers.worktree.entry import admin_dir, git_dir, relink
 from workers.worktree.ignored_work import told_of_ignored
@@ -67,10 +68,10 @@ def ports(here: Here, args: Args, _: bytes) -> Answer:
 
 def prepare(here: Here, args: Args, blob: bytes) -> Answer:
     """{mirror, path, branch, tip, base_commit, preserved: commit, ref or null, ports: [first, end] or null, marker_env,
-    setup, setup_timeout_s, attempt: optional, and with it account, client: {path, version}} and a tar of files, or
-    nothing → {branch, base_commit, setup_output, launched: the text of the attempt's spec.json when that has ever
-    started, or null, named: [the variables that settings files of the account's client set there]}. Raises NotItsTurn,
-    ClientRefused."""
+    setup, setup_timeout_s, needs (`needs`), attempt: optional, and with it account, client: {path, version}} and a tar
+    of files, or nothing → {branch, base_commit, setup_output, launched: the text of the attempt's spec.json when that
+    has ever started, or null, named: [the variables that settings files of the account's client set there], sandbox:
+    [the words to put before the client's, so that it runs in its cell]}. Raises NotItsTurn, ClientRefused."""
     with here.turn.held():
         pass  # what takes minutes does not keep another from its turn; the worktree has a lock of its own
     asked = Asked(
@@ -89,11 +90,23 @@ def prepare(here: Here, args: Args, blob: bytes) -> Answer:
     if attempt is not None and is_held(path) and not here.host.alive(attempt):
         # By the setup of an earlier connection, which stalls: nobody waits for it any more.
         here.host.sweep(attempt)
-    with marked(asked.marker_env.get(MARKER)):
+    with marked(asked.marker_env.get(MARKER)), confined(here.cells(args)):
         made = asdict(make_from_mirror(mirror, path, asked))
     launched = _launched(here, attempt)
-    set_there = _named(here, args, path) if attempt is not None and launched is None else []
-    return Answer({**made, "launched": launched, "named": set_there})
+    begins = attempt is not None and launched is None
+    set_there = _named(here, args, path) if begins else []
+    sandbox = _sandbox(here, args, path) if begins else []
+    return Answer({**made, "launched": launched, "named": set_there, "sandbox": sandbox})
+
+
+def _sandbox(here: Here, args: Args, worktree: Path) -> list[str]:
+    if here.rooms is None:
+        return []
+    account = here.directory.account(args["account"])
+    account.mkdir(mode=0o700, parents=True, exist_ok=True)
+    own = replace(needs(args), reads=(Path(args["client"]["path"]),), writes=(account,))
+    scratch = Path(scratch_of(str(here.host.run_dir(args["attempt"]))))
+    return here.rooms.room(worktree, own).before(scratch, worktree)
 
 
 def _named(here: Here, args: Args, worktree: Path) -> list[str]:
@@ -114,7 +127,7 @@ def commit(here: Here, args: Args, _: bytes) -> Answer:
     was made anew from its branch, ignored: where nothing was ever committed, what of its work git ignores, in words}.
     Raises HookRefused, WorkUnfinished."""
     mirror, path = here.directory.mirror(args["mirror"]), here.directory.worktree(args["path"])
-    with marked(args.get("marker")):
+    with marked(args.get("marker")), confined(here.cells(args)):
         remade = not (path / ".git").exists() and not relink(mirror, path)
         if remade:
             make_from_mirror(mirror, path, Asked.again(args["branch"], args["base_commit"]))
@@ -164,12 +177,12 @@ def _stand(path: Path) -> dict[str, str | None]:
 
 
 def verify(here: Here, args: Args, _: bytes) -> Answer:
-    """{commands, asking: which of these, setup, path, env, timeout_s, setup_timeout_s, log: a name} → {ok, command,
-    code, output_tail, duration_s, tree, noticed, asked_for}. Raises NotTheCommit."""
+    """{commands, asking: which of these, setup, path, env, timeout_s, setup_timeout_s, log: a name, needs} → {ok,
+    command, code, output_tail, duration_s, tree, noticed, asked_for}. Raises NotTheCommit."""
     log = here.directory.check_log(args["log"])
     log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = here.directory.worktree(args["path"])
-    with held(path) as lock_fd:
+    with held(path) as lock_fd, confined(here.cells(args)):
         again = partial(make_ready_again, path, lock_fd, args["setup"], args["env"], args["setup_timeout_s"])
         settings = GateSettings(args["commands"], again, args["timeout_s"], args.get("asking", ()))
         return Answer(asdict(judge(path, settings, args["env"], log)))
