@@ -137,6 +137,7 @@ class House:
         self.engine = Engine(self.store)
         self.hosts = Hosts(cast(LocalDriver, self.workers), no_other)
         self.veil = Veil()
+        self.cleaner: Callable[[Fleet], list[events.Event]] | None = None
         self._log = io.StringIO()
 
     def crash(self) -> None:
@@ -160,6 +161,7 @@ class House:
             workers_max=8,
             until_idle=until_idle,
             login_reader=self.reader,
+            cleaner=self.cleaner,
         )
 
         async def life() -> None:
@@ -325,6 +327,25 @@ def test_a_worktree_that_is_gone_for_good_keeps_nobody_waiting_and_is_tried_by_t
     assert house.states() == ["landed"]
     assert fleet.tasks["t1"].trouble is None
     assert house.workers.starts == {"t1.1": 1}
+
+
+def test_it_keeps_house_by_itself_and_a_rule_that_nobody_understands_ends_nothing(house: House) -> None:
+    house.engine.apply((account(), tasks("one")))
+    house.run()
+
+    def wrong(fleet: Fleet) -> list[events.Event]:
+        raise NotDone("config.toml: no TOML")
+
+    house.cleaner = wrong
+    assert list(house.run().tasks) == ["t1"]
+    assert "nothing is cleaned: config.toml: no TOML" in house.told()
+    house.cleaner = lambda fleet: [
+        events.PruneAsked(**stamp(), tasks=()),
+        events.ForgetAsked(**stamp(), tasks=("t1",), before_ms=fleet.now_ms + 1),
+    ]
+    assert house.run().tasks == {}
+    house.crash()
+    assert house.engine.fleet.tasks == {}
 
 
 def test_a_worker_that_cannot_be_started_is_the_cores_matter(house: House) -> None:
