@@ -10,6 +10,7 @@ from fleet.core.decisions import AnyDecision, Note
 from fleet.core.model import Account, Attempt, Bucket, Fleet, Host, Rank, Task, Worktree
 from fleet.core.model.learned import Demand, Experience, Rate
 from fleet.core.model.lifecycles import check_transition
+from fleet.core.model.maps import Map
 from fleet.core.model.policy import Floor, Limit, Reservation
 from fleet.core.model.replacing import replace
 
@@ -18,7 +19,7 @@ Level = Literal["debug", "info", "warning", "error"]
 
 
 class Draft:
-    """Writable copies of the maps that change; everything else is shared with the fleet before."""
+    """Maps that may be written to, of what changes; everything else is shared with the fleet before."""
 
     def __init__(self, fleet: Fleet, at_ms: int, cause: str) -> None:
         self.before = fleet
@@ -28,9 +29,12 @@ class Draft:
         self.settle = False
         """Set by whatever may let another task move on; then waiting tasks, landings and dispatch are looked
         at."""
-        self._changed: dict[str, dict[str, Any]] = {}
+        self._changed: dict[str, Map[Any]] = {}
+        self._own: set[str] = set()
+        """Of the changed maps those that nobody else has seen yet."""
         self._fields: dict[str, Any] = {}
         self._lanes: dict[str, list[Rank]] = {}
+        """Those that have changed since somebody saw them."""
         self._ended: list[Attempt] = []
 
     # --- reading ---
@@ -100,10 +104,14 @@ class Draft:
     # --- writing ---
 
     def _write(self, name: str, key: str, value: V) -> V:
-        if name not in self._changed:
-            self._changed[name] = dict(getattr(self.before, name))
-        self._changed[name][key] = value
+        self._writable(name).write(key, value)
         return value
+
+    def _writable(self, name: str) -> Map[Any]:
+        if name not in self._own:
+            self._changed[name] = Map(self._map(name))
+            self._own.add(name)
+        return self._changed[name]
 
     def set(self, name: str, value: Any) -> None:
         self._fields[name] = value
@@ -131,7 +139,7 @@ class Draft:
 
     def _lane(self, lane: str) -> list[Rank]:
         if lane not in self._lanes:
-            self._lanes[lane] = list(self.before.queue.get(lane, ()))
+            self._lanes[lane] = list(self._map("queue").get(lane, ()))
         return self._lanes[lane]
 
     def put_attempt(self, attempt: Attempt) -> Attempt:
@@ -142,7 +150,7 @@ class Draft:
             check_transition("attempt", attempt.id, before.state, attempt.state, self.cause)
         self._write("attempts", attempt.id, attempt)
         if attempt.state == "ended":
-            self._ended.append(self._changed["attempts"].pop(attempt.id))
+            self._ended.append(self._writable("attempts").drop(attempt.id))
         return attempt
 
     def put_account(self, account: Account) -> Account:
@@ -159,8 +167,9 @@ class Draft:
         return self._write(name, key, value)
 
     def drop(self, name: str, *keys: str) -> None:
-        gone = {*keys}
-        self._changed[name] = {k: v for k, v in self._map(name).items() if k not in gone}
+        for key in keys:
+            if key in self._map(name):
+                self._writable(name).drop(key)
 
     def put_host(self, host: Host) -> Host:
         before = self.hosts.get(host.name)
@@ -207,10 +216,14 @@ class Draft:
 
     def peek(self) -> Fleet:
         """The fleet as written so far."""
+        for lane, ranks in self._lanes.items():
+            if ranks:
+                self._write("queue", lane, tuple(ranks))
+            else:
+                self.drop("queue", lane)
+        self._lanes.clear()
+        self._own.clear()
         changed: dict[str, Any] = {**self._changed, **self._fields}
-        if self._lanes:
-            lanes = {**self.before.queue, **{lane: tuple(ranks) for lane, ranks in self._lanes.items()}}
-            changed["queue"] = {lane: ranks for lane, ranks in lanes.items() if ranks}
         return replace(self.before, now_ms=self.now_ms, **changed)
 
     def close(self) -> tuple[Fleet, tuple[AnyDecision, ...]]:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from fleet.core.check import dangling
 from fleet.core.decisions import Effect
 from fleet.core.model import Attempt, Fleet, queue_of
+from fleet.core.model.maps import changed
 from fleet.ports import Change, Loaded, StoreFailed
 from fleet.store import codec
 from fleet.store.errors import corrupt_file, corrupt_row
@@ -213,11 +214,9 @@ class SqliteStore:
         """Values are frozen and shared from one fleet to the next, so what is the same object has not changed."""
         ended = {attempt.id: attempt for attempt in change.ended} if name == "attempts" else {}
         self._each(f"put_{name}", (value_row(key, value) for key, value in ended.items()))
-        if before is after:
-            return
-        differing = ((key, value) for key, value in after.items() if before.get(key) is not value)
-        self._each(f"put_{name}", (value_row(key, value) for key, value in differing))
-        gone = (key for key in before if key not in after and key not in ended)
+        keys = changed(before, after)
+        self._each(f"put_{name}", (value_row(key, after[key]) for key in keys if key in after))
+        gone = (key for key in keys if key not in after and key not in ended)
         self._each(f"drop_{name}", ({"id": key} for key in gone))
 
     def _write_single(self, name: str, before: Any, after: Any) -> None:

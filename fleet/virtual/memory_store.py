@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from fleet.core.decisions import Effect, Note
 from fleet.core.model import Attempt, Fleet
+from fleet.core.model.maps import changed
 from fleet.ports import Change, Loaded, StoreFailed
 
 
@@ -35,12 +36,17 @@ class MemoryStore:
         if self._closed:
             raise StoreFailed("the store is closed: open it again, then apply the events again")
         memory = self._memory
-        gone = change.before.tasks.keys() - change.after.tasks.keys()
+        tasks = change.after.tasks
+        gone = {key for key in changed(change.before.tasks, tasks) if key not in tasks}
         if gone:
             memory.attempts = {key: a for key, a in memory.attempts.items() if a.task not in gone}
             memory.notes = [(at_ms, note) for at_ms, note in memory.notes if note.task not in gone]
         memory.fleet = change.after
-        memory.attempts |= {attempt.id: attempt for attempt in change.ended} | dict(change.after.attempts)
+        memory.attempts |= {attempt.id: attempt for attempt in change.ended}
+        living = change.after.attempts
+        memory.attempts |= {
+            key: living[key] for key in changed(change.before.attempts, living) if key in living
+        }
         memory.notes += change.notes
         memory.outstanding |= {effect.id: effect for effect in change.decided}
         for done in change.done:

@@ -6,7 +6,6 @@ task of it (docs/dispatch.md, "2. What a task costs").
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import log, sqrt
 from typing import NamedTuple
 
@@ -16,8 +15,7 @@ from fleet.core.model import Attempt, Fleet, Task, TaskSpec
 from fleet.core.model.learned import Experience, work_of
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
+class Expected(NamedTuple):
     """`work` and `high` in work units: the mean, and the quantile of the strategy; `ms` of a worker's time; `chance`
     that the work is verified with this tier."""
 
@@ -43,6 +41,7 @@ class Costs:
 
     def __init__(self, fleet: Fleet) -> None:
         self._classes: dict[tuple[str, str, str], tuple[tuple[object, ...], Believed]] = {}
+        self._learned: tuple[object, ...] = ()
         self.follow(fleet)
 
     def follow(self, fleet: Fleet) -> None:
@@ -50,11 +49,19 @@ class Costs:
         nothing was learned of it."""
         self._fleet = fleet
         self.quantile = fleet.policy.strategy.quantile
-        self._looked_at: dict[tuple[str, str, str], Believed] = {}
+        learned = (fleet.experience, fleet.policy.tiers)
+        if not self._learned or any(was is not now for was, now in zip(self._learned, learned, strict=True)):
+            self._looked_at: dict[tuple[str, str, str], Believed] = {}
+        self._learned = learned
 
     def expected(self, spec: TaskSpec, tier: str) -> Expected:
         """Of the whole task, begun now."""
         return self._left(spec, tier, 0.0, 0.0)
+
+    def of_one(self, known: Believed) -> Expected:
+        """Of a whole task of the class whose size is 1."""
+        mean, high = self.work_left(known, 1.0, 0.0)
+        return Expected(mean, high, lognormal.mean_left(known.ms, known.ms_spread, 0.0), known.chance)
 
     def remaining(self, task: Task, tier: str) -> Expected:
         """Of what is still to be done of a task that has perhaps begun with this tier: what such a task takes

@@ -8,11 +8,12 @@ Rules, in this order (docs/dispatch.md, "Readings"):
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from fleet.core.events import WindowReading
 from fleet.core.model import NEVER_MS, Account, Bucket, Fleet, Settings, bucket_key
+from fleet.core.model.maps import changed
 from fleet.core.model.replacing import replace
 
 RESET_JITTER_MS = 5_000
@@ -46,6 +47,21 @@ LENGTHS_MS = (
 
 LONGEST_MS = max(length for _, length in LENGTHS_MS)
 """Of a window whose name says nothing."""
+
+
+def moments(bucket: Bucket, settings: Settings) -> Iterator[int]:
+    """When something changes by itself of what the bucket gives, in the past or to come: each moment that the rules
+    below compare with the present."""
+    yield bucket.observed_ms - CLOCK_SLACK_MS
+    if bucket.resets_ms is None:
+        yield bucket.observed_ms + settings.reading_life_ms
+    else:
+        yield bucket.resets_ms
+    if bucket.refused_until_ms is not None:
+        yield bucket.refused_until_ms
+        yield bucket.refused_until_ms - 2 * LONGEST_MS
+    if bucket.protected_until_ms is not None:
+        yield bucket.protected_until_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +123,31 @@ def blocked_until(bucket: Bucket, now_ms: int, settings: Settings) -> Blocked | 
 
 
 class Pools:
-    """The buckets of one state of the fleet by their pool, where many accounts are looked at."""
+    """The buckets of the fleet by their pool, where many accounts are looked at."""
 
     def __init__(self, fleet: Fleet) -> None:
         self._of: dict[str, list[Bucket]] = {}
-        for bucket in fleet.buckets.values():
-            self._of.setdefault(bucket.pool, []).append(bucket)
-        for buckets in self._of.values():
-            buckets.sort(key=lambda bucket: bucket.name)
+        self._seen: Mapping[str, Bucket] = {}
+        self.follow(fleet)
+
+    def follow(self, fleet: Fleet) -> set[str]:
+        """From here on this is the state of the fleet. Gives the pools of which a bucket has changed."""
+        before, after = self._seen, fleet.buckets
+        self._seen = after
+        touched = {(after.get(key) or before[key]).pool for key in changed(before, after)}
+        if not touched:
+            return touched
+        for pool in touched:
+            self._of[pool] = []
+        for bucket in after.values():
+            if bucket.pool in touched:
+                self._of[bucket.pool].append(bucket)
+        for pool in touched:
+            self._of[pool].sort(key=lambda bucket: bucket.name)
+        return touched
+
+    def all_of(self, pool: str) -> list[Bucket]:
+        return self._of.get(pool, [])
 
     def drawn_on(self, pool: str, tier: str | None) -> list[Bucket]:
         """As `drawn_on`."""

@@ -234,6 +234,18 @@ class Estimates:
         self._known: dict[tuple[str, str], float] = {}
         self._scales: dict[str, float] = {}
 
+    def follow(self, learned: Mapping[str, Rate], of: set[str]) -> None:
+        """From here on this is what was learned; it differs in what holds for the pools `of`, and for these alone."""
+        self._learned = learned
+        if EVERYONE in of:
+            self._known.clear()
+            self._scales.clear()
+            return
+        for pool in of:
+            self._scales.pop(pool, None)
+            for tier in [tier for known, tier in self._known if known == pool]:
+                del self._known[pool, tier]
+
     def of(self, pool: str, tier: str) -> float:
         """What was seen, shrunk towards what is expected of this tier from the others."""
         known = self._known.get((pool, tier))

@@ -73,6 +73,16 @@ def _by_forecast(fleet: Fleet, bucket: Bucket, at_ms: int, begins_ms: int, ends_
     return 0.0 if protection is None else protection.at(at_ms, begins_ms, ends_ms)
 
 
+def changes_by_itself(fleet: Fleet, bucket: Bucket) -> bool:
+    """Whether what is kept of the bucket for persons may change as time passes."""
+    key = bucket_key(bucket.pool, bucket.name)
+    forecast = fleet.protections is not None and key in fleet.protections.by_bucket
+    return forecast or any(
+        account is not None and account.pool == bucket.pool
+        for account in (fleet.accounts.get(one.account) for one in fleet.reservations.values())
+    )
+
+
 def own_bucket(fleet: Fleet, reservation: Reservation) -> Bucket:
     """The bucket that the reservation names; one that has never been read, where its account has shown none."""
     account = fleet.accounts.get(reservation.account)

@@ -12,8 +12,9 @@ from math import fsum, sqrt
 
 from fleet.core.capacity import rates
 from fleet.core.capacity.costs import Believed, Costs
-from fleet.core.model import Attempt, Fleet, Task, bucket_key
+from fleet.core.model import Account, Attempt, Fleet, Task, bucket_key
 from fleet.core.model.learned import work_of
+from fleet.core.model.maps import changed
 
 Left = tuple[float, float]
 """What is expected to be taken still, in work units: the mean, and the square of what the high quantile lies above it;
@@ -44,52 +45,73 @@ class Running:
         self.by_host: Counter[str] = Counter()
         self.starting: Counter[str] = Counter()
         """By host, workers that have not answered yet."""
+        self.pools: dict[str, list[str]] = {}
+        """The names of the accounts of each pool."""
+        self._attempts: Mapping[str, Attempt] = {}
+        self._tasks: Mapping[str, Task] = {}
+        self._accounts: Mapping[str, Account] | None = None
         self._live: dict[str, _Live] = {}
+        self._of_task: dict[str, set[str]] = {}
         self._on: dict[str, dict[str, _Live]] = {}
-        self._pools: dict[str, list[str]] = {}
         self._left: dict[str, Mapping[str, Left]] = {}
         self._changed: set[str] = set()
         self._believed: tuple[object, ...] = (None, None, None)
         self.follow(fleet)
 
-    def follow(self, fleet: Fleet) -> None:
-        """From here on this is the state of the fleet."""
+    def follow(self, fleet: Fleet) -> set[str] | None:
+        """From here on this is the state of the fleet. Gives the pools of whose running work something has changed,
+        None when it may be all of them."""
         self.costs.follow(fleet)
-        live, tasks = self._live, fleet.tasks
-        for name, attempt in fleet.attempts.items():
-            known, task = live.get(name), tasks[attempt.task]
-            if known is None:
-                self._add(name, attempt, task)
-            elif known.attempt is not attempt or known.task is not task:
-                self._remove(name)
-                self._add(name, attempt, task)
-        if len(live) > len(fleet.attempts):
-            for name in [name for name in live if name not in fleet.attempts]:
-                self._remove(name)
-        pools: dict[str, list[str]] = {}
-        for account in fleet.accounts.values():
-            pools.setdefault(account.pool, []).append(account.name)
+        self._follow_attempts(fleet)
+        before = self.pools
+        if self._accounts is not fleet.accounts:
+            self.pools = {}
+            for account in fleet.accounts.values():
+                self.pools.setdefault(account.pool, []).append(account.name)
+            self._accounts = fleet.accounts
         believed = (fleet.experience, fleet.policy.tiers, self.costs.quantile)
-        if all(was is now for was, now in zip(self._believed, believed, strict=True)):
-            same = (
-                p
-                for p, some in pools.items()
-                if self._pools.get(p) == some and self._changed.isdisjoint(some)
-            )
-            self._left = {pool: self._left[pool] for pool in same if pool in self._left}
-        else:
-            self._left = {}
-        self._pools, self._believed = pools, believed
+        same = all(was is now for was, now in zip(self._believed, believed, strict=True))
+        self._believed = believed
+        if not same or self.pools != before:
+            self._left.clear()
+            self._changed.clear()
+            return None
+        accounts = fleet.accounts
+        touched = {accounts[name].pool for name in self._changed if name in accounts}
+        for pool in touched:
+            self._left.pop(pool, None)
         self._changed.clear()
+        return touched
+
+    def _follow_attempts(self, fleet: Fleet) -> None:
+        live, tasks = self._live, fleet.tasks
+        for name in changed(self._attempts, fleet.attempts):
+            if name in live:
+                self._remove(name)
+            attempt = fleet.attempts.get(name)
+            if attempt is not None:
+                self._add(name, attempt, tasks[attempt.task])
+        for task in changed(self._tasks, tasks):
+            for name in sorted(self._of_task.get(task, ())):
+                if live[name].task is not tasks[task]:
+                    attempt = live[name].attempt
+                    self._remove(name)
+                    self._add(name, attempt, tasks[task])
+        self._attempts, self._tasks = fleet.attempts, tasks
 
     def _add(self, name: str, attempt: Attempt, task: Task) -> None:
         self._live[name] = self._on.setdefault(attempt.account, {})[name] = _Live(attempt, task)
+        self._of_task.setdefault(attempt.task, set()).add(name)
         self._count(attempt, task, 1)
 
     def _remove(self, name: str) -> None:
-        gone = self._live.pop(name)
-        del self._on[gone.attempt.account][name]
-        self._count(gone.attempt, gone.task, -1)
+        left = self._live.pop(name)
+        del self._on[left.attempt.account][name]
+        of_task = self._of_task[left.attempt.task]
+        of_task.discard(name)
+        if not of_task:
+            del self._of_task[left.attempt.task]
+        self._count(left.attempt, left.task, -1)
 
     def _count(self, attempt: Attempt, task: Task, by: int) -> None:
         self._changed.add(attempt.account)
@@ -105,7 +127,7 @@ class Running:
         found = self._left.get(pool)
         if found is None:
             parts: dict[str, list[Left]] = {}
-            for account in self._pools.get(pool, ()):
+            for account in self.pools.get(pool, ()):
                 for one in self._on.get(account, {}).values():
                     if one.attempt.state != "stopping" and one.task.state == "running":
                         parts.setdefault(one.attempt.tier, []).append(self._left_of(one))

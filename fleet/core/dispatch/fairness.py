@@ -34,9 +34,14 @@ class Fairness:
             total = sum(weights.values())
             self._due = {name: weight / total for name, weight in weights.items()}
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is 1 for every task."""
+        return len(self._due) < 2
+
     def of(self, task: Task) -> float:
         """The factor on the rank of an offer of this task."""
-        if len(self._due) < 2:
+        if self.is_plain:
             return 1.0
         name = task.spec.project_name
         workers = sum(self._workers[n] for n in self._due)

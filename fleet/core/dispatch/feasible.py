@@ -26,6 +26,7 @@ The order of the reasons: docs/dispatch.md, "1. What is feasible". The proof in 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 from fleet.core.capacity.costs import Expected
 from fleet.core.dispatch.price import Quote
@@ -82,6 +83,28 @@ def standing(fleet: Fleet, slots: Slots, task: Task, account: Account, tier: str
         or _warm_elsewhere(fleet, slots, task, account, tier)
         or _busy(fleet, account, tier)
     )
+
+
+def gives(fleet: Fleet, slots: Slots, account: Account, tier: str) -> bool:
+    """Whether the account gives work of the tier to some task now."""
+    return closed(fleet, slots, account, tier) is None and _busy(fleet, account, tier) is None
+
+
+def suits(fleet: Fleet, slots: Slots, task: Task, account: Account) -> bool:
+    """Whether nothing stands against a task whose session stays nowhere, on an account that gives to the tier
+    (`standing`)."""
+    return (
+        _not_taken(task, account, "") is None
+        and _not_for_project(fleet, task, account, "") is None
+        and (task.plans_with is None or _cannot_plan(slots, task, account, "") is None)
+    )
+
+
+def suits_all(fleet: Fleet, task: Task) -> bool:
+    """Whether it `suits` every account."""
+    project = fleet.projects.get(task.spec.project_name)
+    for_all = project is None or not project.accounts
+    return for_all and not task.shuns and not task.bound and task.plans_with is None
 
 
 def beyond_means(
@@ -276,3 +299,9 @@ def backs_off_until(fleet: Fleet, task: Task) -> int | None:
     clock that has since been put right, and doesn't count."""
     left = task.not_before_ms - fleet.now_ms
     return task.not_before_ms if 0 < left <= fleet.settings.backoff_max_ms else None
+
+
+def backs_off_from(fleet: Fleet, task: Task) -> float:
+    """From when on a back-off counts that is too far away now to be one; never, where there is none."""
+    begins_ms = task.not_before_ms - fleet.settings.backoff_max_ms
+    return begins_ms if begins_ms > fleet.now_ms else inf

@@ -8,6 +8,7 @@ The rules: docs/dispatch.md, "1. What is feasible".
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -158,6 +159,12 @@ class Places:
                 if self.refusal(host) is None and set(labels) <= set(host.labels) and _is_within(host, key[1])
             )
         return self._open[key]
+
+    def having_host_for(self, labels: tuple[str, ...], accounts: Sequence[Account]) -> list[Account]:
+        """Those of the accounts that have a host of `open_to`. What holds for one holds for all of the same reach."""
+        if self._only_here:
+            return list(accounts) if accounts and self.open_to(labels, accounts[0]) else []
+        return [account for account in accounts if self.open_to(labels, account)]
 
     def host_for(self, task: Task, account: Account) -> Host | None:
         """Where the task's next worker is placed: where its work is, else on a host with the fewest labels that it has

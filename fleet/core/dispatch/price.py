@@ -6,13 +6,15 @@ to give up is worth. Without fresh prices every bucket is free, and the order al
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from typing import NamedTuple
 
-from fleet.core.capacity.costs import Costs, Expected
+from fleet.core.capacity.costs import Believed, Costs, Expected
 from fleet.core.capacity.worth import worth_now
 from fleet.core.dispatch.shares import Shares
 from fleet.core.dispatch.tiers import allowed, is_free
 from fleet.core.model import Account, Fleet, Task, bucket_key
+from fleet.core.model.policy import UNKNOWN_WEIGHT
 from fleet.core.model.prices import Prices
 
 STALE_MS = 6 * 3_600_000
@@ -33,6 +35,9 @@ FAILURE = 0.05
 """What a failed try costs beside its work, as a part of the task's value: time, and a person's patience
 (docs/dispatch.md, "3. What a task is worth")."""
 
+CLOSE = 1e-9
+"""Two amounts that differ by less than this part of the worth are taken for equal where rounding could decide."""
+
 CERTAIN = 0.995
 """From this chance on nobody asks what follows a failure: no chance is known that well."""
 
@@ -50,8 +55,7 @@ DOLLARS_PER_WORK = 1e-6
 """List price of a work unit with a tier of weight 1: a million plain input tokens for a dollar."""
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
+class Quote(NamedTuple):
     """One placement's arithmetic, in the worth of a fresh task of priority 0. `charges` are (bucket, share, price of
     the whole bucket); `place` what the worker's place costs, `money` what the bill does, `other` fuel (that
     of stronger tiers after it, too) and steps down; `after` is what a stronger tier is expected to make of it should
@@ -85,14 +89,15 @@ class Quote:
         return self.net - self.other
 
 
-@dataclass(frozen=True, slots=True)
-class Bid:
+class Bid(NamedTuple):
     """What a task offers with a tier, before the price of any account: see `Quote`."""
 
     need: Expected
     worth: float
     after: float
     preference: float
+    close: bool = False
+    """Whether so little decides what follows a failure that rounding might decide otherwise at another moment."""
 
     @property
     def gross(self) -> float:
@@ -100,21 +105,34 @@ class Bid:
 
 
 class Market:
-    """Quotes for one round of dispatch."""
+    """Quotes for one round of dispatch, or for one after the other (`follow`)."""
 
     def __init__(self, fleet: Fleet, shares: Shares, costs: Costs) -> None:
         self._fleet = fleet
         self._shares = shares
         self._costs = costs
         self.prices = fresh(fleet)
-        self._unit: dict[tuple[str, str], float] = {}
+        self._weights = {tier.name: tier.weight for tier in fleet.policy.tiers}
+        self._unit: dict[str, dict[str, float]] = {}
         self._cheapest: dict[str, float] = {}
         self._bids: dict[tuple[str, str], Bid] = {}
         self._later: dict[tuple[str, str], tuple[float, int | None]] = {}
         self._periods: dict[str, list[tuple[int, float, float]]] = {}
         self._ladders: dict[tuple[tuple[str, ...], str], tuple[str, ...]] = {}
-        self._expected: dict[tuple[str, str, str], Expected] = {}
+        self._expected: dict[tuple[str, str, str], tuple[Believed, float, Expected]] = {}
         self._remaining: dict[tuple[str, str], Expected] = {}
+
+    def follow(self, fleet: Fleet, touched: Iterable[str]) -> None:
+        """From here on this is the state of the fleet, which the costs follow, too. Prices are those of before, and
+        what work takes of buckets has changed of the accounts `touched` alone."""
+        self._fleet = fleet
+        for name in touched:
+            self._unit.pop(name, None)
+        self._cheapest.clear()
+        self._ladders.clear()
+        self._bids.clear()
+        self._later.clear()
+        self._remaining.clear()
 
     def expected(self, task: Task, tier: str) -> Expected:
         """What is still to be done of the task with that tier."""
@@ -124,27 +142,26 @@ class Market:
                 self._remaining[begun] = self._costs.remaining(task, tier)
             return self._remaining[begun]
         spec = task.spec
-        key = (spec.project_name, spec.kind, tier)
-        if key not in self._expected:
-            found = self._costs.expected(spec, tier)
-            size = spec.size
-            self._expected[key] = Expected(
-                found.work / size, found.high / size, found.ms / size, found.chance
-            )
-        unit = self._expected[key]
+        key, believed = (spec.project_name, spec.kind, tier), self._costs.believed(spec, tier)
+        known = self._expected.get(key)
+        if known is None or known[0] is not believed or known[1] != self._costs.quantile:
+            of_one = self._costs.of_one(believed)
+            known = self._expected[key] = believed, self._costs.quantile, of_one
+        unit = known[2]
         return Expected(unit.work * spec.size, unit.high * spec.size, unit.ms * spec.size, unit.chance)
 
     def unit(self, account: Account, tier: str) -> float:
         """Price of a work unit with that tier on that account."""
-        key = (account.name, tier)
-        if key not in self._unit:
+        units = self._unit.setdefault(account.name, {})
+        found = units.get(tier)
+        if found is None:
             total = 0.0
             if self.prices is not None:
                 for left, per_work in self._shares.draws(account, tier):
                     bucket = bucket_key(left.bucket.pool, left.bucket.name)
                     total += per_work * self.prices.buckets.get(bucket, 0.0)
-            self._unit[key] = total + self._bill(account, tier)
-        return self._unit[key]
+            found = units[tier] = total + self._bill(account, tier)
+        return found
 
     def _bill(self, account: Account, tier: str) -> float:
         if account.kind != "api-key":
@@ -169,10 +186,10 @@ class Market:
         if key not in self._bids:
             need = self.expected(task, tier)
             worth = worth_now(task, self._fleet.now_ms, need.ms)
-            after, aside = (
-                self._after(task, tier, worth, need.chance) if need.chance < CERTAIN else (0.0, 0.0)
+            after, aside, close = (
+                self._after(task, tier, worth, need.chance) if need.chance < CERTAIN else (0.0, 0.0, False)
             )
-            self._bids[key] = Bid(need, worth, after, self._preference(task, tier) * worth + aside)
+            self._bids[key] = Bid(need, worth, after, self._preference(task, tier) * worth + aside, close)
         return self._bids[key]
 
     def net(self, bid: Bid, account: Account, tier: str) -> float:
@@ -218,26 +235,36 @@ class Market:
         # A worker may have been given another tier by a person's words: that is further away than all they named.
         return STEP_DOWN * (tiers.index(tier) if tier in tiers else len(tiers))
 
-    def _after(self, task: Task, tier: str, worth: float, chance: float) -> tuple[float, float]:
+    def _after(self, task: Task, tier: str, worth: float, chance: float) -> tuple[float, float, bool]:
         """Should `tier` fail: what the stronger tiers are still expected to bring, at the cheapest prices of now, and
         the fuel of that: a tier that often fails is not cheap. Both chances are of the same work, and work that has
         failed once is harder: p' = (p_next − p) / (1 − p). (docs/dispatch.md, "3. What a task is worth")"""
         value, aside, failed = 0.0, 0.0, 1.0 - chance
-        likely = chance
+        likely, close = chance, False
         for following in self._above(allowed(self._fleet, task), tier):
             need = self.expected(task, following)
             gain = max(0.0, need.chance - likely)
             paid = need.work * (self.cheapest(following) or 0.0) + FAILURE * worth
             fuel = self._fuel(task, following) * worth
+            close = close or abs(gain * worth - failed * (paid + fuel)) <= CLOSE * worth
             if gain * worth > failed * (paid + fuel):
                 value += gain * worth - failed * paid
                 aside += failed * fuel
                 failed, likely = failed - gain, likely + gain
-        return value, aside
+        return value, aside, close
+
+    def is_calm(self, task: Task, account: Account, tier: str) -> bool:
+        """Whether nothing that the task could use with that tier there has a price: then its net is its gross, and all
+        of it grows alike as it ages."""
+        return (
+            self.unit(account, tier) == 0.0
+            and self.place(account) == 0.0
+            and not any(self.cheapest(t) for t in self._above(allowed(self._fleet, task), tier))
+        )
 
     def _fuel(self, task: Task, tier: str) -> float:
         """Where a person named the tiers, going on with the next of them is what they asked for."""
-        return FUEL * self._fleet.policy.weight_of(tier) if is_free(task) else 0.0
+        return FUEL * self._weights.get(tier, UNKNOWN_WEIGHT) if is_free(task) else 0.0
 
     def _above(self, tiers: tuple[str, ...], tier: str) -> tuple[str, ...]:
         """Those of the tiers that are stronger than `tier` and served by an account, in their order."""

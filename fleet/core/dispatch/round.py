@@ -8,33 +8,29 @@ for its capacity (net ≥ 0), and would not do clearly better later. Why: docs/d
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from heapq import heappop, heappush
-from itertools import islice
+from itertools import islice, pairwise
 from math import inf
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from fleet.core.capacity.headroom import UNKNOWN_HEADROOM
-from fleet.core.capacity.running import Running
 from fleet.core.dispatch.fairness import Fairness
 from fleet.core.dispatch.feasible import (
     Placement,
     Refusal,
     any_account_gives,
+    backs_off_from,
     backs_off_until,
     beyond_means,
-    closed,
     held_back,
     refusal,
-    standing,
-    warm_account,
 )
-from fleet.core.dispatch.price import Bid, Market, Quote
-from fleet.core.dispatch.shares import Shares
+from fleet.core.dispatch.lane_places import LanePlaces
+from fleet.core.dispatch.memory import Head, Kept, Memory, Places
+from fleet.core.dispatch.price import CLOSE, Bid, Quote
 from fleet.core.dispatch.slots import Slots
 from fleet.core.dispatch.spending import Spending
 from fleet.core.dispatch.tiers import allowed
-from fleet.core.model import Account, Fleet, Task, is_timed
+from fleet.core.model import AGE_DOUBLES_MS, Account, Fleet, Task, is_timed
 
 HEADS = 4
 """How many acceptable tasks of a lane with deadlines are compared: the nearest deadline is not always worth most."""
@@ -45,16 +41,6 @@ LOOKED_AT = 32
 PATIENCE = 0.02
 """By how much of its worth waiting must be better than running now (docs/dispatch.md, "5. The choice")."""
 
-MERIT = {"subscription": 0, "local": 0, "api-key": 1}
-"""Among equals, what is already paid for goes first (docs/dispatch.md, "5. The choice")."""
-
-CROWD = 0.02
-"""What a worker counts for on its account, as a share of a bucket: of accounts with the same headroom, the one with
-fewer workers is tried first."""
-
-SAME_DECIMALS = 6
-"""Headroom that differs only behind these decimals is the same: then the name decides, on every machine alike."""
-
 TOLERANCE = 1e-6
 """A net below 0 by less than this part of the worth is 0: prices are computed, and what pays exactly its price is
 accepted (docs/dispatch.md, "4. What capacity costs: the planning problem")."""
@@ -64,12 +50,6 @@ REFUSALS_TOLD = 8
 
 Against = Literal["price", "size", "both", "host"]
 
-Places = list[tuple[str, list[Account]]]
-"""Tiers, each with the accounts that have a place, in the order in which they are tried."""
-
-Openings = tuple[tuple[str, frozenset[str]], ...]
-"""Tiers, each with the names of the accounts that are open to it."""
-
 
 def choose(fleet: Fleet) -> Iterator[Placement]:
     """Yields the placements to make now, best first."""
@@ -77,31 +57,36 @@ def choose(fleet: Fleet) -> Iterator[Placement]:
 
 
 class Chooser:
-    """`choose`, for one who asks again and again as a fleet goes on: what was worked out of running work is kept for
-    what has not changed. The placements are the same."""
+    """`choose`, for one who asks again and again as a fleet goes on: what was worked out is kept for what has not
+    changed (`fleet.core.dispatch.memory`). The placements are the same."""
 
     def __init__(self) -> None:
-        self._running: Running | None = None
+        self._memory: Memory | None = None
 
     def __call__(self, fleet: Fleet) -> Iterator[Placement]:
         if fleet.draining or not fleet.queue or fleet.policy.breaker:
             return iter(())
-        if self._running is None:
-            self._running = Running(fleet)
+        if self._memory is None:
+            self._memory = Memory(fleet, Slots(fleet))
         else:
-            self._running.follow(fleet)
-        return _chosen(fleet, Slots(fleet, self._running))
+            self._memory.follow(fleet)
+        return _chosen(fleet, self._memory)
 
 
-def _chosen(fleet: Fleet, slots: Slots) -> Iterator[Placement]:
+def _chosen(fleet: Fleet, memory: Memory) -> Iterator[Placement]:
+    slots = memory.slots
     if slots.hosts_are_full() or not any_account_gives(fleet, slots):
         return
-    dispatch = Round(fleet, slots)
-    offers: list[tuple[tuple[float, int, str], str, Offer]] = []
+    dispatch = Round(fleet, slots, memory)
+    offers: list[tuple[tuple[float, int, str], str, Offer | Kept]] = []
     for lane in sorted(fleet.queue):
-        _push(offers, lane, dispatch.best_of(lane))
+        _push(offers, lane, dispatch.first_of(lane))
     while offers:
-        _, lane, offer = heappop(offers)
+        _, lane, found = heappop(offers)
+        if isinstance(found, Kept):
+            _push(offers, lane, dispatch.of_now(found))
+            continue
+        offer = found
         host = slots.host_for(offer.task, offer.account)
         if host is None or not dispatch.still_good(offer):
             _push(offers, lane, dispatch.best_of(lane))
@@ -114,8 +99,7 @@ def _chosen(fleet: Fleet, slots: Slots) -> Iterator[Placement]:
         _push(offers, lane, dispatch.best_of(lane))
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(NamedTuple):
     task: Task
     account: Account
     quote: Quote
@@ -123,57 +107,110 @@ class Offer:
     taken: int
 
 
-def _push(offers: list[tuple[tuple[float, int, str], str, Offer]], lane: str, offer: Offer | None) -> None:
-    if offer is not None:
-        heappush(offers, ((-offer.rank, offer.task.number, offer.task.id), lane, offer))
+Found = tuple[float, "Offer | Kept"]
+"""What a lane has to offer, and its rank: of what was kept the most that it can be now."""
+
+
+def _push(
+    offers: list[tuple[tuple[float, int, str], str, Offer | Kept]], lane: str, found: Found | None
+) -> None:
+    if found is not None:
+        rank, offer = found
+        heappush(offers, ((-rank, offer.task.number, offer.task.id), lane, offer))
 
 
 class Round:
     """What is known while one round lasts."""
 
-    def __init__(self, fleet: Fleet, slots: Slots) -> None:
+    def __init__(self, fleet: Fleet, slots: Slots, memory: Memory | None = None) -> None:
+        """`memory` follows the fleet, and `slots` is its own."""
         self.fleet = fleet
         self.slots = slots
-        self.shares = Shares(fleet, slots.running, slots.pools)
-        self.market = Market(fleet, self.shares, slots.running.costs)
+        self.memory = memory or Memory(fleet, slots)
+        self.shares = self.memory.shares
+        self.market = self.memory.market
+        self.places = LanePlaces(fleet, slots, self.memory)
         self.fairness = Fairness(fleet, slots.running)
         self.spending = Spending(fleet, slots, self.shares, self.market)
         self._accounts = [a for a in fleet.accounts.values() if a.state != "removed"]
-        self._accounts_by_name = sorted(self._accounts, key=lambda a: a.name)
-        self._with_places = [a for a in self._accounts if not slots.account_is_full(a)]
         self._taken = 0
         self._placed: set[str] = set()
-        self._giving: dict[str, dict[str, Account]] = {}
-        self._open: dict[str, Openings] = {}
-        self._open_to: dict[tuple[object, ...], Openings] = {}
         self._too_large: dict[str, float] = {}
         """By lane, the smallest size that fits nowhere any more in this round."""
-        self._order: dict[str, tuple[Account, ...]] = {}
-        self._able: dict[tuple[Openings, tuple[str, ...]], Places] = {}
-        """By openings and labels. It holds until the next placement, as the order does."""
+        self._growth: dict[int, float] = {}
 
-    def best_of(self, lane: str) -> Offer | None:
+    def first_of(self, lane: str) -> Found | None:
+        """As `best_of`, at the beginning of the round: what was kept is reckoned for this moment (`of_now`) only when
+        it may be the best of all."""
+        head = self.memory.heads.get(lane)
+        found = head.kept if head is not None and self._is_still(head, lane) else self._found(lane)
+        if not isinstance(found, Kept):
+            return found and (found.rank, found)
+        if not self.fairness.is_plain:
+            return self.of_now(found)
+        at_ms = found.at_ms
+        if at_ms not in self._growth:
+            self._growth[at_ms] = 2.0 ** ((self.fleet.now_ms - at_ms) / AGE_DOUBLES_MS) * (1.0 + TOLERANCE)
+        assert isinstance(found.came, Offer)
+        return found.came.quote.density * self._growth[at_ms], found
+
+    def _is_still(self, head: Head, lane: str) -> bool:
+        """Whether it is the lane's offer at the beginning of this round, too. What is asked of the task itself has been
+        asked: it is no longer there when something of the task has changed."""
+        task, slots = head.kept.task, self.slots
+        return (
+            head.ranks is self.fleet.queue[lane]
+            and head.mark == self.memory.mark(head.account.pool)
+            and self.fleet.now_ms < head.until_ms
+            and slots.project_refusal(task) is None
+            and slots.has_host_for(task.spec.labels, head.account)
+            and (
+                not self._differs(task)
+                or (not held_back(self.fleet, task) and slots.host_for(task, head.account) is not None)
+            )
+        )
+
+    def of_now(self, kept: Kept) -> Found:
+        """A kept offer as one finds it who looks at the lane at the beginning of the round."""
+        assert isinstance(kept.came, Offer)
+        offer = self._quoted(kept.task, kept.came.account, kept.came.quote.tier, 0)
+        kept.came, kept.at_ms = offer, self.fleet.now_ms
+        return offer.rank, offer
+
+    def best_of(self, lane: str) -> Found | None:
+        """The best acceptable offer of a lane, None when there is none."""
+        found = self._found(lane)
+        if isinstance(found, Kept):
+            assert isinstance(found.came, Offer)
+            found = self._quoted(found.task, found.came.account, found.came.quote.tier, self._taken)
+        return found and (found.rank, found)
+
+    def _found(self, lane: str) -> Offer | Kept | None:
         """The best acceptable offer of a lane, None when there is none.
 
         A lane without deadlines is in the order of value for size. So its first acceptable task is its best. Behind a
         task that does not pay for its capacity, no task does. Behind a task that pays only where it does not fit, no
         task that is as large can run. In a lane with deadlines several tasks have to be compared.
         """
-        places = self._places(lane)
+        places = self.places.of(lane)
         timed = is_timed(lane)
         found: list[Offer] = []
-        looked_at = 0
+        looked_at, until_ms = 0, inf
         too_large = self._too_large.get(lane, inf)
         for rank in self.fleet.queue[lane] if places else ():
             task = self.fleet.tasks[rank[3]]
-            if task.spec.size >= too_large and not task.attempts:
-                continue
-            if task.id in self._placed or held_back(self.fleet, task) or backs_off_until(self.fleet, task):
+            waits_ms = self._waits_until(task, too_large)
+            if waits_ms is not None:
+                until_ms = min(until_ms, waits_ms)
                 continue
             if looked_at >= LOOKED_AT or len(found) >= (HEADS if timed else 1):
                 break
-            offer = self._offer_of(task, places)
+            offer = self._offer_of(task, places) if timed else self._remembered(task, places)
+            if isinstance(offer, Kept):
+                self._is_head(offer, lane, until_ms)
+                return offer
             looked_at += offer != "host"
+            until_ms = -inf
             if isinstance(offer, Offer):
                 found.append(offer)
             elif offer == "price" and not timed:
@@ -184,68 +221,57 @@ class Round:
                 too_large = min(too_large, task.spec.size)
         return min(found, key=lambda o: (-o.rank, o.task.number, o.task.id), default=None)
 
-    def _places(self, lane: str) -> Places:
-        """The tiers and the accounts, in the order in which they are tried, that have a place for tasks of the lane:
-        these are the same for all of them."""
-        first = self.fleet.tasks[self.fleet.queue[lane][0][3]]
-        if self.slots.project_refusal(first) is not None:
-            return []
-        if lane not in self._open:
-            self._open[lane] = self._opened(first)
-        key = (self._open[lane], first.spec.labels)
-        if key not in self._able:
-            self._able[key] = self._with_room(self._open[lane], first.spec.labels)
-        return self._able[key]
+    def _waits_until(self, task: Task, too_large: float) -> float | None:
+        """Until when a task is passed by, should nothing of it change; an unknown time is past. None: it is not."""
+        if task.spec.size >= too_large and not task.attempts:
+            return -inf
+        if task.id in self._placed or held_back(self.fleet, task):
+            return -inf
+        return backs_off_until(self.fleet, task)
 
-    def _with_room(self, openings: Openings, labels: tuple[str, ...]) -> Places:
-        able = (
-            (tier, [a for a in self._in_order(tier, names) if self.slots.has_host_for(labels, a)])
-            for tier, names in openings
+    def _is_head(self, kept: Kept, lane: str, until_ms: float) -> None:
+        assert isinstance(kept.came, Offer)
+        account, until_ms = kept.came.account, min(until_ms, kept.until_ms)
+        stays = kept.task.session_id is not None and kept.task.session_account == account.name
+        if stays and self.fleet.now_ms < until_ms:
+            mark = self.memory.mark(account.pool)
+            self.memory.heads[lane] = Head(self.fleet.queue[lane], mark, account, kept, until_ms)
+
+    def _remembered(self, task: Task, places: Places) -> Offer | Kept | Against:
+        """As `_offer_of`, of a task without a deadline; what came of it in an earlier round, where that holds still."""
+        if task.spec.deadline_ms is not None:
+            return self._offer_of(task, places)
+        first = places[0][1][0]
+        stays = task.session_id is not None and task.session_account == first.name
+        differs = self._differs(task)
+        if differs and stays and self.slots.host_for(task, first) is None:
+            return "host"
+        seen = tuple((tier, some[0].name, self.memory.mark(some[0].pool)) for tier, some in places)
+        kept = self.memory.offers.get(task.id)
+        if kept is not None and kept.task is task and kept.seen == seen and self.fleet.now_ms < kept.until_ms:
+            return kept if isinstance(kept.came, Offer) else kept.came
+        self.shares.begin()
+        came = self._offer_of(task, places)
+        by_the_first = isinstance(came, Offer) and not self.shares.found_short and not differs
+        if (stays or by_the_first) and self._stays_so(task, places, came):
+            until_ms = min(self.shares.eases_ms, backs_off_from(self.fleet, task))
+            self.memory.offers[task.id] = Kept(task, seen, came, self.fleet.now_ms, until_ms)
+        return came
+
+    def _stays_so(self, task: Task, places: Places, came: Offer | Against) -> bool:
+        """Whether only a touch of the pools that are tried first, or what becomes small enough to fit by itself,
+        changes what came of looking at the task: nothing has a price, no limit counts, and rounding decides nothing."""
+        if self.fleet.limits or (self.spending.matters and not isinstance(came, Offer)):
+            return False
+        bids = [self.market.bid(task, tier) for tier, _ in places]
+        merits = sorted(bid.preference - bid.gross for bid in bids)
+        apart = CLOSE * bids[0].worth
+        return (
+            not any(bid.close for bid in bids)
+            and not any(after - before <= apart for before, after in pairwise(merits))
+            and all(self.market.is_calm(task, some[0], tier) for tier, some in places)
+            and not any(self.spending.asks(some[0], task) for _, some in places)
         )
-        return [(tier, accounts) for tier, accounts in able if accounts]
-
-    def _in_order(self, tier: str, names: frozenset[str]) -> list[Account]:
-        """Those of the accounts that have a place and anything left, in the order in which they are tried."""
-        if len(names) > 1:
-            return [a for a in self._by_price(tier) if a.name in names]
-        alone = [self.fleet.accounts[name] for name in names]
-        return [a for a in alone if self._has_any(a, tier)]
-
-    def _opened(self, task: Task) -> Openings:
-        """The tiers that a task may use, each with the accounts that are open to it in this round."""
-        warm = warm_account(self.fleet, self.slots, task)
-        stays_on = None if warm is None else warm.name
-        bound_to = task.session_account if task.bound else None
-        project = self.fleet.projects.get(task.spec.project_name)
-        key = (
-            () if project is None else project.accounts,
-            allowed(self.fleet, task),
-            task.plans_with,
-            stays_on,
-            task.shuns,
-            bound_to,
-        )
-        if key not in self._open_to:
-            self._open_to[key] = tuple(
-                (tier, frozenset(a.name for a in self._giving_to(tier, warm) if self._is_open(a, task, tier)))
-                for tier in allowed(self.fleet, task)
-            )
-        return self._open_to[key]
-
-    def _is_open(self, account: Account, task: Task, tier: str) -> bool:
-        return standing(self.fleet, self.slots, task, account, tier) is None
-
-    def _giving_to(self, tier: str, only: Account | None) -> list[Account]:
-        """The accounts that had a place at the round's beginning and are not closed to the tier, whatever the task; of
-        a session that stays on one, this one `only`."""
-        if tier not in self._giving:
-            self._giving[tier] = {
-                a.name: a for a in self._with_places if closed(self.fleet, self.slots, a, tier) is None
-            }
-        giving = self._giving[tier]
-        if only is None:
-            return list(giving.values())
-        return [only] if only.name in giving else []
 
     def _offer_of(self, task: Task, places: Places) -> Offer | Against:
         """As `_offer`. Accounts that are billed are asked only when no other takes the task, and it needs them."""
@@ -271,7 +297,7 @@ class Round:
         a place where its work is, or on a host that takes its repository, which says nothing of other tasks."""
         best: tuple[tuple[float, ...], str, str, Account] | None = None
         dear = large = stays = False
-        differs = task.id in self.fleet.worktrees or self.slots.is_choosy(task)
+        differs = self._differs(task)
         for tier, accounts in places:
             bid = self.market.bid(task, tier)
             for account in accounts:
@@ -289,7 +315,7 @@ class Round:
                     large = True
                     dear = dear or not self.shares.is_hopeless(account, tier, bid.need)
                     continue
-                order = (bid.preference - net, *self._among_equals(account, tier))
+                order = (bid.preference - net, *self.places.among_equals(account, tier))
                 best = (
                     min(best, (order, account.name, tier, account))
                     if best
@@ -301,32 +327,47 @@ class Round:
         if best is None:
             return "both" if dear and large else "price" if dear else "size"
         _, _, tier, account = best
+        return self._quoted(task, account, tier, self._taken)
+
+    def _quoted(self, task: Task, account: Account, tier: str, taken: int) -> Offer:
         quote = self.market.quote(task, account, tier)
-        return Offer(task, account, quote, quote.density * self.fairness.of(task), self._taken)
+        return Offer(task, account, quote, quote.density * self.fairness.of(task), taken)
+
+    def _differs(self, task: Task) -> bool:
+        """Whether it matters to the task on which of the hosts that have a place."""
+        return task.id in self.fleet.worktrees or self.slots.is_choosy(task)
 
     def refused(self, task: Task) -> tuple[Refusal, ...]:
         """What speaks against placements of the task that cannot be made, by account: the first that are told."""
-        considered = (
-            self.considered(task, account, tier)[0]
-            for account in self._accounts_by_name
+        against = (
+            self._refusal(task, account, tier)
+            for account in sorted(self._accounts, key=lambda a: a.name)
             for tier in allowed(self.fleet, task)
         )
-        return tuple(islice((against for against in considered if against is not None), REFUSALS_TOLD + 1))
+        return tuple(islice((one for one in against if one is not None), REFUSALS_TOLD + 1))
 
     def considered(self, task: Task, account: Account, tier: str) -> tuple[Refusal | None, Quote | None]:
         """The first reason against the placement, None when there is none; and its arithmetic, if it came to that."""
         against = refusal(self.fleet, self.slots, task, account, tier)
         if against is not None:
             return against, None
-        quote = self.market.quote(task, account, tier)
-        return self._against(task, account, quote), quote
+        return self._against(task, account, tier), self.market.quote(task, account, tier)
 
-    def _against(self, task: Task, account: Account, quote: Quote) -> Refusal | None:
-        bid = self.market.bid(task, quote.tier)
-        short = beyond_means(self.fleet, self.shares, task, account, quote.tier, bid.need)
-        why = self._not_worth_it(task, bid, quote.net, quote.tier)
-        dear = None if why is None else Refusal(account.name, quote.tier, why, crowded=True)
-        return short or dear or self._billed(task, account, quote.tier)
+    def _refusal(self, task: Task, account: Account, tier: str) -> Refusal | None:
+        if not self.places.is_open_to(task, account, tier):
+            against = refusal(self.fleet, self.slots, task, account, tier)
+            if against is not None:
+                return against
+        return self._against(task, account, tier)
+
+    def _against(self, task: Task, account: Account, tier: str) -> Refusal | None:
+        bid = self.market.bid(task, tier)
+        short = beyond_means(self.fleet, self.shares, task, account, tier, bid.need)
+        if short is not None:
+            return short
+        why = self._not_worth_it(task, bid, self.market.net(bid, account, tier), tier)
+        dear = None if why is None else Refusal(account.name, tier, why, crowded=True)
+        return dear or self._billed(task, account, tier)
 
     def _billed(self, task: Task, account: Account, tier: str) -> Refusal | None:
         """Why the task is left to an account that is paid for, now or later."""
@@ -344,7 +385,7 @@ class Round:
         return (
             not self.spending.asks(account, task)
             and self.slots.host_for(task, account) is not None
-            and any(self.considered(task, account, tier)[0] is None for tier in allowed(self.fleet, task))
+            and any(self._refusal(task, account, tier) is None for tier in allowed(self.fleet, task))
         )
 
     def _not_worth_it(self, task: Task, bid: Bid, net: float, tier: str) -> str | None:
@@ -357,27 +398,6 @@ class Round:
         if later > net + PATIENCE * bid.worth:
             return f"it does better later: {later:.3g} instead of {net:.3g} now"
         return None
-
-    def _by_price(self, tier: str) -> tuple[Account, ...]:
-        """The accounts with a place and anything left, in the order in which they are tried for a tier: the cheapest
-        first, then what is paid for, then the most headroom, then the name. What fits the first is not offered to the
-        next."""
-        if tier not in self._order:
-            able = [a for a in self._giving_to(tier, None) if self._has_any(a, tier)]
-            able.sort(key=lambda a: (self.market.unit(a, tier), *self._among_equals(a, tier), a.name))
-            self._order[tier] = tuple(able)
-        return self._order[tier]
-
-    def _has_any(self, account: Account, tier: str) -> bool:
-        return not self.slots.account_is_full(account) and not self.shares.is_spent(account, tier)
-
-    def _among_equals(self, account: Account, tier: str) -> tuple[float, ...]:
-        draws = self.shares.draws(account, tier)
-        least = min(
-            (left.mean if left.known else UNKNOWN_HEADROOM for left, _ in draws), default=UNKNOWN_HEADROOM
-        )
-        roomy = least - CROWD * self.slots.workers_on(account)
-        return (MERIT[account.kind], -round(roomy, SAME_DECIMALS))
 
     def still_good(self, offer: Offer) -> bool:
         """Whether nothing was taken since it was made, or it still fits."""
@@ -398,5 +418,5 @@ class Round:
         self.fairness.take(offer.task)
         self._placed.add(offer.task.id)
         self._taken += 1
-        self._order.clear()
-        self._able.clear()
+        self.memory.take(offer.account.pool)
+        self.places.taken()

@@ -3,14 +3,16 @@ kept for persons."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import inf
 
 from fleet.core.capacity import headroom, reserved
 from fleet.core.capacity.budgets import Budgets
 from fleet.core.capacity.costs import Expected
 from fleet.core.capacity.rates import Estimates
 from fleet.core.capacity.running import Running, committed_of
-from fleet.core.model import Account, Bucket, Fleet, bucket_key
+from fleet.core.model import Account, Bucket, Fleet
 
 OVERLAP = 0.5
 """How much of a task's mean cost must still be left in a bucket of which nothing is kept (docs/dispatch.md, "What is
@@ -20,6 +22,9 @@ nobody uses is lost for certain."""
 FRESH = 0.95
 """A window that still has this part of what it can give counts as fresh: what is larger than any window begins
 there."""
+
+EARLIER_MS = 5_000
+"""By so much earlier than reckoned is looked again whether something fits: what is reckoned is rounded."""
 
 ROUNDING = 0.999999
 """Two paces that differ by less than this are the same: they are quotients of the same numbers."""
@@ -59,28 +64,57 @@ class TooLittle:
     until_ms: int | None
 
 
+Draws = tuple[tuple[Left, float], ...]
+"""The buckets that work of a tier draws on, each with its rate (share per work unit)."""
+
+
+def kept_of(fleet: Fleet, bucket: Bucket) -> float:
+    """Share of the bucket that is kept from automation now."""
+    return reserved.protected(fleet, bucket) + reserved.floor(fleet, bucket)
+
+
 class Shares:
-    """Lives for one round of dispatch, and is kept current as placements are taken."""
+    """Of one round of dispatch, kept current as placements are taken; or of one after the other (`follow`)."""
 
     def __init__(self, fleet: Fleet, running: Running, pools: headroom.Pools) -> None:
         self._fleet = fleet
         self._running = running
         self._pools = pools
         self.budgets = Budgets(fleet)
-        self._left: dict[str, Left] = {}
-        self._short: dict[tuple[str, str], Expected] = {}
+        self.begin()
+        self._left: dict[str, dict[str, Left]] = {}
+        self._short: dict[tuple[str, str], tuple[Expected, float]] = {}
         self._estimates: dict[str, Estimates] = {}
-        self._draws: dict[tuple[str, str], tuple[tuple[Left, float], ...]] = {}
+        self._draws: dict[str, dict[str, Draws]] = {}
 
-    def draws(self, account: Account, tier: str) -> tuple[tuple[Left, float], ...]:
+    def begin(self) -> None:
+        """From here on is noted whether something was found too large, and the earliest moment at which it may fit by
+        itself."""
+        self.found_short = False
+        self.eases_ms: float = inf
+
+    def follow(self, fleet: Fleet, touched: Iterable[str], learned: Mapping[str, set[str]]) -> None:
+        """From here on this is the state of the fleet. Something that a pool's buckets can give has changed for the
+        pools `touched` alone, and what was `learned` of rates for pools of buckets of some names."""
+        self._fleet = fleet
+        self.budgets = Budgets(fleet)
+        self._short.clear()
+        for bucket, estimates in self._estimates.items():
+            estimates.follow(fleet.rates, learned.get(bucket, set()))
+        for pool in touched:
+            self._left.pop(pool, None)
+            self._draws.pop(pool, None)
+
+    def draws(self, account: Account, tier: str) -> Draws:
         """The buckets that work of `tier` draws on, each with its rate (share per work unit)."""
-        key = (account.name, tier)
-        if key not in self._draws:
-            self._draws[key] = tuple(
+        draws = self._draws.setdefault(account.pool, {})
+        found = draws.get(tier)
+        if found is None:
+            found = draws[tier] = tuple(
                 (self._of(bucket), self._rate(bucket, tier))
                 for bucket in self._pools.drawn_on(account.pool, tier)
             )
-        return self._draws[key]
+        return found
 
     def _rate(self, bucket: Bucket, tier: str) -> float:
         if bucket.name not in self._estimates:
@@ -88,10 +122,10 @@ class Shares:
         return self._estimates[bucket.name].of(bucket.pool, tier)
 
     def _of(self, bucket: Bucket) -> Left:
-        key = bucket_key(bucket.pool, bucket.name)
-        if key not in self._left:
+        of_pool = self._left.setdefault(bucket.pool, {})
+        if bucket.name not in of_pool:
             fleet = self._fleet
-            kept = reserved.protected(fleet, bucket) + reserved.floor(fleet, bucket)
+            kept = kept_of(fleet, bucket)
             used = headroom.utilization_now(bucket, fleet.now_ms, fleet.settings)
             known = used is not None
             if used is None:
@@ -100,8 +134,10 @@ class Shares:
             mean, high = self._committed(bucket)
             free = 1.0 - used - kept
             untried = not known and mean <= 0.0 and kept < 1.0
-            self._left[key] = Left(bucket, free - mean, free - high, kept > 0, known, 1.0 - kept, untried)
-        return self._left[key]
+            of_pool[bucket.name] = Left(
+                bucket, free - mean, free - high, kept > 0, known, 1.0 - kept, untried
+            )
+        return of_pool[bucket.name]
 
     def _committed(self, bucket: Bucket) -> tuple[float, float]:
         left = self._running.left(bucket.pool)
@@ -114,14 +150,20 @@ class Shares:
     def is_hopeless(self, account: Account, tier: str, need: Expected) -> bool:
         """Whether something smaller, at no higher a pace than this, has already been found not to fit: room only
         shrinks in a round, and what falls before a reset is min(work, pace × time until then)."""
-        smaller = self._short.get((account.name, tier))
+        if (account.name, tier) not in self._short:
+            return False
+        smaller, eases_ms = self._short[account.name, tier]
+        self._note(eases_ms)
         return (
-            smaller is not None
-            and need.work >= smaller.work
+            need.work >= smaller.work
             and need.high >= smaller.high
             and need.work * smaller.ms >= smaller.work * need.ms * ROUNDING
             and need.high * smaller.ms >= smaller.high * need.ms * ROUNDING
         )
+
+    def _note(self, eases_ms: float) -> None:
+        self.found_short = True
+        self.eases_ms = min(self.eases_ms, eases_ms)
 
     def too_little(self, account: Account, tier: str, need: Expected) -> TooLittle | None:
         """The first bucket in which there is not enough left for `need`, None when it fits everywhere."""
@@ -133,10 +175,19 @@ class Shares:
             # part begins.
             if wanted > there and not left.untried and (there <= 0.0 or there < FRESH * left.whole):
                 until = left.bucket.resets_ms
-                self._short[account.name, tier] = need
+                eases_ms = self._eases_ms(left, wanted, share)
+                self._short[account.name, tier] = need, eases_ms
+                self._note(eases_ms)
                 kept = 1.0 - left.whole
                 return TooLittle(left.bucket.name, wanted, max(there, 0.0), left.guarded, kept, until)
         return None
+
+    def _eases_ms(self, left: Left, wanted: float, share: float) -> float:
+        """From when on enough may be left for what does not fit now, as ever less of it falls before the reset."""
+        there, resets_ms, now_ms = left.here, left.bucket.resets_ms, self._fleet.now_ms
+        if there <= 0.0 or resets_ms is None or resets_ms <= now_ms:
+            return inf
+        return resets_ms - (resets_ms - now_ms) / share * there / wanted - EARLIER_MS
 
     def _within(self, left: Left, ms: float) -> float:
         """The part of a work of `ms` that falls before the bucket's reset."""

@@ -5,6 +5,8 @@ Why a fresh account gets one worker at first: docs/dispatch.md, "Ramp".
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from fleet.core.capacity import headroom
 from fleet.core.capacity.running import Running
 from fleet.core.dispatch.host_places import Places, Stay
@@ -12,18 +14,31 @@ from fleet.core.model import Account, Fleet, Host, Task, Unfit
 
 
 class Slots:
-    """Counts of living workers, kept current as placements are taken. Lives for one round of dispatch."""
+    """Counts of living workers, kept current as placements are taken: of one round of dispatch, or of one after the
+    other (`follow`)."""
 
     def __init__(self, fleet: Fleet, running: Running | None = None) -> None:
         """`running` follows the fleet."""
-        self._fleet = fleet
         self.running = running or Running(fleet)
         self.pools = headroom.Pools(fleet)
+        self._blocks: dict[str, dict[str, headroom.Blocked | None]] = {}
+        self._limits: dict[str, int] = {}
+        self._begin(fleet)
+
+    def _begin(self, fleet: Fleet) -> None:
+        self._fleet = fleet
         self._by_account = self.running.by_account.copy()
         self._by_project = self.running.by_project.copy()
         self._hosts = Places(fleet, self.running)
-        self._blocks: dict[tuple[str, str], headroom.Blocked | None] = {}
-        self._limits = {a.name: self._limit(a) for a in fleet.accounts.values()}
+
+    def follow(self, fleet: Fleet, touched: Iterable[str]) -> None:
+        """From here on this is the state of the fleet, which `running` and `pools` follow, too. Accounts and buckets
+        have changed in the pools `touched` alone."""
+        self._begin(fleet)
+        for pool in touched:
+            self._blocks.pop(pool, None)
+            for name in self.running.pools.get(pool, ()):
+                self._limits.pop(name, None)
 
     def _limit(self, account: Account) -> int:
         proven = headroom.is_proven(self._fleet, account, self.pools.drawn_on(account.pool, None))
@@ -31,15 +46,17 @@ class Slots:
 
     def block_of(self, account: Account, tier: str) -> headroom.Blocked | None:
         """As `headroom.block_of`, looked at once a round."""
-        key = (account.name, tier)
-        if key not in self._blocks:
-            self._blocks[key] = headroom.longest_block(self._fleet, self.pools.drawn_on(account.pool, tier))
-        return self._blocks[key]
+        blocks = self._blocks.setdefault(account.pool, {})
+        if tier not in blocks:
+            blocks[tier] = headroom.longest_block(self._fleet, self.pools.drawn_on(account.pool, tier))
+        return blocks[tier]
 
     def workers_on(self, account: Account) -> int:
         return self._by_account[account.name]
 
     def limit_of(self, account: Account) -> int:
+        if account.name not in self._limits:
+            self._limits[account.name] = self._limit(account)
         return self._limits[account.name]
 
     def account_is_full(self, account: Account) -> bool:
@@ -47,7 +64,7 @@ class Slots:
 
     def project_refusal(self, task: Task) -> str | None:
         """Why the task's project takes no further worker now, None when it does."""
-        project = self._fleet.projects.get(task.spec.project_name)
+        project = self._fleet.projects.get(task.spec.project_name) if self._fleet.projects else None
         if project is None or project.workers is None or self._by_project[project.name] < project.workers:
             return None
         return f"project {project.name} has {self._by_project[project.name]} of {project.workers} workers"
@@ -79,6 +96,10 @@ class Slots:
     def has_host_for(self, labels: tuple[str, ...], account: Account) -> bool:
         """Whether some host takes a task with these labels and no work of its own yet."""
         return bool(self._hosts.open_to(labels, account))
+
+    def having_host_for(self, labels: tuple[str, ...], accounts: Sequence[Account]) -> list[Account]:
+        """Those of the accounts that some host takes such a task with."""
+        return self._hosts.having_host_for(labels, accounts)
 
     def host_for(self, task: Task, account: Account) -> Host | None:
         """The host that the task's next worker is given, None when there is none now."""

@@ -33,7 +33,7 @@ def stronger(fleet: Fleet, task: Task, tier: str) -> str | None:
 
 def is_for_project(fleet: Fleet, task: Task, account: Account) -> bool:
     """Whether the task's project may use the account."""
-    project = fleet.projects.get(task.spec.project_name)
+    project = fleet.projects.get(task.spec.project_name) if fleet.projects else None
     return project is None or not project.accounts or account.name in project.accounts
 
 

@@ -101,7 +101,7 @@ class Account:
         return self.state in ("ready", "silent")
 
     def model_of(self, tier: str) -> str | None:
-        return dict(self.tiers).get(tier)
+        return next((model for name, model in self.tiers if name == tier), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,181 @@
+"""Where the tasks of a lane may be placed: the tiers that they may use, each with the accounts that have room, in the
+order in which they are tried. These are the same for all tasks of the lane.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from operator import itemgetter
+
+from fleet.core.capacity.headroom import UNKNOWN_HEADROOM
+from fleet.core.dispatch.feasible import gives, standing, suits, suits_all, warm_account
+from fleet.core.dispatch.memory import Memory, Places
+from fleet.core.dispatch.slots import Slots
+from fleet.core.dispatch.tiers import allowed
+from fleet.core.model import Account, Fleet, Task
+
+MERIT = {"subscription": 0, "local": 0, "api-key": 1}
+"""Among equals, what is already paid for goes first (docs/dispatch.md, "5. The choice")."""
+
+CROWD = 0.02
+"""What a worker counts for on its account, as a share of a bucket: of accounts with the same headroom, the one with
+fewer workers is tried first."""
+
+SAME_DECIMALS = 6
+"""Headroom that differs only behind these decimals is the same: then the name decides, on every machine alike."""
+
+Openings = tuple[tuple[str, frozenset[str]], ...]
+"""Tiers, each with the names of the accounts that are open to it."""
+
+
+class LanePlaces:
+    """Of one round of dispatch."""
+
+    def __init__(self, fleet: Fleet, slots: Slots, memory: Memory) -> None:
+        self.fleet, self.slots, self.memory = fleet, slots, memory
+        self.shares, self.market = memory.shares, memory.market
+        accounts = fleet.accounts.values()
+        self._with_places = [a for a in accounts if a.state != "removed" and not slots.account_is_full(a)]
+        self._giving: dict[str, dict[str, Account]] = {}
+        self._open: dict[str, Openings] = {}
+        self._open_to: dict[tuple[object, ...], Openings] = {}
+        self._order: dict[str, tuple[Account, ...]] = {}
+        self._able: dict[tuple[Openings, tuple[str, ...]], Places] = {}
+        """By openings and labels. It holds until the next placement, as the order does."""
+
+    def taken(self) -> None:
+        """A placement was made."""
+        self._order.clear()
+        self._able.clear()
+
+    def of(self, lane: str) -> Places:
+        """The tiers and the accounts, in the order in which they are tried, that have a place for tasks of the lane:
+        these are the same for all of them."""
+        first = self.fleet.tasks[self.fleet.queue[lane][0][3]]
+        if self.slots.project_refusal(first) is not None:
+            return []
+        warm = self._warm(lane, first)
+        if warm is not None:
+            places = self._places_on(warm, lane, first)
+            return places if self.slots.has_host_for(first.spec.labels, warm) else []
+        if lane not in self._open:
+            self._open[lane] = self._opened(first)
+        key = (self._open[lane], first.spec.labels)
+        if key not in self._able:
+            self._able[key] = self._with_room(self._open[lane], first.spec.labels)
+        return self._able[key]
+
+    def _warm(self, lane: str, first: Task) -> Account | None:
+        """The account that the sessions of the lane stay on."""
+        account = self.fleet.accounts.get(first.session_account or "") if first.session_id else None
+        if account is None:
+            return None
+        mark = self.memory.mark(account.pool)
+        known = self.memory.warm.get(lane)
+        if known is None or known[0] != mark:
+            known = self.memory.warm[lane] = mark, warm_account(self.fleet, self.slots, first)
+        return known[1]
+
+    def _places_on(self, warm: Account, lane: str, first: Task) -> Places:
+        """The tiers that a lane's sessions have a place for on the account that they stay on, apart from hosts."""
+        mark = self.memory.mark(warm.pool)
+        known = self.memory.places.get(lane)
+        if known is None or known[0] != mark:
+            tiers = [] if self.slots.account_is_full(warm) else allowed(self.fleet, first)
+            places = [
+                (tier, [warm])
+                for tier in tiers
+                if self._is_open(warm, first, tier) and not self.shares.is_spent(warm, tier)
+            ]
+            known = self.memory.places[lane] = mark, places
+        return known[1]
+
+    def _with_room(self, openings: Openings, labels: tuple[str, ...]) -> Places:
+        able = (
+            (tier, self.slots.having_host_for(labels, self._in_order(tier, names)))
+            for tier, names in openings
+        )
+        return [(tier, accounts) for tier, accounts in able if accounts]
+
+    def _in_order(self, tier: str, names: frozenset[str]) -> Sequence[Account]:
+        """Those of the accounts that have a place and anything left, in the order in which they are tried."""
+        if len(names) == len(self._giving[tier]):
+            return self._by_price(tier)
+        return [a for a in self._by_price(tier) if a.name in names]
+
+    def _opened(self, task: Task) -> Openings:
+        """The tiers that a task may use whose session stays nowhere, each with the accounts that are open to it in this
+        round."""
+        bound_to = task.session_account if task.bound else None
+        project = self.fleet.projects.get(task.spec.project_name)
+        key = (
+            () if project is None else project.accounts,
+            allowed(self.fleet, task),
+            task.plans_with,
+            task.shuns,
+            bound_to,
+        )
+        if key not in self._open_to:
+            self._open_to[key] = tuple(
+                (tier, self._open_for(task, tier)) for tier in allowed(self.fleet, task)
+            )
+        return self._open_to[key]
+
+    def _open_for(self, task: Task, tier: str) -> frozenset[str]:
+        giving = self._giving_to(tier)
+        if suits_all(self.fleet, task):
+            return frozenset(giving)
+        return frozenset(name for name, a in giving.items() if suits(self.fleet, self.slots, task, a))
+
+    def is_open_to(self, task: Task, account: Account, tier: str) -> bool:
+        """Whether nothing but capacity stands against a task without a session there: then `refusal` finds nothing."""
+        return (
+            task.session_id is None
+            and self._gives(account, tier)
+            and suits(self.fleet, self.slots, task, account)
+            and not self.slots.account_is_full(account)
+            and self.slots.project_refusal(task) is None
+        )
+
+    def _is_open(self, account: Account, task: Task, tier: str) -> bool:
+        return standing(self.fleet, self.slots, task, account, tier) is None
+
+    def _giving_to(self, tier: str) -> Mapping[str, Account]:
+        """The accounts that had a place at the round's beginning and give to the tier, whatever the task."""
+        if tier not in self._giving:
+            self._giving[tier] = {a.name: a for a in self._with_places if self._gives(a, tier)}
+        return self._giving[tier]
+
+    def _gives(self, account: Account, tier: str) -> bool:
+        known = self.memory.gives.setdefault(tier, {})
+        if account.name not in known:
+            known[account.name] = gives(self.fleet, self.slots, account, tier)
+        return known[account.name]
+
+    def _by_price(self, tier: str) -> tuple[Account, ...]:
+        """The accounts with a place and anything left, in the order in which they are tried for a tier: the cheapest
+        first, then what is paid for, then the most headroom, then the name. What fits the first is not offered to the
+        next."""
+        if tier not in self._order:
+            known = self.memory.orders.setdefault(tier, {})
+            giving = self._giving_to(tier)
+            for name in giving.keys() - known.keys():
+                known[name] = self._order_of(giving[name], tier)
+            ordered = [(order, a) for name, a in giving.items() if (order := known[name]) is not None]
+            ordered.sort(key=itemgetter(0))
+            self._order[tier] = tuple(a for _, a in ordered)
+        return self._order[tier]
+
+    def _order_of(self, account: Account, tier: str) -> tuple[float | str, ...] | None:
+        """None when it has no place, or nothing left."""
+        if self.slots.account_is_full(account) or self.shares.is_spent(account, tier):
+            return None
+        return (self.market.unit(account, tier), *self.among_equals(account, tier), account.name)
+
+    def among_equals(self, account: Account, tier: str) -> tuple[float, ...]:
+        draws = self.shares.draws(account, tier)
+        least = min(
+            (left.mean if left.known else UNKNOWN_HEADROOM for left, _ in draws), default=UNKNOWN_HEADROOM
+        )
+        roomy = least - CROWD * self.slots.workers_on(account)
+        return (MERIT[account.kind], -round(roomy, SAME_DECIMALS))
