@@ -99,11 +99,12 @@ def test_a_worker_cannot_take_the_gate_away(tmp_path: Path) -> None:
 
 
 def test_a_worker_can_make_the_gate_stricter_once_a_person_has_agreed_to_its_text(tmp_path: Path) -> None:
-    """Until then none of its commands runs, and nothing is decided."""
-    ran = tmp_path / "ran"
+    """Until then none of its commands runs, nothing is decided, and nothing is set up to land it."""
+    ran, set_up = tmp_path / "ran", tmp_path / "set-up"
+    agreed = f'[worktree]\nsetup = ["touch {set_up}"]\n'
     stricter = f'[verify]\ncommands = ["touch {ran}; test -e wanted"]\n'
     finisher, task, worktree = stage(
-        tmp_path / "it", "", {".fleet.toml": stricter}, lambda repo, tree: None, land="merge"
+        tmp_path / "it", agreed, {".fleet.toml": stricter}, lambda repo, tree: set_up.unlink(), land="merge"
     )
     repo = Path(task.spec.repo)
     with pytest.raises(ConsentNeeded, match=r"wants to run `touch .*fleet project allow") as needed:
@@ -111,7 +112,8 @@ def test_a_worker_can_make_the_gate_stricter_once_a_person_has_agreed_to_its_tex
     assert not ran.exists() and needed.value.digest == digest_of(stricter.rstrip("\n"))
     git(repo, "checkout", "--quiet", "-b", "elsewhere")
     merged = finisher.land(task, worktree)
-    assert (merged.outcome, merged.consent) == ("broken", needed.value.digest) and not ran.exists()
+    assert (merged.outcome, merged.consent) == ("broken", needed.value.digest)
+    assert not ran.exists() and not set_up.exists()
     consent = Consent(finisher.home.agreed)
     consent.agree(repo, consent.asked(repo, needed.value.digest) or "")
     shut = finisher.check(task, worktree)
