@@ -8,6 +8,7 @@ write there alone.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,11 +18,20 @@ from workers.sandbox import confined
 from workers.sandbox.bubblewrap import read_only
 from workers.sandbox.cell import NOTHING_MORE, Cell, Needs, Sandbox
 
-_Stamp = tuple[object, ...]
+_TICK_NS = 20_000_000
+"""A file system's clock may be that far behind."""
 
 
 class NoCell(GitError):
     """Something runs nowhere, as nobody can tell what it should see."""
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A cell, and how what was looked at for it was then."""
+
+    cell: Cell
+    stamp: tuple[tuple[int, int, int] | None, ...]
 
 
 @dataclass(frozen=True)
@@ -33,7 +43,7 @@ class Rooms:
     worktrees: Path
     kept: Path
     ours: tuple[Path, ...] = ()
-    _made: dict[tuple[Path, Path, Needs], tuple[Cell, _Stamp]] = field(default_factory=dict, compare=False)
+    _made: dict[tuple[Path, Path, Needs], _Made] = field(default_factory=dict, compare=False)
     """A cell is found out anew when anything has changed that was looked at for it."""
 
     def of_commands(self, directory: Path) -> Cell:
@@ -74,10 +84,16 @@ class Rooms:
             )
         admin = _admin(worktree)
         key = (worktree, admin, needs)
-        cell, stamp = self._made.get(key, (None, None))
-        if cell is None or _stamp(cell.looked_at) != stamp:
-            cell = self.sandbox.cell(worktree, admin, self.kept / worktree.parent.name, needs)
-            self._made[key] = (cell, _stamp(cell.looked_at))
+        found = self._made.get(key)
+        if found is not None and _stamp(found.cell.looked_at) == found.stamp:
+            return found.cell
+        began_ns = time.time_ns() - _TICK_NS
+        cell = self.sandbox.cell(worktree, admin, self.kept / worktree.parent.name, needs)
+        stamp = _stamp(cell.looked_at)
+        if all(
+            one is None or one[0] < began_ns for one in stamp
+        ):  # else it may have changed since it was read
+            self._made[key] = _Made(cell, stamp)
         return cell
 
 
@@ -145,7 +161,7 @@ def _common_dir(directory: Path) -> Path:
     return directory
 
 
-def _stamp(paths: Sequence[Path]) -> _Stamp:
+def _stamp(paths: Sequence[Path]) -> tuple[tuple[int, int, int] | None, ...]:
     return tuple(_seen(path) for path in paths)
 
 

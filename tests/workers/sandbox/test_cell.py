@@ -181,3 +181,16 @@ def test_where_there_is_none_the_cure_is_told(tmp_path: Path) -> None:
     refusing.chmod(0o755)
     found = find({"PATH": f"{tmp_path}:/usr/bin:/bin"})
     assert isinstance(found, Unavailable) and "new namespace" in found.why and "AppArmor" in found.cure
+
+
+def test_a_cell_is_found_out_anew_when_a_credential_comes_into_what_it_shows(house: House) -> None:
+    settings = house.person / ".npmrc"
+    house.write(settings, "registry=https://example.org/\n")
+    rooms = house.rooms()
+    while rooms.room(house.tree) is not (
+        cell := rooms.room(house.tree)
+    ):  # what was just made is not believed yet
+        pass
+    assert "registry" in house.run("cat ~/.npmrc", cell).stdout
+    house.write(settings, "//example.org/:_authToken=s3cret\n")
+    assert "s3cret" not in house.run("cat ~/.npmrc", rooms.room(house.tree)).stdout
