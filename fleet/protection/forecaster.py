@@ -7,9 +7,6 @@ import sys
 from collections.abc import Mapping
 from datetime import tzinfo
 
-import anyio
-from anyio import to_thread
-
 from fleet.core.model import Fleet
 from fleet.core.model.protection import Protections
 from fleet.history.ledger import DATABASE, Ledger, LedgerUnreadable
@@ -17,6 +14,8 @@ from fleet.home import Home
 from fleet.installed import not_whole
 from fleet.ports import NoForecast
 from fleet.spoken.zone import SystemZone
+from fleet.threads import in_thread
+from workers import children
 
 SCAN_S_MAX = 900.0
 """The first scan of years of transcripts takes some seconds; one that takes this long is stuck on its disk."""
@@ -32,8 +31,8 @@ class HomeForecaster:
         self._home, self._environ, self._zone = home, dict(environ), zone or SystemZone()
 
     async def __call__(self, fleet: Fleet) -> Protections:
-        await self._scan()
-        return await to_thread.run_sync(self._protections, fleet, abandon_on_cancel=True)
+        await in_thread(self._scan)
+        return await in_thread(self._protections, fleet)
 
     def _protections(self, fleet: Fleet) -> Protections:
         try:
@@ -47,21 +46,23 @@ class HomeForecaster:
         except (LedgerUnreadable, sqlite3.Error) as failed:
             raise NoForecast(str(failed)) from failed
 
-    async def _scan(self) -> None:
+    def _scan(self) -> None:
         """In a process of its own, which ends when the coordinator does: reading gigabytes here would keep workers'
         words waiting."""
         environ = {**self._environ, "FLEET_HOME": str(self._home.root)}
         command = [sys.executable, "-P", "-c", NICE, "history", "scan", "--json"]
+        said = bytearray()
         try:
-            with anyio.fail_after(SCAN_S_MAX):
-                scan = await anyio.run_process(command, env=environ, check=False)
-        except TimeoutError as stuck:
+            scan = children.run(command, env=environ, limit_s=SCAN_S_MAX, out=lambda _: None, err=said.extend)
+        except OSError as failed:
+            raise NoForecast(f"the transcripts could not be read: {failed}") from failed
+        if scan.late is not None:
             raise NoForecast(
                 f"the scan of the transcripts took longer than {SCAN_S_MAX:g} s: see where with `fleet history scan`"
-            ) from stuck
-        if scan.returncode != 0:
+            )
+        if scan.code != 0:
             raise NoForecast(
-                f"the transcripts could not be read: {_last_line(scan.stderr.decode(errors='replace'))}"
+                f"the transcripts could not be read: {_last_line(said.decode(errors='replace'))}"
             )
 
 

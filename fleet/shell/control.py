@@ -10,17 +10,18 @@ import stat
 import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import anyio
-from anyio import to_thread
 from anyio.abc import SocketAttribute, SocketStream
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from fleet.home import Home
 from fleet.shell import long_request
 from fleet.shell.asker import Doorkeeper
+from fleet.threads import in_thread, until_given
 
 LINE_BYTES_MAX = 500_000
 """Of a request; an answer may be longer."""
@@ -85,9 +86,9 @@ class _Waiting:
 
 async def serve(path: Path, answer: Answer, doorkeeper: Doorkeeper) -> None:
     """Answers requests until cancelled. Only the user may connect, and nothing that the fleet runs is obeyed."""
-    await anyio.Path(path).unlink(missing_ok=True)
-    await to_thread.run_sync(long_request.clear, path)
-    listener = await anyio.create_unix_listener(path, mode=0o600)
+    await in_thread(partial(path.unlink, missing_ok=True))
+    await in_thread(long_request.clear, path)
+    listener = await until_given(lambda: anyio.create_unix_listener(path, mode=0o600))
     waiting = _Waiting()
     async with listener:
         await listener.serve(lambda stream: _converse(stream, path, answer, waiting, doorkeeper))
@@ -101,7 +102,7 @@ async def _converse(
         line = await waiting.line_of(stream)
         if line is None:
             return
-        refused = await to_thread.run_sync(doorkeeper.refusal, asker)
+        refused = await in_thread(doorkeeper.refusal, asker)
         reply = {"ok": False, "error": refused} if refused else await _reply(line, path, answer)
         try:
             # Who asked the coordinator to stop hears of it, too: that very request cancels us here.
@@ -116,7 +117,7 @@ async def _reply(line: bytes, path: Path, answer: Answer) -> Reply:
     request = _request(line)
     if request is not None and request.get("kind") == long_request.KIND:
         try:
-            request = await to_thread.run_sync(_long_request, path, request.get("file"))
+            request = await in_thread(_long_request, path, request.get("file"))
         except long_request.Unreadable as failed:
             return {"ok": False, "error": str(failed)}
     return NO_REQUEST if request is None else await answer(request)

@@ -12,9 +12,9 @@ from typing import Any, TypeGuard
 
 import anyio
 import structlog
-from anyio import to_thread
 from anyio.abc import TaskGroup
 
+from fleet import threads
 from fleet.core import decisions, events, idle
 from fleet.core.capacity.questions import to_ask
 from fleet.core.model import Account, Fleet, Trouble
@@ -51,6 +51,7 @@ from fleet.shell.resting import Resting
 from fleet.shell.stamp import stamp
 from fleet.shell.veil import Veil
 from fleet.shell.waiting_for_keyring import Waiting
+from fleet.threads import in_thread
 from profiles.errors import NoUsableKeyring
 from workers.cgroups import cores
 from workers.git import GitError, meaning_of
@@ -162,7 +163,7 @@ class Coordinator:
     async def _learn_what_is_newer(self) -> None:
         """Before anybody is answered: no id may be given out twice, and nothing be done that has landed already."""
         if self.traces is not None:
-            found = await to_thread.run_sync(self.traces, self.engine.fleet, abandon_on_cancel=True)
+            found = await in_thread(self.traces, self.engine.fleet)
             if found:
                 await self.apply(*found)
 
@@ -321,6 +322,12 @@ class Coordinator:
             if time.monotonic() - self._host_seen_at >= HOST_SEEN_S:
                 due.insert(0, self._host_event())
             await self.apply(*due)
+            if threads.refused():
+                self._complain(
+                    "threads", "this machine gives no more threads (`ulimit -u`, memory): work waits for some"
+                )
+            else:
+                self._recovered("threads", "beginning threads")
             await self._look_for_lost()
             await self._resting.look()
             await self._look_for_consent()
@@ -338,7 +345,7 @@ class Coordinator:
             self._recovered("lost workers", "looking after workers")
 
     async def _look_for_consent(self) -> None:
-        given = await to_thread.run_sync(self._awaited.look)
+        given = await in_thread(self._awaited.look)
         if given:
             await self.apply(events.ConsentGiven(**self._stamp(), tasks=given))
             self._consented.set()
@@ -378,7 +385,7 @@ class Coordinator:
             if beat.is_due(fleet, time.monotonic()):
                 beat.done(fleet, time.monotonic())
                 try:
-                    prices = await to_thread.run_sync(planner, fleet)
+                    prices = await in_thread(planner, fleet)
                     self._recovered("prices", "pricing")
                     await self.apply(events.Priced(**self._stamp(), prices=prices))
                 except (NoPlan, MemoryError) as failed:
@@ -418,7 +425,7 @@ class Coordinator:
         what, seen_ms = f"windows of {account.name}", self.clock.now_ms()
         try:
             # Abandoned when the coordinator stops: its client then ends with the pipe from this process.
-            readings = await to_thread.run_sync(reader, account, abandon_on_cancel=True)
+            readings = await in_thread(reader, account)
         except NoReading as failed:
             story = f"its windows cannot be read while it is idle ({failed}): that is tried ever more seldom"
             self._complain(what, story, account=account.name)
@@ -434,7 +441,7 @@ class Coordinator:
     async def _clean(self, cleaner: Callable[[Fleet], Sequence[events.Event]]) -> None:
         while True:
             try:
-                for event in await to_thread.run_sync(cleaner, self.engine.fleet, abandon_on_cancel=True):
+                for event in await in_thread(cleaner, self.engine.fleet):
                     await self.apply(event)
                 self._recovered("cleaning")
             except (NotDone, Refused, OSError) as failed:
@@ -449,7 +456,7 @@ class Coordinator:
         while True:
             names = waiting.due(self.engine.fleet, time.monotonic())
             if names:
-                looked = await to_thread.run_sync(reader, names, abandon_on_cancel=True)
+                looked = await in_thread(reader, names)
                 waiting.asked(time.monotonic())
                 known = {name: account.unreached for name, account in self.engine.fleet.accounts.items()}
                 if looked.found or looked.missing or any(known[n] != why for n, why in looked.unreached):
@@ -472,7 +479,7 @@ class Coordinator:
     async def _prove_one(self, prover: Prover, account: Account, asking: set[str]) -> None:
         try:
             # Abandoned when the coordinator stops: what still runs then is a stray of this home, and ended as one.
-            proof = await to_thread.run_sync(prover, account, abandon_on_cancel=True)
+            proof = await in_thread(prover, account)
         except NotAsked as failed:
             proof = Proof(ok=False, story=f"it could not be asked: {failed}", passing=True)
         await self.apply(
@@ -555,7 +562,7 @@ class Coordinator:
 
     async def _asked_to_stop(self, stop_workers: bool) -> control.Reply:
         if not stop_workers:
-            living = await to_thread.run_sync(self.hosts.living, self.engine.fleet)
+            living = await in_thread(self.hosts.living, self.engine.fleet)
             self._stop.set()
             return {"ok": True, "workers": living}
         await self.apply(events.DrainAsked(**self._stamp(), on=True, stop_workers=True))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import anyio
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter
 
 from fleet.core import decisions, events
 from fleet.core.model import Attempt, Fleet, Task, Worktree
@@ -17,6 +17,7 @@ from fleet.ports import Clock
 from fleet.shell.finishing import Finisher
 from fleet.shell.stamp import stamp
 from fleet.shell.starting import CannotStart, Starter
+from fleet.threads import in_thread
 from workers.client.words import interrupt, set_model, user_message
 from workers.host import RunHeld
 from workers.orders import Close, Order, Say, Stop
@@ -59,7 +60,7 @@ class Performer:
 
     async def _in_thread(self, limiter: CapacityLimiter | None, call: Callable[[], T]) -> T:
         # Abandoned when the coordinator stops: the decision is then performed again by the next one.
-        return await to_thread.run_sync(call, limiter=limiter, abandon_on_cancel=True)
+        return await in_thread(call, limiter=limiter)
 
     @asynccontextmanager
     async def _worktree_of(self, task: Task, worktree: Worktree) -> AsyncIterator[None]:

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from anyio import to_thread
-
 from fleet.core.model import Fleet
 from fleet.shell.agreed import Agreed
+from fleet.threads import in_thread
 from workers.git import GitError
 from workers.worktree.shared import PersonNeeded
 
@@ -28,13 +27,11 @@ class Resting:
         """On each beat: compares each repository that no worker is in any more, once. One that cannot be looked at now
         is looked at on the next beat."""
         used = _used(self.current())
-        before = await to_thread.run_sync(self.agreed.watched) if self._used is None else self._used
+        before = await in_thread(self.agreed.watched) if self._used is None else self._used
         self._used = used
         for repo in sorted(before - used):
             try:
-                await to_thread.run_sync(
-                    self.agreed.rest, repo, lambda repo=repo: repo in _used(self.current())
-                )
+                await in_thread(self.agreed.rest, repo, lambda repo=repo: repo in _used(self.current()))
             except PersonNeeded as changed:
                 self.complain(str(repo), str(changed))
             except (GitError, OSError):

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
-from anyio import to_thread
-
 from fleet.core import events
 from fleet.core.model import Fleet
 from fleet.ports import Clock
 from fleet.shell.following import Following
 from fleet.shell.hosts.driver import Driver
 from fleet.shell.stamp import stamp
+from fleet.threads import in_thread
 from workers.host import RunHeld
 from workers.processes import ProcessesRemain
 
@@ -58,7 +57,7 @@ class LostWorkers:
         before = self._looks.pop(driver.name, _Look())  # one that fails leaves none
         attempts = self._current().attempts
         followed = [a for a in self._following.followed if a in attempts and attempts[a].host == driver.name]
-        dead = await to_thread.run_sync(lambda: driver.runs.gone(followed), abandon_on_cancel=True)
+        dead = await in_thread(lambda: driver.runs.gone(followed))
         host = self._current().hosts.get(driver.name)
         machine = None if host is None else host.machine
         went = dead & before.living if machine == before.machine else set()
@@ -77,7 +76,7 @@ class LostWorkers:
 
     async def _report(self, driver: Driver, attempt: str, *, alone: bool) -> None:
         try:
-            ended = await to_thread.run_sync(lambda: _clean_up(driver, attempt), abandon_on_cancel=True)
+            ended = await in_thread(lambda: _clean_up(driver, attempt))
         except (RunHeld, ProcessesRemain, OSError) as failed:
             story = f"its supervisor is gone, but it cannot be cleaned up: {failed}"
             self._complain(attempt, story, attempt)

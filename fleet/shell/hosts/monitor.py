@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 
 import anyio
 import structlog
-from anyio import to_thread
 
 from fleet.core import events
 from fleet.core.model import NEVER_MS, Attempt, Fleet
@@ -19,6 +18,7 @@ from fleet.shell.hosts.lost_workers import LostWorkers
 from fleet.shell.hosts.reclaiming import Reclaimed, reclaim
 from fleet.shell.hosts.ssh import Observed, SshDriver
 from fleet.shell.stamp import stamp
+from fleet.threads import in_thread
 from workers.far.errors import CROSSING
 from workers.remote.away import HostAway, NoChannel
 from workers.remote.link import LinkState
@@ -143,7 +143,7 @@ class Keeper:
         connects = self._driver.link.state().connects
         prove = self._proving == connects
         try:
-            seen = await to_thread.run_sync(lambda: self._driver.observe(prove=prove), abandon_on_cancel=True)
+            seen = await in_thread(lambda: self._driver.observe(prove=prove))
         except NoChannel as failed:
             await self._apply(self._mute(failed))
             return
@@ -186,9 +186,7 @@ class Keeper:
         found: list[Reclaimed] = []
         try:
             # Abandoned when the coordinator stops, or the host is removed: the next one does it again.
-            await to_thread.run_sync(
-                lambda: reclaim(self._driver, self._current, found.append), abandon_on_cancel=True
-            )
+            await in_thread(lambda: reclaim(self._driver, self._current, found.append))
         except _TROUBLE as failed:
             story = f"work that strays on it since it was given up cannot be kept safe: {failed}"
             self._complain("reclaiming", story)
@@ -251,9 +249,8 @@ class Keeper:
         task, worktree = fleet.tasks[attempt.task], fleet.worktrees[attempt.task]
         what = f"checkpoint of {attempt_id}"
         try:
-            checkpoint = await to_thread.run_sync(
-                lambda: self._driver.checkpoint(task, attempt, worktree, lambda: self._works(attempt_id)),
-                abandon_on_cancel=True,
+            checkpoint = await in_thread(
+                lambda: self._driver.checkpoint(task, attempt, worktree, lambda: self._works(attempt_id))
             )
         except HostAway:
             return
