@@ -33,6 +33,8 @@ from tests.sizes import large
 
 NOW_MS = 1_760_000_000_000
 HOUR_MS = 3_600_000
+SOON_MS = 600_000
+"""Within this time nothing else changes by itself: an answer proves its account for longer."""
 TIERS = ("haiku", "sonnet", "opus")
 WINDOWS = (("five_hour", None), ("seven_day", None), ("seven_day_opus", "opus"))
 PROJECTS = ("/r0", "/r1", "/r2")
@@ -192,9 +194,9 @@ TOUCHES: dict[str, tuple[Callable[[Fleet], Fleet], Callable[[Fleet], Fleet]]] = 
         lambda before: put(
             before,
             "reservations",
-            Reservation("v1", "a0", None, 0.9, ((NOW_MS, NOW_MS + HOUR_MS),)),
+            Reservation("v1", "a0", None, 0.9, ((NOW_MS, NOW_MS + SOON_MS),)),
         ),
-        _at(HOUR_MS - 60_000),
+        _at(SOON_MS - 1_000),
     ),
     "a forecast falls": (
         lambda before: replace(
@@ -203,12 +205,12 @@ TOUCHES: dict[str, tuple[Callable[[Fleet], Fleet], Callable[[Fleet], Fleet]]] = 
                 NOW_MS,
                 {
                     "a0/five_hour": Protection(
-                        NOW_MS + 2 * HOUR_MS, ((NOW_MS, 0.9), (NOW_MS + HOUR_MS, 0.0)), (), 0.5, 0.9, 9.0
+                        NOW_MS + 2 * HOUR_MS, ((NOW_MS, 0.9), (NOW_MS + SOON_MS, 0.0)), (), 0.5, 0.9, 9.0
                     )
                 },
             ),
         ),
-        _at(HOUR_MS),
+        _at(SOON_MS),
     ),
     "a limit": (
         _at(0),
