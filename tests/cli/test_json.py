@@ -44,6 +44,9 @@ CALLS: tuple[tuple[str, str, int], ...] = (
     ("clean", "--dry-run", 0),
     ("clean", "--runs --older-than 2w", 0),
     ("database check", "", 0),
+    ("database backup", "REPO/kept.db", 0),
+    ("database restore", "REPO/kept.db", 0),
+    ("database anew", "", 1),
     ("host list", "", 0),
     ("host show", "local", 0),
     ("host add", "far ssh://nobody@127.0.0.1:9", 1),
@@ -142,7 +145,7 @@ def run(capfd: Captured, *words: str) -> tuple[int, str, str]:
 
 def test_json_is_one_document_alone_on_standard_output(repo: Path, capfd: Captured) -> None:
     for command, more, expected in CALLS:
-        words = [str(repo) if word == "REPO" else word.replace("_", " ") for word in more.split()]
+        words = [word.replace("_", " ").replace("REPO", str(repo)) for word in more.split()]
         code, out, err = run(capfd, *command.split(), *words)
         assert code == expected, (command, err)
         assert not sorted(null_texts(json.loads(out))), command
