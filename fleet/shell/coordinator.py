@@ -16,45 +16,36 @@ from anyio.abc import TaskGroup
 
 from fleet import threads
 from fleet.core import decisions, events, idle
-from fleet.core.capacity.questions import to_ask
-from fleet.core.model import Account, Fleet, Trouble
+from fleet.core.model import Fleet, Trouble
 from fleet.core.rules.tasks import Refused
 from fleet.engine import Applied, Engine, done
-from fleet.errors import NotDone
 from fleet.ports import (
     Clock,
     CredentialReader,
     Forecaster,
     LoginReader,
-    NoForecast,
-    NoPlan,
-    NoReading,
-    NotAsked,
     Planner,
-    Proof,
     Prover,
     StoreFailed,
 )
 from fleet.shell import control, wire
 from fleet.shell.agreed import Agreed
 from fleet.shell.asker import Doorkeeper
-from fleet.shell.beats import forecasting, pricing
 from fleet.shell.chatter import Chatter
 from fleet.shell.consent import Awaited, Consent, ConsentNeeded
+from fleet.shell.errands import Errands
+from fleet.shell.failures import is_lasting, why
 from fleet.shell.following import Following
 from fleet.shell.hosts.all import Hosts
 from fleet.shell.hosts.lost_workers import LostWorkers
 from fleet.shell.hosts.monitor import HostLimits, Keeper
 from fleet.shell.performing import Performer
-from fleet.shell.reading_logins import ReadingLogins
 from fleet.shell.resting import Resting
 from fleet.shell.stamp import stamp
 from fleet.shell.veil import Veil
-from fleet.shell.waiting_for_keyring import Waiting
 from fleet.threads import in_thread
-from profiles.errors import NoUsableKeyring
 from workers.cgroups import cores
-from workers.git import GitError, meaning_of
+from workers.git import meaning_of
 from workers.machine import this_machine
 from workers.remote.away import HostAway
 from workers.remote.refused_there import RefusedThere
@@ -65,7 +56,6 @@ POLL_S_MAX = 0.05
 POLL_SHARE = 0.1
 """Spools are looked at as often as takes this share of a core, within POLL_S and POLL_S_MAX."""
 BEAT_S = 1.0
-CLEAN_EVERY_S = 3_600.0
 HOST_SEEN_S = 5.0
 MEMORY_GRAIN_BYTES = 64_000_000
 """Free memory is told to the core in steps of this, so that its jitter is not a change worth a write."""
@@ -141,18 +131,21 @@ class Coordinator:
                 group.start_soon(self._follow)
                 group.start_soon(self._beat)
                 group.start_soon(self._keep_hosts)
+                errands = Errands(
+                    lambda: self.engine.fleet, self.clock, self.apply, self._complain, self._recovered
+                )
                 if self.planner is not None:
-                    group.start_soon(self._price, self.planner)
+                    group.start_soon(errands.price, self.planner)
                 if self.forecaster is not None:
-                    group.start_soon(self._forecast, self.forecaster)
+                    group.start_soon(errands.forecast, self.forecaster)
                 if self.login_reader is not None:
-                    group.start_soon(self._read_logins, self.login_reader)
+                    group.start_soon(errands.read_logins, self.login_reader)
                 if self.credentials is not None:
-                    group.start_soon(self._await_keyring, self.credentials)
+                    group.start_soon(errands.await_keyring, self.credentials)
                 if self.prover is not None:
-                    group.start_soon(self._prove, self.prover)
+                    group.start_soon(errands.prove, self.prover)
                 if self.cleaner is not None:
-                    group.start_soon(self._clean, self.cleaner)
+                    group.start_soon(errands.clean, self.cleaner)
                 await self._stop.wait()
                 group.cancel_scope.cancel()
         finally:
@@ -250,13 +243,13 @@ class Coordinator:
                 consent = failed.digest if isinstance(failed, ConsentNeeded) else None
                 # The same trouble of the machine is one story, whichever file it names each time.
                 if meaning is None or meaning != known:
-                    story, known = _why(failed, meaning), meaning
+                    story, known = why(failed, meaning), meaning
                 if tries or not isinstance(failed, HostAway):  # one that is just being connected is no news
                     how = "failed and is tried again" if consent is None else "waits for a person"
                     self._complain(effect.id, f"{what} {how}: {story}", **about)
                 tries += 1
                 host = (failed.at or "") if isinstance(failed, RefusedThere) else ""
-                told = Trouble(effect.id, f"{what}: {story}", _is_lasting(failed, meaning), host, consent)
+                told = Trouble(effect.id, f"{what}: {story}", is_lasting(failed, meaning), host, consent)
                 await self._say_trouble(effect, told, tries)
                 await self._pause(pause)
                 pause = min(pause * 2, RETRY_S_MAX)
@@ -374,127 +367,6 @@ class Coordinator:
                 self._group.start_soon(_run_in, keeping[driver.name], keeper.run)
             await anyio.sleep(BEAT_S / 2)
 
-    # --- prices ---
-
-    async def _price(self, planner: Planner) -> None:
-        """Keeps the prices fresh. Where they cannot be made, those there are stay in force, and without any work is
-        placed by its density."""
-        beat = pricing()
-        while True:
-            fleet = self.engine.fleet
-            if beat.is_due(fleet, time.monotonic()):
-                beat.done(fleet, time.monotonic())
-                try:
-                    prices = await in_thread(planner, fleet)
-                    self._recovered("prices", "pricing")
-                    await self.apply(events.Priced(**self._stamp(), prices=prices))
-                except (NoPlan, MemoryError) as failed:
-                    self._complain("prices", _why(failed, meaning_of(failed)))
-            await anyio.sleep(BEAT_S / 2)
-
-    async def _forecast(self, forecaster: Forecaster) -> None:
-        """Keeps what is kept for persons in step with what they use."""
-        beat = forecasting()
-        while True:
-            fleet = self.engine.fleet
-            if beat.is_due(fleet, time.monotonic()):
-                beat.done(fleet, time.monotonic())
-                try:
-                    now = replace(fleet, now_ms=max(self.clock.now_ms(), fleet.now_ms))
-                    protections = await forecaster(now)
-                    self._recovered("protections", "the forecast")
-                    await self.apply(events.ProtectionsMade(**self._stamp(), protections=protections))
-                except (NoForecast, MemoryError) as failed:
-                    self._complain("protections", _why(failed, meaning_of(failed)))
-            await anyio.sleep(BEAT_S)
-
-    # --- idle accounts ---
-
-    async def _read_logins(self, reader: LoginReader) -> None:
-        """Asks idle accounts about their windows, one after the other."""
-        reading = ReadingLogins()
-        while True:
-            account = reading.due(self.engine.fleet, self.clock.now_ms(), time.monotonic())
-            if account is not None and await self._read_login(reader, account):
-                reading.answered(account.name, time.monotonic())
-            elif account is not None:
-                reading.failed(account.name, time.monotonic())
-            await anyio.sleep(BEAT_S)
-
-    async def _read_login(self, reader: LoginReader, account: Account) -> bool:
-        what, seen_ms = f"windows of {account.name}", self.clock.now_ms()
-        try:
-            # Abandoned when the coordinator stops: its client then ends with the pipe from this process.
-            readings = await in_thread(reader, account)
-        except NoReading as failed:
-            story = f"its windows cannot be read while it is idle ({failed}): that is tried ever more seldom"
-            self._complain(what, story, account=account.name)
-            return False
-        self._recovered(what, f"reading the {what}")
-        await self.apply(
-            events.AccountRead(**self._stamp(), name=account.name, readings=readings, seen_ms=seen_ms)
-        )
-        return True
-
-    # --- keeping house ---
-
-    async def _clean(self, cleaner: Callable[[Fleet], Sequence[events.Event]]) -> None:
-        while True:
-            try:
-                for event in await in_thread(cleaner, self.engine.fleet):
-                    await self.apply(event)
-                self._recovered("cleaning")
-            except (NotDone, Refused, OSError) as failed:
-                self._complain("cleaning", f"nothing is cleaned: {failed}")
-            await anyio.sleep(CLEAN_EVERY_S)
-
-    # --- the keyring ---
-
-    async def _await_keyring(self, reader: CredentialReader) -> None:
-        """Asks for the credentials that could not be had, until they can."""
-        waiting = Waiting()
-        while True:
-            names = waiting.due(self.engine.fleet, time.monotonic())
-            if names:
-                looked = await in_thread(reader, names)
-                waiting.asked(time.monotonic())
-                known = {name: account.unreached for name, account in self.engine.fleet.accounts.items()}
-                if looked.found or looked.missing or any(known[n] != why for n, why in looked.unreached):
-                    await self.apply(events.CredentialsRead(**self._stamp(), **asdict(looked)))
-            await anyio.sleep(BEAT_S / 2)
-
-    # --- accounts that have to prove that they answer ---
-
-    async def _prove(self, prover: Prover) -> None:
-        """Asks each account that is to be asked, without waiting for the others."""
-        asking: set[str] = set()
-        while True:
-            now = replace(self.engine.fleet, now_ms=self.clock.now_ms())
-            for account in to_ask(now):
-                if account.name not in asking:
-                    asking.add(account.name)
-                    self._group.start_soon(self._prove_one, prover, account, asking)
-            await anyio.sleep(BEAT_S)
-
-    async def _prove_one(self, prover: Prover, account: Account, asking: set[str]) -> None:
-        try:
-            # Abandoned when the coordinator stops: what still runs then is a stray of this home, and ended as one.
-            proof = await in_thread(prover, account)
-        except NotAsked as failed:
-            proof = Proof(ok=False, story=f"it could not be asked: {failed}", passing=True)
-        await self.apply(
-            events.AccountProved(
-                **self._stamp(),
-                name=account.name,
-                ok=proof.ok,
-                detail=proof.story,
-                refused=proof.refused,
-                passing=proof.passing,
-                readings=proof.readings,
-            )
-        )
-        asking.discard(account.name)
-
     def _host_event(self) -> events.HostSeen:
         self._host_seen_at = time.monotonic()
         free = self.hosts.here.runs.memory_free_bytes()
@@ -588,15 +460,3 @@ def _task_of(effect: decisions.Effect) -> str:
     if isinstance(effect, decisions.LandWork | decisions.LookAtHeld | decisions.RemoveWorktree):
         return effect.task
     return effect.attempt.rpartition(".")[0]
-
-
-def _why(failed: Exception, meaning: Meaning | None) -> str:
-    told = failed.brief if isinstance(failed, NoUsableKeyring) else str(failed) or type(failed).__name__
-    return told if meaning is None else f"{meaning} ({told})"
-
-
-def _is_lasting(failed: Exception, meaning: Meaning | None) -> bool:
-    """Whether the repository or the worktree is at fault, or the machine in a way that doesn't pass by itself."""
-    if meaning is not None:
-        return not meaning.by_itself
-    return isinstance(failed, GitError) and not failed.of_the_host
