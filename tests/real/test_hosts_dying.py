@@ -17,6 +17,7 @@ from tests.real.farm import Farm, farm
 from tests.real.gates import Gates, halfway, waits
 from tests.real.scripting import MERGE, job, played, prompt, says, subscription, writes
 from tests.real.staging import started
+from tests.workers import nodes
 
 pytestmark = pytest.mark.client
 
@@ -32,6 +33,14 @@ def power_off(hosts: Farm, name: str, *attempts: str) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
+def begun_on(hosts: Farm, machine: Path) -> None:
+    """The server, on a machine that has its boots."""
+    server = hosts.servers["one"]
+    server.stop()
+    server.machine = nodes.node(machine, "one")
+    server.start()
+
+
 def test_a_host_that_was_rebooted_resumes_its_sessions_on_the_work_that_lies_there(
     household: MakeHousehold,
 ) -> None:
@@ -40,6 +49,8 @@ def test_a_host_that_was_rebooted_resumes_its_sessions_on_the_work_that_lies_the
     gates = Gates(house)
     house.add_account("first", *gates.for_account)
     with farm(house, "one") as hosts:
+        machine = house.root / "machine"
+        begun_on(hosts, machine)
         hosts.add("one")
         house.fleet("host", "drain", "local")
         task = house.add_task(prompt("alpha"), *MERGE)
@@ -50,7 +61,8 @@ def test_a_host_that_was_rebooted_resumes_its_sessions_on_the_work_that_lies_the
             power_off(hosts, "one", "t1.1")
             # What no checkpoint has, the disk has.
             (worktree / "late.txt").write_text("late\n")
-            hosts.servers["one"].start()
+            nodes.reboot(machine)
+            begun_on(hosts, machine)
             assert gates.await_at(task, "boot", times=2) == worktree
             gates.open(task, "boot")
             shown = house.wait_for_state(task, "landed")

@@ -98,6 +98,8 @@ class Sshd:
         self.authorized.write_text(authorized, encoding="ascii")
         self.settings = list(settings)
         self.port = port or free_port()
+        self.machine: Sequence[str] = ()
+        """What begins it on a machine of its own, of `tests/workers/nodes.py`."""
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -133,7 +135,7 @@ class Sshd:
             Path("/run/sshd").mkdir(
                 mode=0o755, exist_ok=True
             )  # where a server of root's drops its privileges
-        return [program("sshd"), "-D", "-e", "-f", str(config)]
+        return [*self.machine, program("sshd"), "-D", "-e", "-f", str(config)]
 
     def start(self) -> None:
         with (self.directory / "log").open("ab") as log:
