@@ -257,6 +257,8 @@ class Git:
         still_s = git_commands.STILL_S if verb(args) in git_commands.HOOKS else math.inf
         # Not by `cwd`: so it is git that tells of a directory that is missing.
         words = ["git", "-C", str(self.directory), *args]
+        if not all(map(_can_be_said, words)):
+            raise GitFailed(args, self.directory, 128, "no program can be given these words")
         told = bytearray()
         cell = self._cell(args)
         try:
@@ -344,6 +346,14 @@ def answer(git: RunsGit, *args: str, stdin: bytes | None = None) -> GitResult:
     if result.code not in (0, 1):
         raise GitFailed(args, git.directory, result.code, result.err)
     return result
+
+
+def _can_be_said(word: str) -> bool:
+    """Whether a program can be given it: text of strangers may have a NUL, or half a character."""
+    try:
+        return b"\0" not in os.fsencode(word)
+    except UnicodeEncodeError:
+        return False
 
 
 def _told_of(lock: Path) -> str:

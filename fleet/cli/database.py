@@ -42,7 +42,13 @@ def words(parser: Parser) -> None:
 
 
 def _file_word(parser: Parser) -> None:
-    parser.add_argument("file", metavar="FILE", type=Path)
+    parser.add_argument("file", metavar="FILE", type=_file)
+
+
+def _file(word: str) -> Path:
+    if "\0" in word:
+        raise argparse.ArgumentTypeError("no file's name has a NUL")
+    return Path(word)
 
 
 def check(args: argparse.Namespace) -> int:
