@@ -67,6 +67,7 @@ def test_what_only_reads_works_without_a_coordinator(household: MakeHousehold) -
         "hosts": [],
         "breaker": "",
         "coordinator": None,
+        "needs": [],
     }
     assert house.json("task", "list") == [] and house.json("account", "list") == []
     assert house.json("worktree", "list") == []
