@@ -87,13 +87,13 @@ def test_a_setup_of_a_connection_that_stalls_is_ended_by_the_next(
     """Its commands would hold the worktree for as long as that connection lives."""
     tree = Tree(far, repository(tmp_path / "repo"), root)
     tree.send()
-    begun = tmp_path / "begun"
+    begun = root / "mirrors" / "repo-1.git" / "begun"  # in its room, and nothing of the work
     lend(root)
     asked: dict[str, Any] = {
         "attempt": "t1.1",
         "account": "a",
         "client": told(),
-        "setup": [f"test -e {begun} || {{ touch {begun}; sleep 600; }}"],
+        "setup": [f"test -e '{begun}' || {{ touch '{begun}'; sleep 600; }}"],
     }
 
     def set_up_in_vain() -> None:
