@@ -37,12 +37,13 @@ class _Made:
 @dataclass(frozen=True)
 class Rooms:
     """`worktrees` has them as `REPOSITORY/TASK`, `kept` what tools of each repository have fetched. Below `ours` no
-    worker has ever written."""
+    worker has ever written. `own_writes` is where git in a repository may write as well, for what is Fleet's own."""
 
     sandbox: Sandbox
     worktrees: Path
     kept: Path
     ours: tuple[Path, ...] = ()
+    own_writes: tuple[Path, ...] = ()
     _made: dict[tuple[Path, Path, Needs], _Made] = field(default_factory=dict, compare=False)
     """A cell is found out anew when anything has changed that was looked at for it."""
 
@@ -64,7 +65,7 @@ class Rooms:
         """Raises NoCell, OSError."""
         if self.worktree_of(directory) is not None:
             return self.room(directory, needs)
-        there = [_common_dir(directory), self.worktrees]
+        there = [_common_dir(directory), self.worktrees, *self.own_writes]
         return _Repository(self.sandbox.program, tuple(path for path in there if path.is_dir()))
 
     def worktree_of(self, directory: Path) -> Path | None:

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import shutil
 import time
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 from workers.far.ops import Answer, Args, Here, Op
 from workers.git import HEADS, Git, GitError
+from workers.sandbox.confined import confined
 from workers.worktree.commit import commit_work
 from workers.worktree.mirrored import Asked, make_from_mirror
 
@@ -34,7 +37,9 @@ def work(here: Here, args: Args, _: bytes) -> Answer:
     worktree = folder / "worktree"
     commit, branch = args["commit"], args["branch"]
     asked = Asked(branch, commit, commit, None, None, {}, (), 0.0, b"")
-    make_from_mirror(_hangs_on(here, args), worktree, asked)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _with_room_for(here, folder):
+        make_from_mirror(_hangs_on(here, args), worktree, asked)
     (worktree / FILE).write_text(args["answer"], encoding="utf-8")
     though_ignored = (FILE,) if args.get("mirror") else ()
     head = commit_work(
@@ -53,10 +58,17 @@ def end(here: Here, args: Args, _: bytes) -> Answer:
     folder = here.directory.dry_run(args["name"])
     if args.get("mirror"):
         git = Git(_hangs_on(here, args))
-        git.run("worktree", "remove", "--force", "--force", str(folder / "worktree"), check=False)
+        with _with_room_for(here, folder):
+            git.run("worktree", "remove", "--force", "--force", str(folder / "worktree"), check=False)
         git.run("update-ref", "-d", f"{HEADS}{args['branch']}", check=False)
     shutil.rmtree(folder, ignore_errors=True)
     return Answer({})
+
+
+def _with_room_for(here: Here, folder: Path) -> AbstractContextManager[None]:
+    """Its worktree is Fleet's own and in no cell; but git in a mirror, where a worker may have laid links, still writes
+    nowhere else."""
+    return confined(None if here.rooms is None else replace(here.rooms, own_writes=(folder,)))
 
 
 def _hangs_on(here: Here, args: Args) -> Path:
