@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.sandboxes import bubblewrap
 from tests.workers.link.conftest import Connect, Serve
 from tests.workers.link.waiting import connected
 from tests.workers.mirror.trees import finish, prepare
@@ -219,6 +220,25 @@ def test_a_repository_that_a_host_refuses_is_tried_in_its_own_mirror_and_nothing
         and len(git(mirror, "worktree", "list").splitlines()) == 1
     )
     assert git(repo, "for-each-ref") == before and left_there(server) == []
+
+
+def test_a_dry_run_follows_no_link_out_of_the_mirror_that_it_hangs_on(
+    serve: Serve, connect: Connect, tmp_path: Path
+) -> None:
+    """A worker may have laid one there."""
+    bubblewrap()
+    server = serve()
+    link = connect(server.reach())
+    connected(link)
+    repo = repository(tmp_path / "repo")
+    facts = link.state().facts or {}
+    assert refused(link, facts, repo, ["main"]) == ""
+    outside = server.home / "outside"
+    outside.mkdir()
+    mirror = server.home / "fleet" / "mirrors" / f"{Mirror(link, repo).name}.git"
+    (mirror / "refs" / "heads" / "fleet").symlink_to(outside)
+    assert "Read-only file system" in refused(link, facts, repo, ["main"])
+    assert list(outside.iterdir()) == [] and left_there(server) == []
 
 
 def test_what_git_refuses_of_work_is_the_hosts_matter_where_it_refuses_the_repository_too(

@@ -54,14 +54,16 @@ def work(here: Here, args: Args, _: bytes) -> Answer:
 
 
 def end(here: Here, args: Args, _: bytes) -> Answer:
-    """{name, mirror and branch: where it hung on one} → {}"""
+    """{name, mirror and branch: where it hung on one} → {}. Raises GitError; its files are gone all the same."""
     folder = here.directory.dry_run(args["name"])
-    if args.get("mirror"):
-        git = Git(_hangs_on(here, args))
-        with _with_room_for(here, folder):
-            git.run("worktree", "remove", "--force", "--force", str(folder / "worktree"), check=False)
-        git.run("update-ref", "-d", f"{HEADS}{args['branch']}", check=False)
-    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        if args.get("mirror"):
+            git = Git(_hangs_on(here, args))
+            with _with_room_for(here, folder):
+                git.run("worktree", "remove", "--force", "--force", str(folder / "worktree"), check=False)
+            git.run("update-ref", "-d", f"{HEADS}{args['branch']}", check=False)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
     return Answer({})
 
 
