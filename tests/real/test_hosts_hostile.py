@@ -56,8 +56,7 @@ def files_of(*places: Path) -> dict[str, bytes]:
     "attack",
     [
         "settings",
-        "branch",
-        *large("side", "trav", "session", "greeting"),
+        *large("branch", "side", "trav", "session", "greeting"),
     ],
 )
 def test_a_host_that_was_taken_over_reaches_nothing_at_home_and_its_task_lands_elsewhere(

@@ -136,7 +136,7 @@ def _pids(house: Household) -> dict[str, int]:
     return {"client": record["pid"], "supervisor": record["supervisor_pid"]}
 
 
-@pytest.mark.parametrize("victims", ["client", "client supervisor", *large("supervisor")])
+@pytest.mark.parametrize("victims", ["client supervisor", *large("client", "supervisor")])
 def test_a_killed_worker_goes_on_in_its_session_with_its_work(tmp_path: Path, victims: str) -> None:
     """The file that was not committed yet is still there, and the session knows what it had done."""
     slow = Task(
