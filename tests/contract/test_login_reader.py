@@ -16,6 +16,7 @@ from fleet.ports import LoginReader, NoReading
 from fleet.shell.hosts.driver import Client
 from fleet.shell.login_reader import ClientReader
 from tests.core.story import account
+from tests.own_home import HOME_ID
 from tests.proofs import vouch
 from tests.shell.logins import ScriptedReader
 from workers import processes
@@ -30,7 +31,7 @@ TOLD = {
     "seven_day_opus": {"utilization": 0, "resets_at": None},
     "limits": [],
 }
-MARKER = "usage-home@contract"
+MARKER = f"usage-home@{HOME_ID}"
 
 Make = Callable[[Path, bool], LoginReader]
 
@@ -51,7 +52,7 @@ def with_a_client(root: Path, answers: bool) -> LoginReader:
     client.chmod(0o755)
     vouch(client, "2.1.330", root / "home")
     environ = {"PATH": os.environ["PATH"], "HOME": str(root), "ANTHROPIC_API_KEY": "of-another"}
-    return ClientReader(Home(root / "home"), "contract", Client(client, "2.1.330", frozenset()), environ)
+    return ClientReader(Home(root / "home"), HOME_ID, Client(client, "2.1.330", frozenset()), environ)
 
 
 @pytest.fixture(params=[scripted, with_a_client])

@@ -15,6 +15,7 @@ from fleet.shell import places
 from fleet.shell.consent import LOOK_AGAIN_BEATS, Awaited, Consent, ConsentNeeded, digest_of
 from fleet.shell.hosts.driver import Client
 from fleet.shell.hosts.local import LocalDriver
+from tests.own_home import HOME_ID
 from tests.service.repositories import git, repository
 from workers.git import Git
 from workers.host import LocalHost
@@ -173,7 +174,7 @@ def test_a_worktree_is_made_only_once_its_setup_is_agreed_to(repo: Path, consent
     home, ran = Home(consent.folder.parent), consent.folder.parent / "ran"
     committed(repo, f'[worktree]\nsetup = ["touch {ran}"]\n')
     client = Client(Path("/bin/false"), "0", frozenset())
-    driver = LocalDriver(home, "h", LocalHost(home.runs, "h"), client, {})
+    driver = LocalDriver(home, HOME_ID, LocalHost(home.runs, HOME_ID), client, {})
     task = task_of(repo, state="running")
     attempt = Attempt("t1.1", "t1", 1, "work", "sonnet", "s", HERE, "s1", 0)
     worktree = Worktree("t1", str(repo), 0)

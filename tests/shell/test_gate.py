@@ -18,6 +18,7 @@ from fleet.shell.consent import Consent, ConsentNeeded, digest_of
 from fleet.shell.finishing import Checked, Finisher
 from fleet.shell.hosts.driver import Client
 from fleet.shell.hosts.local import LocalDriver
+from tests.own_home import HOME_ID
 from tests.service.repositories import git, repository
 from workers.host import LocalHost
 from workers.messages import MessageRefused
@@ -64,7 +65,7 @@ def stage(
     spec = TaskSpec(prompt="p", repo=str(repo), title="Fix it", tiers=("sonnet",), target="main", **asked)
     task = Task(id="t1", number=1, spec=spec, created_ms=0, state="checking", attempts=1)
     path = places.worktree_path(home, task)
-    marker = {"FLEET_RUN": "t1.1@gate"}
+    marker = {"FLEET_RUN": f"t1.1@{HOME_ID}"}
     branch = make_ready(
         repo, path, branch="fleet/t1", base="main", settings=worktree_settings, marker_env=marker
     ).branch
@@ -84,9 +85,9 @@ def stage(
         attempt="t1.1",
     )
     client = Client(Path("/bin/false"), "0", frozenset())
-    here = LocalDriver(home, "gate", LocalHost(home.runs, "gate"), client, {})
+    here = LocalDriver(home, HOME_ID, LocalHost(home.runs, HOME_ID), client, {})
     finisher = Finisher(
-        home, "gate", OnlyHere(here), lambda: [TOKEN], lambda text: text.replace(TOKEN, "[hidden]")
+        home, HOME_ID, OnlyHere(here), lambda: [TOKEN], lambda text: text.replace(TOKEN, "[hidden]")
     )
     return finisher, task, Worktree("t1", str(repo), 0, path=str(path))
 

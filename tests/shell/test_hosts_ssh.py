@@ -17,6 +17,7 @@ from fleet.shell.hosts.driver import Client
 from fleet.shell.hosts.local import LocalDriver
 from fleet.shell.hosts.monitor import is_silence
 from fleet.shell.hosts.ssh import SshDriver
+from tests.own_home import HOME_ID
 from tests.patience import PATIENCE_S
 from tests.workers.sshd import Person, needs, running
 from tests.workers.worktree.repositories import git, repository
@@ -48,7 +49,7 @@ WORKTREE = Worktree(task="t1", repo="/nowhere", slot=0, host="box", path="/there
 def driver(tmp_path: Path) -> SshDriver:
     """Its link is not open."""
     link = Link(
-        Reach("box", "127.0.0.1", 1, "nobody"), home_id="h", runs=tmp_path, known_hosts=tmp_path / "known"
+        Reach("box", "127.0.0.1", 1, "nobody"), home_id=HOME_ID, runs=tmp_path, known_hosts=tmp_path / "known"
     )
     return SshDriver(Host("box", 1, address="ssh://nobody@127.0.0.1:1"), Home(tmp_path), "h", link)
 
@@ -71,7 +72,7 @@ def test_by_how_much_a_hosts_clock_is_ahead_is_what_its_wire_last_measured(
 ) -> None:
     """Also while it is away: what its workers said before is still to be dated. Of this machine it is nothing."""
     client = Client(Path("/bin/false"), "0", frozenset())
-    here = LocalDriver(Home(tmp_path), "h", LocalHost(tmp_path / "runs", "h"), client, {})
+    here = LocalDriver(Home(tmp_path), HOME_ID, LocalHost(tmp_path / "runs", HOME_ID), client, {})
     hosts = Hosts(here, lambda host: driver)
     hosts.sync(Fleet(hosts={"box": Host("box", 1, address="ssh://nobody@127.0.0.1:1")}))
     assert hosts.ahead_ms("box") == 0
@@ -101,7 +102,7 @@ def test_for_a_host_nothing_is_sent_or_claimed_before_a_person_has_agreed_to_wha
     task = replace(TASK, spec=replace(TASK.spec, repo=str(repo)))
     with running(tmp_path / "box", person.public_key) as server:
         person.known_hosts.write_text(server.known_hosts_line)
-        link = Link(server.reach(), home_id="h", runs=tmp_path / "runs", known_hosts=tmp_path / "known")
+        link = Link(server.reach(), home_id=HOME_ID, runs=tmp_path / "runs", known_hosts=tmp_path / "known")
         driver = SshDriver(Host("box", 1, address="ssh://box"), home, "h", link)
         link.open()
         try:
@@ -134,7 +135,7 @@ def test_a_start_that_finds_no_channel_for_so_long_goes_elsewhere_and_says_why(
     task = replace(TASK, spec=replace(TASK.spec, repo=repo))
     with running(tmp_path / "box", person.public_key, ["MaxSessions 1"]) as server:
         person.known_hosts.write_text(server.known_hosts_line)
-        link = Link(server.reach(), home_id="h", runs=tmp_path / "runs", known_hosts=tmp_path / "known")
+        link = Link(server.reach(), home_id=HOME_ID, runs=tmp_path / "runs", known_hosts=tmp_path / "known")
         driver = SshDriver(Host("box", 1, address="ssh://box"), Home(tmp_path / "home"), "h", link)
         link.open()
         try:

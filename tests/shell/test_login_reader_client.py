@@ -16,6 +16,7 @@ from fleet.ports import NoReading
 from fleet.shell.hosts.driver import Client
 from fleet.shell.login_reader import ClientReader
 from tests.core.story import account
+from tests.own_home import HOME_ID
 from tests.real_client import CLIENT
 from tests.shell.loopback_world import HOST, World, loopback_world, plant_login
 from workers import processes
@@ -47,7 +48,7 @@ def world(double: Double, tmp_path: Path) -> Iterator[World]:
 @pytest.fixture
 def reader(world: World, tmp_path: Path) -> ClientReader:
     environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TMPDIR": str(tmp_path), **world.environ}
-    return ClientReader(Home(tmp_path / "home"), "idle", Client(CLIENT, "", KNOWN), environ)
+    return ClientReader(Home(tmp_path / "home"), HOME_ID, Client(CLIENT, "", KNOWN), environ)
 
 
 def test_an_idle_login_tells_its_windows_without_a_token_spent(
@@ -68,7 +69,7 @@ def test_an_idle_login_tells_its_windows_without_a_token_spent(
     assert set(world.asked) == {f"{HOST}:443"}
     assert login.read_bytes() == before
     assert not (config_dir / "projects").exists()
-    assert processes.find("usage-home@idle") == set()
+    assert processes.find(f"usage-home@{HOME_ID}") == set()
 
 
 def remember_for(config_dir: Path, minutes: int) -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.own_home import HOME_ID
 from tests.patience import until
 from tests.workers.nodes import is_now, node, reboot
-from tests.workers.remote.far_process import HOME_ID, command, packed, reached
+from tests.workers.remote.far_process import command, packed, reached
 from tests.workers.supervision.yard import Yard, opened
 from tests.workers.worktree.repositories import write
 from workers.host import LocalHost, RunElsewhere

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.own_home import HOME_ID
 from workers import processes
 from workers.client.listen.windows import WindowReading
 from workers.client.probe.idle import ask_usage
 from workers.client.probe.usage import NoUsage
 
-MARKER = "usage-test@idle"
+MARKER = f"usage-test@{HOME_ID}"
 TOLD = {"rate_limits_available": True, "rate_limits": {"five_hour": {"utilization": 40}, "limits": []}}
 HEAR = "import json, os, sys, time\nasked = json.loads(sys.stdin.readline())\n"
 ANSWER = f"""
@@ -26,7 +27,7 @@ def ask(tmp_path: Path, body: str, timeout_s: float = 20.0) -> tuple[WindowReadi
     client = tmp_path / "claude"
     client.write_text(f"#!{sys.executable}\n{body}\n")
     client.chmod(0o755)
-    env = {"PATH": os.environ["PATH"], "FLEET_RUN": f"{MARKER}{os.getpid()}"}
+    env = {"PATH": os.environ["PATH"], "FLEET_RUN": MARKER}
     env |= {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "CLAUDE_CONFIG_DIR": str(tmp_path / "account")}
     try:
         return ask_usage(client, frozenset({"--safe-mode"}), env, tmp_path, timeout_s)

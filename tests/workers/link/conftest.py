@@ -1,21 +1,18 @@
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from tests.own_home import HOME_ID
 from tests.workers.sshd import Person, Sshd, needs
 from workers.remote.address import Reach
 from workers.remote.link import Link
 
 Serve = Callable[..., Sshd]
 Connect = Callable[..., Link]
-
-HOME_ID = uuid.uuid4().hex
-"""Other tests run at the same time, and sweep by it."""
 
 
 @pytest.fixture

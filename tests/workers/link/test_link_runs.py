@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.own_home import HOME_ID
 from tests.patience import until
-from tests.workers.link.conftest import HOME_ID, Connect, Serve
+from tests.workers.link.conftest import Connect, Serve
 from tests.workers.link.waiting import connected
 from workers.host import LocalHost, RunHeld
 from workers.orders import Close, Grace, RunSpec, Say, Stop

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.own_home import HOME_ID
 from tests.patience import PATIENCE_S
 from tests.workers.mirror.trees import finish, prepare
 from tests.workers.sshd import Person, Sshd, needs
@@ -28,7 +29,7 @@ SESSION = "7c1b3f0e-0000-4000-8000-000000000007"
 
 @contextmanager
 def linked(server: Sshd, tmp_path: Path) -> Iterator[Link]:
-    link = Link(server.reach(), home_id="home", runs=tmp_path / "runs", known_hosts=tmp_path / "known_hosts")
+    link = Link(server.reach(), home_id=HOME_ID, runs=tmp_path / "runs", known_hosts=tmp_path / "known_hosts")
     link.open()
     try:
         assert link.wait(PATIENCE_S), link.state().why

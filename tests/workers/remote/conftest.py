@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.workers.remote.far_process import HOME_ID, Far, command, packed, reached
+from tests.own_home import HOME_ID
+from tests.workers.remote.far_process import Far, command, packed, reached
 from tests.workers.supervision.yard import Yard
 from workers.host import LocalHost
 

@@ -9,19 +9,16 @@ import select
 import subprocess
 import sys
 import time
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.own_home import HOME_ID
 from tests.patience import PATIENCE_S
 from workers.far.errors import from_header
 from workers.far.frames import Frame, Unpacker, pack
 from workers.remote.bundle import bundle
-
-HOME_ID = uuid.uuid4().hex
-"""Other tests run at the same time, and sweep by it."""
 
 
 def packed(folder: Path) -> Path:

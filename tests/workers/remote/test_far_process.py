@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.own_home import HOME_ID
 from tests.patience import PATIENCE_S
-from tests.workers.remote.far_process import HOME_ID, Far, command, greeting, reached
+from tests.workers.remote.far_process import Far, command, greeting, reached
 from workers.far.errors import FarFailed
 from workers.remote.bundle import bundle
 

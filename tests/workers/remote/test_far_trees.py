@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
+from tests.own_home import HOME_ID
 from tests.patience import until
-from tests.workers.remote.far_process import HOME_ID, Far
+from tests.workers.remote.far_process import Far
 from tests.workers.supervision.yard import is_gone
 from tests.workers.worktree.repositories import commit, git, hook, repository, show, write
 from workers import processes

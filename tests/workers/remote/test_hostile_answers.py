@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.own_home import HOME_ID
 from tests.workers.remote.hostile import (
     EVIL,
     HONEST,
@@ -43,7 +44,7 @@ calm = settings(deadline=None, max_examples=25)
 def test_every_operation_of_a_far_end_has_a_shape_and_hostile_answers_here(tmp_path: Path) -> None:
     """One that is added without them fails here."""
     directory = Directory(tmp_path)
-    here = Here(directory, LocalHost(directory.runs, "home"), Turn(tmp_path))
+    here = Here(directory, LocalHost(directory.runs, HOME_ID), Turn(tmp_path))
     asked = {*OPS, *FarEnd(here, Outgoing(-1), Probe(directory, "/none", ()))._own}
     assert asked == set(answers.SHAPES) == set(HONEST) and asked > LONG
 

@@ -7,11 +7,12 @@ import os
 import subprocess
 from pathlib import Path
 
+from tests.own_home import HOME_ID
 from workers.git import Git
 from workers.worktree.settings import worktree_settings
 from workers.worktree.wanted import WorktreeSettings
 
-MARKER = {"FLEET_RUN": "t1.1@test"}
+MARKER = {"FLEET_RUN": f"t1.1@{HOME_ID}"}
 
 
 def git(directory: Path, *args: str, check: bool = True) -> str:

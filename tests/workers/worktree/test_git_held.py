@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.own_home import HOME_ID
 from tests.patience import until
 from tests.workers.worktree.repositories import MARKER, commit, git, hook, write
 from tests.workers.worktree.test_landing import OPEN, go, main_goes_on
@@ -22,7 +23,7 @@ from workers.worktree.commit import HookRefused, commit_work
 from workers.worktree.make import Made, make_ready
 from workers.worktree.settings import worktree_settings
 
-RUN = "git-t1@held"
+RUN = f"git-t1@{HOME_ID}"
 HANGS = 'echo "$$" > "$FLAG"; exec sleep 300'
 SHORT_S = 1.0
 """A hook that hangs is given so long: it is never waited for that something is fast."""

@@ -160,7 +160,7 @@ def test_setup_runs_with_the_marker_and_the_ports(repo: Path, trees: Path) -> No
         repo, {".fleet.toml": '[worktree]\nsetup = ["echo $FLEET_RUN $FLEET_PORT $FLEET_PORTS > said.log"]\n'}
     )
     make(repo, trees / "t1", ports=range(20000, 20010))
-    assert (trees / "t1" / "said.log").read_text() == "t1.1@test 20000 20000-20009\n"
+    assert (trees / "t1" / "said.log").read_text() == f"{MARKER['FLEET_RUN']} 20000 20000-20009\n"
 
 
 def test_a_failing_setup_command_is_an_error_with_its_output_and_is_tried_again(
