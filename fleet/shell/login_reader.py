@@ -13,7 +13,7 @@ from fleet.shell.hosts.driver import Client
 from fleet.shell.starting import profile_of
 from profiles.isolation import worker_environment
 from profiles.windows import scope_of
-from workers.client.probe import NoUsage, ask_usage
+from workers.client.probe import ANSWER_S_MAX, NoUsage, ask_usage
 from workers.pinned.proof import ClientRefused, prove
 from workers.processes import ProcessesRemain
 
@@ -26,6 +26,7 @@ class ClientReader:
     home_id: str
     client: Client
     environ: Mapping[str, str]
+    answer_s_max: float = ANSWER_S_MAX
 
     def __call__(self, account: Account) -> tuple[WindowReading, ...]:
         config_dir = self.home.config_dir(account.name)
@@ -37,7 +38,9 @@ class ClientReader:
                 run_marker=f"usage-{account.name}@{self.home_id}",
             )
             prove(self.client.path, self.client.version, self.home.client_proofs)
-            windows = ask_usage(self.client.path, self.client.flags, isolation.env, config_dir)
+            windows = ask_usage(
+                self.client.path, self.client.flags, isolation.env, config_dir, self.answer_s_max
+            )
         except (ClientRefused, NoUsage, ProcessesRemain, OSError) as failed:
             raise NoReading(str(failed)) from failed
         tiers = dict(account.tiers)

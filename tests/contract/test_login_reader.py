@@ -17,6 +17,7 @@ from fleet.shell.hosts.driver import Client
 from fleet.shell.login_reader import ClientReader
 from tests.core.story import account
 from tests.own_home import HOME_ID
+from tests.patience import PATIENCE_S
 from tests.proofs import vouch
 from tests.shell.logins import ScriptedReader
 from workers import processes
@@ -52,7 +53,9 @@ def with_a_client(root: Path, answers: bool) -> LoginReader:
     client.chmod(0o755)
     vouch(client, "2.1.330", root / "home")
     environ = {"PATH": os.environ["PATH"], "HOME": str(root), "ANTHROPIC_API_KEY": "of-another"}
-    return ClientReader(Home(root / "home"), HOME_ID, Client(client, "2.1.330", frozenset()), environ)
+    return ClientReader(
+        Home(root / "home"), HOME_ID, Client(client, "2.1.330", frozenset()), environ, PATIENCE_S
+    )
 
 
 @pytest.fixture(params=[scripted, with_a_client])

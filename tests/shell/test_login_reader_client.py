@@ -17,6 +17,7 @@ from fleet.shell.hosts.driver import Client
 from fleet.shell.login_reader import ClientReader
 from tests.core.story import account
 from tests.own_home import HOME_ID
+from tests.patience import PATIENCE_S
 from tests.real_client import CLIENT
 from tests.shell.loopback_world import HOST, World, loopback_world, plant_login
 from workers import processes
@@ -48,7 +49,7 @@ def world(double: Double, tmp_path: Path) -> Iterator[World]:
 @pytest.fixture
 def reader(world: World, tmp_path: Path) -> ClientReader:
     environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TMPDIR": str(tmp_path), **world.environ}
-    return ClientReader(Home(tmp_path / "home"), HOME_ID, Client(CLIENT, "", KNOWN), environ)
+    return ClientReader(Home(tmp_path / "home"), HOME_ID, Client(CLIENT, "", KNOWN), environ, PATIENCE_S)
 
 
 def test_an_idle_login_tells_its_windows_without_a_token_spent(

@@ -1,6 +1,6 @@
 """Which client there is, whether it is fit for use, and what it tells of an account's windows while no worker runs."""
 
-from workers.client.probe.idle import ask_usage
+from workers.client.probe.idle import ANSWER_S_MAX, ask_usage
 from workers.client.probe.locating import (
     BUNDLED,
     ClientBinary,
@@ -15,6 +15,7 @@ from workers.client.probe.locating import (
 from workers.client.probe.usage import NoUsage
 
 __all__ = [
+    "ANSWER_S_MAX",
     "BUNDLED",
     "ClientBinary",
     "ClientError",
