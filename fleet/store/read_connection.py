@@ -5,7 +5,14 @@ from __future__ import annotations
 
 import sqlite3
 
-from fleet.store.errors import StoreUnmade, StoreUnreadable, corrupt_file, newer_database, older_database
+from fleet.store.errors import (
+    StoreGone,
+    StoreUnmade,
+    StoreUnreadable,
+    corrupt_file,
+    newer_database,
+    older_database,
+)
 from fleet.store.failures import is_damage, why
 from fleet.store.remains import expect_none
 from fleet.store.statements import SCHEMA_VERSION
@@ -34,7 +41,12 @@ def open_reader(path: str) -> sqlite3.Connection:
         connection.execute("BEGIN")
         found = int(connection.execute("PRAGMA user_version").fetchone()[0])
         if not found and connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
-            expect_none(path, "empty")
+            try:
+                expect_none(path, "empty")
+            except StoreGone:
+                connection.execute("ROLLBACK")
+                if not connection.execute("PRAGMA user_version").fetchone()[0]:
+                    raise  # else it has been made since the first look, and what was found is of that
             raise StoreUnmade(f"{path} has nothing in it yet: `fleet up` makes it")
         if found > SCHEMA_VERSION:
             raise newer_database(path, found, SCHEMA_VERSION)
