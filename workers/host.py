@@ -22,7 +22,7 @@ from typing import Any
 from workers import cgroups, machine, processes, spool, supervisor
 from workers.machine import Machine
 from workers.orders import Order, RunSpec
-from workers.private import umask_of_work
+from workers.private import umask_of_work, write_whole
 
 LAUNCH_PATIENCE_S = 20.0
 LAST_WORDS_BYTES = 64 * 1024
@@ -142,7 +142,7 @@ class LocalHost:
         with contextlib.suppress(FileExistsError):
             os.mkfifo(run / "wake", 0o600)
         self._note(run)
-        _write_whole(run / "spec.json", spec)
+        write_whole(run / "spec.json", spec.encode("utf-8", "surrogateescape"))
 
     def _note(self, run: Path) -> None:
         """Of two machines that launch it at once only one makes the note, also on a network's file system, and so only
@@ -226,7 +226,8 @@ class LocalHost:
             raise ValueError(f"{order_id!r} is not an order's id: it must be usable as the name of a file")
         names = [path.name for path in (run / "orders").iterdir()]
         if not any(name.partition("-")[2] == f"{order_id}.json" for name in names):
-            _write_whole(run / "orders" / f"{_next_number(names):08d}-{order_id}.json", text)
+            order = run / "orders" / f"{_next_number(names):08d}-{order_id}.json"
+            write_whole(order, text.encode("utf-8", "surrogateescape"))
         _wake(run / "wake")
 
     def alive(self, attempt: str) -> bool:
@@ -313,16 +314,6 @@ def _source_of_the_supervisor() -> bytes:
     source = pkgutil.get_data("workers", "supervisor.py")
     assert source is not None
     return source
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Atomically: a reader sees all of it or none."""
-    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        draft.write_text(text, encoding="utf-8", errors="surrogateescape")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _next_number(names: list[str]) -> int:

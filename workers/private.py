@@ -9,6 +9,8 @@ environ and fd), and no core of it is written.
 from __future__ import annotations
 
 import os
+import tempfile
+from pathlib import Path
 
 from workers.supervisor import forbid_looking
 
@@ -32,3 +34,19 @@ def umask_of_work() -> int:
     """The `umask` to start commands with that work for a person (git, setup, verification, clients): the one that this
     process was started with."""
     return _of_work
+
+
+def write_whole(file: Path, content: bytes, *, durable: bool = False) -> None:
+    """A reader sees all of it or what was there before. What others have laid in its place is replaced, and no link of
+    theirs is followed. `durable`: on the disk before it counts. Raises OSError."""
+    descriptor, draft = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as out:
+            out.write(content)
+            if durable:
+                out.flush()
+                os.fsync(out.fileno())
+        Path(draft).replace(file)
+    except BaseException:
+        Path(draft).unlink(missing_ok=True)
+        raise

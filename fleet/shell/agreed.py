@@ -10,13 +10,13 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from workers.git import GitError
+from workers.private import write_whole
 from workers.worktree.repository import common_dir_of
 from workers.worktree.shared import Picture, SharedChanged, changes, take_picture
 
@@ -122,10 +122,7 @@ class Agreed:
         file = self._file(common_dir)
         self.folder.mkdir(mode=0o700, exist_ok=True)
         said = {"repository": str(repo), "watched": kept.watched, "picture": dict(kept.picture)}
-        descriptor, scratch = tempfile.mkstemp(dir=self.folder)
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as out:
-            json.dump(said, out)
-        Path(scratch).replace(file)
+        write_whole(file, json.dumps(said).encode("utf-8", "surrogateescape"))
 
 
 class Unreadable(GitError):

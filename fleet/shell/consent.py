@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shlex
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 from fleet.core.model import Fleet
 from workers.git import HEADS, Git, GitError, RunsGit
 from workers.printable import one_line
+from workers.private import write_whole
 from workers.worktree.repository import common_dir_of
 from workers.worktree.settings import SettingsWrong, read_settings
 from workers.worktree.shared import PersonNeeded
@@ -120,7 +120,7 @@ class Consent:
 
     def latest(self, repo: Path) -> str | None:
         """What was agreed to last. Raises GitError, OSError."""
-        files = self._folder(common_dir_of(repo), "agreed").glob("*")
+        files = self._folder(common_dir_of(repo), "agreed").glob("[!.]*")
         newest = max(files, key=lambda file: file.stat().st_mtime_ns, default=None)
         return None if newest is None else _read(newest)
 
@@ -131,10 +131,7 @@ class Consent:
         folder = self._folder(common_dir, what)
         for made in (self.folder, folder):
             made.mkdir(mode=0o700, exist_ok=True)
-        descriptor, scratch = tempfile.mkstemp(dir=self.folder)
-        with os.fdopen(descriptor, "wb") as out:
-            out.write(text.encode("utf-8", "surrogateescape"))
-        Path(scratch).replace(folder / digest_of(text))
+        write_whole(folder / digest_of(text), text.encode("utf-8", "surrogateescape"))
 
 
 def _read(file: Path) -> str:

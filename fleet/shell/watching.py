@@ -8,8 +8,6 @@ left as it is. A target that cannot be put back holds the work, until a person h
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -19,6 +17,7 @@ from fleet.core.model import Task
 from fleet.shell.differences import Differences, Kept
 from fleet.shell.session_doings import SessionDoings
 from workers.git import HEADS, Git, GitError
+from workers.private import write_whole
 from workers.worktree.doings import Doings, doings, log_bytes
 from workers.worktree.entry import admin_dir
 from workers.worktree.references import References, keep, pictured, protect, release
@@ -215,10 +214,8 @@ class Watching:
             "turn": kept.turn,
             "told": kept.told,
         }
-        descriptor, scratch = tempfile.mkstemp(dir=self.folder)
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as out:
-            out.write(f"{json.dumps(head)}\n{kept.before.text()}")
-        Path(scratch).replace(self._file(task_id))
+        text = f"{json.dumps(head)}\n{kept.before.text()}"
+        write_whole(self._file(task_id), text.encode("utf-8", "surrogateescape"))
 
 
 _NOTHING = Doings(frozenset(), frozenset())

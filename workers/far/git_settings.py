@@ -12,9 +12,11 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import uuid
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
+
+from workers.private import write_whole
 
 FILE = "gitconfig"
 """In the directory of the far end."""
@@ -101,9 +103,5 @@ def _escaped(text: str) -> str:
 def _write(file: Path, text: str) -> None:
     """Whole or not at all. On a disk that takes nothing the one from before counts, or none, which git reads as an
     empty one."""
-    draft = file.with_name(f".{FILE}.{uuid.uuid4().hex}")
-    try:
-        draft.write_bytes(os.fsencode(text))
-        draft.replace(file)
-    except OSError:
-        draft.unlink(missing_ok=True)
+    with suppress(OSError):
+        write_whole(file, os.fsencode(text))

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from workers.far.git_settings import as_lines, chooses
+from workers.private import write_whole
 from workers.sandbox.toolchains import names_a_credential
 
 PATIENCE_S = 10.0
@@ -35,10 +35,7 @@ class GitsSettings:
         """Writes `file`; where it lies, and where it is seen. No link of anybody's is followed. Raises OSError."""
         if not self.hidden:
             return []
-        descriptor, draft = tempfile.mkstemp(dir=file.parent)
-        with os.fdopen(descriptor, "wb") as out:
-            out.write(os.fsencode(self.instead))
-        os.replace(draft, file)
+        write_whole(file, os.fsencode(self.instead))
         return [(file, seen) for seen in self.hidden]
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from workers.git import HEADS, Git
+from workers.private import write_whole
 from workers.worktree.branch import key_of
 from workers.worktree.entry import entry_at, git_dir
 from workers.worktree.lock import held
@@ -26,7 +27,7 @@ from workers.worktree.make import (
     port_variables,
     set_up,
 )
-from workers.worktree.notes import SEEDS, write_note
+from workers.worktree.notes import SEEDS
 from workers.worktree.ready import Ready, ready_at
 from workers.worktree.repository import locate
 from workers.worktree.restore import NOTHING, restore
@@ -90,7 +91,7 @@ def make_from_mirror(mirror: Path, worktree_path: Path, asked: Asked) -> Made:
         output += brought.told
         populate(worktree_path, site.sources, (lock_fd,))
         lay_down(asked.files, worktree_path)
-        write_note(git_dir(worktree_path), SEEDS, asked.files)
+        write_whole(git_dir(worktree_path) / SEEDS, asked.files)
         env = {**asked.marker_env, **port_variables(asked.ports)}
         output += set_up(site, asked.setup, env, asked.setup_timeout_s)
         finish(site, Ready(asked.branch, asked.base_commit, output), brought.files)

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from workers.git import Git
-from workers.worktree.notes import PICTURE, write_note
+from workers.private import write_whole
+from workers.worktree.notes import PICTURE
 
 FILES_MAX = 400_000
 """Of more files than this the rest is not looked at: `Picture.whole` is False then."""
@@ -136,7 +137,7 @@ def write_picture(admin: Path, picture: Picture) -> None:
         "directories": sorted(picture.directories),
         "files": picture.files,
     }
-    write_note(admin, PICTURE, json.dumps(stored, separators=(",", ":")).encode())
+    write_whole(admin / PICTURE, json.dumps(stored, separators=(",", ":")).encode())
 
 
 def drop_picture(admin: Path) -> None:

@@ -7,7 +7,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from workers.worktree.notes import READY, write_note
+from workers.private import write_whole
+from workers.worktree.notes import READY
 
 
 @dataclass(frozen=True)
@@ -48,4 +49,4 @@ def ready_at(repo_path: Path, worktree_path: Path) -> Ready | None:
 
 def write_ready(admin: Path, ready: Ready) -> None:
     """Write the record whole or not at all. Raises OSError."""
-    write_note(admin, READY, json.dumps(asdict(ready)).encode(), durable=True)
+    write_whole(admin / READY, json.dumps(asdict(ready)).encode(), durable=True)

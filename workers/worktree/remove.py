@@ -13,12 +13,13 @@ from itertools import count
 from pathlib import Path
 
 from workers.git import HEADS, Git, GitError
+from workers.private import write_whole
 from workers.worktree.branch import claimed
 from workers.worktree.deleting import delete, make_writable
 from workers.worktree.entry import Entry, admin_dir, entries, entry_at
 from workers.worktree.ignored_work import ignored_work
 from workers.worktree.lock import held
-from workers.worktree.notes import KEPT_BESIDE, REMOVING, write_note
+from workers.worktree.notes import KEPT_BESIDE, REMOVING
 from workers.worktree.picture import read_picture
 from workers.worktree.preserve import preserve, preserve_remains
 from workers.worktree.repository import locate
@@ -142,7 +143,7 @@ def _preserve_once(entry: Entry, admin: Path, ref: str) -> str | None:
     else:
         preserved = preserve(entry.path, ref, ignored=True)
         _keep_beside(entry.path, admin)
-    write_note(admin, REMOVING, (preserved or "").encode())
+    write_whole(admin / REMOVING, (preserved or "").encode())
     return preserved
 
 
@@ -152,7 +153,7 @@ def _keep_beside(path: Path, admin: Path) -> None:
     if work.fits:
         return
     kept = _kept_beside(admin, path) or beside(path)
-    write_note(admin, KEPT_BESIDE, os.fsencode(kept))
+    write_whole(admin / KEPT_BESIDE, os.fsencode(kept))
     for top in work.tops:
         target = kept / top
         target.parent.mkdir(parents=True, exist_ok=True)
