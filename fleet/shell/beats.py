@@ -1,4 +1,5 @@
-"""When prices and forecasts are made anew: on a beat, and soon after what they were made from has changed."""
+"""The coordinator's beat, and when prices and forecasts are made anew: on one, and soon after what they were made from
+has changed."""
 
 from __future__ import annotations
 
@@ -7,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fleet.core.model import Fleet
+
+BEAT_S = 1.0
 
 
 @dataclass

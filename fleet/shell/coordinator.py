@@ -31,6 +31,7 @@ from fleet.ports import (
 from fleet.shell import control, wire
 from fleet.shell.agreed import Agreed
 from fleet.shell.asker import Doorkeeper
+from fleet.shell.beats import BEAT_S
 from fleet.shell.chatter import Chatter
 from fleet.shell.consent import Awaited, Consent, ConsentNeeded
 from fleet.shell.errands import Errands
@@ -55,7 +56,6 @@ POLL_S = 0.02
 POLL_S_MAX = 0.05
 POLL_SHARE = 0.1
 """Spools are looked at as often as takes this share of a core, within POLL_S and POLL_S_MAX."""
-BEAT_S = 1.0
 HOST_SEEN_S = 5.0
 MEMORY_GRAIN_BYTES = 64_000_000
 """Free memory is told to the core in steps of this, so that its jitter is not a change worth a write."""

@@ -27,7 +27,7 @@ from fleet.ports import (
     Proof,
     Prover,
 )
-from fleet.shell.beats import forecasting, pricing
+from fleet.shell.beats import BEAT_S, forecasting, pricing
 from fleet.shell.failures import why
 from fleet.shell.reading_logins import ReadingLogins
 from fleet.shell.stamp import stamp
@@ -35,7 +35,6 @@ from fleet.shell.waiting_for_keyring import Waiting
 from fleet.threads import in_thread
 from workers.git import meaning_of
 
-BEAT_S = 1.0
 CLEAN_EVERY_S = 3_600.0
 
 

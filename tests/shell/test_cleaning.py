@@ -15,23 +15,10 @@ from fleet.shell import cleaning, places
 from fleet.shell.cleaning import Rule, by_itself, look, read_rule, sweep
 from fleet.spoken.spans import DAY_MS
 from tests.core.story import spec
-from tests.service.repositories import repository
 from workers.git import Git
 from workers.worktree.branch import claim
 
 NOW_MS = 100 * DAY_MS
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    made = Home(tmp_path / "home")
-    made.make()
-    return made
-
-
-@pytest.fixture
-def git(tmp_path: Path) -> Git:
-    return Git(repository(tmp_path / "clock"))
 
 
 def fleet_of(git: Git, *tasks: Task, **worktrees: Worktree) -> Fleet:

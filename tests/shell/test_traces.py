@@ -11,22 +11,9 @@ from fleet.core.model import Fleet, Task, Word
 from fleet.home import Home
 from fleet.shell import places, traces
 from tests.core.story import spec
-from tests.service.repositories import repository
 from workers.client.session import slug
 from workers.git import Git
 from workers.worktree.branch import claim
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    made = Home(tmp_path / "home")
-    made.make()
-    return made
-
-
-@pytest.fixture
-def git(tmp_path: Path) -> Git:
-    return Git(repository(tmp_path / "clock"))
 
 
 @pytest.mark.parametrize(
