@@ -28,7 +28,7 @@ from fleet.errors import NotDone
 from fleet.home import Home
 from fleet.ports import Change, Loaded, StoreFailed
 from fleet.service import requests
-from fleet.shell import control, coordinator, following, homelock, wire
+from fleet.shell import control, coordinator, errands, following, homelock, wire
 from fleet.shell.agreed import Agreed
 from fleet.shell.coordinator import Coordinator
 from fleet.shell.finishing import Finisher
@@ -187,6 +187,7 @@ class House:
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     for name in ("BEAT_S", "RETRY_S_FIRST", "STORE_RETRY_S"):
         monkeypatch.setattr(coordinator, name, 0.02)
+    monkeypatch.setattr(errands, "BEAT_S", 0.02)
     monkeypatch.setattr(following, "GATHER_S", 0.0)
     made = House(tmp_path / "home")
     yield made
