@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import sqlite3
-import uuid
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -49,12 +51,20 @@ SLOW = Task(
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[Household]:
+def alone() -> Iterator[None]:
+    """One at a time has this home on a machine: its id stands in sessions and in the keyring, and the programs of a
+    home are found by it."""
+    folder = Path(tempfile.gettempdir()) / f"fleet-tests-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    with (folder / "old-home.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture
+def house(tmp_path: Path, alone: None) -> Iterator[Household]:
     with living(tmp_path, SLOW, writes("after", "after.txt"), writes("queued", "queued.txt")) as house:
         restoring.lay(house)
-        # Of its own: two of these tests may run at once, and the programs of a home are found by its id.
-        with closing(sqlite3.connect(house.home / "fleet.db")) as database, database:
-            database.execute("UPDATE meta SET home_id = ?", (uuid.uuid4().hex,))
         (tmp_path / "checked").touch()
         (tmp_path / "landed").touch()
         yield house
