@@ -50,6 +50,9 @@ from workers.git import GitError
 from workers.orders import Stop
 from workers.worktree.shared import SharedChanged
 
+BEAT_S = 0.02
+"""Of these coordinators."""
+
 
 class WallClock:
     def now_ms(self) -> int:
@@ -186,8 +189,8 @@ class House:
 @pytest.fixture
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     for name in ("BEAT_S", "RETRY_S_FIRST", "STORE_RETRY_S"):
-        monkeypatch.setattr(coordinator, name, 0.02)
-    monkeypatch.setattr(errands, "BEAT_S", 0.02)
+        monkeypatch.setattr(coordinator, name, BEAT_S)
+    monkeypatch.setattr(errands, "BEAT_S", BEAT_S)
     monkeypatch.setattr(following, "GATHER_S", 0.0)
     made = House(tmp_path / "home")
     yield made
@@ -681,7 +684,7 @@ def test_idle_logins_are_read_once_one_after_the_other(house: House) -> None:
     async def both_are_read(made: Coordinator) -> None:
         await until(lambda: len(made.engine.fleet.buckets) == 2)
         read_ms = made.engine.fleet.now_ms
-        await until(lambda: made.engine.fleet.now_ms > read_ms + 5_000 * coordinator.BEAT_S)
+        await until(lambda: made.engine.fleet.now_ms > read_ms + 5_000 * BEAT_S)
 
     fleet = house.run(both_are_read, until_idle=False)
     assert {(b.pool, b.utilization, b.source) for b in fleet.buckets.values()} == {
