@@ -18,6 +18,9 @@ from tests.real.farm import Farm
 from tests.real.household import Household, Running
 from tests.real.staging import records
 
+LETS_GO_S = 5.0
+"""What strace gets to let go of a process."""
+
 
 @dataclass
 class Scene:
@@ -84,8 +87,12 @@ def refusing(pid: int, *calls: str, answer: str) -> Iterator[None]:
         assert b"attached" in said, said
         yield
     finally:
-        tracer.terminate()  # it lets go of the process
-        tracer.communicate(timeout=PATIENCE_S)
+        tracer.terminate()  # it lets go of the process, but for a thread that it delays just then: for ever
+        try:
+            tracer.communicate(timeout=LETS_GO_S)
+        except subprocess.TimeoutExpired:
+            tracer.kill()  # and then the kernel does
+            tracer.communicate()
 
 
 def hostile_files(marker: Path, evil: str) -> dict[str, str]:
