@@ -28,6 +28,7 @@ from fleet.shell.veil import Veil
 from fleet.store.sqlite import SqliteStore
 from fleet.streams import Edge
 from tests.contract.full_fleet import full_fleet
+from tests.sizes import large
 from workers.printable import one_line, paint, printable
 
 Printed = pytest.CaptureFixture[str]
@@ -182,7 +183,7 @@ def stored(home: Path, text: str) -> None:
     store.close()
 
 
-@pytest.mark.parametrize("text", ["".join(one for one in ATTACKS if one != SURROGATE), SURROGATE])
+@pytest.mark.parametrize("text", ["".join(one for one in ATTACKS if one != SURROGATE), *large(SURROGATE)])
 def test_no_command_prints_what_steers_the_terminal(
     text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Printed
 ) -> None:

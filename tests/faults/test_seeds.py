@@ -17,7 +17,7 @@ from tests.faults import simulate
 
 REACHING = 20
 """The first seeds, of which one test also asks that they reach what they are for."""
-SEEDS = 30
+SEEDS = 20
 SEEDS_LARGE = 1_000
 AT_ONCE = 10
 

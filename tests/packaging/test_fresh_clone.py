@@ -44,6 +44,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return {"PATH": f"{tools}:/usr/bin:/bin", "HOME": str(tmp_path / "home"), "PIP_NO_COMPILE": "1"}
 
 
+@pytest.mark.large
 def test_a_fresh_clone_sets_itself_up_once_and_again_only_when_the_lock_changed(
     clone: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:

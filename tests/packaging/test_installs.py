@@ -89,6 +89,7 @@ def installed_by(command: list[str], installers: Path, home: Path, environment: 
     return Installed(home / ".local" / "bin", home / environment / "bin" / "python", home)
 
 
+@pytest.mark.large
 def test_pip_in_an_environment_gives_all_of_it(installed: Path, tmp_path: Path) -> None:
     fleet = Installed(installed / "bin", installed / "bin" / "python", tmp_path)
     fleet.plans()

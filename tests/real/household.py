@@ -47,6 +47,9 @@ class Household:
     """Variables that it does not have after all."""
     sandbox: str = "none"
     """`fleet up --sandbox`: most tests look at what work does from outside, and let it do things there."""
+    forecasts: bool = False
+    """Whether it keeps capacity by forecasts. Those begin a scan of the transcripts with each coordinator, which most
+    tests have no use for."""
 
     def __post_init__(self) -> None:
         lend(self.home)
@@ -186,7 +189,10 @@ class Household:
             self.double.base_url,
             *more,
         )
+        first = not (self.home / "fleet.db").exists()
         self.fleet(*words, stdin=token or f"tok-{name}")
+        if first and not self.forecasts:
+            self.fleet("reserve", "auto", "off")
 
     def add_task(self, prompt: str, *more: str) -> str:
         return self.fleet("task", "add", prompt, "--repo", str(self.repo), *more).strip()

@@ -54,6 +54,7 @@ def prices_of(house: Household) -> Prices | None:
     return snapshot(Home(house.home)).prices
 
 
+@pytest.mark.large
 def test_each_kind_of_work_gets_its_tier_and_what_came_of_it_is_learned(household: MakeHousehold) -> None:
     """`--tier auto`: execution runs with a cheap model, reasoning with a strong one; the log shows the arithmetic."""
     script = Script(
@@ -181,6 +182,7 @@ def test_subagents_are_asked_of_their_own_tier(household: MakeHousehold) -> None
     assert models_of(turns, "errand") == ["haiku"]
 
 
+@pytest.mark.large
 @pytest.mark.sensitive
 def test_reserved_capacity_is_kept_until_the_reservation_is_taken_back(household: MakeHousehold) -> None:
     """What may not fit beside it is not begun, `why` says so, and it begins as soon as the capacity is free."""

@@ -47,6 +47,7 @@ def test_passing_troubles_of_the_server_do_not_even_end_the_worker(household: Ma
     assert house.git("show", "main:all.txt") == "a\nb\nc\n"
 
 
+@pytest.mark.large
 def test_a_server_that_stays_in_trouble_keeps_its_work(household: MakeHousehold) -> None:
     """When the client gives up on a throttled or cut connection, the same session is tried again where it was."""
     script = Script(
@@ -74,6 +75,7 @@ def test_a_server_that_stays_in_trouble_keeps_its_work(household: MakeHousehold)
     assert house.git("ls-tree", "--name-only", "main").split() == ["README.md", "a.txt", "b.txt"]
 
 
+@pytest.mark.large
 def test_a_login_that_ends_quarantines_its_account_until_it_is_verified_or_renewed(
     household: MakeHousehold,
 ) -> None:

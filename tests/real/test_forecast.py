@@ -59,6 +59,7 @@ def test_what_a_person_usually_uses_is_kept_until_they_say_otherwise(household: 
         (job("a", writes("a.txt", "a\n"), says("a is done.")),),
     )
     house = household(script)
+    house.forecasts = True
     house.make_repo()
     house.add_account("first")
     answers = used_around_the_clock(house.home / "accounts" / "first")

@@ -13,6 +13,7 @@ from tests.real.scripting import job, prompt, runs, says, subscription, writes
 pytestmark = pytest.mark.client
 
 
+@pytest.mark.large
 def test_three_hosts_share_the_work_and_everything_lands(household: MakeHousehold) -> None:
     names = ("alpha", "beta", "gamma")
     house = household(

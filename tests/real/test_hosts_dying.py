@@ -41,6 +41,7 @@ def begun_on(hosts: Farm, machine: Path) -> None:
     server.start()
 
 
+@pytest.mark.large
 def test_a_host_that_was_rebooted_resumes_its_sessions_on_the_work_that_lies_there(
     household: MakeHousehold,
 ) -> None:
@@ -141,6 +142,7 @@ def test_a_host_that_is_lost_while_it_verifies_and_sets_up_leaves_nothing_undone
         assert house.leftovers() == []
 
 
+@pytest.mark.large
 def test_a_host_that_only_one_task_can_use_is_waited_for_until_it_is_lost(household: MakeHousehold) -> None:
     """`fleet up --until-idle` goes on as long as there is hope, says for whom, and then ends with the cure."""
     house = household(

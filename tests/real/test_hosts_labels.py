@@ -21,6 +21,7 @@ pytestmark = pytest.mark.client
 MERGE = ("--target", "main", "--land", "merge")
 
 
+@pytest.mark.large
 def test_a_task_waits_for_a_host_that_may_take_it_and_says_which(household: MakeHousehold) -> None:
     """A label that no host has; an account whose login lies on this machine and on no other."""
     house = household(

@@ -14,6 +14,7 @@ from tests.real.scripting import MERGE, accounts_of, job, played, prompt, says, 
 pytestmark = pytest.mark.client
 
 
+@pytest.mark.large
 def test_a_drained_hosts_work_goes_on_elsewhere_with_its_session_and_its_loose_files(
     household: MakeHousehold,
 ) -> None:

@@ -29,6 +29,7 @@ esac
 """
 
 
+@pytest.mark.large
 def test_fleet_down_waits_for_no_call_to_a_host(household: MakeHousehold) -> None:
     """One task is being verified there, one set up; the second time the wire is stalled as well."""
     names = ("alpha", "beta")

@@ -122,6 +122,7 @@ def test_a_strange_login_and_a_wrong_clock_keep_nobody_from_working(household: M
         assert house.leftovers() == []
 
 
+@pytest.mark.large
 def test_a_hosts_full_disk_holds_work_back_and_loses_none(household: MakeHousehold) -> None:
     """Full while a worker runs and another is to be started; read-only when the host is added."""
     house = household(
@@ -187,6 +188,7 @@ def refusing_git(tmp_path: Path) -> Path:
     return wrapper.parent
 
 
+@pytest.mark.large
 def test_a_host_whose_git_refuses_a_repository_beside_a_good_one_fails_no_task(
     household: MakeHousehold, tmp_path: Path
 ) -> None:

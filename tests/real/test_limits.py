@@ -15,6 +15,7 @@ from tests.sizes import large
 pytestmark = pytest.mark.client
 
 
+@pytest.mark.large
 @pytest.mark.sensitive
 def test_a_task_waits_for_the_earliest_reset_and_goes_on_by_itself(household: MakeHousehold) -> None:
     """With every account limited `why` names the earliest reset; after it the session goes on, with what was said."""
@@ -135,6 +136,7 @@ def test_a_window_nobody_heard_of_closes_the_whole_organisation(household: MakeH
     assert (month["scope"], month["status"]) == (None, "rejected") and month["resets_at"]
 
 
+@pytest.mark.large
 def test_a_fresh_account_is_not_stampeded(household: MakeHousehold) -> None:
     """When an account with many workers is refused, the next one is given one session, then two: as it answers."""
     names = ["a", "b", "c"]

@@ -60,6 +60,7 @@ def test_a_stale_lock_on_the_target_is_named_and_waited_for(tmp_path: Path) -> N
         assert all(len(house.task(task)["attempts"]) == 1 for task in ids), "nothing was tried anew"
 
 
+@pytest.mark.large
 def test_a_git_that_is_killed_again_and_again_fails_no_task(tmp_path: Path) -> None:
     """Every fifth git dies, whatever it does, as where memory is short."""
     folder = tmp_path / "bin"

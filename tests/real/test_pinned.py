@@ -119,6 +119,7 @@ def test_a_client_that_takes_orders_from_a_repository_is_refused_before_anything
         assert house.task(added)["state"] == "landed"
 
 
+@pytest.mark.large
 def test_a_client_that_was_replaced_under_a_running_coordinator_is_tried_again(tmp_path: Path) -> None:
     """The task waits, and says why, until there is one that obeys."""
     with living(tmp_path, writes("greet", "hello.txt")) as house:
@@ -138,6 +139,7 @@ def test_a_client_that_was_replaced_under_a_running_coordinator_is_tried_again(t
             house.wait_for_state(added, "landed")
 
 
+@pytest.mark.large
 def test_a_hosts_own_client_is_tried_there_and_gets_no_work_when_it_fails(household: MakeHousehold) -> None:
     needs("sshd", "ssh-keygen")
     task = job("alpha", step("I write.", write("one.txt")), step("Done."))

@@ -136,6 +136,7 @@ def test_a_target_that_is_checked_out_is_held_until_the_person_has_acted(tmp_pat
         assert (house.repo / "draft.txt").read_text() == "mine\n"
 
 
+@pytest.mark.large
 def test_a_hook_that_refuses_the_commit_is_work_for_the_session(tmp_path: Path) -> None:
     mend = Reaction(
         "tabs are not allowed", (step("I mend it.", write("hello.txt", "no tab\n")), step("Mended."))
@@ -318,6 +319,7 @@ def test_a_task_cancelled_while_its_merge_is_verified_does_not_land_and_leaves_n
         assert house.leftovers() == []
 
 
+@pytest.mark.large
 def test_prune_takes_only_what_has_ended_and_keeps_what_was_not_committed(tmp_path: Path) -> None:
     with living(tmp_path, GREET) as house:
         house.make_repo()
@@ -338,6 +340,7 @@ def test_prune_takes_only_what_has_ended_and_keeps_what_was_not_committed(tmp_pa
         assert house.git("show", f"{kept}:loose.txt") == "loose\n"
 
 
+@pytest.mark.large
 def test_settings_that_a_worker_breaks_go_back_to_it(tmp_path: Path) -> None:
     mend = Reaction(
         "unknown key 'verify.comands'", (step("I mend it.", write(".fleet.toml", "")), step("Mended."))

@@ -66,6 +66,7 @@ def test_words_reach_a_session_that_works_and_one_that_is_verified(household: Ma
     assert "fleet task add" in refused.stderr and "retry" not in refused.stderr
 
 
+@pytest.mark.large
 def test_an_interrupt_and_another_tier_reach_the_running_session(household: MakeHousehold) -> None:
     """A person breaks off a tool that would run for ever; the same worker goes on as told, with the other model."""
     script = Script(

@@ -68,6 +68,7 @@ def test_a_worker_may_look_but_its_commands_are_refused(tmp_path: Path) -> None:
         assert only(house, added)
 
 
+@pytest.mark.large
 def test_a_worker_is_refused_also_while_no_coordinator_runs(tmp_path: Path) -> None:
     """The command would change the state itself, and so it looks at itself."""
     task = type(writes("greet"))(

@@ -107,6 +107,7 @@ def test_a_proof_is_made_once_for_each_client_and_anew_when_its_file_has_changed
     assert runs(tmp_path) == 2 * once
 
 
+@pytest.mark.large
 def test_several_may_prove_the_same_client_at_once(tmp_path: Path) -> None:
     with ThreadPoolExecutor(2) as at_once:
         for done in [at_once.submit(prove, CLIENT, "1", tmp_path / "memory") for _ in range(2)]:
