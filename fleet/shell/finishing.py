@@ -33,8 +33,9 @@ from workers.verify import Verdict
 from workers.worktree.checkouts import checked_out_at, persons_checkout
 from workers.worktree.commit import HookRefused, WorkUnfinished
 from workers.worktree.hooks import absent_hooks
+from workers.worktree.known_again import is_known
 from workers.worktree.make import SetupFailed, port_variables
-from workers.worktree.repository import locate
+from workers.worktree.repository import common_dir_of, locate
 from workers.worktree.set_aside import NotTheCommit
 from workers.worktree.settings import SettingsWrong, read_settings
 from workers.worktree.submodules import SubmoduleMissing
@@ -110,7 +111,7 @@ class Finisher:
     def _unexplained(self, task: Task, worktree: Worktree) -> str:
         """What in the worktree its own session did not do: see `unexplained`."""
         path = self.drivers.of(HERE).worktree_path(task)
-        if task.base_commit is None or not (path / ".git").exists():
+        if task.base_commit is None or not is_known(common_dir_of(Path(task.spec.repo)), path):
             return ""
         watch = watch_of(self._spools(task), _now_ms())
         watch.busy.extend(self.own_times.get(task.id, ()))
@@ -146,11 +147,7 @@ class Finisher:
         seen = self._watched(task, worktree, commit, turn)
         if committed is None or seen.refused:
             return Checked(False, commit, unfinished or seen.refused, "; ".join(seen.noticed))
-        noticed = seen.noticed
-        if committed.remade:
-            path = driver.worktree_path(task)
-            lost = f"its worktree {path} was gone, with all that was in no commit: made anew from its branch"
-            noticed = (*noticed, lost)
+        noticed = (*seen.noticed, committed.noticed)
         checked = self._judged(task, worktree, committed.head, _asking(task), committed.ignored)
         if checked.asked_for:
             said = _commit_messages(git, task, asked)

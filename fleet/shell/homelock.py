@@ -1,4 +1,8 @@
-"""Who holds a home: one coordinator (or one short command) at a time, by an flock that dies with its holder."""
+"""Who holds a home: one coordinator (or one short command) at a time, by an flock that dies with its holder.
+
+The file of the lock says who that is. The directory itself is locked, too, for somebody may delete the file: nobody is
+known to hold the home then, but it is held.
+"""
 
 from __future__ import annotations
 
@@ -49,8 +53,9 @@ def hold(
     """Holds the home. `sandbox` is what a coordinator's workers run in, or why they run in none. Raises HomeHeld when
     somebody else does, after `patience_s` if that is no coordinator."""
     home.make()
-    with home.lock.open("a+", encoding="utf-8") as file:
+    with home.lock.open("a+", encoding="utf-8") as file, _directory(home) as directory:
         _acquire(home, file, patience_s)
+        _acquire_directory(home, directory)
         file.seek(0)
         file.truncate()
         said = {"pid": os.getpid(), "since": time.time(), "socket": socket, "sandbox": sandbox}
@@ -75,6 +80,25 @@ def _acquire(home: Home, file: IO[Any], patience_s: float) -> None:
             if (found is not None and found.socket) or waited_s > (patience_s if held else SHORT_COMMAND_S):
                 raise HomeHeld(home, found) from None
             time.sleep(0.01)
+
+
+@contextmanager
+def _directory(home: Home) -> Iterator[int]:
+    descriptor = os.open(home.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _acquire_directory(home: Home, directory: int) -> None:
+    """Of a network's file system a directory may not be lockable: there the file alone says who holds the home."""
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise HomeHeld(home, None) from None
+    except OSError:
+        return
 
 
 def holder(home: Home) -> Holder | None:

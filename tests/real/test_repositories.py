@@ -355,28 +355,42 @@ def test_settings_that_a_worker_breaks_go_back_to_it(tmp_path: Path) -> None:
         assert house.git("show", "main:.fleet.toml") == ""
 
 
-def test_a_worktree_that_is_gone_for_good_is_made_anew_from_its_branch(tmp_path: Path) -> None:
-    """What had been committed lands; that the rest is lost is told."""
+def test_a_worktree_that_is_gone_is_made_anew_and_one_that_git_has_lost_keeps_all_that_lies_there(
+    tmp_path: Path,
+) -> None:
+    """What had been committed lands; that the rest is lost is told, where it is."""
     go = tmp_path / "go"
-    steps = (
-        step("I commit.", bash("echo kept > kept.txt; git add kept.txt; git commit -qm Kept")),
-        step("I wait.", bash(wait_file(go))),
-        step("Done."),
-    )
-    with living(tmp_path, Task("slow", steps)) as house:
+    tasks = [
+        Task(
+            name,
+            (
+                step("I commit.", bash(f"echo kept > {name}.txt; git add {name}.txt; git commit -qm Kept")),
+                step("I wait.", bash(f"echo loose > {name}.loose; {wait_file(go)}")),
+                step("Done."),
+            ),
+        )
+        for name in ("gone", "lost")
+    ]
+    with living(tmp_path, *tasks) as house:
         house.make_repo()
         house.add_account("work")
-        task = house.add_task(prompt("slow"), *MERGE, "--allow-tool", "Bash")
-        with house.coordinator():
-            house.wait_for(lambda: len(answered(house)) >= 2, "it never ran")
-            shutil.rmtree(house.task(task)["worktree"]["path"])
-            go.touch()
-            house.wait_for_state(task, "landed")
-        told = [line["text"] for line in house.task(task)["history"]]
-        assert any(
-            "was gone, with all that was in no commit: made anew from its branch" in text for text in told
+        gone, lost = (
+            house.add_task(prompt(name), *MERGE, "--allow-tool", "Bash") for name in ("gone", "lost")
         )
-        assert house.git("show", "main:kept.txt") == "kept\n"
+        with house.coordinator():
+            house.wait_for(lambda: len(answered(house)) >= 4, "they never ran")
+            shutil.rmtree(house.task(gone)["worktree"]["path"])
+            shutil.rmtree(house.repo / ".git" / "worktrees" / lost)
+            go.touch()
+            for task in (gone, lost):
+                house.wait_for_state(task, "landed")
+        told = {task: [line["text"] for line in house.task(task)["history"]] for task in (gone, lost)}
+        assert any(
+            "was gone, with all that was in no commit: made anew from its branch" in text
+            for text in told[gone]
+        )
+        assert any("git had lost its worktree" in text for text in told[lost])
+        assert house.git("show", "main:gone.txt", "main:lost.txt", "main:lost.loose") == "kept\nkept\nloose\n"
 
 
 def test_a_repository_that_vanishes_is_said_and_ends_nothing_else(tmp_path: Path) -> None:

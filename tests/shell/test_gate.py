@@ -236,6 +236,20 @@ def test_committed_work_is_checked_in_a_worktree_made_anew_when_its_own_is_gone(
     assert removed.unchanged and removed.remade
 
 
+def test_what_no_commit_has_opens_no_gate_either_where_git_has_lost_the_worktree(tmp_path: Path) -> None:
+    """Though all that was noted of it is lost with git's own directory: what the set-up made, and what the session."""
+
+    def lost(repo: Path, tree: Path) -> None:
+        (repo / ".git" / "info" / "exclude").write_text("*.log\n")
+        shutil.rmtree(repo / ".git" / "worktrees")
+
+    made = {"wanted": "here\n", "made.log": "ignored\n"}
+    found = checked(tmp_path / "a", '[verify]\ncommands = ["test -e wanted"]\n', made, lost)
+    assert found.ok and found.remade and "git had lost its worktree" in found.noticed
+    shut = checked(tmp_path / "b", '[verify]\ncommands = ["test -e made.log"]\n', made, lost)
+    assert not shut.ok and "set aside for the gate, as no commit has it: made.log" in shut.noticed
+
+
 def test_a_wrong_setting_of_the_target_is_no_sessions_matter(tmp_path: Path) -> None:
     """Its session is told of one that its own branch has."""
     with pytest.raises(SettingsWrong, match=r"there is no field \{subject\}"):

@@ -72,6 +72,19 @@ def test_the_holder_is_known_while_it_lives(home: Home) -> None:
     assert coordinator(home.root) is None
 
 
+def test_a_lock_that_was_deleted_under_its_holder_lets_nobody_else_in(home: Home) -> None:
+    """A second coordinator, or a short command, would write past the first."""
+    with another_holder(home) as process:
+        home.lock.unlink()
+        for patience_s in (0.0, PATIENCE_S):
+            with pytest.raises(homelock.HomeHeld), homelock.hold(home, patience_s=patience_s):
+                raise AssertionError("two hold it")
+        process.kill()
+        process.wait()
+    with homelock.hold(home):
+        assert homelock.holder(home) is not None
+
+
 def test_the_lock_dies_with_a_holder_that_was_killed(home: Home) -> None:
     """kill -9 leaves nothing that anybody would have to clean up."""
     with another_holder(home) as process:

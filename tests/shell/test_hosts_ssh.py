@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from dataclasses import replace
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
 from fleet.core.model import Attempt, Fleet, Host, Task, TaskSpec, Worktree
 from fleet.home import Home
+from fleet.shell import places
 from fleet.shell.consent import ConsentNeeded
 from fleet.shell.hosts.all import Hosts
 from fleet.shell.hosts.connecting import works_on
@@ -20,13 +23,14 @@ from fleet.shell.hosts.ssh import SshDriver
 from tests.own_home import HOME_ID
 from tests.patience import PATIENCE_S
 from tests.workers.sshd import Person, needs, running
-from tests.workers.worktree.repositories import git, repository
+from tests.workers.worktree.repositories import git, repository, show, write
 from workers.host import LocalHost
 from workers.machine import Machine
 from workers.remote.address import Reach
 from workers.remote.away import HostAway, NoChannel, NoWay
 from workers.remote.link import CONNECTING, Link, LinkState
 from workers.remote.machines import objection
+from workers.remote.mirror import Mirror, incoming_ref
 from workers.remote.wire import Wire
 
 ONE, TWO = Machine("1" * 32, "b1", "one"), Machine("2" * 32, "b2", "two")
@@ -195,3 +199,52 @@ def test_only_the_machine_that_has_the_work_is_talked_to(
 ) -> None:
     said = objection(facts, expected)
     assert story in said and bool(story) == bool(said)
+
+
+def test_a_mirror_that_is_deleted_while_work_hangs_on_it_is_sent_anew_and_the_work_comes_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a checkpoint, as the commit after a turn, and as the worktree is taken away."""
+    needs("sshd", "ssh-keygen")
+    person, repo = Person(tmp_path / "person"), repository(tmp_path / "repo")
+    monkeypatch.setenv("HOME", str(person.home))
+    home = Home(tmp_path / "home")
+    home.make()
+    base = git(repo, "rev-parse", "main")
+    asked = replace(TASK.spec, repo=str(repo))
+    with running(tmp_path / "box", person.public_key) as server:
+        person.known_hosts.write_text(server.known_hosts_line)
+        link = Link(server.reach(), home_id=HOME_ID, runs=tmp_path / "runs", known_hosts=tmp_path / "known")
+        driver = SshDriver(Host("box", 1, address="ssh://box"), home, "h", link)
+        link.open()
+        try:
+            assert link.wait(PATIENCE_S), link.state().why
+            task = replace(TASK, spec=asked, branch="fleet/t1", base_commit=base)
+            path, mirror = driver.worktree_path(task), Mirror(link, repo)
+            mirror.send({incoming_ref("t1"): base})
+            made: dict[str, object] = {
+                "branch": "fleet/t1",
+                "tip": base,
+                "base_commit": base,
+                "preserved": None,
+                "ports": None,
+            }
+            made |= {"marker_env": {}, "setup": [], "setup_timeout_s": 9.0, "path": str(path)}
+            mirror.ask("prepare", made)
+            worktree = replace(WORKTREE, repo=str(repo), path=str(path))
+            write(path, {"one.txt": "one\n"})
+            shutil.rmtree(mirror.path)
+            attempt = replace(ATTEMPT, session_id=str(UUID(int=1)))
+            driver.checkpoint(task, attempt, worktree, lambda: True)
+            assert show(repo, places.checkpoint_ref(task), "one.txt") == "one"
+            write(path, {"two.txt": "two\n"})
+            shutil.rmtree(mirror.path)
+            done = driver.commit(task, worktree, ["Work"])
+            assert done.remade and "git had lost its worktree" in done.noticed
+            assert show(repo, "fleet/t1", "one.txt") == "one" and show(repo, "fleet/t1", "two.txt") == "two"
+            write(path, {"three.txt": "three\n"})
+            shutil.rmtree(mirror.path)
+            kept = driver.vacate(task).preserved
+            assert kept is not None and show(repo, kept, "three.txt") == "three" and not path.exists()
+        finally:
+            driver.close()

@@ -50,8 +50,8 @@ _READ_BYTES = 1 << 20
 OPS: dict[str, Op] = {**runs.OPS, **trees.OPS, **mirrors.OPS, **sessions.OPS, **dry_runs.OPS}
 LONG = frozenset(
     {
-        *("prepare", "verify", "commit", "snapshot", "remove", "sweep", "sweep_marker", "prove_client"),
-        *("dry_run_work", "dry_run_end"),
+        *("prepare", "verify", "commit", "hang_again", "snapshot", "remove", "sweep", "sweep_marker"),
+        *("prove_client", "dry_run_work", "dry_run_end"),
     }
 )
 """May take minutes or hours: they have threads of their own, so that the others never wait for one of these."""

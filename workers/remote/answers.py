@@ -210,6 +210,11 @@ class Committed(_Said):
     head: Oid
     remade: bool
     ignored: Word
+    noticed: Word
+
+
+class Hung(_Said):
+    told: Word
 
 
 class Snapshot(_Said):
@@ -384,6 +389,7 @@ SHAPES: dict[str, Shape] = {
     "ready": Shape(Ready),
     "prepare": Shape(Prepared),
     "commit": Shape(Committed),
+    "hang_again": Shape(Hung),
     "ports": Shape(Ports),
     "snapshot": Shape(Snapshot),
     "preserve": Shape(Preserved),

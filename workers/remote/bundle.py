@@ -77,6 +77,7 @@ TRAVELLING = (
     "workers/worktree/ignored_work.py",
     "workers/worktree/index_copy.py",
     "workers/worktree/inner_repositories.py",
+    "workers/worktree/known_again.py",
     "workers/worktree/lock.py",
     "workers/worktree/make.py",
     "workers/worktree/mirrored.py",

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+from itertools import count
 from pathlib import Path
 
+BESIDE = ".kept-"
+"""Between the name of a worktree and a number: what was moved out of its way."""
 _OURS = stat.S_IRWXU
 
 
@@ -47,3 +50,9 @@ def _make_all_writable(directory: Path) -> None:
     for found, inner, _ in os.walk(directory):
         for name in inner:
             make_writable(Path(found, name))
+
+
+def beside(path: Path) -> Path:
+    """A name next to the worktree that nothing has yet."""
+    names = (path.with_name(f"{path.name}{BESIDE}{number}") for number in count(1))
+    return next(name for name in names if not os.path.lexists(name))

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workers.git import HEADS, Git, RunsGit
-from workers.worktree.repository import locate
 
 
 @dataclass(frozen=True)
@@ -73,19 +72,15 @@ def admin_dir(common_dir: Path, path: Path) -> Path | None:
     return None
 
 
-def relink(repo: Path, worktree: Path) -> bool:
-    """Give a worktree back the file `.git` that was deleted from it: index and HEAD are in git's own directory, so
-    nothing is missing then. False where none of its files is left either."""
-    admin = admin_dir(locate(repo).common_dir, worktree)
-    if admin is None or not worktree.is_dir():
-        return False
-    there = {"GIT_DIR": str(admin), "GIT_WORK_TREE": str(worktree)}
-    tracked = Git(worktree).run("ls-files", "-z", env=there).fields
-    if not any((worktree / path).exists() for path in tracked):
-        return False
-    (worktree / ".git").unlink(missing_ok=True)  # a link that leads nowhere
-    (worktree / ".git").write_text(f"gitdir: {admin}\n", errors="surrogateescape")
-    return True
+def named_in(worktree: Path) -> Path | None:
+    """git's own directory, as the file `.git` of a linked worktree names it, whether or not it is there; None where
+    there is no such file."""
+    try:
+        said = (worktree / ".git").read_text(errors="surrogateescape")
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return None
+    name = said.partition("gitdir: ")[2].rstrip("\n") if said.startswith("gitdir: ") else ""
+    return worktree / name if name else None
 
 
 def git_dir(worktree: Path) -> Path:

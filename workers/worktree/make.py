@@ -16,14 +16,16 @@ from workers.git import HEADS, Git, GitError, GitFailed, GitTookTooLong
 from workers.git_commands import NO_SUCH_COMMAND
 from workers.worktree.branch import claim, key_of
 from workers.worktree.checkouts import persons_checkout
+from workers.worktree.deleting import beside
 from workers.worktree.entry import Entry, admin_dir, entry_at
 from workers.worktree.filters import lend_keys, names_a_filter, refused
 from workers.worktree.hooks import bring_hooks
+from workers.worktree.known_again import known_again, lacks_its_notes
 from workers.worktree.lock import held
 from workers.worktree.picture import take_picture, write_picture
 from workers.worktree.preserve import preserve, preserve_remains
 from workers.worktree.ready import Ready, read_ready, ready_at, write_ready
-from workers.worktree.remove import beside, take_down
+from workers.worktree.remove import keep_beside, take_down
 from workers.worktree.repository import Place, locate
 from workers.worktree.restore import NOTHING, restore
 from workers.worktree.seed import seed
@@ -110,13 +112,14 @@ def make_ready(
     env = {**marker_env, **port_variables(ports)}
     with held(worktree_path) as lock_fd:
         site = Site(place, worktree_path, lock_fd)
+        known_again(site.repository, place.common_dir, worktree_path)
         entry = entry_at(site.repository, worktree_path)
         ready = finished(site, entry)
         if ready is not None and ready.branch is not None:
             return Made(ready.branch, ready.base_commit, ready.setup_output)
         base_commit = _commit(site, base)
         wanted = settings(site.repository, base_commit)
-        clear(site, entry)
+        preserved = clear(site, entry) or preserved
         claimed = claim(site.repository, worktree_path, branch, base_commit)
         notes = add_on(site, claimed.branch)
         brought = restore(site.here, preserved) if preserved else NOTHING
@@ -167,11 +170,12 @@ def finish(site: Site, ready: Ready, work: Collection[str] = ()) -> None:
     write_ready(admin, ready)
 
 
-def clear(site: Site, entry: Entry | None) -> None:
-    """Make room for the worktree. What was not finished, or has lost its directory, is preserved and removed."""
+def clear(site: Site, entry: Entry | None) -> str | None:
+    """Make room for the worktree. What was not finished, or has lost its directory, is preserved and removed; the
+    reference with what is to be brought back, as git had lost a finished one with all that was noted of it."""
     if entry is None:
         _move_aside(site)
-        return
+        return None
     if entry.main or entry.bare:
         raise WorktreeRefused(
             f"{site.path} is the repository itself: a worktree needs a directory of its own"
@@ -182,15 +186,20 @@ def clear(site: Site, entry: Entry | None) -> None:
             f"`git -C {site.place.root} worktree unlock {site.path}`"
         )
     ref = f"refs/fleet/preserved/{key_of(site.path)}/remade"
+    admin = admin_dir(site.place.common_dir, site.path)
+    wanted = None
     if not entry.missing:
-        preserve(site.path, ref, ignored=True)
+        kept = preserve(site.path, ref, ignored=True)
+        if admin is not None and lacks_its_notes(admin):
+            keep_beside(site.path, admin)
+            wanted = ref if kept else None
         take_down(site.path)
     else:
-        admin = admin_dir(site.place.common_dir, site.path)
         if admin is not None:
             preserve_remains(admin, ref)
         _move_aside(site)
     site.repository.run("worktree", "remove", "--force", "--force", str(site.path))
+    return wanted
 
 
 def _move_aside(site: Site) -> None:

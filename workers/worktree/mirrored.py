@@ -15,6 +15,7 @@ from workers.git import HEADS, Git
 from workers.private import write_whole
 from workers.worktree.branch import key_of
 from workers.worktree.entry import entry_at, git_dir
+from workers.worktree.known_again import known_again
 from workers.worktree.lock import held
 from workers.worktree.make import (
     Made,
@@ -56,9 +57,9 @@ class Asked:
     files: bytes
 
     @classmethod
-    def again(cls, branch: str, base_commit: str) -> Asked:
+    def again(cls, branch: str, tip: str, base_commit: str) -> Asked:
         """What a worktree that was made before, and is gone, had committed: the branch as the mirror has it."""
-        return cls(branch, f"{HEADS}{branch}", base_commit, None, None, {}, (), 0.0, b"")
+        return cls(branch, tip, base_commit, None, None, {}, (), 0.0, b"")
 
 
 def found_ready(mirror: Path, worktree_path: Path) -> Made | None:
@@ -80,14 +81,16 @@ def make_from_mirror(mirror: Path, worktree_path: Path, asked: Asked) -> Made:
     place = locate(mirror)
     with held(worktree_path) as lock_fd:
         site = Site(place, worktree_path, lock_fd)
+        tip = _tip(site, asked)
+        known_again(site.repository, place.common_dir, worktree_path, {asked.branch: tip})
         entry = entry_at(site.repository, worktree_path)
         ready = finished(site, entry)
         if ready is not None and ready.branch is not None:
             return Made(ready.branch, ready.base_commit, ready.setup_output)
-        clear(site, entry)
-        _set_branch(site, asked)
+        _set_branch(site, asked.branch, tip)
+        preserved = clear(site, entry) or asked.preserved
         output = add_on(site, asked.branch)
-        brought = restore(site.here, asked.preserved) if asked.preserved else NOTHING
+        brought = restore(site.here, preserved) if preserved else NOTHING
         output += brought.told
         populate(worktree_path, site.sources, (lock_fd,))
         lay_down(asked.files, worktree_path)
@@ -107,12 +110,18 @@ def make_ready_again(
     set_up(Site(locate(worktree_path), worktree_path, lock_fd), setup, env, timeout_s)
 
 
-def _set_branch(site: Site, asked: Asked) -> None:
-    """Point the branch where home has it. What the mirror alone has of it is kept under a reference first."""
-    git, ref = site.repository, f"{HEADS}{asked.branch}"
-    tip, now = git.commit_of(asked.tip), git.commit_of(ref)
+def _tip(site: Site, asked: Asked) -> str:
+    """The commit that the branch is to be at. Raises WorktreeRefused."""
+    tip = site.repository.commit_of(asked.tip)
     if tip is None:
         raise WorktreeRefused(f"the mirror {site.place.root} has no commit {asked.tip}: send it there first")
+    return tip
+
+
+def _set_branch(site: Site, branch: str, tip: str) -> None:
+    """Point the branch where home has it. What the mirror alone has of it is kept under a reference first."""
+    git, ref = site.repository, f"{HEADS}{branch}"
+    now = git.commit_of(ref)
     if now is not None and not git.asks("merge-base", "--is-ancestor", now, tip):
         kept = f"refs/fleet/preserved/{key_of(site.path)}/branch-{now[:12]}"
         git.run("update-ref", "-m", "fleet: preserve", kept, now)

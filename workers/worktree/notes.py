@@ -10,5 +10,7 @@ READY = "fleet-ready.json"
 SEEDS = "fleet-seeds.tar"
 REMOVING = "fleet-removing"
 KEPT_BESIDE = "fleet-kept-beside"
+AGAIN = "fleet-known-again"
+"""Is there where git had lost the worktree, and what Fleet had noted of it with that."""
 BEFORE_WORK = (PICTURE, READY, SEEDS)
 """Written before a worker begins, and not by it."""

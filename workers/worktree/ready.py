@@ -40,7 +40,12 @@ def ready_at(repo_path: Path, worktree_path: Path) -> Ready | None:
         back = admin / (admin / "gitdir").read_text().rstrip("\n")
         common = admin / (admin / "commondir").read_text().rstrip("\n")
         ours = any(top.is_dir() and top.samefile(common) for top in (repo_path / ".git", repo_path))
-        if pointer.startswith("gitdir: ") and ours and back.samefile(worktree_path / ".git"):
+        if (
+            pointer.startswith("gitdir: ")
+            and ours
+            and back.samefile(worktree_path / ".git")
+            and (admin / "HEAD").stat().st_size
+        ):
             return read_ready(admin)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError, UnicodeDecodeError):
         return None

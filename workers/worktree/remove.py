@@ -9,23 +9,21 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 
-from workers.git import HEADS, Git, GitError
+from workers.git import Git, GitError
 from workers.private import write_whole
 from workers.worktree.branch import claimed
-from workers.worktree.deleting import delete, make_writable
+from workers.worktree.deleting import BESIDE, beside, delete, make_writable
 from workers.worktree.entry import Entry, admin_dir, entries, entry_at
 from workers.worktree.ignored_work import ignored_work
+from workers.worktree.known_again import known_again
 from workers.worktree.lock import held
 from workers.worktree.notes import KEPT_BESIDE, REMOVING
 from workers.worktree.picture import read_picture
 from workers.worktree.preserve import preserve, preserve_remains
 from workers.worktree.repository import locate
 from workers.worktree.set_aside import put_back
-
-_BESIDE = ".kept-"
 
 
 class RemoveRefused(GitError):
@@ -53,7 +51,8 @@ def remove(repo: Path, worktree_path: Path, preserve_ref: str) -> Removed:
     with held(path) as lock_fd:
         put_back(path)
         git = Git(place.root, held_fds=(lock_fd,))
-        entry = entry_at(git, path) or _entry_made_again(git, place.common_dir, path)
+        known_again(git, place.common_dir, path)
+        entry = entry_at(git, path)
         if entry is None:
             return _already_gone(git, path)
         _refuse_wrong(entry, place.root)
@@ -98,31 +97,6 @@ def _already_gone(git: Git, path: Path) -> Removed:
     return Removed(path, kept_at=kept)
 
 
-def beside(path: Path) -> Path:
-    """A name next to the worktree that nothing has yet."""
-    names = (path.with_name(f"{path.name}{_BESIDE}{number}") for number in count(1))
-    return next(name for name in names if not os.path.lexists(name))
-
-
-def _entry_made_again(git: Git, common_dir: Path, path: Path) -> Entry | None:
-    """The entry of a worktree that is there while git has forgotten it (`git worktree prune`, an older Fleet): made
-    again on its last branch, so that its work can be preserved."""
-    try:
-        admin = Path((path / ".git").read_text().removeprefix("gitdir: ").strip())
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, UnicodeDecodeError):
-        return None
-    branches = [name for name in claimed(git, path) if git.commit_of(f"{HEADS}{name}")]
-    ours = admin.parent.parent == common_dir and admin.parent.name == "worktrees"
-    if not ours or (admin / "HEAD").exists() or not branches:
-        return None
-    admin.mkdir(parents=True, exist_ok=True)
-    (admin / "commondir").write_text("../..\n")
-    (admin / "gitdir").write_text(f"{path / '.git'}\n")
-    (admin / "HEAD").write_text(f"ref: {HEADS}{sorted(branches)[-1]}\n")
-    Git(path).run("read-tree", "HEAD")
-    return entry_at(git, path)
-
-
 def _refuse_wrong(entry: Entry, root: Path) -> None:
     if entry.main or entry.bare:
         raise RemoveRefused(f"{entry.path} is the repository itself, not a worktree of it")
@@ -142,12 +116,12 @@ def _preserve_once(entry: Entry, admin: Path, ref: str) -> str | None:
         preserved = preserve_remains(admin, ref)
     else:
         preserved = preserve(entry.path, ref, ignored=True)
-        _keep_beside(entry.path, admin)
+        keep_beside(entry.path, admin)
     write_whole(admin / REMOVING, (preserved or "").encode())
     return preserved
 
 
-def _keep_beside(path: Path, admin: Path) -> None:
+def keep_beside(path: Path, admin: Path) -> None:
     """Ignored work that is too much for git is moved next to the worktree."""
     work = ignored_work(Git(path), read_picture(admin))
     if work.fits:
@@ -166,7 +140,7 @@ def _kept_beside(admin: Path, path: Path) -> Path | None:
     """Where it is already, if anywhere: beside the worktree, whatever else stands there."""
     note = admin / KEPT_BESIDE
     kept = Path(os.fsdecode(note.read_bytes())) if note.exists() else None
-    ours = kept is not None and kept.parent == path.parent and kept.name.startswith(f"{path.name}{_BESIDE}")
+    ours = kept is not None and kept.parent == path.parent and kept.name.startswith(f"{path.name}{BESIDE}")
     return kept if ours else None
 
 

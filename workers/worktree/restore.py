@@ -20,6 +20,12 @@ class Brought:
 
 
 NOTHING = Brought("")
+_NOT = "not brought back"
+
+
+def is_told_of_loss(line: str) -> bool:
+    """Whether that line is told of work that stayed where it is kept."""
+    return line.startswith("the work kept in ") and _NOT in line
 
 
 def restore(git: Git, ref: str) -> Brought:
@@ -30,11 +36,11 @@ def restore(git: Git, ref: str) -> Brought:
     """
     kept = git.commit_of(ref)
     if kept is None:
-        return Brought(f"{ref} is gone, so the work kept in it was not brought back\n")
+        return Brought(f"{ref} is gone, so the work kept in it was {_NOT}\n")
     parents = git.said("log", "-1", "--no-show-signature", "--format=%P", kept, "--").split()
     if len(parents) > _INDEX_ONLY or parents[:1] != [git.commit_of("HEAD")]:
         why = "the branch has moved on, or a merge was under way"
-        return Brought(f"the work kept in {ref} was not brought back: {why}\n")
+        return Brought(f"the work kept in {ref} was {_NOT}: {why}\n")
     no_files = [f":(top,exclude,literal){place}" for place in OURS]
     changed = git.run("diff", "--name-only", "--no-renames", "-z", "HEAD", kept, "--", ":/", *no_files).fields
     if not changed:

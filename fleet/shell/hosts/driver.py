@@ -39,12 +39,14 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """The head of a task's branch, with all its work. `remade`: its worktree was gone, and was made anew from that.
-    `ignored`: where its session has committed nothing, what it made that git ignores, in words."""
+    """The head of a task's branch, with all its work. `remade`: its worktree was gone, or git had lost it, and was made
+    anew. `ignored`: where its session has committed nothing, what it made that git ignores, in words. `noticed`: what
+    had become of its worktree, in words."""
 
     head: str
     remade: bool = False
     ignored: str = ""
+    noticed: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,8 +31,8 @@ from workers.sandbox.confined import confined
 from workers.supervisor import scratch_of
 from workers.verify import Verdict
 from workers.worktree.commit import commit_work
-from workers.worktree.entry import relink
 from workers.worktree.ignored_work import told_of_ignored
+from workers.worktree.known_again import found_again
 from workers.worktree.lock import held
 from workers.worktree.make import SETUP_TIMEOUT_S, Made, Site, equip, make_ready
 from workers.worktree.remove import remove
@@ -153,12 +153,12 @@ class LocalDriver:
         messages: Sequence[str],
         though_ignored: Sequence[str],
     ) -> Committed:
-        remade = not (path / ".git").exists() and not relink(Path(task.spec.repo), path)
-        if remade:
-            self._made(task, worktree, places.check_marker(task, self.home_id))
+        again = partial(self._made, task, worktree, places.check_marker(task, self.home_id))
+        found = found_again(Path(task.spec.repo), path, again)
         commit_work(path, *messages, branch=task.branch, though_ignored=though_ignored)
         head = Git(path).said("rev-parse", "HEAD")
-        return Committed(head, remade, told_of_ignored(path) if head == task.base_commit else "")
+        ignored = told_of_ignored(path) if head == task.base_commit else ""
+        return Committed(head, found.remade, ignored, found.told)
 
     def verify(
         self,

@@ -33,10 +33,12 @@ from workers.remote.mirror import BranchInUse, Mirror, adopt_branch, base_ref, i
 from workers.remote.mirror_modules import bring_modules, send_modules
 from workers.remote.runs import RemoteRuns
 from workers.remote.seeds import pack_seeds
+from workers.remote.transport import Answer
 from workers.sandbox.cell import NOTHING_MORE, Needs
 from workers.verify import Verdict
 from workers.worktree.branch import Claimed, claim, claimed
 from workers.worktree.checkouts import persons_checkout
+from workers.worktree.commit import HookRefused, WorkUnfinished
 from workers.worktree.make import SETUP_TIMEOUT_S, Made, SetupFailed, WorktreeRefused
 from workers.worktree.shared import PersonNeeded
 
@@ -330,24 +332,46 @@ class SshDriver:
     ) -> Committed:
         mirror = self._mirror(task)
         path = worktree.path or str(self.worktree_path(task))
+        asked = {
+            "mirror": mirror.name,
+            "path": path,
+            # A mirror has no hooks that could refuse it.
+            "message": messages[0],
+            "branch": task.branch or places.branch_name(task),
+            "base_commit": task.base_commit,
+            "tip": self._known_tip(task),
+            "identity": writer(mirror.git),
+            "though_ignored": list(though_ignored),
+            "marker": places.check_marker(task, self._home_id),
+            "needs": self._told_needs(task),
+        }
         with self._bringing[task.id], self._told_whose(task):
-            said = self.link.call(
-                "commit",
-                {
-                    "mirror": mirror.name,
-                    "path": path,
-                    # A mirror has no hooks that could refuse it.
-                    "message": messages[0],
-                    "branch": task.branch or places.branch_name(task),
-                    "base_commit": task.base_commit,
-                    "identity": writer(mirror.git),
-                    "though_ignored": list(though_ignored),
-                    "marker": places.check_marker(task, self._home_id),
-                    "needs": self._told_needs(task),
-                },
-            ).values
+            said = self._where_it_hangs(task, path, lambda: self.link.call("commit", asked)).values
             self._bring(mirror, task, said["head"], {})
-        return Committed(said["head"], said["remade"], said["ignored"])
+        return Committed(said["head"], said["remade"], said["ignored"], said["noticed"])
+
+    def _where_it_hangs(self, task: Task, path: str, ask: Callable[[], Answer]) -> Answer:
+        """The answer, also where somebody has deleted the mirror that the worktree hangs on, or what git has of it
+        there: then it hangs on it again, with its files as they lie there."""
+        try:
+            return ask()
+        except GitError as failed:
+            if failed.of_the_host or isinstance(failed, HookRefused | WorkUnfinished | SetupFailed):
+                raise
+            mirror, tip = self._mirror(task), self._known_tip(task)
+            mirror.forget()
+            mirror.send({incoming_ref(task.id): tip})
+            branch = task.branch or places.branch_name(task)
+            if not mirror.ask("hang_again", {"path": path, "branch": branch, "tip": tip}).values["told"]:
+                raise
+            return ask()
+
+    def _known_tip(self, task: Task) -> str:
+        """How far home has the task's branch, or what it started from."""
+        git, branch = self._mirror(task).git, task.branch or places.branch_name(task)
+        if git.commit_of(f"{HEADS}{branch}") is not None:
+            return self._tip(git, task, branch)
+        return git.commit_of(places.work_ref(task)) or task.base_commit or git.said("rev-parse", "HEAD")
 
     def _bring(self, mirror: Mirror, task: Task, head: str, kept: Mapping[str, str]) -> None:
         """The task's branch at home becomes what it is on the host; what is in no commit of it goes to the refs of
@@ -405,7 +429,7 @@ class SshDriver:
             self.take_session_home(task.session_account, task.session_id)
         path = str(self.worktree_path(task))
         if any(standing.path == path for standing in self.standing()):
-            said = self._snapshot(path, ref, ignored=True)
+            said = self._snapshot(task, path, ref, ignored=True)
             kept = {ref: said["kept"]} if said["kept"] else {}
             self._bring(mirror, task, said["branch_tip"] or said["head"], kept)
             self._settle_marks(mirror, task, said["kept"])
@@ -440,7 +464,7 @@ class SshDriver:
         mirror, ref = self._mirror(task), places.checkpoint_ref(task)
         path = worktree.path or str(self.worktree_path(task))
         talk = sessions.look(self.link, attempt.account, attempt.session_id)
-        said = self._snapshot(path, ref, ignored=False)
+        said = self._snapshot(task, path, ref, ignored=False)
         now = (said["branch_tip"] or said["head"], said["kept"])
         changed = self._checkpoints.get(task.id) != now
         if changed:
@@ -490,7 +514,7 @@ class SshDriver:
         Raises GitError, OSError, HostAway: then it is still there."""
         mirror = self._mirror(task)
         kept_as = f"refs/fleet/given-up/{task.id}"
-        said = self._snapshot(standing.path, kept_as, ignored=True)
+        said = self._snapshot(task, standing.path, kept_as, ignored=True)
         refs = {}
         for commit in (said["kept"], said["branch_tip"], said["head"]):
             if commit and not _has(mirror.git, commit):
@@ -501,9 +525,10 @@ class SshDriver:
         )
         return next(iter(refs), None)
 
-    def _snapshot(self, path: str, ref: str, *, ignored: bool) -> Mapping[str, Any]:
+    def _snapshot(self, task: Task, path: str, ref: str, *, ignored: bool) -> Mapping[str, Any]:
         asked = {"path": path, "ref": ref, "ignored": ignored}
-        return self.link.call("snapshot", asked, timeout_s=TREE_S).values
+        found = self._where_it_hangs(task, path, lambda: self.link.call("snapshot", asked, timeout_s=TREE_S))
+        return found.values
 
     def _mirror(self, task: Task) -> Mirror:
         connects = self.link.state().connects

@@ -126,9 +126,10 @@ HONEST: dict[str, tuple[dict[str, Any], dict[str, Any], bytes]] = {
     ),
     "commit": (
         {"path": "/h/worktrees/r/t1"},
-        {"commit": None, "head": OID, "remade": False, "ignored": ""},
+        {"commit": None, "head": OID, "remade": False, "ignored": "", "noticed": ""},
         b"",
     ),
+    "hang_again": ({"path": "/h/worktrees/r/t1"}, {"told": ""}, b""),
     "ports": ({"path": "/h/worktrees/r/t1"}, {"first": 20_020}, b""),
     "snapshot": ({}, {"head": OID, "branch": "b", "branch_tip": OID, "kept": None}, b""),
     "preserve": ({}, {"commit": OID}, b""),

@@ -20,7 +20,7 @@ from tests.workers.remote.far_process import Far
 from tests.workers.supervision.yard import is_gone
 from tests.workers.worktree.repositories import commit, git, hook, repository, show, write
 from workers import processes
-from workers.git import GitFailed
+from workers.git import GitError, GitFailed
 from workers.port_blocks import PORTS_PER_WORKTREE
 from workers.worktree.commit import HookRefused, WorkUnfinished
 from workers.worktree.make import SetupFailed, WorktreeRefused
@@ -187,7 +187,8 @@ def test_work_is_committed_in_the_users_name_with_hooks_heard(tree: Tree) -> Non
     made = tree.ask("commit", **words)
     assert made["commit"] == made["head"] == tree.tip()
     assert git(tree.mirror, "log", "-1", "--format=%an %ce", BRANCH) == "Ann ann@example.org"
-    assert tree.ask("commit", **words) == {"commit": None, "head": tree.tip(), "remade": False, "ignored": ""}
+    nothing = {"remade": False, "ignored": "", "noticed": ""}
+    assert tree.ask("commit", **words) == {"commit": None, "head": tree.tip(), **nothing}
     git(tree.path, "checkout", "--quiet", "--detach", "HEAD~1")
     commit(tree.path, {"aside.txt": "aside"})
     with pytest.raises(WorkUnfinished, match="beside the task's branch"):
@@ -196,7 +197,7 @@ def test_work_is_committed_in_the_users_name_with_hooks_heard(tree: Tree) -> Non
 
 def doing(tree: Tree) -> dict[str, Any]:
     base = git(tree.path, "rev-parse", "HEAD")
-    told = {"message": "Do it", "branch": BRANCH, "base_commit": base, "identity": IDENTITY}
+    told = {"message": "Do it", "branch": BRANCH, "base_commit": base, "tip": base, "identity": IDENTITY}
     return {"mirror": tree.mirror.stem, **told}
 
 
@@ -205,9 +206,33 @@ def test_a_worktree_that_its_session_has_deleted_is_made_anew_from_its_branch(tr
     tree.prepare()
     words, tip = doing(tree), commit(tree.path, {"done.txt": "done"})
     shutil.rmtree(tree.path)
-    assert tree.ask("commit", **words) == {"commit": None, "head": tip, "remade": True, "ignored": ""}
-    assert (tree.path / "done.txt").exists()
+    found = tree.ask("commit", **words)
+    assert (found["commit"], found["head"], found["remade"]) == (None, tip, True)
+    assert "was gone" in found["noticed"] and (tree.path / "done.txt").exists()
     assert tree.ask("commit", **words)["remade"] is False
+
+
+def test_a_worktree_whose_mirror_was_deleted_hangs_on_the_next_one_with_its_files(tree: Tree) -> None:
+    """Its commits are gone with the mirror, but not what lies there; what was taken of it can be brought home."""
+    tree.send()
+    tree.prepare()
+    words = doing(tree)
+    commit(tree.path, {"done.txt": "done"})
+    write(tree.path, {"loose.txt": "loose"})
+    shutil.rmtree(tree.mirror)
+    with pytest.raises(GitError):
+        tree.ask("commit", **words)
+    with pytest.raises(GitError):
+        tree.ask("snapshot", ref="refs/fleet/checkpoints/t1", ignored=False)
+    asked: dict[str, Any] = {"mirror": "repo-1", "branch": BRANCH, "tip": tree.send()}
+    assert "git had lost its worktree" in tree.ask("hang_again", **asked)["told"]
+    assert tree.ask("hang_again", **asked)["told"] == ""
+    found = tree.ask("commit", **words)
+    assert found["remade"] and "git had lost its worktree" in found["noticed"]
+    assert (show(tree.mirror, BRANCH, "done.txt"), show(tree.mirror, BRANCH, "loose.txt")) == (
+        "done",
+        "loose",
+    )
 
 
 def test_a_checkpoint_can_be_laid_into_a_worktree_made_anew(tree: Tree) -> None:

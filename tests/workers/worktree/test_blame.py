@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from workers import trouble
 from workers.git import GitFailed
 from workers.messages import MessageRefused
 from workers.worktree.commit import HookRefused, WorkUnfinished, commit_work
-from workers.worktree.entry import relink
 from workers.worktree.make import make_ready
 from workers.worktree.settings import worktree_settings
 
@@ -144,25 +142,6 @@ def test_work_on_a_branch_that_was_deleted_is_on_it_again(repo: Path, tree: Path
     commit_work(tree, "work")
     assert git(repo, "rev-parse", f"{BRANCH}~1") == tip
     assert show(repo, BRANCH, "c.txt") == "loose"
-
-
-def test_a_worktree_whose_link_was_deleted_gets_it_back_with_all_its_work(repo: Path, tree: Path) -> None:
-    write(tree, {"c.txt": "loose\n"})
-    (tree / ".git").unlink()
-    assert relink(repo, tree)
-    commit_work(tree, "work")
-    assert show(repo, BRANCH, "c.txt") == "loose"
-
-
-def test_a_worktree_that_was_deleted_is_no_work_of_deleting(repo: Path, tree: Path, trees: Path) -> None:
-    """What lies there by now is somebody else's; it is kept beside."""
-    commit(tree, {"b.txt": "committed\n"})
-    shutil.rmtree(tree)
-    write(tree, {".cache/x": "x\n"})
-    assert not relink(repo, tree)
-    made(repo, trees)
-    assert commit_work(tree, "work") is None
-    assert show(repo, BRANCH, "b.txt") == "committed" and (trees / "t1.kept-1/.cache/x").exists()
 
 
 # --- hooks ---

@@ -19,8 +19,9 @@ from workers.port_blocks import of_this_person
 from workers.sandbox.confined import confined
 from workers.supervisor import MARKER, scratch_of
 from workers.worktree.commit import commit_work
-from workers.worktree.entry import admin_dir, git_dir, relink
+from workers.worktree.entry import admin_dir, git_dir
 from workers.worktree.ignored_work import told_of_ignored
+from workers.worktree.known_again import Found, found_again, known_again
 from workers.worktree.lock import held, is_held
 from workers.worktree.mirrored import Asked, found_ready, make_from_mirror, make_ready_again
 from workers.worktree.preserve import preserve as keep
@@ -122,15 +123,14 @@ def _launched(here: Here, attempt: str | None) -> str | None:
 
 
 def commit(here: Here, args: Args, _: bytes) -> Answer:
-    """{mirror, path, message, branch, base_commit, identity: variables, marker: FLEET_RUN of its git, optional,
-    though_ignored: paths} → {commit: what was committed now or null, head, remade: whether the worktree was gone, and
-    was made anew from its branch, ignored: where nothing was ever committed, what of its work git ignores, in words}.
-    Raises HookRefused, WorkUnfinished."""
+    """{mirror, path, message, branch, base_commit, tip: a commit that home has of the branch, identity: variables,
+    marker: FLEET_RUN of its git, optional, though_ignored: paths} → {commit: what was committed now or null, head,
+    remade: whether the worktree was gone, or lost by git, and made anew, ignored: where nothing was ever committed,
+    what of its work git ignores, in words, noticed: what had become of the worktree, in words}. Raises HookRefused,
+    WorkUnfinished."""
     mirror, path = here.directory.mirror(args["mirror"]), here.directory.worktree(args["path"])
     with marked(args.get("marker")), confined(here.cells(args)):
-        remade = not (path / ".git").exists() and not relink(mirror, path)
-        if remade:
-            make_from_mirror(mirror, path, Asked.again(args["branch"], args["base_commit"]))
+        found = _found_again(mirror, path, args)
         though_ignored = args.get("though_ignored", ())
         made = commit_work(
             path,
@@ -141,7 +141,23 @@ def commit(here: Here, args: Args, _: bytes) -> Answer:
         )
     head = Git(path).commit_of("HEAD")
     ignored = told_of_ignored(path) if head == args["base_commit"] else ""
-    return Answer({"commit": made, "head": head, "remade": remade, "ignored": ignored})
+    told = {"remade": found.remade, "noticed": found.told, "ignored": ignored}
+    return Answer({"commit": made, "head": head, **told})
+
+
+def _found_again(mirror: Path, path: Path, args: Args) -> Found:
+    tip = Git(mirror).commit_of(f"{HEADS}{args['branch']}") or args["tip"]
+    again = partial(make_from_mirror, mirror, path, Asked.again(args["branch"], tip, args["base_commit"]))
+    return found_again(mirror, path, again, {args["branch"]: tip})
+
+
+def hang_again(here: Here, args: Args, _: bytes) -> Answer:
+    """{mirror, path, branch, tip: a commit that home has of it} → {told}: a worktree whose mirror was made anew, or
+    that git had lost in it otherwise, hangs on it again; empty where it was not lost. Raises GitError."""
+    mirror, path = here.directory.mirror(args["mirror"]), here.directory.worktree(args["path"])
+    with held(path):
+        told = known_again(Git(mirror), mirror.resolve(), path, {args["branch"]: args["tip"]})
+    return Answer({"told": told})
 
 
 def snapshot(here: Here, args: Args, _: bytes) -> Answer:
@@ -194,6 +210,7 @@ OPS: dict[str, Op] = {
     "ports": ports,
     "prepare": prepare,
     "commit": commit,
+    "hang_again": hang_again,
     "snapshot": snapshot,
     "preserve": preserve,
     "remove": remove,
