@@ -76,4 +76,8 @@ def checkpoint_ref(task: Task) -> str:
 
 def work_ref(task: Task) -> str:
     """The head of the task's branch on another host, as it was last brought home."""
-    return f"refs/fleet/work/{task.id}"
+    return work_ref_of(task.id)
+
+
+def work_ref_of(task_id: str) -> str:
+    return f"refs/fleet/work/{task_id}"

@@ -1,0 +1,77 @@
+"""What a task has changed: from where its branch left its target to where it is now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from fleet.core.model import HERE
+from fleet.errors import NotDone, NotFound
+from fleet.home import Home
+from fleet.ports import Record
+from fleet.shell.places import work_ref_of
+from fleet.store.sqlite_reader import SqliteReader
+from workers import changes
+from workers.changes import Changes
+from workers.git import HEADS, Git, GitError, answer
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """`brought_ms`: the work lies on another host, and this is as of when it was last brought home. `works`: a worker
+    is at it, and what it has not committed is not in here."""
+
+    task: str
+    repo: Path
+    branch: str
+    changes: Changes
+    brought_ms: int | None
+    works: bool
+
+
+@contextmanager
+def diff(home: Home, task_id: str) -> Iterator[Diff]:
+    """Raises NotDone, NotFound."""
+    with SqliteReader(home.root) as reader:
+        task, worktree = reader.task(task_id), reader.worktree(task_id)
+    if task is None:
+        raise NotFound(f"there is no task {task_id}: see `fleet task list`")
+    if not task["branch"]:
+        raise NotDone(f"{task_id} has no branch yet, as no worker of it has started: fleet why {task_id}")
+    repo = Path(task["spec"]["repo"])
+    far = worktree is not None and worktree["state"] == "ready" and worktree.get("host", HERE) != HERE
+    try:
+        git = Git(repo)
+        head = _head(git, task, far=far)
+        with changes.changes(repo, _base(git, task, head), head) as found:
+            works = task["state"] == "running"
+            brought_ms = worktree["checkpoint_ms"] if worktree is not None and far and works else None
+            yield Diff(task_id, repo, task["branch"], found, brought_ms, works)
+    except (GitError, OSError) as failed:
+        raise NotDone(str(failed)) from failed
+
+
+def _head(git: Git, task: Record, *, far: bool) -> str:
+    """Where the branch is; of work on another host, as it was last brought home. Raises NotDone."""
+    names = [f"{HEADS}{task['branch']}", task["commit"], task["landed_commit"]]
+    if far and task["state"] == "running":
+        names.insert(0, work_ref_of(task["id"]))
+    head = next((found for name in names if name and (found := git.commit_of(name))), None)
+    if head is None:
+        raise NotDone(
+            f"the branch {task['branch']} of {task['id']} is gone from {git.directory}, and so is its commit"
+        )
+    return head
+
+
+def _base(git: Git, task: Record, head: str) -> str:
+    """Where it left its target, which it may have merged since; of what the target has taken in, where it began."""
+    target = None if task["state"] == "landed" else git.commit_of(f"{HEADS}{task['spec']['target']}")
+    met = answer(git, "merge-base", target, head) if target else None
+    base = met.out if met is not None and met.ok else task["base_commit"]
+    found = git.commit_of(base) if base else None
+    if found is None:
+        raise NotDone(f"where the branch of {task['id']} began is not in {git.directory} any more")
+    return found
