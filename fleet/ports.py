@@ -76,6 +76,9 @@ class Reader(Protocol):
 
     def policy(self) -> Record | None: ...
 
+    def paused_projects(self) -> list[Record]:
+        """By name."""
+
     def task_states(self) -> dict[str, int]:
         """How many tasks there are in each state that has any. Queued ones that are paused count as `paused`."""
 

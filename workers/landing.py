@@ -89,7 +89,14 @@ class Moved:
     """Somebody moved the target meanwhile: land again."""
 
 
-Outcome = Landed | Conflict | VerifyFailed | Held | Moved
+@dataclass(frozen=True)
+class Unapproved:
+    """The branch is at `commit`, and a person has approved another one."""
+
+    commit: str
+
+
+Outcome = Landed | Conflict | VerifyFailed | Unapproved | Held | Moved
 
 
 @dataclass(frozen=True)
@@ -121,12 +128,13 @@ def land(
     marker_env: Mapping[str, str],
     ports: range | None = None,
     setup_timeout_s: float = SETUP_TIMEOUT_S,
+    approved: str | None = None,
 ) -> Outcome:
     """Land `branch` in `target` by way of the worktree at `landing_path`, which is reused from landing to landing.
 
     `verify` is called with that worktree, merged and equipped as `settings` tells of two commits: the target's, and the
     one that would land. A merge says the first of `messages` that the repository's commit-msg hook lets pass. Call
-    again after Moved, and after any crash.
+    again after Moved, and after any crash. Where a commit is `approved`, no other one of the branch lands.
     Raises NoTarget when a branch is missing, MessageRefused, PreserveFailed, WorktreeBusy, SettingsWrong and other
     GitErrors.
     """
@@ -138,6 +146,8 @@ def land(
         verified = site.repository.commit_of(verified_ref) if there else None
         if verified is not None and was_verified(site.repository, errand.tip, verified, errand.old):
             return Landed(errand.old)
+        if approved is not None and errand.tip != approved:
+            return Unapproved(errand.tip)
         merged = errand.old if there else _prepare_and_merge(errand)
         if not isinstance(merged, str):
             return merged

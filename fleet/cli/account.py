@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 
+from fleet.cli import pause
 from fleet.cli.parser import Parser, add_command, group_of, json_word, name_word, positive
 from fleet.cli.run import Failed
 from fleet.cli.show import agrees, as_json, clock, put, say, table, told_of, window
@@ -40,12 +41,15 @@ def words(parser: Parser) -> None:
     add_command(
         commands,
         "pause",
-        "give it no new work; what runs there goes on to its end",
-        "fleet.cli.account:pause",
+        "give it no new work; a worker there ends with its turn",
+        "fleet.cli.pause:pause_account",
         name_word,
+        pause.how_words,
         json_word,
     )
-    add_command(commands, "resume", "give it work again", "fleet.cli.account:resume", name_word, json_word)
+    add_command(
+        commands, "resume", "give it work again", "fleet.cli.pause:resume_account", name_word, json_word
+    )
     add_command(
         commands,
         "remove",
@@ -252,22 +256,6 @@ def token(args: argparse.Namespace) -> int:
     if warning:
         say(f"note: {warning}")
     return _shown_after(args, f"{args.name} has its new token; workers that run go on with the old one")
-
-
-def pause(args: argparse.Namespace) -> int:
-    from fleet.service import accounts
-
-    accounts.pause(find_home(os.environ), args.name, on=True)
-    return _shown_after(
-        args, f"paused {args.name}: it gets no new work until fleet account resume {args.name}"
-    )
-
-
-def resume(args: argparse.Namespace) -> int:
-    from fleet.service import accounts
-
-    accounts.pause(find_home(os.environ), args.name, on=False)
-    return _shown_after(args, f"resumed {args.name}")
 
 
 def _shown_after(args: argparse.Namespace, told: str) -> int:

@@ -67,6 +67,12 @@ COMMANDS = {
     "project": _Command("weights, accounts, tiers and workers of projects", GROUP, "fleet.cli.project:words"),
     "tier": _Command("the ordering of the tiers", GROUP, "fleet.cli.tier:words"),
     "strategy": _Command("what counts most", "fleet.cli.policy:strategy", "fleet.cli.policy:strategy_words"),
+    "pause": _Command(
+        "start no worker of a project, of an account, or any",
+        "fleet.cli.pause:pause",
+        "fleet.cli.pause:pause_words",
+    ),
+    "resume": _Command("let what was paused go on", "fleet.cli.pause:resume", "fleet.cli.pause:resume_words"),
     "breaker": _Command(
         "whether work may start at all", "fleet.cli.policy:breaker", "fleet.cli.policy:breaker_words"
     ),

@@ -88,6 +88,14 @@ def waits(need: dict[str, Any]) -> str:
     return f"{', '.join(names)}{others} {'waits' if len(need['tasks']) == 1 else 'wait'} for you: {need['story']}"
 
 
+def paused(project: dict[str, Any]) -> str:
+    """That a project is paused, and how it goes on."""
+    until = f", until {clock(project['until'])}" if project["until"] else ""
+    why = f": {project['why']}" if project["why"] else ""
+    name = project["name"]
+    return f"project {name} is paused by {project['by']}{until}{why} (fleet resume --project {name})"
+
+
 def told_of(account: dict[str, Any]) -> str:
     """Why an account is in its state, and that its token ends soon."""
     ends = account["token_ends_at"] if account["token_ends_soon"] else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from fleet.cli import host_words
-from fleet.cli.show import as_json, clock, put, table, told_of, waits, window
+from fleet.cli.show import as_json, clock, paused, put, table, told_of, waits, window
 from fleet.homepath import home_path
 from fleet.views.light import state
 
@@ -27,7 +27,8 @@ def status(args: Words) -> int:
     if running and running["sandbox"]:
         put(f"sandbox: {_sandbox(running['sandbox'])}")
     if found["breaker"]:
-        put(f"circuit breaker open, nothing starts: {found['breaker']} (fleet breaker close)")
+        until = f" until {clock(found['breaker_until'])}" if found["breaker_until"] else ""
+        put(f"circuit breaker open, nothing starts{until}: {found['breaker']} (fleet breaker close)")
     _put_tasks(found)
     if found["accounts"]:
         put()
@@ -51,6 +52,8 @@ def _put_tasks(found: dict[str, Any]) -> None:
         put(f"  {trouble['task']} {trouble['state']}, in trouble: {trouble['story']}")
     for need in found["needs"]:
         put(f"  {waits(need)}")
+    for project in found["paused_projects"]:
+        put(f"  {paused(project)}")
 
 
 def _sandbox(said: str) -> str:

@@ -8,9 +8,10 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from fleet.cli import diff, pause, review
 from fleet.cli.parser import Parser, add_command, group_of, json_word
 from fleet.cli.run import Failed
-from fleet.cli.show import as_json, clock, put, put_lines, say, table, waits
+from fleet.cli.show import as_json, clock, paused, put, put_lines, say, table, waits
 from fleet.home import find_home
 from fleet.spoken.task_fields import FIELDS, Field
 from fleet.streams import out
@@ -44,6 +45,9 @@ def words(parser: Parser) -> None:
     add_command(
         commands, "say", "say something to its session", "fleet.cli.task:say_to", _task_word, _say_words
     )
+    diff.add_commands(commands)
+    pause.add_commands(commands)
+    review.add_commands(commands)
 
 
 def why_words(parser: Parser) -> None:
@@ -183,6 +187,8 @@ def listing(args: argparse.Namespace) -> int:
     table(("ID", "STATE", "PRIORITY", "BRANCH", "TITLE"), [_row(task) for task in found])
     for need in state.needs(found):
         say(waits(need))
+    for project in state.paused_projects(find_home(os.environ).root):
+        say(paused(project))
     return 0
 
 
@@ -201,7 +207,7 @@ def show(args: argparse.Namespace) -> int:
     if task["landed_commit"]:
         put(f"  landed as {task['landed_commit']}")
     if task["paused"]:
-        put(f"  paused by {task['paused']['by']}: {task['paused']['why']}")
+        put(f"  paused by {task['paused']['by']}{_why(task['paused'])}")
     if task["source"]:
         put(f"  asked for by {task['source']}")
     if task["labels"]:
@@ -213,6 +219,11 @@ def show(args: argparse.Namespace) -> int:
     for line in task["history"]:
         put(f"    {clock(line['at'])}  {line['text']}")
     return 0
+
+
+def _why(paused: dict[str, Any]) -> str:
+    until = f", until {clock(paused['until'])}" if paused["until"] else ""
+    return f"{until}: {paused['why']}" if paused["why"] else until
 
 
 def _worktree(worktree: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ def broken(fleet: Fleet) -> list[str]:
         *_queue(fleet),
         *_workers(fleet),
         *_order(fleet),
+        *_reviews(fleet),
         *_landings(fleet),
         *_worktrees(fleet),
         *_hosts(fleet),
@@ -76,6 +77,17 @@ def _order(fleet: Fleet) -> Iterator[str]:
             yield f"a task starts only when all it waits for has landed: {task.id} is {task.state} before {open_ones}"
         if not open_ones and task.state == "waiting":
             yield f"a task whose dependencies have all landed waits no longer: {task.id}"
+
+
+def _reviews(fleet: Fleet) -> Iterator[str]:
+    for task in fleet.tasks.values():
+        if task.state != "review":
+            continue
+        attempt = fleet.attempts.get(task.attempt or "")
+        if attempt is not None and attempt.state != "stopping":
+            yield f"nobody works on what a person looks at: {attempt.id} is {attempt.state}"
+        if task.approved is not None:
+            yield f"what has been approved is not looked at again: {task.id}"
 
 
 def _landings(fleet: Fleet) -> Iterator[str]:

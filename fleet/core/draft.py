@@ -11,7 +11,7 @@ from fleet.core.model import Account, Attempt, Bucket, Fleet, Host, Rank, Task, 
 from fleet.core.model.learned import Demand, Experience, Rate
 from fleet.core.model.lifecycles import check_transition
 from fleet.core.model.maps import Map
-from fleet.core.model.policy import Floor, Limit, Reservation
+from fleet.core.model.policy import Floor, Limit, Project, Reservation
 from fleet.core.model.replacing import replace
 
 V = TypeVar("V")
@@ -90,6 +90,10 @@ class Draft:
     @property
     def floors(self) -> Mapping[str, Floor]:
         return self._map("floors")
+
+    @property
+    def projects(self) -> Mapping[str, Project]:
+        return self._map("projects")
 
     def value(self, name: str) -> Any:
         return self._fields.get(name, getattr(self.before, name))

@@ -26,16 +26,20 @@ def is_idle(fleet: Fleet, kept: Set[str] = frozenset()) -> bool:
 
 
 def _stuck_ids(fleet: Fleet) -> set[str]:
-    """Held tasks, those that are paused or in lasting trouble, queued ones that no account can ever take, and whatever
-    waits behind these or behind a task that ended without landing. Linear in the tasks and their dependencies, however
-    long the chains."""
+    """Held tasks and those in review, those that are paused or in lasting trouble, queued ones that no account can ever
+    take, and whatever waits behind these or behind a task that ended without landing. Linear in the tasks and their
+    dependencies, however long the chains."""
     waiting_on: dict[str, list[str]] = defaultdict(list)
     for task in fleet.tasks.values():
         if task.state == "waiting":
             for dependency in task.after:
                 waiting_on[dependency].append(task.id)
     never = _never_placeable(fleet)
-    found = {t.id for t in fleet.tasks.values() if t.state == "held" or t.id in never or needs_a_person(t)}
+    found = {
+        t.id
+        for t in fleet.tasks.values()
+        if t.state in ("review", "held") or t.id in never or needs_a_person(t)
+    }
     frontier = [*found, *(t.id for t in fleet.tasks.values() if t.state in ("failed", "cancelled"))]
     while frontier:
         for dependant in waiting_on[frontier.pop()]:

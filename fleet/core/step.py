@@ -21,8 +21,10 @@ from fleet.core.rules import (
     hosts,
     keyring,
     older,
+    pausing,
     perform_failures,
     reservations,
+    reviewing,
     revising,
     sessions,
     settings,
@@ -61,7 +63,8 @@ def step(
 
 
 def _beat(draft: Draft, event: events.Beat) -> None:
-    """Time alone may let tasks move: a reset, the end of a back-off, a target that a person has freed."""
+    """Time alone may let tasks move: a reset, the end of a back-off or a pause, a target that a person has freed."""
+    pausing.resume_due(draft)
     finishing.look_at_held(draft)
     deadlines.pass_by(draft)
     accounts.tell_of_tokens(draft)
@@ -83,11 +86,14 @@ _RULES: dict[type, Callable[[Draft, Any], None]] = {
     events.CancelAsked: tasks.cancel_asked,
     events.RetryAsked: tasks.retry_asked,
     events.PersonSaid: tasks.person_said,
+    events.ApproveAsked: reviewing.approve_asked,
+    events.SendBackAsked: reviewing.send_back_asked,
+    events.RejectAsked: reviewing.reject_asked,
     events.AccountAdded: accounts.account_added,
     events.AccountRemoved: accounts.account_removed,
     events.AccountVerified: accounts.account_verified,
     events.AccountSet: accounts.account_set,
-    events.AccountPaused: accounts.account_paused,
+    events.PauseAsked: pausing.pause_asked,
     events.PruneAsked: tasks.prune_asked,
     events.ForgetAsked: forgetting.forget_asked,
     events.DrainAsked: tasks.drain_asked,

@@ -9,7 +9,7 @@ from math import log
 
 from fleet.core.capacity import demand
 from fleet.core.capacity.worth import LATE, aged, urgency, worth_now
-from fleet.core.model import Fleet, Task
+from fleet.core.model import Fleet, Task, is_paused
 from fleet.core.model.learned import Demand
 from fleet.planning.allowed import Allowed
 from fleet.planning.needs import Need, Needs
@@ -92,7 +92,7 @@ def _items(fleet: Fleet, periods: Periods, allowed: Allowed, needs: Needs) -> li
     for task in sorted(fleet.tasks.values(), key=lambda t: t.id):
         if (
             task.state not in ("queued", "waiting")
-            or task.spec.paused
+            or is_paused(fleet, task)
             or task.consent
             or begins[task.id] >= periods.horizon
         ):

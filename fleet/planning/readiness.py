@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 
 from fleet.core.capacity import costs
-from fleet.core.model import Fleet
+from fleet.core.model import Fleet, is_paused
 from fleet.planning.needs import Needs
 from fleet.planning.periods import HOUR_MS
 
@@ -39,6 +39,6 @@ def _takes(fleet: Fleet, needs: Needs, task_id: str) -> float:
         return costs.remaining(fleet, task, attempt.tier).ms / HOUR_MS
     if task.state not in ("queued", "waiting"):
         return 0.0
-    if task.spec.paused or task.consent:
+    if is_paused(fleet, task) or task.consent:
         return inf
     return min((need.hours * task.spec.size for need in needs.of(task)), default=inf)

@@ -8,7 +8,7 @@ import subprocess
 from functools import partial
 
 from fleet import streams
-from fleet.core.events import AccountAdded, AccountPaused, AccountRemoved, AccountSet
+from fleet.core.events import AccountAdded, AccountRemoved, AccountSet
 from fleet.core.model import Account
 from fleet.core.rules.accounts import name_taken
 from fleet.errors import NotDone, NotKnown
@@ -183,11 +183,6 @@ def change(
             spend=spend,
         ),
     )
-
-
-def pause(home: Home, name: str, *, on: bool) -> None:
-    """Pauses the account, or resumes it. Raises NotDone."""
-    submit(home, AccountPaused(**stamp(), name=name, on=on))
 
 
 def remove(home: Home, name: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from fleet.errors import NotDone
 from fleet.home import Home
 from fleet.service.requests import submit
 from fleet.shell.stamp import stamp
+from fleet.views.light import records
 from fleet.views.project_figures import profile
 from fleet.views.snapshot import snapshot
 from workers.git import GitError
@@ -133,6 +134,7 @@ def _shown(one: Project, tasks: Counter[str], running: int) -> dict[str, Any]:
         "workers": one.workers,
         "sandbox_read": list(one.sandbox_read),
         "sandbox_write": list(one.sandbox_write),
+        "paused": one.paused and records.pause(asdict(one.paused)),
         "running": running,
         "tasks": dict(sorted(tasks.items())),
     }

@@ -70,6 +70,7 @@ class TaskRequest(BaseModel):
     source: str | None = None
     paused: str | None = None
     allow_empty: bool = False
+    review: bool = False
 
     @field_validator("tier", mode="before")
     @classmethod
@@ -332,6 +333,7 @@ def _spec(
         source=request.source,
         paused=Pause(request.source or PERSON, request.paused) if request.paused else None,
         allow_empty=request.allow_empty,
+        review=request.review,
     )
 
 

@@ -260,6 +260,7 @@ class Finisher:
                     verified_ref=places.verified_ref(task),
                     ports=ports,
                     marker_env=self._environment(task, ports),
+                    approved=task.approved,
                 )
         except (SetupFailed, SubmoduleMissing) as failed:
             return Ended("unverified", None, str(failed))
@@ -438,6 +439,9 @@ def _as_ended(ended: landing.Outcome, task: Task) -> Ended:
         return Ended("conflict", None, f"conflicting files: {', '.join(ended.files)}\n{ended.output}")
     if isinstance(ended, landing.VerifyFailed):
         return Ended("unverified", None, told(ended.verdict))
+    if isinstance(ended, landing.Unapproved):
+        moved = f"its branch has moved since it was approved, to {ended.commit[:12]}, which did not land"
+        return Ended("unapproved", None, moved)
     if isinstance(ended, landing.Held):
         return Ended("held", ended.commit, ended.advice)
     return Ended("moved", None, "")

@@ -122,6 +122,12 @@ FIELDS = (
         help_="it is done, too, when nothing has to be changed",
         older=False,
     ),
+    Field(
+        "review",
+        flag=True,
+        help_="verified work waits for you to look at it, before it lands",
+        older=False,
+    ),
     Field("source", metavar="NAME", help_="who asks; of a source there is one task in a project", stays=True),
     Field("paused", metavar="REASON", help_="nothing starts it until it is resumed"),
 )

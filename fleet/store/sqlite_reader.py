@@ -53,6 +53,9 @@ class SqliteReader:
     def policy(self) -> Record | None:
         return _first(self._bodies("singles", "policy"))
 
+    def paused_projects(self) -> list[Record]:
+        return self._bodies("projects", "paused_projects")
+
     def task_states(self) -> dict[str, int]:
         return dict(self._rows("task_states"))
 

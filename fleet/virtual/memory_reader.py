@@ -35,6 +35,9 @@ class MemoryReader:
     def policy(self) -> Record | None:
         return _body(self._fleet.policy)
 
+    def paused_projects(self) -> list[Record]:
+        return [_body(one) for _, one in sorted(self._fleet.projects.items()) if one.paused is not None]
+
     def task_states(self) -> dict[str, int]:
         return dict(Counter(_shown_state(task) for task in self._fleet.tasks.values()))
 

@@ -9,7 +9,7 @@ import pytest
 from fleet.core import events
 from fleet.core.capacity import rates
 from fleet.core.capacity.experience import SEPARATOR
-from fleet.core.model import Account, bucket_key
+from fleet.core.model import Account, Pause, bucket_key
 from fleet.core.model.learned import Experience, Rate
 from fleet.core.model.tokens import Tokens
 from tests.core.story import Story, account, reading, spec
@@ -80,10 +80,10 @@ def test_what_was_learned_of_a_tier_counts_half_when_another_model_answers_for_i
 def test_what_accounts_share_is_halved_with_the_first_of_them_only() -> None:
     story = learned(account("a"), account("b"))
     for model in ("old", "new"):
-        for name in ("a", "b"):
-            story.tell(events.AccountPaused, name="b" if name == "a" else "a", on=True)
+        for name, other in (("a", "b"), ("b", "a")):
+            story.tell(events.PauseAsked, what="account", names=(other,), pause=Pause("a person", ""))
             begin(story, model, name)
-            story.tell(events.AccountPaused, name="b" if name == "a" else "a", on=False)
+            story.tell(events.PauseAsked, what="account", names=(other,))
     assert counts(story)["sonnet"] == 4.0
     assert (share(story, "a"), share(story, "b"), share(story, "")) == (0.2, 0.2, 0.2)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, get_args
@@ -47,8 +48,16 @@ OTHER: dict[str, Any] = {
     "subagent_tier": "haiku",
     "source": "card",
     "allow_empty": True,
+    "review": True,
 }
 """Another value for each field than that of the stories' tasks."""
+
+GOES_ON = {
+    ("review", "review"): ("landing", ["LandWork"]),
+    ("review", "landing"): ("review", []),
+    ("verify", "review"): ("checking", ["CheckWork"]),
+}
+"""Where a revision has the task go on at once: its state then, and what is decided."""
 
 DOC = Path(__file__).parents[2] / "docs" / "tasks.md"
 COLUMNS = {
@@ -56,6 +65,7 @@ COLUMNS = {
     "queued again": ("begun",),
     "running": ("running",),
     "checked": ("checking",),
+    "in review": ("review",),
     "waits for its merge": ("landing",),
     "is merged": ("merging",),
     "held": ("held",),
@@ -81,7 +91,7 @@ def in_stage(stage: Stage) -> Story:
         story.add(spec(land="merge"))
         story.to_landing("t1.1")
         story.exit("t1.1")
-    story.add(spec(land="merge"))
+    story.add(spec(land="merge", review=stage == "review"))
     one = named(stage) + ".1"
     if stage == "cancelled":
         story.tell(events.CancelAsked, task="t1")
@@ -122,27 +132,44 @@ def go_on(story: Story, task: str, stage: Stage) -> None:
     """Lets happen what brings a task from the stage to its next attempt. There is a host that has the labels."""
     story.tell(events.HostAdded, host=Host("gpu", 9, 10**12, START_MS, address="ssh://gpu", labels=("gpu",)))
     story.tell(events.HostSeen, host="gpu", workers_max=9, memory_free_bytes=10**12)
-    if stage in ("waiting", "queued"):
-        story.tell(events.AccountAdded, account=account("a"))
-        story.tell(events.AccountAdded, account=account("b"))
-    if stage == "waiting":
-        story.to_landing("t1.1")
-    elif stage == "begun":
-        story.tell(events.DrainAsked, on=False)
-        story.wait(HOUR_MS)
-    elif stage in ("failed", "cancelled"):
-        story.tell(events.RetryAsked, task=task)
-    elif stage == "running":
-        story.limit(f"{task}.1")
-    elif stage == "checking":
-        story.exit(f"{task}.1")
-        story.check(False, f"{task}.1")
-    elif stage == "held":
-        story.tell(events.HeldSeen, task=task, free=True, landed=False)
-    elif stage == "landing":
-        story.landing("landed", "t1")
+    GOING_ON[stage](story, task)
     if stage in ("held", "landing", "merging"):
         story.landing("conflict", task)
+
+
+def _accounts_come(story: Story, _: str) -> None:
+    story.tell(events.AccountAdded, account=account("a"))
+    story.tell(events.AccountAdded, account=account("b"))
+
+
+def _predecessor_lands(story: Story, task: str) -> None:
+    _accounts_come(story, task)
+    story.to_landing("t1.1")
+
+
+def _drained_no_more(story: Story, _: str) -> None:
+    story.tell(events.DrainAsked, on=False)
+    story.wait(HOUR_MS)
+
+
+def _check_fails(story: Story, task: str) -> None:
+    story.exit(f"{task}.1")
+    story.check(False, f"{task}.1")
+
+
+GOING_ON: dict[Stage, Callable[[Story, str], object]] = {
+    "waiting": _predecessor_lands,
+    "queued": _accounts_come,
+    "begun": _drained_no_more,
+    "running": lambda story, task: story.limit(f"{task}.1"),
+    "checking": _check_fails,
+    "review": lambda story, task: story.tell(events.SendBackAsked, task=task, word="w", text="not so"),
+    "landing": lambda story, task: story.landing("landed", "t1"),
+    "merging": lambda story, task: None,
+    "held": lambda story, task: story.tell(events.HeldSeen, task=task, free=True, landed=False),
+    "failed": lambda story, task: story.tell(events.RetryAsked, task=task),
+    "cancelled": lambda story, task: story.tell(events.RetryAsked, task=task),
+}
 
 
 def test_the_table_has_every_field_in_every_stage() -> None:
@@ -182,19 +209,24 @@ def test_a_field_is_revised_now_or_with_the_next_attempt_or_refused_as_the_table
 ) -> None:
     story, task = in_stage(stage), named(stage)
     before, fleet = story.task(task), story.fleet
-    said = TABLE[field][stage]
+    said, other = TABLE[field][stage], OTHER[field]
+    if (field, stage) == ("review", "review"):
+        other = False
     if said not in ("now", "next attempt"):
         with pytest.raises(Refused) as refused:
-            revise(story, task, **{field: OTHER[field]})
+            revise(story, task, **{field: other})
         assert task in str(refused.value) and "{" not in str(refused.value)
         assert story.fleet is fleet
         return
-    decided = revise(story, task, **{field: OTHER[field]})
+    decided = revise(story, task, **{field: other})
     after = story.task(task)
-    assert after.spec == replace(before.spec, **{field: OTHER[field]})
+    assert after.spec == replace(before.spec, **{field: other})
     assert f"revised by a person: {'paused: moved to Blocked' if field == 'paused' else ''}" in story.notes()
     if field == "prompt":
         prompt_is_heard(story, task, stage, decided)
+        return
+    if (field, stage) in GOES_ON:
+        assert (after.state, kinds(decided)) == GOES_ON[field, stage]
         return
     assert decided == [], "nothing is done to a worker"
     assert story.fleet.attempts == fleet.attempts, "an attempt under way is not disturbed"
@@ -218,11 +250,17 @@ def takes_effect_now(story: Story, task: str, field: str, stage: Stage) -> None:
         assert story.fleet.queue[after.lane][0][3] == task, "it has come before the other one"
     elif field in ("tiers", "labels", "deadline_ms") and after.queues:
         assert story.fleet.queue[after.lane] == (after.rank,), "it has a lane of its own"
+    elif field == "review" and stage in ("running", "checking"):
+        if stage == "running":
+            story.finish(f"{task}.1")
+        story.check(attempt=f"{task}.1")
+        assert story.task(task).state == "review", "its work is looked at before it lands"
 
 
 def takes_effect_with_the_next_attempt(story: Story, task: str, field: str, stage: Stage) -> None:
     if field == "paused":
-        assert "no further worker is started: paused by board:github" in story.why(task).summary
+        ends = "its worker ends with this turn" if stage == "running" else "no further worker is started"
+        assert f"; {ends}: paused by board:github" in story.why(task).summary
         attempts = story.task(task).attempts
         go_on(story, task, stage)
         assert (story.task(task).state, story.task(task).attempts) == ("queued", attempts)
@@ -265,7 +303,7 @@ def test_a_paused_task_is_not_placed_says_why_and_goes_on_when_it_is_resumed() -
     assert story.add(spec(paused=PAUSE)) == []
     why = story.why()
     assert (why.summary, why.stuck) == ("paused by board:github: moved to Blocked", True)
-    assert why.advice == "fleet task edit t1 --resume"
+    assert why.advice == "fleet task resume t1"
     assert started(revise(story, paused=None)) == ["t1.1"]
 
 
@@ -274,7 +312,7 @@ def test_only_a_person_can_free_what_is_paused_and_what_waits_for_it() -> None:
     story.add(spec(key="x", paused=PAUSE), spec(after=("x",)))
     assert is_idle(story.fleet)
     assert [(e.task, e.advice) for e in stuck(story.fleet)] == [
-        ("t1", "fleet task edit t1 --resume"),
+        ("t1", "fleet task resume t1"),
         ("t2", "see: fleet why t1"),
     ]
     revise(story, paused=None)

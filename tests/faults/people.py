@@ -3,6 +3,7 @@ and lay things down."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
 
@@ -20,15 +21,28 @@ TASKS_MAX = 18
 REVISED = tuple(name for name, row in TABLE.items() if row["queued"] in ("now", "next attempt"))
 
 
-def resuming(task: str) -> Ask:
-    spec = TaskSpec(prompt="", repo="", title="", tiers=(), target="")
-    return lambda at_ms, name: events.TaskRevised(
-        at_ms=at_ms, id=name, task=task, fields=("paused",), spec=spec
+def resuming(what: events.Paused, *names: str) -> Ask:
+    return lambda at_ms, name: events.PauseAsked(at_ms=at_ms, id=name, what=what, names=names)
+
+
+def approving(task: Task) -> Ask:
+    commit = task.commit or ""
+    return lambda at_ms, name: events.ApproveAsked(
+        at_ms=at_ms, id=name, task=task.id, commit=commit, seen=commit
     )
 
 
-def pausing(account: str, *, on: bool) -> Ask:
-    return lambda at_ms, name: events.AccountPaused(at_ms=at_ms, id=name, name=account, on=on)
+def paused(fleet: Fleet) -> Iterator[Ask]:
+    """What lets all that is paused go on."""
+    for task in fleet.tasks.values():
+        if task.spec.paused and task.state != "landed":
+            yield resuming("task", task.id)
+    for project in fleet.projects.values():
+        if project.paused:
+            yield resuming("project", project.name)
+    for account in fleet.accounts.values():
+        if account.paused and account.state != "removed":
+            yield resuming("account", account.name)
 
 
 class People:
@@ -70,6 +84,7 @@ class People:
             value=rng.choice([None, None, 0.5, 20.0]),
             plan_tier=rng.choice([None, None, None, *TIERS]),
             labels=self._world.machines.labels if rng.random() < 0.1 else (),
+            review=rng.random() < 0.2,
         )
 
     def act(self, fleet: Fleet, at_ms: int, name: str) -> events.Event:
@@ -97,12 +112,12 @@ class People:
                     "rule",
                     "host",
                 ),
-                *("revise", "resume", "pause"),
+                *("revise", "resume", "pause", "review"),
             ],
-            weights=[8, 3, 4, 2, 1, 3, 3, 1, 3, 8, 4, 13, 3, 3],
+            weights=[8, 3, 4, 2, 1, 3, 3, 1, 3, 8, 4, 13, 3, 3, 8],
         )[0]
-        if ask in ("host", "rule", "revise", "resume", "pause"):
-            return self._rule(ask, fleet, at_ms, name)
+        if ask in ("host", "rule", "revise", "resume", "pause", "review"):
+            return self._rule(ask, fleet, at_ms, name, task)
         if ask == "say":
             self._words += 1
             tier = rng.choice([None, None, None, *TIERS])
@@ -125,6 +140,36 @@ class People:
             return events.Beat(at_ms=at_ms, id=name)
         return self._account(ask, at_ms, name)
 
+    def _review(self, fleet: Fleet, task: str, at_ms: int, name: str) -> events.Event:
+        """Of a task that waits for it, if there is one. Now and then they looked before it changed, or it has moved."""
+        rng = self._rng
+        task = rng.choice([t.id for t in fleet.tasks.values() if t.state == "review"] or [task])
+        what = rng.choices(["approve", "moved", "late", "send back", "reject"], weights=[5, 2, 1, 3, 1])[0]
+        if what == "send back":
+            self._words += 1
+            word = f"w{self._words}"
+            return events.SendBackAsked(at_ms=at_ms, id=name, task=task, word=word, text="not so")
+        if what == "reject":
+            return events.RejectAsked(at_ms=at_ms, id=name, task=task, why="not wanted")
+        seen = "older" if what == "late" else fleet.tasks[task].commit or ""
+        commit = f"{task}-moved" if what == "moved" else seen
+        return events.ApproveAsked(at_ms=at_ms, id=name, task=task, commit=commit, seen=seen)
+
+    def _pause(self, fleet: Fleet, at_ms: int, name: str) -> events.Event:
+        """Some of them, or all work, for ever or for a time; now and then by stopping what runs."""
+        rng = self._rng
+        what: events.Paused = rng.choices(("task", "project", "account", "all"), weights=(3, 2, 5, 1))[0]
+        names = {
+            "task": tuple(rng.sample(sorted(fleet.tasks), min(len(fleet.tasks), rng.choice([1, 1, 3])))),
+            "project": (rng.choice([*REPOS, "night"]),),
+            "account": (rng.choice(self._world.accounts).name,),
+            "all": (),
+        }[what]
+        until_ms = rng.choice([None, None, at_ms + rng.randint(1, 7_200_000)])
+        pause = Pause("a person", rng.choice(["", "not now"]), until_ms)
+        now = rng.random() < 0.3
+        return events.PauseAsked(at_ms=at_ms, id=name, what=what, names=names, pause=pause, now=now)
+
     def _revise(self, task: Task, at_ms: int, name: str) -> events.Event:
         """Some fields become what another task is asked with, or it is paused."""
         rng = self._rng
@@ -137,16 +182,16 @@ class People:
         fields = tuple(rng.sample(REVISED, rng.choice([1, 1, 1, 3])))
         return events.TaskRevised(at_ms=at_ms, id=name, task=task.id, fields=fields, spec=spec)
 
-    def _rule(self, ask: str, fleet: Fleet, at_ms: int, name: str) -> events.Event:
+    def _rule(self, ask: str, fleet: Fleet, at_ms: int, name: str, task: str) -> events.Event:
+        if ask == "review":
+            return self._review(fleet, task, at_ms, name)
         if ask == "revise":
             return self._revise(fleet.tasks[self._rng.choice(sorted(fleet.tasks))], at_ms, name)
         if ask == "resume":
-            paused = next((t.id for t in fleet.tasks.values() if t.spec.paused), min(fleet.tasks))
-            return resuming(paused)(at_ms, name)
+            there = [*paused(fleet)] or [resuming("task", min(fleet.tasks))]
+            return self._rng.choice(there)(at_ms, name)
         if ask == "pause":
-            account = self._rng.choice(self._world.accounts).name
-            known = fleet.accounts.get(account)
-            return pausing(account, on=known is None or not known.paused)(at_ms, name)
+            return self._pause(fleet, at_ms, name)
         if ask == "host":
             return ask_of_hosts(fleet, self._world.machines, self._rng, at_ms, name)
         return lay_down(self._world, fleet, self._rng, at_ms, name)

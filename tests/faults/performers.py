@@ -122,8 +122,11 @@ class Performers:
         task = fleet.tasks[effect.task]
         if task.state != "landing":
             return []
-        ends = self._world.repos.break_off if task.breaking_off else self._world.repos.merge
-        outcome = ends(task.id, lane_of(task), self._world.rates)
+        repos, rates = self._world.repos, self._world.rates
+        if task.breaking_off:
+            outcome = repos.break_off(task.id, lane_of(task), rates)
+        else:
+            outcome = repos.merge(task.id, lane_of(task), rates, approved=task.approved is not None)
         return [
             lambda at_ms, name: events.LandingEnded(
                 at_ms=at_ms,

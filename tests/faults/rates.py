@@ -35,6 +35,7 @@ class Rates:
     landing_moved: float = 0.1
     landing_unverified: float = 0.06
     landing_broken: float = 0.01
+    landing_unapproved: float = 0.05
     target_checked_out: float = 0.1
     killed_before_commit: float = 0.01
     killed_after_commit: float = 0.03

@@ -41,13 +41,16 @@ class Repos:
         self.merging.pop(lane, None)
         return "broken off"
 
-    def merge(self, task: str, lane: Lane, rates: Rates) -> LandingOutcome:
-        """Brings the task into its target, once: a repeated merge of what is in it has landed."""
+    def merge(self, task: str, lane: Lane, rates: Rates, *, approved: bool = False) -> LandingOutcome:
+        """Brings the task into its target, once: a repeated merge of what is in it has landed. Somebody may have moved
+        the branch of one that a person has approved."""
         self.merging.pop(lane, None)
         if task in self.history(lane):
             return "landed"
         if self.rng.random() < rates.target_checked_out:
             self.checked_out.add(lane)
+        if approved and self.rng.random() < rates.landing_unapproved:
+            return "unapproved"
         for outcome, rate in _WAYS:
             if self.rng.random() < getattr(rates, rate):
                 return outcome

@@ -7,6 +7,7 @@ Sensible or not, and some of it refused. When faults are healed, all that could 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from random import Random
 
 from fleet.core import events
@@ -53,7 +54,7 @@ def undone(fleet: Fleet) -> Iterator[Ask]:
     """What takes back all that has been laid down."""
     yield from _taken_back(fleet)
     for project in fleet.projects.values():
-        if project != Project(project.name):
+        if replace(project, paused=None) != Project(project.name):
             yield _forgetting(project.name)
     if fleet.protections is not None and fleet.protections.by_bucket:
         yield lambda at_ms, event: events.ProtectionsMade(

@@ -20,7 +20,7 @@ from fleet.virtual.memory_store import Memory, MemoryStore
 from tests.faults.coordinator import Ask, AsWithoutMemory, Coordinator
 from tests.faults.failing_store import FailingStore
 from tests.faults.hosts_asked import adding_host, mended
-from tests.faults.people import People, pausing, resuming
+from tests.faults.people import People, approving, paused
 from tests.faults.planner import prices_for, protections_for
 from tests.faults.rulings import undone
 from tests.faults.safety import Violation
@@ -41,8 +41,8 @@ class Outcome:
     """What a seed came to: a digest of everything that happened, and how much that was. `moves` are those of sessions
     between accounts, `carried` those of work between hosts, `revised` revisions of tasks; `silences` are accounts that
     answered nobody for a time, `renewed` sessions in whose place a new one was begun; `outages` are those of
-    the keyring that work met, `pauses` those of accounts; `zombies` are workers that came back with a lost host.
-    `kept_apart` is how often another machine answered than the one with the workers,
+    the keyring that work met, `pauses` and `approved` what persons paused and approved; `zombies` are workers that came
+    back with a lost host. `kept_apart` is how often another machine answered than the one with the workers,
     `refused` how often the git of a host refused a start."""
 
     seed: int
@@ -61,6 +61,7 @@ class Outcome:
     renewed: int
     outages: int
     pauses: int
+    approved: int
     kept_apart: int
     refused: int
 
@@ -238,8 +239,10 @@ class _Simulation:
         self.agenda.after(3_600_000, self._look_again)
         for ask in list(undone(self._fleet())):
             self.coordinator.ask(ask)
-        for task in [t for t in self._fleet().tasks.values() if t.spec.paused]:
-            self.coordinator.ask(resuming(task.id))
+        for ask in list(paused(self._fleet())):
+            self.coordinator.ask(ask)
+        for task in [t for t in self._fleet().tasks.values() if t.state == "review"]:
+            self.coordinator.ask(approving(task))
         for ask in mended(self._fleet(), self.world.machines):
             self.coordinator.ask(ask)
         for account in self.world.accounts:
@@ -248,8 +251,6 @@ class _Simulation:
                 self.coordinator.ask(_adding(account))
             elif known.state == "quarantined":
                 self.coordinator.ask(_verifying(account))
-            elif known.paused:
-                self.coordinator.ask(pausing(account.name, on=False))
 
     def _all_over(self) -> bool:
         return self.coordinator.quiet() and all(_is_over(self._fleet(), t) for t in self._fleet().tasks)
@@ -285,6 +286,7 @@ class _Simulation:
             renewed=sum(t.renewals for t in tasks.values()),
             outages=watch.outages,
             pauses=watch.pauses,
+            approved=watch.approvals,
             refused=watch.refusals,
         )
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from fleet.core import events
 from fleet.core.capacity.headroom import LENGTHS_MS, LONGEST_MS
 from fleet.core.check import broken
-from fleet.core.decisions import Effect, StartWorker, StopWorker
+from fleet.core.decisions import Effect, LandWork, StartWorker, StopWorker
 from fleet.core.model import Account, Attempt, Fleet, Settings
 
 CLOCK_SLACK_MS = 10 * 60_000
@@ -37,7 +37,13 @@ class Watch:
         """Accounts on which two workers in a row have ended without an answer, until they have answered something."""
         self.unreached: set[str] = set()
         """Accounts that wait for the keyring, as all do that have a token in it."""
-        self.paused: set[str] = set()
+        self.paused: dict[str, int | None] = {}
+        """Accounts that a person has paused, and until when."""
+        self.verified: dict[str, str | None] = {}
+        """The commit of each task's last verification that went well."""
+        self.approved: dict[str, str] = {}
+        """The commit of each task that a person has approved."""
+        self.approvals = 0
         self.outages = 0
         self.pauses = 0
         self.silences = 0
@@ -68,6 +74,7 @@ class Watch:
         for event in happened:
             self._forget_when_the_clock_went_back(event.at_ms)
             self._event(event, attempts, before)
+            self._of_review(event, before)
             if isinstance(event, events.TaskRevised):
                 self._revised(event, before, after)
             self._of_hosts(event, before, after)
@@ -75,16 +82,37 @@ class Watch:
         self._quarantined(happened, before, after)
         for attempt in [a for a in attempts.values() if a.id not in after.attempts]:
             self._ended(attempt)
+        self._reviewed(before, after, effects)
         for effect in effects:
             if isinstance(effect, StartWorker) and effect.attempt in after.attempts:
                 attempt = after.attempts[effect.attempt]
                 self._placed(attempt, after, ramp_before)
-                known = before.tasks.get(attempt.task)
-                if after.tasks[attempt.task].spec.paused and (known is None or known.spec.paused):
-                    raise Violation(f"{attempt.id} was started though {attempt.task} is paused")
+                self._may_start(attempt, before, after)
             elif isinstance(effect, StopWorker) and effect.why == "escalated":
                 # An account that lacks the stronger tiers is closed to the task from now on.
                 self.closings[attempts[effect.attempt].account] += 1
+
+    @staticmethod
+    def _may_start(attempt: Attempt, before: Fleet, after: Fleet) -> None:
+        """Nothing starts of what was paused before this commit and still is: a task, a project, all work."""
+        task, was = after.tasks[attempt.task], before.tasks.get(attempt.task)
+        project = task.spec.project_name
+        if task.spec.paused and (was is None or was.spec.paused):
+            raise Violation(f"{attempt.id} was started though {attempt.task} is paused")
+        if all(project in fleet.projects and fleet.projects[project].paused for fleet in (before, after)):
+            raise Violation(f"{attempt.id} was started though project {project} is paused")
+        if before.policy.breaker and after.policy.breaker:
+            raise Violation(f"{attempt.id} was started though all work is paused")
+
+    def _reviewed(self, before: Fleet, after: Fleet, effects: Sequence[Effect]) -> None:
+        """What is to be looked at lands only as a person has approved it, however it lands."""
+        landing = {effect.task for effect in effects if isinstance(effect, LandWork)}
+        for task in after.tasks.values():
+            known = before.tasks.get(task.id)
+            left = task.state == "landed" and task.spec.land == "branch" and known and known.state != "landed"
+            lands = task.spec.review and (left or task.id in landing)
+            if lands and self.approved.get(task.id) != self.verified.get(task.id):
+                raise Violation(f"{task.id} lands, and nobody has approved it as it is")
 
     @staticmethod
     def _quarantined(happened: Sequence[events.Event], before: Fleet, after: Fleet) -> None:
@@ -184,7 +212,7 @@ class Watch:
             self.owed[event.task].add(event.word)
             if event.tier is not None and event.task in before.tasks:
                 self.closings_to[event.task, before.tasks[event.task].session_account or ""] += 1
-        elif isinstance(event, events.CancelAsked):
+        elif isinstance(event, events.CancelAsked | events.RejectAsked):
             self.owed[event.task].clear()
         elif isinstance(event, events.ProjectSet):
             self._project_set(event, before)
@@ -192,6 +220,16 @@ class Watch:
             self.kept_until.clear()
         else:
             self._account(event, before)
+
+    def _of_review(self, event: events.Event, before: Fleet) -> None:
+        if isinstance(event, events.WorkChecked):
+            if event.ok and before.tasks[event.task].state == "checking":
+                self.verified[event.task] = event.commit
+        elif isinstance(event, events.ApproveAsked):
+            self.approved[event.task] = event.commit
+            self.approvals += 1
+        elif isinstance(event, events.SendBackAsked):
+            self.owed[event.task].add(event.word)
 
     def _revised(self, event: events.TaskRevised, before: Fleet, after: Fleet) -> None:
         """A prompt that a session goes on with is owed to it; other tiers may close the account that it is on."""
@@ -226,16 +264,23 @@ class Watch:
             self.unreached |= waiting
 
     def _account(self, event: events.Event, before: Fleet) -> None:
-        if isinstance(event, events.AccountPaused):
-            self.pauses += event.on
-            self.closings[event.name] += event.on
-            (self.paused.add if event.on else self.paused.discard)(event.name)
+        if isinstance(event, events.PauseAsked):
+            self._paused(event)
         elif isinstance(event, events.CredentialsRead):
             for name in (*event.found, *event.missing):
                 self.unreached.discard(name)
                 self.closings[name] += name in event.missing
         else:
             self._verdict(event, before)
+
+    def _paused(self, event: events.PauseAsked) -> None:
+        self.pauses += event.pause is not None
+        for name in event.names if event.what == "account" else ():
+            if event.pause is None:
+                self.paused.pop(name, None)
+            elif event.pause.why or event.pause.until_ms is not None or name not in self.paused:
+                self.closings[name] += 1
+                self.paused[name] = event.pause.until_ms
 
     def _verdict(self, event: events.Event, before: Fleet) -> None:
         if isinstance(event, events.AccountRemoved):
@@ -252,7 +297,7 @@ class Watch:
                 self._reading(reading, event.at_ms, before.accounts[event.name], asked=True)
         elif isinstance(event, events.AccountAdded):
             self.unreached.discard(event.account.name)
-            self.paused.discard(event.account.name)
+            self.paused.pop(event.account.name, None)
             self.ramp[event.account.name] = 1
             self._speaks(event.account.name)
         elif isinstance(event, events.AccountRead) and event.name in before.accounts:
@@ -328,7 +373,8 @@ class Watch:
             raise Violation(f"{attempt.id} was placed on {account.name}, which has answered nobody since")
         if account.name in self.unreached:
             raise Violation(f"{attempt.id} was placed on {account.name}, whose credential cannot be reached")
-        if account.name in self.paused:
+        until_ms = self.paused.get(account.name, 0)
+        if until_ms is None or attempt.started_ms < until_ms:
             raise Violation(f"{attempt.id} was placed on {account.name}, which a person has paused")
         for (pool, name, scope), until_ms in self.refused_until.items():
             if pool == account.pool and scope in (None, attempt.tier) and attempt.started_ms < until_ms:

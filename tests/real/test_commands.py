@@ -66,6 +66,8 @@ def test_what_only_reads_works_without_a_coordinator(household: MakeHousehold) -
         "workers": [],
         "hosts": [],
         "breaker": "",
+        "breaker_until": None,
+        "paused_projects": [],
         "coordinator": None,
         "needs": [],
     }

@@ -204,11 +204,11 @@ def test_settings_are_changed_by_the_command_and_nothing_else_of_the_account(
 
 def test_pausing_and_resuming_are_told_and_shown(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["account", "pause", "work"]) == 0
-    assert "fleet account resume work" in capsys.readouterr().err
+    assert "to go on: fleet resume --account work" in capsys.readouterr().err
     assert main(["account", "list"]) == 0
     assert "paused by you" in capsys.readouterr().out
     assert main(["status"]) == 0
     assert "work (paused): paused by you" in capsys.readouterr().out
-    assert main(["account", "pause", "work"]) == 1 and "paused already" in capsys.readouterr().err
+    assert main(["account", "pause", "work"]) == 0 and "was paused already" in capsys.readouterr().err
     assert main(["account", "resume", "work", "--json"]) == 0
     assert '"state": "ready"' in capsys.readouterr().out

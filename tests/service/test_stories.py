@@ -94,6 +94,10 @@ STORIES = {
     "works": (with_attempt("running"), "attempt t1.1 works on work (sonnet, headroom unknown), host local"),
     "verified": (with_attempt("checking"), "its work is being verified"),
     "stopped": (with_attempt("running", state="stopping", reason="limited"), "is being stopped (limited)"),
+    "in review": (
+        fleet(task("review")),
+        "verified; waits for your review\n  to do: fleet task diff t1, then fleet task",
+    ),
     "lands": (fleet(task("landing", landing_begun=True)), "is being merged and verified into main"),
     "in line": (fleet(task("landing")), "waits for its turn to be merged into main"),
     "held": (

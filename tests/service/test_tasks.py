@@ -384,7 +384,7 @@ def test_a_task_is_revised_in_the_words_it_was_added_with(home: Home, repo: Path
     ]
     assert [shown[name] for name in ("verify", "labels", "prompt", "deadline", "paused")] == [
         *(["make test"], ["gpu"], "Turn it back", "2026-11-22T20:30:00.000Z"),
-        {"by": "a person", "why": "not now"},
+        {"by": "a person", "why": "not now", "until": None},
     ]
     assert shown["allow_empty"] is True and edit(home, allow_empty=False).now == ("allow_empty",)
     assert set(edited.next_attempt) == {"prompt", "verify", "max_turns"}

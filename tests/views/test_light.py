@@ -80,6 +80,7 @@ def home(tmp_path: Path) -> Path:
 def test_a_home_without_a_database_is_an_empty_one(tmp_path: Path) -> None:
     lists: dict[str, object] = {name: [] for name in ("accounts", "troubles", "needs", "workers", "hosts")}
     empty: dict[str, object] = {**lists, "tasks": {}, "breaker": "", "coordinator": None}
+    empty |= {"breaker_until": None, "paused_projects": []}
     assert state.status(tmp_path) == state.status(tmp_path / "nowhere") == empty
     assert state.tasks(tmp_path) == state.accounts(tmp_path) == state.worktrees(tmp_path) == []
     assert list(tmp_path.iterdir()) == []

@@ -14,13 +14,13 @@ import pytest
 
 from fleet.core.events import (
     AccountAdded,
-    AccountPaused,
     AccountVerified,
     DrainAsked,
     HostSeen,
+    PauseAsked,
     WindowReading,
 )
-from fleet.core.model import Account, Fleet
+from fleet.core.model import Account, Fleet, Pause
 from fleet.core.model.policy import Spent
 from fleet.engine import Engine
 from fleet.home import Home
@@ -187,7 +187,7 @@ def test_an_account_that_is_paused_gets_nothing_and_the_plan_says_so(home: Home,
     add(home, repo)
     key = Account("key", "api-key", TIERS, 4, "account:key", now_ms())
     submit(home, AccountAdded(**stamp(), account=key))
-    submit(home, AccountPaused(**stamp(), name="work", on=True))
+    submit(home, PauseAsked(**stamp(), what="account", names=("work",), pause=Pause("a person", "")))
     found = plan.plan(home)
     assert found["accounts_without_work"] == [{"account": "work", "why": "paused by you"}]
     assert found["placements"] == [] and [row for row in found["planned"] if row["account"]] == []

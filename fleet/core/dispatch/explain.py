@@ -9,6 +9,7 @@ from dataclasses import replace
 from fleet.core.capacity import headroom
 from fleet.core.dispatch.explanation import Explanation
 from fleet.core.dispatch.feasible import (
+    PAUSED,
     Refusal,
     backs_off_until,
     held_back,
@@ -23,16 +24,19 @@ from fleet.core.dispatch.round import Round
 from fleet.core.dispatch.slots import Slots
 from fleet.core.dispatch.tiers import allowed, is_for_project
 from fleet.core.model import Account, Fleet, Task, Trouble
-from fleet.core.model.lifecycles import TASK_ENDS
+from fleet.core.model.lifecycles import TASK, TASK_ENDS
 
 IDLE = "the coordinator isn't running: fleet up"
+_NOT_BY_ITSELF = frozenset({*TASK} - {"queued", "landed"})
+"""States of which a pause of the task is told beside them."""
 DEAD_ENDS = frozenset({"failed", "cancelled"})
 
 
 def needs_a_person(task: Task) -> bool:
     """Whether an open task cannot go on until a person has resumed it, or mended what it is in trouble for."""
-    paused = task.state == "queued" and not task.queues
-    return paused or (task.trouble is not None and task.trouble.lasting and task.state not in TASK_ENDS)
+    paused = task.spec.paused is not None and task.spec.paused.until_ms is None
+    waits = task.state == "queued" and (paused or task.consent is not None)
+    return waits or (task.trouble is not None and task.trouble.lasting and task.state not in TASK_ENDS)
 
 
 def explain(fleet: Fleet, task: Task) -> Explanation:
@@ -40,13 +44,44 @@ def explain(fleet: Fleet, task: Task) -> Explanation:
     explained = _explained(fleet, task)
     if task.trouble is not None and task.trouble.consent is not None:
         explained = _without_consent(explained, task, task.trouble)
-    paused = task.spec.paused
-    if paused is not None and task.state not in ("queued", "landed"):
-        told = f"no further worker is started: paused by {paused.by}: {paused.why}"
-        explained = replace(explained, summary=f"{explained.summary}; {told}")
+    paused = _paused(fleet, task)
+    told_of = ("waiting", "running", "checking") if task.spec.paused is None else _NOT_BY_ITSELF
+    if paused is not None and task.state in told_of:
+        ends = "its worker ends with this turn" if task.state == "running" else "no further worker is started"
+        explained = replace(explained, summary=f"{explained.summary}; {ends}: {paused.summary}")
     if task.trouble is None or task.trouble.consent is not None:
         return explained
     return _troubled(explained, task.trouble)
+
+
+def _paused(fleet: Fleet, task: Task) -> Explanation | None:
+    """What a person has paused, and how they resume it: the task, its project, all work, its worker's account."""
+    project = fleet.projects.get(task.spec.project_name)
+    attempt = fleet.attempts.get(task.attempt or "")
+    account = None if attempt is None else fleet.accounts[attempt.account]
+    if task.spec.paused is not None:
+        return _of_pause(
+            task, task.spec.paused.in_words, f"fleet task resume {task.id}", task.spec.paused.until_ms
+        )
+    if project is not None and project.paused is not None:
+        told = f"project {project.name} is {project.paused.in_words}"
+        resume = f"fleet resume --project {shlex.quote(project.name)}"
+        return _of_pause(task, told, resume, project.paused.until_ms)
+    if fleet.policy.breaker:
+        advice = "look for the cause, then: fleet breaker close"
+        told = f"the circuit breaker is open: {fleet.policy.breaker}"
+        return _of_pause(task, told, advice, fleet.policy.breaker_until_ms)
+    if account is not None and account.paused:
+        told = f"account {account.name} is {PAUSED}{f': {account.paused_why}' if account.paused_why else ''}"
+        return _of_pause(task, told, f"fleet account resume {account.name}", account.paused_until_ms)
+    return None
+
+
+def _of_pause(task: Task, told: str, advice: str, until_ms: int | None) -> Explanation:
+    stuck = until_ms is None
+    return Explanation(
+        task.id, task.state, told, expects_ms=until_ms, stuck=stuck, advice=advice if stuck else ""
+    )
 
 
 def _without_consent(explained: Explanation, task: Task, asked: Trouble) -> Explanation:
@@ -94,7 +129,7 @@ def _blocker(fleet: Fleet, task: Task) -> Task | None:
     frontier = deque(waits_for(fleet, task))
     while frontier:
         found = frontier.popleft()
-        if found.state in DEAD_ENDS or found.state == "held" or needs_a_person(found):
+        if found.state in (*DEAD_ENDS, "review", "held") or needs_a_person(found):
             return found
         if found.state == "queued" and _queued(fleet, found).stuck:
             return found
@@ -114,14 +149,9 @@ def _until_a_person(fleet: Fleet, task: Task) -> Explanation | None:
     """What keeps it from running wherever it might, until a person acts."""
     if task.consent is not None:
         return Explanation(task.id, task.state, "waits for a person", stuck=True)
-    if task.spec.paused is not None:
-        summary = f"paused by {task.spec.paused.by}: {task.spec.paused.why}"
-        advice = f"fleet task edit {task.id} --resume"
-        return Explanation(task.id, task.state, summary, stuck=True, advice=advice)
-    if fleet.policy.breaker:
-        advice = "look for the cause, then: fleet breaker close"
-        summary = f"the circuit breaker is open: {fleet.policy.breaker}"
-        return Explanation(task.id, task.state, summary, stuck=True, advice=advice)
+    paused = _paused(fleet, task)
+    if paused is not None and paused.stuck:
+        return paused
     accounts = _accounts(fleet)
     if not accounts:
         advice = "fleet account add NAME --kind subscription --login"
@@ -158,6 +188,9 @@ def _for_good(dispatch: Round, task: Task, account: Account, tier: str) -> Refus
 
 def _for_a_while(fleet: Fleet, task: Task) -> Explanation | None:
     """What keeps it from running wherever it might, and passes."""
+    paused = _paused(fleet, task)
+    if paused is not None:
+        return paused
     if fleet.draining:
         return Explanation(task.id, task.state, "no new workers are started: the coordinator is stopping")
     until = backs_off_until(fleet, task)
@@ -337,7 +370,13 @@ def _placed(fleet: Fleet, task: Task) -> Explanation:
 
 
 def _beyond(task: Task) -> Explanation:
-    """States behind the workers: landing, held and the ends."""
+    """States behind the workers: review, landing, held and the ends."""
+    if task.state == "review":
+        advice = (
+            f'fleet task diff {task.id}, then fleet task approve {task.id}, or fleet task send-back {task.id} "…", or '
+            f"fleet task reject {task.id}"
+        )
+        return Explanation(task.id, task.state, "verified; waits for your review", stuck=True, advice=advice)
     if task.state == "landing":
         if task.breaking_off:
             told = f"cancelled; its merge into {task.spec.target} is being broken off"

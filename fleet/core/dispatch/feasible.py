@@ -163,7 +163,11 @@ def unavailable(fleet: Fleet, account: Account, tier: str = "") -> Refusal | Non
         why = f"gives no answer ({account.reason}), and is asked now and then"
         return Refusal(account.name, tier, why, account.asked_next_ms, lasting=account.needs_person)
     if account.paused:
-        return Refusal(account.name, tier, PAUSED, lasting=True)
+        why, until_ms = (
+            f"{PAUSED}{f': {account.paused_why}' if account.paused_why else ''}",
+            account.paused_until_ms,
+        )
+        return Refusal(account.name, tier, why, until_ms, lasting=until_ms is None)
     if account.unreached:
         why = f"waits for its credential: {account.unreached}"
         return Refusal(account.name, tier, why, lasting=_needs_a_person(fleet, account))

@@ -65,6 +65,8 @@ class Slots:
     def project_refusal(self, task: Task) -> str | None:
         """Why the task's project takes no further worker now, None when it does."""
         project = self._fleet.projects.get(task.spec.project_name) if self._fleet.projects else None
+        if project is not None and project.paused is not None:
+            return f"project {project.name} is {project.paused.in_words}"
         if project is None or project.workers is None or self._by_project[project.name] < project.workers:
             return None
         return f"project {project.name} has {self._by_project[project.name]} of {project.workers} workers"

@@ -10,10 +10,10 @@ from __future__ import annotations
 from fleet.core.events.asked import (
     PERSON,
     AccountAdded,
-    AccountPaused,
     AccountRemoved,
     AccountSet,
     AccountVerified,
+    ApproveAsked,
     BreakerSet,
     CancelAsked,
     DrainAsked,
@@ -21,13 +21,17 @@ from fleet.core.events.asked import (
     ForgetAsked,
     LimitAdded,
     LimitRemoved,
+    PauseAsked,
+    Paused,
     PersonSaid,
     ProjectSet,
     ProtectionSet,
     PruneAsked,
+    RejectAsked,
     ReservationAdded,
     ReservationRemoved,
     RetryAsked,
+    SendBackAsked,
     StrategySet,
     TaskRevised,
     TasksAdded,
@@ -90,13 +94,13 @@ from fleet.core.events.reports import (
 __all__ = [
     "PERSON",
     "AccountAdded",
-    "AccountPaused",
     "AccountProved",
     "AccountRead",
     "AccountRemoved",
     "AccountSet",
     "AccountVerified",
     "Answered",
+    "ApproveAsked",
     "AwaitsBackground",
     "Beat",
     "Began",
@@ -127,6 +131,8 @@ __all__ = [
     "LimitAdded",
     "LimitRemoved",
     "Outcome",
+    "PauseAsked",
+    "Paused",
     "PerformFailed",
     "PerformWentWell",
     "Person",
@@ -136,9 +142,11 @@ __all__ = [
     "ProtectionSet",
     "ProtectionsMade",
     "PruneAsked",
+    "RejectAsked",
     "ReservationAdded",
     "ReservationRemoved",
     "RetryAsked",
+    "SendBackAsked",
     "Spooled",
     "StartFailed",
     "StartFault",
@@ -193,11 +201,14 @@ Person = (
     | CancelAsked
     | RetryAsked
     | PersonSaid
+    | ApproveAsked
+    | SendBackAsked
+    | RejectAsked
     | AccountAdded
     | AccountRemoved
     | AccountVerified
     | AccountSet
-    | AccountPaused
+    | PauseAsked
     | PruneAsked
     | ForgetAsked
     | DrainAsked

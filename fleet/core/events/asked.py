@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from fleet.core.events.event import Event
 from fleet.core.events.facts import WindowReading
-from fleet.core.model import Account, Spend, TaskSpec
+from fleet.core.model import Account, Pause, Spend, TaskSpec
 from fleet.core.model.policy import Floor, Limit, Project, Reservation, Strategy, Tier
 
 PERSON = "a person"
 """Who revises or pauses a task, where it is no source."""
+
+
+Paused = Literal["task", "project", "account", "all"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +62,33 @@ class PersonSaid(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ApproveAsked(Event):
+    """A person has looked at the task's work as of `commit`, where its branch is: it may land. `seen` is the commit
+    that was verified when they looked. Where `commit` is another one, it is verified first."""
+
+    task: str
+    commit: str
+    seen: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendBackAsked(Event):
+    """A person has looked at the task's work, and its session is to do more. `word` as with `PersonSaid`."""
+
+    task: str
+    word: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectAsked(Event):
+    """A person has looked at the task's work, and does not want it."""
+
+    task: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountAdded(Event):
     account: Account
 
@@ -93,11 +124,15 @@ class AccountSet(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccountPaused(Event):
-    """A person pauses the account, or resumes it."""
+class PauseAsked(Event):
+    """A person pauses the tasks, projects or accounts of these `names`, or all work (then there are none); without a
+    `pause` they resume it. All of it is done or nothing. With `now` workers are stopped; else they end with their turn.
+    """
 
-    name: str
-    on: bool
+    what: Paused
+    names: tuple[str, ...] = ()
+    pause: Pause | None = None
+    now: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -152,7 +152,9 @@ class WorkChecked(Event):
     remade: bool = False
 
 
-LandingOutcome = Literal["landed", "conflict", "unverified", "held", "moved", "broken", "broken off"]
+LandingOutcome = Literal[
+    "landed", "conflict", "unverified", "unapproved", "held", "moved", "broken", "broken off"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +163,8 @@ class LandingEnded(Event):
     `held`: verified, but the target is checked out somewhere; `detail` says what a person can do.
     `broken`: a person has to mend the repository first (it vanished, or its target did; a hook refuses the message
     of the merge), or to agree to a text of it (`consent`, by its digest); `detail` says what. Of `landed` it says why
-    nothing had to be brought. `broken off`: it was cancelled, and nothing was brought."""
+    nothing had to be brought. `unapproved`: the branch is no longer where a person has approved it. `broken off`: it
+    was cancelled, and nothing was brought."""
 
     task: str
     begun_ms: int

@@ -7,7 +7,7 @@ state changes only in `fleet.core.step`.
 
 from fleet.core.model.account import Account, Bucket, Kind, Spend, bucket_key
 from fleet.core.model.attempt import ATTEMPT_MS_MAX, Attempt
-from fleet.core.model.fleet import NEVER_MS, Fleet
+from fleet.core.model.fleet import NEVER_MS, Fleet, is_paused
 from fleet.core.model.host import HERE, Host, Unfit, Worktree
 from fleet.core.model.settings import Settings
 from fleet.core.model.task import (
@@ -59,6 +59,7 @@ __all__ = [
     "Word",
     "Worktree",
     "bucket_key",
+    "is_paused",
     "is_shunning",
     "is_timed",
     "queue_of",

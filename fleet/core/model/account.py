@@ -61,7 +61,10 @@ class Account:
     spend: Spend | None = None
     """As a person said; None as is usual for its kind, which is also what an account of an older release has."""
     paused: bool = False
-    """A person has paused it: it gets no new work, until that person resumes it."""
+    """A person has paused it: it gets no new work, until that person resumes it, or until `paused_until_ms`."""
+    paused_why: str = ""
+    """Why, where that was said."""
+    paused_until_ms: int | None = None
     unreached: str = ""
     """Why its credential cannot be had now: the keyring cannot be reached. That is no verdict on the account, which
     takes work again as soon as it can. Empty while nothing is known against it."""

@@ -18,6 +18,12 @@ from fleet.core.model.task import Queue, Task
 NEVER_MS = 1 << 62
 
 
+def is_paused(fleet: Fleet, task: Task) -> bool:
+    """Whether a person has paused it, or its project."""
+    project = fleet.projects.get(task.spec.project_name) if fleet.projects else None
+    return task.spec.paused is not None or (project is not None and project.paused is not None)
+
+
 @dataclass(frozen=True, slots=True)
 class Fleet:
     """The whole state. `queue` is the index of queued tasks but for paused ones: lanes in rank order; `check` holds it

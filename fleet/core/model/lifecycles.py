@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 TaskState = Literal[
-    "waiting", "queued", "running", "checking", "landing", "held", "landed", "failed", "cancelled"
+    "waiting", "queued", "running", "checking", "review", "landing", "held", "landed", "failed", "cancelled"
 ]
 AttemptState = Literal["starting", "running", "stopping", "ended"]
 AccountState = Literal["ready", "silent", "quarantined", "removed"]
@@ -24,9 +24,10 @@ TASK: Table = _table(
     waiting="queued cancelled",  # until everything in `after` has landed
     queued="running landed cancelled",  # until dispatch finds it a placement; landed: see rules/older
     running="queued checking landed failed cancelled",  # an attempt is alive
-    checking="running queued landing held landed failed cancelled",  # work committed, verification runs
-    landing="landed held queued failed cancelled",  # verified, in the serial queue of its target
-    held="landed landing queued cancelled",  # only a person can bring it further: `Task.held_for`
+    checking="running queued review landing held landed failed cancelled",  # work committed, verification runs
+    review="checking queued landing landed cancelled",  # verified; a person has to look before it lands
+    landing="landed review held queued failed cancelled",  # verified, in the serial queue of its target
+    held="landed review landing queued cancelled",  # only a person can bring it further: `Task.held_for`
     landed="",
     failed="queued waiting cancelled",
     cancelled="queued waiting",

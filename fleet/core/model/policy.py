@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from fleet.core.model.task import Pause
+
 AUTO = "auto"
 """In `TaskSpec.tiers`: the engine chooses among all tiers of the ordering."""
 
@@ -60,9 +62,9 @@ STRATEGIES = (
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """`breaker`: why the circuit breaker is open, empty while work may start; `breaker_faults` ends of workers without
-    an answer in a row, fleet-wide, open it. `protect_by_forecast`: whether what a person is expected to use is kept for
-    them."""
+    """`breaker`: why the circuit breaker is open, empty while work may start, and `breaker_until_ms` until when, where
+    a time was named; `breaker_faults` ends of workers without an answer in a row, fleet-wide, open it.
+    `protect_by_forecast`: whether what a person is expected to use is kept for them."""
 
     tiers: tuple[Tier, ...] = TIERS
     strategy: Strategy = STRATEGIES[1]
@@ -70,6 +72,7 @@ class Policy:
     breaker_faults: int = 20
     faults: int = 0
     protect_by_forecast: bool = True
+    breaker_until_ms: int | None = None
 
     def order_of(self, tier: str) -> int:
         """Place in the ordering, the least capable first; unknown tiers after all known ones."""
@@ -86,7 +89,8 @@ DEFAULT = Policy()
 class Project:
     """What holds for all tasks of a project. No accounts: all of them. No tiers: all of the ordering. `weight`: its
     share when projects compete. `workers`: how many it may have at once, None without a limit. `sandbox_read` and
-    `sandbox_write`: paths outside its worktrees that its work may read, or write, in the sandbox."""
+    `sandbox_write`: paths outside its worktrees that its work may read, or write, in the sandbox. While it is `paused`
+    no worker is started for its tasks."""
 
     name: str
     weight: float = 1.0
@@ -95,6 +99,7 @@ class Project:
     workers: int | None = None
     sandbox_read: tuple[str, ...] = ()
     sandbox_write: tuple[str, ...] = ()
+    paused: Pause | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,10 +38,16 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Who has stopped a task, a person or a board, and the reason: no worker is started for it until it is resumed."""
+    """Who has stopped a task or a project, a person or a board, and the reason, empty where none was given: no worker
+    is started for it until it is resumed, or until `until_ms`."""
 
     by: str
     why: str
+    until_ms: int | None = None
+
+    @property
+    def in_words(self) -> str:
+        return f"paused by {self.by}{f': {self.why}' if self.why else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,7 @@ class TaskSpec:
     its kind. With `plan_tier` the session plans with that tier and then executes with the one it was placed with. It
     runs only on hosts that have all `labels`. `source` says who asked for it, such as `board:github#12`; in a project
     there is one task of a source, however often it is asked for. With `allow_empty` it is done, too, when nothing had
-    to be changed."""
+    to be changed. With `review` a person looks at verified work before it lands, however it lands."""
 
     prompt: str
     repo: str
@@ -77,6 +83,7 @@ class TaskSpec:
     source: str | None = None
     paused: Pause | None = None
     allow_empty: bool = False
+    review: bool = False
 
     @property
     def worth(self) -> float:
@@ -117,7 +124,8 @@ class Task:
     taken so far in attempts that have ended. `planned`: its plan has been made. `late`: its deadline had passed when
     that was last looked at. `unlocks`: what the tasks that wait for it are worth beyond their cost, as last planned.
     `revisions`: how often what was asked for has been revised. `empty_told`: its session was asked once why nothing has
-    changed. `held_for` counts while it is held. `breaking_off`: it was cancelled while it was being merged.
+    changed. `held_for` counts while it is held. `breaking_off`: it was cancelled while it was being merged. `approved`
+    is the commit that a person has looked at, and that may land.
 
     Of its session: `answered_by` is the account that has answered it last, `shuns` are the accounts that gave it no
     answer twice in a row or refused it, `unanswered` counts its ends in a row without one where it is now. `bound`:
@@ -171,6 +179,7 @@ class Task:
     renewals: int = 0
     renewed_for: str = ""
     refused_on: tuple[tuple[str, str], ...] = ()
+    approved: str | None = None
 
     @property
     def budget_left_usd(self) -> float | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from fleet.core.draft import Draft
-from fleet.core.events import AccountAdded, AccountPaused, AccountRemoved, AccountSet, AccountVerified
+from fleet.core.events import AccountAdded, AccountRemoved, AccountSet, AccountVerified
 from fleet.core.model import Account
 from fleet.core.model.account import DAY_MS, TOKEN_DAYS_TOLD
 from fleet.core.model.lifecycles import AccountState
@@ -56,23 +56,6 @@ def account_set(draft: Draft, event: AccountSet) -> None:
         return
     draft.put_account(replace(account, **changed))
     draft.note("info", f"settings changed: {', '.join(sorted(changed))}", account=account.name)
-    draft.settle = True
-
-
-def account_paused(draft: Draft, event: AccountPaused) -> None:
-    """A paused account gets no new work. What runs there goes on to its end; a session that has to be begun again
-    meanwhile goes on elsewhere."""
-    account = _known(draft, event.name)
-    if account.paused == event.on:
-        raise Refused(f"account {account.name} is {'paused already' if event.on else 'not paused'}")
-    draft.put_account(replace(account, paused=event.on))
-    running = sum(attempt.account == account.name for attempt in draft.attempts.values())
-    left = f"; {running} running there go on to their end" if event.on and running else ""
-    draft.note(
-        "info",
-        f"{'paused by you: it gets no new work' if event.on else 'resumed'}{left}",
-        account=account.name,
-    )
     draft.settle = True
 
 

@@ -15,7 +15,7 @@ from fleet.core.capacity import budgets
 from fleet.core.decisions import StopWorker, TellWorker
 from fleet.core.draft import Draft, Level
 from fleet.core.events import StartFailed, WorkerLost, WorkerStarted
-from fleet.core.model import Attempt, Task, Trouble, Word
+from fleet.core.model import Attempt, Task, Trouble, Word, is_paused
 from fleet.core.model.learned import work_of
 from fleet.core.model.tokens import Tokens
 from fleet.core.rules import keyring, sessions, silence
@@ -167,6 +167,15 @@ def stop(
         return
     draft.put_attempt(replace(attempt, state="stopping", reason=reason, detail=detail))
     draft.decide(StopWorker, attempt=attempt.id, how=how, why=reason)
+
+
+def takes_no_turn(draft: Draft, attempt: Attempt) -> bool:
+    """Whether a person has paused its task, the project or account of it, or all work: then no further turn begins."""
+    return bool(
+        is_paused(draft.peek(), draft.tasks[attempt.task])
+        or draft.accounts[attempt.account].paused
+        or draft.value("policy").breaker
+    )
 
 
 def start_failed(draft: Draft, event: StartFailed) -> None:

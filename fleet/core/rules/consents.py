@@ -50,4 +50,4 @@ def given(draft: Draft, event: ConsentGiven) -> None:
         draft.note("info", "goes on: what it waited for is agreed to, or not asked for any more", task=name)
         draft.settle = True
         if task.state == "held":
-            finishing.queue_to_land(draft, task)
+            finishing.send_on(draft, task)

@@ -10,7 +10,7 @@ from fleet.core.dispatch.tiers import stronger
 from fleet.core.draft import Draft
 from fleet.core.events import HeldSeen, LandingEnded, WorkChecked
 from fleet.core.model import HeldFor, Task, Trouble, Word
-from fleet.core.rules.attempts import fail, stop, tell
+from fleet.core.rules.attempts import fail, stop, takes_no_turn, tell
 from fleet.core.rules.worktrees import remove_worktree
 from fleet.core.wording import check_failed, landing_conflict, landing_unverified, nothing_changed
 
@@ -24,6 +24,8 @@ def work_checked(draft: Draft, event: WorkChecked) -> None:
         draft.put_worktree(replace(draft.worktrees[task.id], checkpoint=None, checkpoint_ms=draft.now_ms))
     if event.noticed:
         draft.note("warning", event.noticed, task=task.id)
+    if event.commit != task.approved:
+        task = replace(task, approved=None)
     attempt = draft.attempts.get(event.attempt)
     if event.remade and attempt is not None:
         stop(
@@ -40,21 +42,37 @@ def work_checked(draft: Draft, event: WorkChecked) -> None:
 
 
 def _accept(draft: Draft, task: Task) -> None:
-    """Verified: the worker may go, and the branch goes to its landing."""
+    """Verified: the worker may go, and the work goes its way."""
     draft.note("debug", "verified", task=task.id)
     attempt = draft.attempts.get(task.attempt or "")
     if attempt is not None:
         costs.learn(draft, task, attempt, won=True)
-    if task.spec.land == "branch":
-        landed(draft, task, task.commit)
-    else:
-        queue_to_land(draft, task)
-        if draft.tasks[task.id].landing_begun:
-            draft.note("debug", f"is merged into {task.spec.target}", task=task.id)
-        else:
-            draft.note("info", f"verified; waits for its turn to land on {task.spec.target}", task=task.id)
+    send_on(draft, task)
     if attempt is not None:
         stop(draft, attempt, "finished", how="close")
+
+
+def send_on(draft: Draft, task: Task) -> None:
+    """Verified work goes its way: to a person, where a review is asked for that it has not had; else its branch is
+    left, or waits for its turn to be merged."""
+    if task.spec.review and task.approved is None:
+        to_review(draft, task, "verified; waits for your review")
+        return
+    if task.spec.land == "branch":
+        landed(draft, task, task.commit)
+        return
+    draft.put_task(replace(task, state="landing", landing_since_ms=draft.now_ms, landing_begun=False))
+    begin_landings(draft)
+    if draft.tasks[task.id].landing_begun:
+        draft.note("debug", f"is merged into {task.spec.target}", task=task.id)
+    else:
+        draft.note("info", f"verified; waits for its turn to land on {task.spec.target}", task=task.id)
+
+
+def to_review(draft: Draft, task: Task, why: str) -> None:
+    """Nothing happens to it until a person has looked; it takes no place meanwhile."""
+    draft.put_task(replace(task, state="review", reason="", approved=None, not_before_ms=0))
+    draft.note("info", f"{why}: fleet task diff {task.id}, then fleet task approve {task.id}", task=task.id)
 
 
 def _nothing_changed(draft: Draft, task: Task, cause: str, ignored: str) -> None:
@@ -142,11 +160,13 @@ def _escalate(draft: Draft, task: Task) -> bool:
 def _go_on_with_words(draft: Draft, task: Task) -> None:
     """Gives the session the words it is owed: to its worker where that still runs, else to the next one."""
     attempt = draft.attempts.get(task.attempt or "")
-    if attempt is None or attempt.state != "running":
+    if attempt is None or attempt.state != "running" or takes_no_turn(draft, attempt):
         draft.put_task(
             replace(task, state="queued", reason="there is more for its session to do", landing_begun=False)
         )
         draft.settle = True
+        if attempt is not None:
+            stop(draft, attempt, "paused", how="close")
         return
     draft.put_task(replace(task, state="running"))
     for word in task.words:
@@ -180,8 +200,16 @@ def landing_ended(draft: Draft, event: LandingEnded) -> None:
         cancel(draft, task)
     elif event.outcome == "held":
         _hold(draft, replace(task, commit=event.commit), "checkout", event.detail)
-    elif event.outcome == "moved":
+    else:
+        _not_landed(draft, task, event)
+    begin_landings(draft)
+
+
+def _not_landed(draft: Draft, task: Task, event: LandingEnded) -> None:
+    if event.outcome == "moved":
         draft.put_task(task)
+    elif event.outcome == "unapproved":
+        to_review(draft, task, event.detail)
     elif event.outcome == "conflict":
         _give_back(draft, task, landing_conflict(task, event.id, event.detail), "merging met a conflict")
     elif event.outcome == "unverified":
@@ -193,16 +221,13 @@ def landing_ended(draft: Draft, event: LandingEnded) -> None:
         if event.consent is not None:
             trouble = Trouble(event.id, event.detail, lasting=True, consent=event.consent)
             draft.put_task(replace(draft.tasks[task.id], trouble=trouble))
-    begin_landings(draft)
 
 
-def cancel(draft: Draft, task: Task) -> None:
+def cancel(draft: Draft, task: Task, why: str = "cancelled by a person") -> None:
     """Ends a task as a person wished. What its session left is preserved as its worktree goes."""
     attempt = draft.attempts.get(task.attempt or "")
-    draft.put_task(
-        replace(task, state="cancelled", reason="cancelled by a person", ended_ms=draft.now_ms, words=())
-    )
-    draft.note("info", "cancelled by a person", task=task.id)
+    draft.put_task(replace(task, state="cancelled", reason=why, ended_ms=draft.now_ms, words=()))
+    draft.note("info", why, task=task.id)
     if attempt is not None:
         stop(draft, attempt, "cancelled", how="ladder")
     else:
@@ -230,7 +255,7 @@ def look_at_held(draft: Draft, *, at_once: bool = False) -> None:
             draft.put_task(replace(task, not_before_ms=draft.now_ms))
             draft.decide(LookAtHeld, task=task.id)
         else:
-            queue_to_land(draft, task)
+            send_on(draft, task)
 
 
 def held_seen(draft: Draft, event: HeldSeen) -> None:
@@ -240,12 +265,7 @@ def held_seen(draft: Draft, event: HeldSeen) -> None:
     if event.landed:
         landed(draft, task, task.commit)
     elif event.free:
-        queue_to_land(draft, replace(task, reason=""))
-
-
-def queue_to_land(draft: Draft, task: Task) -> None:
-    draft.put_task(replace(task, state="landing", landing_since_ms=draft.now_ms, landing_begun=False))
-    begin_landings(draft)
+        send_on(draft, replace(task, reason=""))
 
 
 def landed(draft: Draft, task: Task, commit: str | None, why: str = "") -> None:

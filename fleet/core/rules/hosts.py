@@ -37,7 +37,7 @@ _UNREACHED_BEFORE = "it has not been reached yet"
 UNFOLLOWED = "no coordinator runs: fleet up"
 _NOT_ITS_OWN = ("", UNREACHED, _UNREACHED_BEFORE, UNFOLLOWED)
 
-AT_REST = frozenset({"waiting", "queued", "held", "failed", "cancelled"})
+AT_REST = frozenset({"waiting", "queued", "review", "held", "failed", "cancelled"})
 """States of tasks that need no worktree now."""
 
 

@@ -16,6 +16,7 @@ from fleet.core.model import Fleet, Task, Word
 from fleet.core.model.lifecycles import TaskState
 from fleet.core.rules.attempts import tell
 from fleet.core.rules.finishing import allow_empty
+from fleet.core.rules.reviewing import review_revised, verify_again
 from fleet.core.rules.tasks import Refused, known, refuse_unprintable, take_back
 from fleet.core.wording import stable_id, task_revised
 from fleet.spoken.task_fields import FIELDS, WORDS
@@ -34,25 +35,26 @@ WHY_NOT = {
 }
 
 _STAGES: tuple[Stage, ...] = (
-    *("waiting", "queued", "begun", "running", "checking", "landing", "merging", "held"),
-    *("failed", "cancelled", "landed"),
+    *("waiting", "queued", "begun", "running", "checking", "review", "landing", "merging"),
+    *("held", "failed", "cancelled", "landed"),
 )
 _ROWS = {
-    # waiting queued begun running checking landing merging held failed cancelled landed
-    "title": "now now now  now now now now now  now now  -landed",
-    "prompt": "next next next  now now now -merging now  next next  -landed",
-    "priority": "now now now  next next next next next  next next  -landed",
-    "value": "now now now  next next next next next  next next  -landed",
-    "deadline_ms": "now now now  next next next next next  next next  -landed",
-    "tiers": "now now now  next next next next next  next next  -landed",
-    "labels": "now now now  next next next next next  next next  -landed",
-    "paused": "now now now  next next next next next  next next  -landed",
-    "verify": "next next next  now -checking now -merging now  next next  -landed",
-    "allow_tools": "next next next  next next next next next  next next  -landed",
-    "max_turns": "next next next  next next next next next  next next  -landed",
-    "max_budget_usd": "next next next  next next next next next  next next  -landed",
-    "allow_empty": "now now now  now now now now now  now now  -landed",
-    "target": "now now -begun  -begun -begun -begun -begun -begun  -begun -begun  -landed",
+    # waiting queued begun  running checking review landing merging  held failed cancelled landed
+    "title": "now now now  now now now now now  now now now  -landed",
+    "prompt": "next next next  now now now now -merging  now next next  -landed",
+    "priority": "now now now  next next next next next  next next next  -landed",
+    "value": "now now now  next next next next next  next next next  -landed",
+    "deadline_ms": "now now now  next next next next next  next next next  -landed",
+    "tiers": "now now now  next next next next next  next next next  -landed",
+    "labels": "now now now  next next next next next  next next next  -landed",
+    "paused": "now now now  next next next next next  next next next  -landed",
+    "verify": "next next next  now -checking now now -merging  now next next  -landed",
+    "allow_tools": "next next next  next next next next next  next next next  -landed",
+    "max_turns": "next next next  next next next next next  next next next  -landed",
+    "max_budget_usd": "next next next  next next next next next  next next next  -landed",
+    "allow_empty": "now now now  now now now now now  now now now  -landed",
+    "review": "now now now  now now now now -merging  now now now  -landed",
+    "target": "now now -begun  -begun -begun -begun -begun -begun  -begun -begun -begun  -landed",
 }
 _CODES = {"now": "now", "next": "next attempt"} | {f"-{name}": why for name, why in WHY_NOT.items()}
 _STAYS = " ".join(["-stays"] * (len(_STAGES) - 1) + ["-landed"])
@@ -115,6 +117,10 @@ def task_revised_asked(draft: Draft, event: TaskRevised) -> None:
     draft.note("info", _in_words(task, changed, event.by), task=task.id)
     if "allow_empty" in changed:
         allow_empty(draft, task)
+    if "review" in changed:
+        review_revised(draft, task)
+    elif "verify" in changed and task.state == "review":
+        verify_again(draft, task, "its verification was revised")
     if "prompt" in changed:
         _tell_prompt(draft, task, event.id)
     draft.settle = True
@@ -136,5 +142,5 @@ def _tell_prompt(draft: Draft, task: Task, cause: str) -> None:
     draft.put_task(replace(task, words=(*task.words, word)))
     if task.state == "running" and attempt is not None and attempt.state == "running":
         tell(draft, attempt.id, word)
-    elif task.state in ("landing", "held"):
+    elif task.state in ("review", "landing", "held"):
         take_back(draft, task.id, "its prompt was revised")

@@ -26,7 +26,7 @@ from fleet.core.rules.tasks import Refused
 
 
 def project_set(draft: Draft, event: ProjectSet) -> None:
-    """Lays down what holds for a project, in place of what held before."""
+    """Lays down what holds for a project, in place of what held before. One that is paused stays so."""
     project = event.project
     if not project.name.strip():
         raise Refused("a project needs a name, or the path of its repository")
@@ -40,7 +40,8 @@ def project_set(draft: Draft, event: ProjectSet) -> None:
         raise Refused(
             f"the tiers of {project.name} include {AUTO}: leave them out, then all tiers are allowed"
         )
-    draft.put("projects", project.name, project)
+    before = draft.projects.get(project.name)
+    draft.put("projects", project.name, replace(project, paused=None if before is None else before.paused))
     draft.note("info", f"project {project.name}: weight {project.weight:g}{_only(project)}")
     draft.settle = True
 
@@ -197,10 +198,10 @@ def breaker_set(draft: Draft, event: BreakerSet) -> None:
             raise Refused(f"{event.faults_max} faults in a row cannot open the breaker: name at least 1")
         policy = replace(policy, breaker_faults=event.faults_max)
     if event.why:
-        policy = replace(policy, breaker=event.why)
+        policy = replace(policy, breaker=event.why, breaker_until_ms=None)
         draft.note("error", f"the circuit breaker was opened by a person: {event.why}")
     elif event.why is not None:
-        policy = replace(policy, breaker="", faults=0)
+        policy = replace(policy, breaker="", breaker_until_ms=None, faults=0)
         draft.note("info", "the circuit breaker is closed: work starts again")
     draft.set("policy", policy)
     draft.settle = True

@@ -203,7 +203,7 @@ def person_said(draft: Draft, event: PersonSaid) -> None:
     draft.note("info", f"a person said: {event.text}", task=task.id)
     if attempt is not None and works:
         _tell_at_work(draft, attempt, word, event)
-    elif task.state in ("landing", "held"):
+    elif task.state in ("review", "landing", "held"):
         take_back(draft, task.id, "a person has said more")
 
 

@@ -29,7 +29,7 @@ from fleet.core.model.learned import work_of
 from fleet.core.model.replacing import replace
 from fleet.core.model.tokens import Tokens
 from fleet.core.rules import models, sessions, silence
-from fleet.core.rules.attempts import backoff_ms, end, stop, tell
+from fleet.core.rules.attempts import backoff_ms, end, stop, takes_no_turn, tell
 from fleet.core.rules.worktrees import remember_heard
 from fleet.core.wording import opening_id, plan_made
 from fleet.spoken import spans
@@ -239,11 +239,20 @@ def _turn_ended(draft: Draft, attempt: Attempt, fact: TurnEnded) -> None:
 
 
 def _finished(draft: Draft, attempt: Attempt, fact: TurnEnded) -> None:
-    """The worker is done when it is at rest and has taken up everything it was told."""
+    """The worker is done when it is at rest and has taken up everything it was told. What takes another turn waits
+    while it is paused."""
     task = draft.tasks[attempt.task]
-    if attempt.told or task.state != "running":
+    if task.state != "running":
         return
-    if attempt.plans and not task.planned:
+    has_plan = attempt.plans and not task.planned
+    if (attempt.told or task.words or has_plan) and takes_no_turn(draft, attempt):
+        if has_plan:
+            draft.put_task(replace(task, planned=True, words=(*task.words, plan_made(attempt))))
+        stop(draft, attempt, "paused", how="quick")
+        return
+    if attempt.told:
+        return
+    if has_plan:
         _carry_out(draft, attempt, task)
         return
     for word in task.words:

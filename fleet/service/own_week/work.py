@@ -22,7 +22,7 @@ Class = tuple[str, str]
 OPEN = ("queued", "waiting", "running")
 """States in which workers have something to do still."""
 
-DONE = ("checking", "landing", "held", "landed")
+DONE = ("checking", "review", "landing", "held", "landed")
 """States in which they have not: what waits for such a task is taken for ready."""
 
 HOURS_A_WEEK = 168.0

@@ -1,6 +1,9 @@
 -- name: policy
 SELECT name, body FROM singles WHERE name = 'policy';
 
+-- name: paused_projects
+SELECT id, body FROM projects WHERE instr(body, '"paused":{') > 0 ORDER BY id;
+
 -- name: task_states
 -- A queued task that somebody has paused is not in the queue. No body is looked into: both are counted in indexes.
 WITH

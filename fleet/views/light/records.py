@@ -102,7 +102,8 @@ def _account_state(body: Record, buckets: list[Record]) -> str:
 
 def _reason(body: Record) -> str:
     if body["state"] == "ready" and body.get("paused"):
-        return PAUSED
+        why, until = body.get("paused_why"), iso(body.get("paused_until_ms"))
+        return f"{PAUSED}{f': {why}' if why else ''}{f', until {until}' if until else ''}"
     return body["reason"] or body.get("unreached") or ""
 
 
@@ -155,9 +156,14 @@ def task_brief(body: Record) -> Record:
         "reason": body["reason"],
         "trouble": trouble(body),
         "needs_consent": needs_consent(body),
-        "paused": spec.get("paused"),
+        "paused": pause(spec.get("paused")),
         "created_at": iso(body["created_ms"]),
     }
+
+
+def pause(body: Record) -> Record | None:
+    """What a person has paused a task or a project by."""
+    return body and {"by": body["by"], "why": body["why"], "until": iso(body.get("until_ms"))}
 
 
 def trouble(body: Record) -> str:

@@ -26,12 +26,13 @@ if TYPE_CHECKING:
 
 def status(home: Home, now_ms: int | None = None) -> Record:
     """The fleet at a glance. `coordinator` is None when none runs, `breaker` is why the circuit breaker is open, None
-    while work may start."""
+    while work may start, `breaker_until` when it closes by itself, if it does."""
     now_ms = _now_ms(now_ms)
     with SqliteReader(home) as reader:
         buckets = _buckets_by_pool(reader, now_ms)
         workers = [records.worker(body) for body in reader.workers()]
         in_trouble = reader.tasks_in_trouble()
+        policy = reader.policy() or {}
         return {
             "accounts": [
                 records.account_brief(body, buckets.get(body["pool"], []), now_ms)
@@ -46,9 +47,23 @@ def status(home: Home, now_ms: int | None = None) -> Record:
             "needs": needs(map(records.task_brief, in_trouble)),
             "workers": workers,
             "hosts": [records.host(body, workers) for body in reader.hosts()],
-            "breaker": (reader.policy() or {}).get("breaker") or "",
+            "breaker": policy.get("breaker") or "",
+            "breaker_until": records.iso(policy.get("breaker_until_ms")),
+            "paused_projects": _paused_projects(reader),
             "coordinator": coordinator(home),
         }
+
+
+def paused_projects(home: Home) -> list[Record]:
+    """By name, each with who has paused it, why, and until when."""
+    with SqliteReader(home) as reader:
+        return _paused_projects(reader)
+
+
+def _paused_projects(reader: SqliteReader) -> list[Record]:
+    return [
+        {"name": body["name"], **(records.pause(body["paused"]) or {})} for body in reader.paused_projects()
+    ]
 
 
 def needs(briefs: Iterable[Record]) -> list[Record]:

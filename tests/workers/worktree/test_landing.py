@@ -17,6 +17,7 @@ from workers.landing import (
     Landed,
     Moved,
     Outcome,
+    Unapproved,
     VerifyFailed,
     brings_nothing,
     is_landed,
@@ -60,12 +61,16 @@ def main_goes_on(repo: Path, files: dict[str, str]) -> str:
 
 
 def go(
-    repo: Path, trees: Path, verify: Callable[[Path], Verdict] = lambda path: OPEN, target: str = "main"
+    repo: Path,
+    trees: Path,
+    verify: Callable[[Path], Verdict] = lambda path: OPEN,
+    target: str = "main",
+    approved: str | None = None,
 ) -> Outcome:
     return land(
         repo, branch=BRANCH, target=target, landing_path=trees / "landing", messages=["Land t1"], verify=verify,
         verified_ref=VERIFIED, marker_env=MARKER,
-        settings=of_target,
+        settings=of_target, approved=approved,
     )  # fmt: skip
 
 
@@ -103,6 +108,18 @@ def test_a_branch_that_is_ahead_is_landed_as_it_is(repo: Path, tree: Path, trees
     assert go(repo, trees) == Landed(tip)
     assert git(repo, "rev-parse", "main") == tip
     assert is_landed(repo, tip, "main")
+
+
+def test_what_was_approved_lands_and_nothing_that_came_to_the_branch_later(
+    repo: Path, tree: Path, trees: Path
+) -> None:
+    approved = commit(tree, {"b.txt": "b\n"})
+    later = commit(tree, {"c.txt": "nobody has looked\n"})
+    before = git(repo, "rev-parse", "main")
+    assert go(repo, trees, approved=approved) == Unapproved(later)
+    assert git(repo, "rev-parse", "main") == before
+    git(tree, "reset", "--quiet", "--hard", approved)
+    assert go(repo, trees, approved=approved) == Landed(approved)
 
 
 def test_a_branch_that_is_beside_is_merged_and_verified_merged(repo: Path, tree: Path, trees: Path) -> None:

@@ -1,0 +1,87 @@
+"""A person looks at verified work before it lands: approves it, sends it back, or rejects it.
+
+What is approved is one commit. Whatever else the branch brings, by its session or by anybody, is looked at anew; and
+however it lands, it is verified as it lands (docs/tasks.md, "Review").
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fleet.core.decisions import CheckWork
+from fleet.core.draft import Draft
+from fleet.core.events import ApproveAsked, RejectAsked, SendBackAsked
+from fleet.core.model import Task, Word
+from fleet.core.rules.finishing import cancel, send_on
+from fleet.core.rules.tasks import Refused, known, refuse_unprintable, take_back
+
+
+def approve_asked(draft: Draft, event: ApproveAsked) -> None:
+    task = _in_review(draft, event.task, "approve")
+    if event.seen != task.commit:
+        raise Refused(
+            f"{task.id} has changed since you looked ({short(event.seen)} → {short(task.commit)}): look again, with "
+            f"fleet task diff {task.id}"
+        )
+    draft.note("info", f"approved by a person as of {short(event.commit)}", task=task.id)
+    task = replace(task, approved=event.commit)
+    if event.commit == task.commit:
+        send_on(draft, task)
+    else:
+        verify_again(draft, task, "its branch has moved since it was verified")
+
+
+def send_back_asked(draft: Draft, event: SendBackAsked) -> None:
+    """Its session goes on with what the person said, word for word. What failed before counts no more."""
+    task = _in_review(draft, event.task, "send back")
+    draft.note("info", f"sent back by a person: {event.text}", task=task.id)
+    draft.put_task(replace(task, repairs=0, words=(*task.words, Word(event.word, event.text))))
+    take_back(draft, task.id, "a person has sent it back")
+
+
+def reject_asked(draft: Draft, event: RejectAsked) -> None:
+    task = _in_review(draft, event.task, "reject")
+    refuse_unprintable("reason", event.why)
+    cancel(draft, task, f"rejected by a person: {event.why}" if event.why else "rejected by a person")
+
+
+def review_revised(draft: Draft, task: Task) -> None:
+    """A review is asked for before its merge has begun, or not any more."""
+    if (task.state == "review" and not task.spec.review) or (
+        task.state == "landing" and task.spec.review and task.approved is None
+    ):
+        send_on(draft, task)
+
+
+def verify_again(draft: Draft, task: Task, why: str) -> None:
+    """The gate is asked once more, where the worktree is; with none left its session goes on, and ends there."""
+    worktree = draft.worktrees.get(task.id)
+    if task.attempt is None or worktree is None or worktree.state != "ready":
+        draft.put_task(replace(task, state="queued", reason=f"{why}: it is verified again"))
+        draft.settle = True
+        return
+    draft.put_task(replace(task, state="checking"))
+    draft.decide(CheckWork, attempt=task.attempt)
+    draft.note("debug", f"{why}: it is verified again", task=task.id)
+
+
+def _in_review(draft: Draft, task_id: str, what: str) -> Task:
+    """Raises Refused for one that does not wait for a review."""
+    task = known(draft.tasks, task_id)
+    if task.state == "review":
+        return task
+    if task.state in ("landed", "failed", "cancelled"):
+        raise Refused(f"{task.id} has {_ENDED[task.state]}: there is nothing to {what}")
+    if task.spec.review:
+        raise Refused(f"{task.id} is {task.state}: there is nothing to {what} yet (fleet why {task.id})")
+    raise Refused(
+        f"{task.id} is {task.state}, and no review of it is asked for, so there is nothing to {what}: fleet task edit "
+        f"{task.id} --review"
+    )
+
+
+_ENDED = {"landed": "landed already", "failed": "failed", "cancelled": "been cancelled"}
+
+
+def short(commit: str | None) -> str:
+    return (commit or "")[:12] or "none"
