@@ -236,6 +236,22 @@ def test_committed_work_is_checked_in_a_worktree_made_anew_when_its_own_is_gone(
     assert removed.unchanged and removed.remade
 
 
+def test_what_is_all_a_session_made_and_marked_in_the_index_is_told(tmp_path: Path) -> None:
+    """git does not look at such a file, so its commit takes up nothing of it."""
+
+    def marked(repo: Path, tree: Path) -> None:
+        for mark, path in (("--assume-unchanged", "clock.txt"), ("--skip-worktree", ".fleet.toml")):
+            git(tree, "update-index", mark, path)
+            (tree / path).write_text("changed\n")
+
+    found = checked(tmp_path, "", {}, marked)
+    assert found.unchanged
+    assert (
+        ".fleet.toml, clock.txt (marked in git's index" in found.ignored
+        and "--no-skip-worktree" in found.ignored
+    )
+
+
 def test_what_no_commit_has_opens_no_gate_either_where_git_has_lost_the_worktree(tmp_path: Path) -> None:
     """Though all that was noted of it is lost with git's own directory: what the set-up made, and what the session."""
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from workers.git import Git, answer
 from workers.worktree.entry import git_dir
-from workers.worktree.index_copy import as_stdin
+from workers.worktree.index_copy import as_stdin, copied, show_hidden
 from workers.worktree.picture import EMPTY, Picture, read_picture, since
 
 BYTES_MAX = 100 * 1024 * 1024
@@ -102,10 +103,32 @@ def ignored_work(git: Git, picture: Picture | None) -> IgnoredWork:
 
 
 def told_of_ignored(worktree: Path) -> str:
-    """The ignored files that are work, each with the line by which git ignores it; empty where there are none. Raises
-    GitFailed, OSError."""
+    """What of the work git does not take up: ignored files, each with the line by which git ignores it, and changed
+    ones that are marked in the index; empty where there are none. Raises GitFailed, OSError."""
     git = Git(worktree)
-    files = ignored_work(git, read_picture(git_dir(worktree))).files
+    return "; ".join(filter(None, (_told_of_files(git), _told_of_marked(git))))
+
+
+def _told_of_marked(git: Git) -> str:
+    admin = git_dir(git.directory)
+    with tempfile.TemporaryDirectory(prefix="fleet-marked-", dir=admin) as scratch:
+        env = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
+        if not copied(admin, Path(scratch) / "index"):
+            return ""
+        show_hidden(git, env)
+        words = ("diff", "--name-only", "--no-renames", "--no-ext-diff", "--ignore-submodules=all", "-z")
+        changed = git.run(*words, env=env).fields
+    if not changed:
+        return ""
+    more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
+    return (
+        f"{', '.join(changed[:_SHOWN])[:_TOLD_MAX]}{more} (marked in git's index, so git does not look at what was "
+        "changed: `git update-index --no-assume-unchanged --no-skip-worktree FILE` takes that off)"
+    )
+
+
+def _told_of_files(git: Git) -> str:
+    files = ignored_work(git, read_picture(git_dir(git.directory))).files
     if not files:
         return ""
     words = ("check-ignore", "--verbose", "-z", "--stdin")
