@@ -13,7 +13,7 @@ from fleet.core.model import Attempt, Fleet
 from fleet.core.rules.placing import Choose
 from fleet.core.rules.revising import effects
 from fleet.core.rules.tasks import new_or_known_ids
-from fleet.core.step import step
+from fleet.core.step import Refused, step
 from fleet.ports import Change, Store, StoreFailed
 
 
@@ -43,26 +43,66 @@ class Engine:
         Raises Refused (a person's request that cannot be done) or StoreFailed; then nothing has changed, here
         or in the store, and the same events may be applied again.
         """
-        before = after = self.fleet
-        ended: list[Attempt] = []
-        effects: list[Effect] = []
-        notes: list[tuple[int, Note]] = []
+        steps = _Steps(self.fleet, self._choose)
         for event in events:
-            after, decisions = step(after, event, self._choose)
-            ended += after.ended
-            for decision in decisions:
-                if isinstance(decision, Note):
-                    notes.append((event.at_ms, decision))
-                else:
-                    effects.append(decision)
-        if done or effects or notes or ended or _differs(before, after):
-            self._store.commit(Change(before, after, tuple(ended), tuple(effects), tuple(done), tuple(notes)))
+            steps.take(event)
+        return self._commit(steps, done)
+
+    def apply_each(
+        self, first: Sequence[Event], asked: Sequence[Event]
+    ) -> tuple[Applied, list[Done | Refused]]:
+        """The same for many requests of a person, after the events that come `first`: one commit, but what is refused
+        keeps none of the others back, and with all of them refused nothing has changed. Raises StoreFailed."""
+        steps = _Steps(self.fleet, self._choose)
+        for event in first:
+            steps.take(event)
+        came: list[Done | Refused] = []
+        for event in asked:
+            before = steps.after
+            try:
+                steps.take(event)
+            except Refused as refused:
+                came.append(refused)
+            else:
+                came.append(done(before, event, steps.after))
+        if all(isinstance(one, Refused) for one in came):
+            return Applied((), ()), came
+        return self._commit(steps), came
+
+    def _commit(self, steps: _Steps, done: Sequence[str] = ()) -> Applied:
+        effects, notes = tuple(steps.effects), tuple(steps.notes)
+        before, after = self.fleet, steps.after
+        if done or effects or notes or steps.ended or _differs(before, after):
+            self._store.commit(Change(before, after, tuple(steps.ended), effects, tuple(done), notes))
         self.fleet = after
-        for event in events:
+        for event in steps.taken:
             if isinstance(event, ForgetAsked):
                 with suppress(StoreFailed):  # a full disk, say: the next time does it
                     self._store.tidy(event.before_ms)
-        return Applied(tuple(effects), tuple(note for _, note in notes))
+        return Applied(effects, tuple(note for _, note in notes))
+
+
+class _Steps:
+    """One event after the other, and what has come of them so far; nothing of one that is refused."""
+
+    def __init__(self, fleet: Fleet, choose: Choose) -> None:
+        self._choose = choose
+        self.after = fleet
+        self.taken: list[Event] = []
+        self.ended: list[Attempt] = []
+        self.effects: list[Effect] = []
+        self.notes: list[tuple[int, Note]] = []
+
+    def take(self, event: Event) -> None:
+        """Raises Refused."""
+        self.after, decisions = step(self.after, event, self._choose)
+        self.taken.append(event)
+        self.ended += self.after.ended
+        for decision in decisions:
+            if isinstance(decision, Note):
+                self.notes.append((event.at_ms, decision))
+            else:
+                self.effects.append(decision)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,10 @@ class NotKnown(NotDone):
     """Whether the request was carried out is not known; the message says how to find out."""
 
 
+class NoCoordinator(NotDone):
+    """Only a running coordinator can do this, and none runs."""
+
+
 class NotFound(KeyError):
     """There is nothing of that name; the message says what to look at."""
 

@@ -5,7 +5,7 @@ The client is no port: it stands behind the five modules of `workers/client`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ from fleet.core.events import WindowReading
 from fleet.core.model import Account, Attempt, Fleet
 from fleet.core.model.prices import Prices
 from fleet.core.model.protection import Protections
+from fleet.spoken.choice import Choice
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +83,21 @@ class Reader(Protocol):
     def task_states(self) -> dict[str, int]:
         """How many tasks there are in each state that has any. Queued ones that are paused count as `paused`."""
 
-    def tasks(self, state: str | None = None) -> list[Record]:
+    def task_ids(self) -> list[str]:
         """In the order in which they were added."""
+
+    def tasks(
+        self,
+        choice: Choice | None = None,
+        order: str = "added",
+        *,
+        reverse: bool = False,
+        limit: int | None = None,
+    ) -> Iterator[Record]:
+        """The tasks of the choice, without one all of them, in one of `choice.ORDERS`: one at a time, at most so
+        many."""
+
+    def tasks_count(self, choice: Choice) -> int: ...
 
     def tasks_in_trouble(self) -> list[Record]:
         """Those for which something is being performed, in vain so far."""

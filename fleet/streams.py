@@ -31,6 +31,7 @@ else:
 
 _OUT, _ERR = 1, 2
 _ours: dict[int, Edge] = {}
+_colours = "auto"
 
 
 class Edge(io.TextIOBase):
@@ -102,6 +103,20 @@ def err() -> TextIO:
 
 def _edge(descriptor: int, unclaimed: TextIO) -> TextIO:
     return cast("TextIO", _ours.get(descriptor) or (unclaimed and Edge(unclaimed)))
+
+
+def ask_for_colours(how: str) -> None:
+    """`always`, `never`, or `auto`: as the stream and the environment have it."""
+    global _colours
+    _colours = how
+
+
+def colours(stream: TextIO) -> bool:
+    """Whether what is written there has our colours: as was asked for (`--color`); else on a terminal that can, unless
+    NO_COLOR is set (no-color.org)."""
+    if _colours != "auto":
+        return _colours == "always"
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and stream.isatty()
 
 
 def lent() -> tuple[int, int]:

@@ -41,6 +41,11 @@ def _parse(argv: list[str]) -> Words:
         from types import SimpleNamespace
 
         return SimpleNamespace(run="fleet.cli.statusline:statusline")
+    if argv[:1] == ["_names"] and len(argv) == 3:
+        from types import SimpleNamespace
+
+        # What completion asks for while somebody waits at a TAB.
+        return SimpleNamespace(run="fleet.cli.completion:names", kind=argv[1], beginning=argv[2])
     if argv[:1] == ["client"] and argv[1:2] not in (["install"], ["-h"], ["--help"], []):
         from types import SimpleNamespace
 

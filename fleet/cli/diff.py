@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from fleet.cli.parser import Commands, Parser, add_command, json_word
+from fleet.cli.parser import Commands, Parser, add_command, color_word, json_word
 from fleet.cli.show import as_json, clock, put, say
 from fleet.home import find_home
 from fleet.views.light import state
@@ -34,6 +34,7 @@ def _diff_words(parser: Parser) -> None:
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--stat", action="store_true", help="each file, with how many lines came and went")
     how.add_argument("--name-only", action="store_true", help="the files alone")
+    color_word(parser)
     parser.add_argument("paths", nargs="*", metavar="PATH", help="only below these, behind --")
 
 
@@ -115,13 +116,13 @@ def _lines(file: ChangedFile) -> str:
 def _page(found: Diff, files: tuple[ChangedFile, ...]) -> None:
     """One file after the other, so that the first is there at once, however large the last is."""
     from fleet.cli.pager import paged
-    from fleet.streams import out
+    from fleet.streams import colours, out
     from workers.changes import persons_pager
 
-    colour = out().isatty()
+    colour = colours(out())
     pager = (
         os.environ.get("GIT_PAGER")
-        or (persons_pager(found.repo) if colour else None)
+        or (persons_pager(found.repo) if out().isatty() else None)
         or os.environ.get("PAGER")
     )
     with paged(pager) as shows:

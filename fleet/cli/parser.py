@@ -8,9 +8,9 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Container
-from typing import NamedTuple, NoReturn, TypeAlias
+from typing import NamedTuple, TypeAlias
 
-from fleet import streams
+from fleet.cli.usage import WholeWords, WordsOff, tell
 
 Parser = argparse.ArgumentParser
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
@@ -79,32 +79,69 @@ COMMANDS = {
     "history": _Command(
         "what was used, when and by whom", "fleet.cli.history:report", "fleet.cli.history_words:words"
     ),
+    "completion": _Command(
+        "completion for bash, zsh and fish", "fleet.cli.completion:completion", "fleet.cli.completion:words"
+    ),
+    "help": _Command("explain a command or a topic", "fleet.cli.about:help_", "fleet.cli.about:help_words"),
     "statusline": _Command("one line for the client's status line", "fleet.cli.statusline:statusline", None),
 }
 
 
-class _AtTheEdge(Parser):
-    """Its errors repeat the words that they were given: they leave by the same edge as all else."""
+PLURALS = {
+    "accounts": "account",
+    "tasks": "task",
+    "hosts": "host",
+    "worktrees": "worktree",
+    "projects": "project",
+    "tiers": "tier",
+    "limits": "limit",
+    "reservations": "reserve",
+}
+"""Groups by their plural, which alone lists them."""
 
-    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
-        if message:
-            streams.err().write(message)
-        sys.exit(status)
+ALIASES = {"ps": ("status",), "ls": ("task", "list")}
+
+
+def meant(argv: list[str]) -> list[str]:
+    """The same words with the names that commands have."""
+    if not argv:
+        return argv
+    first, rest = argv[0], argv[1:]
+    if first in ALIASES:
+        return [*ALIASES[first], *rest]
+    if first in PLURALS:
+        named = rest[:1] and not rest[0].startswith("-")
+        return meant([PLURALS[first], *rest]) if named else [PLURALS[first], "list", *rest]
+    if rest[:1] == ["ls"] and first in PLURALS.values():
+        return [first, "list", *rest[1:]]
+    return argv
+
+
+def other_names(prog: str) -> tuple[str, ...]:
+    """Further names that the commands of `prog` have."""
+    return (*ALIASES, *PLURALS) if prog == "fleet" else ()
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
-    """Exits with 2 and the usage when the words are off."""
-    return build(argv).parse_args(argv)
+    """Exits with 2 and the command's usage when the words are off, or in one line of JSON where that was asked for."""
+    words = meant(argv)
+    try:
+        return build(words).parse_args(words)
+    except WordsOff as off:
+        tell(off, as_json="--json" in argv)
 
 
 def build(asked: Container[str] = frozenset(COMMANDS)) -> Parser:
     """A command that is not `asked` for is known by its name only."""
-    parser: Parser = _AtTheEdge(
+    parser: Parser = WholeWords(
         prog="fleet",
         description="Runs Claude Code workers in git worktrees on several accounts, so that no limit stops the work.",
-        epilog="FLEET_HOME names the directory of all state. Start with: fleet up --demo",
+        epilog=(
+            "FLEET_HOME names the directory of all state. Start with: fleet up --demo. Short: ps is status, ls is task "
+            "list, accounts is account list, and so on. Further help: fleet help exit-codes, filters, states, files."
+        ),
     )
-    parser.add_argument("--version", action="store_true", help="print the version")
+    parser.add_argument("-V", "--version", action="store_true", help="print the version")
     parser.set_defaults(run=GROUP)
     commands = parser.add_subparsers(metavar="COMMAND", title="commands")
     for name, command in COMMANDS.items():
@@ -137,6 +174,15 @@ def group_of(parser: Parser) -> Commands:
 
 def json_word(parser: Parser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
+
+
+def color_word(parser: Parser) -> None:
+    parser.add_argument(
+        "--color",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="auto: on a terminal, unless NO_COLOR is set (default)",
+    )
 
 
 def name_word(parser: Parser) -> None:

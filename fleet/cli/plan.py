@@ -6,7 +6,7 @@ import argparse
 import os
 
 from fleet.cli.parser import Parser, json_word, up_to
-from fleet.cli.show import as_json, clock, put, say, table
+from fleet.cli.show import as_json, clock, put, say, span, table
 from fleet.home import find_home
 from workers.printable import one_line
 
@@ -109,15 +109,16 @@ def _expected(planned: list[Record]) -> list[Record]:
 
 
 def _running(row: Record) -> tuple[str, ...]:
-    until = f"runs to about {_hour(row['ends_at'])}" if row["ends_at"] else f"is {row['state']}"
+    until = f"runs to about {clock(row['ends_at'])}" if row["ends_at"] else f"is {row['state']}"
     return until, row["task"], _title(row), row["account"], row["tier"], _until(row)
 
 
 def _planned(row: Record, now: str) -> tuple[str, ...]:
     when = "in this order"
     if row["begins_at"]:
-        begins = "now" if row["begins_at"] == now else _hour(row["begins_at"])
-        when = f"{begins} to {_hour(row['ends_at'])}"
+        when = span(row["begins_at"], row["ends_at"])
+        if row["begins_at"] == now:
+            when = f"now to {clock(row['ends_at'])}"
     if row["after"]:
         when = f"{when}, after {', '.join(row['after'])}"
     task = row["task"] or f"about {row['tasks']:.1f}"
@@ -125,14 +126,6 @@ def _planned(row: Record, now: str) -> tuple[str, ...]:
         return when, task, _title(row), "-", "-", row["why"]
     account = f"{row['account']} (billed)" if row["billed"] else row["account"]
     return when, task, _title(row), account, row["tier"], _until(row)
-
-
-def _hour(iso: str) -> str:
-    """Within a week the name of the day is enough."""
-    from datetime import datetime
-
-    at = datetime.fromisoformat(iso).astimezone()
-    return at.strftime("%H:%M" if at.date() == datetime.now().astimezone().date() else "%a %H:%M")
 
 
 def _title(row: Record) -> str:
@@ -144,7 +137,7 @@ def _until(row: Record) -> str:
     reset = row["resets"]
     if reset is None:
         return "-"
-    return f"{reset['bucket']} {'at' if reset['certain'] else 'about'} {_hour(reset['at'])}"
+    return f"{reset['bucket']} {'at' if reset['certain'] else 'about'} {clock(reset['at'])}"
 
 
 def _print_buckets(buckets: list[Record]) -> None:
@@ -188,7 +181,7 @@ def _print_laid_down(found: Record) -> None:
             )
     for one in found["reservations"]:
         coming = one["next"]
-        hours = f", from {clock(coming['begins_at'])} to {clock(coming['ends_at'])}" if coming else ""
+        hours = f", from {span(coming['begins_at'], coming['ends_at'])}" if coming else ""
         put(
             f"{one['id']} keeps {one['amount']:.0%} of {one['bucket']} of {one['account']} ({one['said']}){hours}: "
             f"{one['kept']:.0%} now"

@@ -6,13 +6,15 @@ import os
 import sys
 
 from fleet import streams
-from fleet.cli.show import as_json, say
+from fleet.cli.show import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable
     from types import SimpleNamespace
+
+    from fleet.cli.failures import Failure
 
     Words = Namespace | SimpleNamespace
     """The words of a command, parsed: `run` names its function, `module:function`."""
@@ -22,7 +24,21 @@ class Failed(Exception):
     """A command could not do what it was asked; the message is for the person. Exit code 1."""
 
 
+class Partly(Failed):
+    """It was done for some of several. Exit code 3."""
+
+    def __init__(self, told: str, ids: tuple[str, ...]) -> None:
+        """`ids` are those that it was not done for."""
+        super().__init__(told)
+        self.ids = ids
+
+
+class NothingMatches(Failed):
+    """Nothing is as the person described it, so nothing was done. Exit code 4."""
+
+
 def run(args: Words) -> int:
+    streams.ask_for_colours(getattr(args, "color", "auto"))
     try:
         code = _ran(args)
         streams.flush()
@@ -46,19 +62,33 @@ def _ran(args: Words) -> int:
                 raise
         _bring_up_to_date()
         return command(args)
-    except Failed as failed:
-        told: str | None = str(failed)
     except BrokenPipeError:
         raise
     except Exception as failed:
-        told = _told(failed)
-        if told is None:
+        from fleet.cli.failures import failure
+
+        found = failure(failed)
+        if found is None:
             raise
-    # What follows a line end may be of others: no line of theirs begins where ours do.
-    say("fleet: " + (told or "").replace("\n", "\n  "))
+        return _tell(found, args, getattr(failed, "ids", None))
+
+
+def _tell(found: Failure, args: Words, ids: tuple[str, ...] | None) -> int:
     if getattr(args, "json", False):
-        as_json({"error": told})
-    return 1
+        say(found.line(_about(args) if ids is None else ids))
+    else:
+        # What follows a line end may be of others: no line of theirs begins where ours do.
+        say("fleet: " + found.told.replace("\n", "\n  "))
+    return found.exit_code
+
+
+def _about(args: Words) -> list[str]:
+    """The ids or names that the command was asked about."""
+    for word in ("ids", "id", "name"):
+        said = getattr(args, word, None)
+        if said:
+            return [said] if isinstance(said, str) else list(said)
+    return []
 
 
 def _of_an_older_home(failed: Exception) -> bool:
@@ -74,55 +104,3 @@ def _bring_up_to_date() -> None:
     from fleet.service.making_home import bring_up_to_date
 
     bring_up_to_date(find_home(os.environ))
-
-
-def _told(failed: Exception) -> str | None:
-    """What to tell the person; None for what is no error of theirs. Looked up only once something has failed, so that
-    no command has to import what may raise it."""
-    from fleet.errors import NotDone, NotFound
-    from fleet.ports import StoreFailed
-    from fleet.shell.homelock import HomeHeld
-    from fleet.store.errors import StoreUnreadable
-    from profiles.profile import InvalidProfile
-
-    if isinstance(failed, NotDone | NotFound | HomeHeld | StoreFailed | StoreUnreadable | InvalidProfile):
-        return str(failed)
-    if isinstance(failed, UnicodeEncodeError) and any(
-        "\ud800" <= letter <= "\udfff" for letter in failed.object
-    ):
-        return f"“{failed.object}” is not UTF-8, as names and words have to be"
-    return _of_the_disk(failed) if isinstance(failed, OSError) else _of_the_database()
-
-
-def _of_the_database() -> str | None:
-    """What nobody expected may come of a damaged database, so that is looked through. None where it is sound: then the
-    fault is our own."""
-    from fleet.home import find_home
-    from fleet.store.errors import StoreUnreadable
-    from fleet.store.sqlite import SqliteStore
-
-    home = find_home(os.environ)
-    if not home.database.exists():
-        return None
-    try:
-        store = SqliteStore(home.database, read_only=True)
-        try:
-            store.look_through()
-        finally:
-            store.close()
-    except StoreUnreadable as found:
-        return str(found)
-    return None
-
-
-def _of_the_disk(failed: OSError) -> str:
-    from fleet.home import find_home
-    from workers.trouble import of_errno
-
-    home, meaning = str(find_home(os.environ).root), of_errno(failed.errno)
-    if failed.filename is None:
-        return str(failed) if meaning is None else f"{meaning}, then try again. All state is kept in {home}"
-    told = f"{failed.filename}: {failed.strerror}"
-    if str(failed.filename).startswith(home):
-        told += f". All state is kept in {home}: make it a directory that you can write, or name another FLEET_HOME"
-    return told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fleet.spoken.clock import local_time
 from fleet.streams import err, out
 from workers.printable import one_line, printable
 
@@ -21,15 +22,27 @@ def put(text: str = "", *, flush: bool = False) -> None:
     put_lines(one_line(text), flush=flush)
 
 
-def put_lines(text: str, *, flush: bool = False) -> None:
+def put_lines(text: str, *, end: str = "\n", flush: bool = False) -> None:
     """The same for what has several lines of its own."""
-    print(text, file=out(), flush=flush)
+    print(text, end=end, file=out(), flush=flush)
 
 
 def as_json(document: Any) -> int:
     import json
 
     put_lines(json.dumps(document, indent=2, ensure_ascii=False))
+    return 0
+
+
+def put_documents(documents: Iterable[object]) -> int:
+    """One JSON list, an element on each line: printed while they are still read, so that many need no room."""
+    import json
+
+    begin = "["
+    for document in documents:
+        put_lines(f"{begin}{json.dumps(document, ensure_ascii=False)}", end="")
+        begin = ",\n "
+    put_lines("]" if begin != "[" else "[]")
     return 0
 
 
@@ -115,9 +128,15 @@ def window(bucket: dict[str, Any]) -> str:
 
 def clock(iso: str | None) -> str:
     """An ISO time as the person's own clock shows it; a dash where it is unknown."""
-    if iso is None:
-        return "-"
+    return "-" if iso is None else local_time(_ms(iso))
+
+
+def span(begins: str, ends: str) -> str:
+    """From one to the other; the day of the end only where it is another one."""
+    return f"{clock(begins)} to {local_time(_ms(ends), _ms(begins))}"
+
+
+def _ms(iso: str) -> int:
     from datetime import datetime
 
-    at = datetime.fromisoformat(iso).astimezone()
-    return at.strftime("%H:%M" if at.date() == datetime.now().astimezone().date() else "%a %d %b %H:%M")
+    return round(datetime.fromisoformat(iso).timestamp() * 1000)

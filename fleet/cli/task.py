@@ -8,14 +8,22 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from fleet.cli import diff, pause, review
-from fleet.cli.parser import Parser, add_command, group_of, json_word
+from fleet.cli import diff, pause, review, task_list
+from fleet.cli.chosen import chosen, may, task_words, tell_each
+from fleet.cli.parser import Parser, add_command, color_word, group_of, json_word
 from fleet.cli.run import Failed
-from fleet.cli.show import as_json, clock, paused, put, put_lines, say, table, waits
+from fleet.cli.show import as_json, clock, put, put_lines, say
 from fleet.home import find_home
+from fleet.spoken.choice import one_id
 from fleet.spoken.task_fields import FIELDS, Field
-from fleet.streams import out
+from fleet.streams import colours, out
 from fleet.views.light import state
+from fleet.views.light.records import state_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from fleet.service.revising import Edited
+    from fleet.service.talk import Ask
 
 
 def words(parser: Parser) -> None:
@@ -23,48 +31,43 @@ def words(parser: Parser) -> None:
     add_command(
         commands, "add", "add a task, or many from a file; prints the ids", "fleet.cli.task:add", _add_words
     )
-    add_command(commands, "list", "list the tasks", "fleet.cli.task:listing", _list_words, json_word)
+    add_command(commands, "list", "list the tasks", "fleet.cli.task_list:listing", task_list.words, json_word)
+    add_command(commands, "show", "show tasks and their attempts", "fleet.cli.task:show", _shown_words)
+    add_command(commands, "edit", "revise what tasks were asked for", "fleet.cli.task:edit", _edit_words)
     add_command(
-        commands, "show", "show one task and its attempts", "fleet.cli.task:show", _task_word, json_word
-    )
-    add_command(
-        commands, "edit", "revise what it was asked for", "fleet.cli.task:edit", _task_word, _edit_words
-    )
-    add_command(
-        commands, "cancel", "stop it; its work is kept", "fleet.cli.task:cancel", _task_word, json_word
+        commands, "cancel", "stop tasks; their work is kept", "fleet.cli.task:cancel", task_words, json_word
     )
     add_command(
         commands,
         "retry",
-        "put a failed or cancelled task back",
+        "put failed or cancelled tasks back",
         "fleet.cli.task:retry",
-        _task_word,
+        task_words,
         _retry_words,
     )
     add_command(commands, "logs", "what its workers say", "fleet.cli.task:logs", _task_word, _logs_words)
-    add_command(
-        commands, "say", "say something to its session", "fleet.cli.task:say_to", _task_word, _say_words
-    )
+    add_command(commands, "say", "say something to sessions", "fleet.cli.task:say_to", _say_words)
     diff.add_commands(commands)
     pause.add_commands(commands)
     review.add_commands(commands)
 
 
 def why_words(parser: Parser) -> None:
-    _task_word(parser)
+    _shown_words(parser)
+
+
+def _shown_words(parser: Parser) -> None:
+    task_words(parser, changes=False)
     json_word(parser)
 
 
 def _task_word(parser: Parser) -> None:
-    parser.add_argument("id", metavar="ID", help="a task, such as t7")
-
-
-def _list_words(parser: Parser) -> None:
-    parser.add_argument("--state", help="only tasks in this state")
+    parser.add_argument("id", metavar="ID", type=one_id, help="a task, such as t7")
 
 
 def _logs_words(parser: Parser) -> None:
     parser.add_argument("-f", "--follow", action="store_true", help="go on until the task ends")
+    color_word(parser)
 
 
 def _retry_words(parser: Parser) -> None:
@@ -77,7 +80,7 @@ def _retry_words(parser: Parser) -> None:
 
 
 def _say_words(parser: Parser) -> None:
-    parser.add_argument("message", metavar="MESSAGE")
+    task_words(parser, further="MESSAGE")
     parser.add_argument(
         "--interrupt", action="store_true", help="break off what it is doing and hear this first"
     )
@@ -110,6 +113,7 @@ def _field_words(parser: Parser, field: Field, of: Callable[[str], object]) -> N
 
 
 def _edit_words(parser: Parser) -> None:
+    task_words(parser, without=("label",))
     parser.epilog = (
         "“none” takes away what was asked for, such as --deadline none; lists are said anew, whole."
     )
@@ -154,58 +158,58 @@ def _fields(args: argparse.Namespace) -> dict[str, Any]:
 def edit(args: argparse.Namespace) -> int:
     from datetime import datetime
 
-    from fleet.service import tasks
+    from fleet.service.revising import Edited, edit_each
 
-    said = {word: None if value in ("none", ["none"]) else value for word, value in _fields(args).items()}
+    fields = {word: value for word, value in _fields(args).items() if word not in args.filters}
+    said = {word: None if value in ("none", ["none"]) else value for word, value in fields.items()}
     if args.resume:
         said["paused"] = None
     if not said:
         raise Failed("say what is to be revised: fleet task edit --help")
-    edited = tasks.edit(find_home(os.environ), args.id, said, datetime.now().astimezone())
-    for warning in edited.warnings:
+    found = chosen(args)
+    if not may(args, found, "revise"):
+        return 0
+    came = edit_each(find_home(os.environ), found.ids, said, datetime.now().astimezone())
+    edited = {name: one for name, one in came.items() if isinstance(one, Edited)}
+    for warning in dict.fromkeys(told for one in edited.values() for told in one.warnings):
         say(f"note: {warning}")
+    paused = "resumed" if said.get("paused") is None else "paused"
+    if not found.one:
+        return tell_each(args, came, lambda name: _edited(edited[name], paused), found.ids)
+    (one,) = came.values()
+    if not isinstance(one, Edited):
+        raise one
     if args.json:
-        return as_json({"id": args.id, "now": list(edited.now), "next_attempt": list(edited.next_attempt)})
+        return as_json({"id": found.ids[0], "now": list(one.now), "next_attempt": list(one.next_attempt)})
+    say(f"{found.ids[0]}: {_edited(one, paused)}")
+    return 0
+
+
+def _edited(edited: Edited, paused: str) -> str:
     parts = (("from now on", edited.now), ("with its next attempt", edited.next_attempt))
-    names = {"paused": "resumed" if said.get("paused") is None else "paused"}
     told = [
-        f"{when}: {', '.join(names.get(word, word) for word in words).replace('_', ' ')}"
+        f"{when}: {', '.join(paused if word == 'paused' else word for word in words).replace('_', ' ')}"
         for when, words in parts
         if words
     ]
-    say(f"{args.id}: {'; '.join(told) or 'it was so already'}")
-    return 0
-
-
-def listing(args: argparse.Namespace) -> int:
-    found = state.tasks(find_home(os.environ).root, args.state)
-    if args.json:
-        return as_json(found)
-    if not found:
-        say(f"no task is {args.state}" if args.state else 'no tasks: fleet task add "PROMPT" --repo PATH')
-        return 0
-    table(("ID", "STATE", "PRIORITY", "BRANCH", "TITLE"), [_row(task) for task in found])
-    for need in state.needs(found):
-        say(waits(need))
-    for project in state.paused_projects(find_home(os.environ).root):
-        say(paused(project))
-    return 0
-
-
-def _row(task: dict[str, Any]) -> tuple[str, ...]:
-    state = f"{task['state']}, paused" if task["paused"] else task["state"]
-    state += ", needs consent" if task["needs_consent"] else ""
-    return task["id"], state, str(task["priority"]), task["branch"] or "", task["title"]
+    return "; ".join(told) or "it was so already"
 
 
 def show(args: argparse.Namespace) -> int:
-    task = state.task(find_home(os.environ).root, args.id)
+    found, root = chosen(args), find_home(os.environ).root
+    tasks = [state.task(root, task_id) for task_id in found.ids]
     if args.json:
-        return as_json(task)
-    put(f"{task['id']} {task['title']}: {task['state']}{' — ' + task['reason'] if task['reason'] else ''}")
+        return as_json(tasks[0] if found.one else tasks)
+    for task in tasks:
+        _show(task)
+    return 0
+
+
+def _show(task: dict[str, Any]) -> None:
+    put(f"{task['id']} {task['title']}: {state_of(task)}{' — ' + task['reason'] if task['reason'] else ''}")
     put(f"  repository {task['repo']}, target {task['target']}, branch {task['branch'] or '-'}")
     if task["landed_commit"]:
-        put(f"  landed as {task['landed_commit']}")
+        put(f"  {state_of(task)} as {task['landed_commit']}")
     if task["paused"]:
         put(f"  paused by {task['paused']['by']}{_why(task['paused'])}")
     if task["source"]:
@@ -218,7 +222,6 @@ def show(args: argparse.Namespace) -> int:
         put(f"  {_attempt(attempt)}")
     for line in task["history"]:
         put(f"    {clock(line['at'])}  {line['text']}")
-    return 0
 
 
 def _why(paused: dict[str, Any]) -> str:
@@ -245,40 +248,56 @@ def _attempt(attempt: dict[str, Any]) -> str:
 
 
 def cancel(args: argparse.Namespace) -> int:
-    from fleet.service import talk
+    from fleet.service.talk import cancelling
 
-    home = find_home(os.environ)
-    talk.cancel(home, args.id)
-    if state.task(home.root, args.id)["state"] != "cancelled":
-        return _changed(args, f"its merge is being broken off: `fleet why {args.id}` tells when that is done")
-    return _changed(args, "cancelled; what its worker had not committed is kept under refs/fleet/")
+    root = find_home(os.environ).root
+
+    def told(task_id: str) -> str:
+        if state.task(root, task_id)["state"] != "cancelled":
+            return f"its merge is being broken off: `fleet why {task_id}` tells when that is done"
+        return "cancelled; what its worker had not committed is kept under refs/fleet/"
+
+    return _to_each(args, "cancel", cancelling, told)
 
 
 def retry(args: argparse.Namespace) -> int:
-    from fleet.service import talk
+    from fleet.service.talk import retrying
 
-    talk.retry(find_home(os.environ), args.id, fresh=args.fresh)
-    return _changed(args, "put back, with a new session" if args.fresh else "put back")
+    told = "put back, with a new session" if args.fresh else "put back"
+    return _to_each(args, "put back", retrying(fresh=args.fresh), lambda _: told)
 
 
 def say_to(args: argparse.Namespace) -> int:
-    from fleet.service import talk
+    from fleet.service.talk import saying
 
-    talk.say(find_home(os.environ), args.id, args.message, interrupt=args.interrupt, tier=args.tier)
-    return _changed(args, "said")
+    message = args.ids.pop()
+    return _to_each(args, "tell", saying(message, interrupt=args.interrupt, tier=args.tier), lambda _: "said")
 
 
-def _changed(args: argparse.Namespace, what: str) -> int:
+def _to_each(args: argparse.Namespace, what: str, ask: Ask, told: Callable[[str], str]) -> int:
+    """Asks the same of each task that is meant, and says what came of it."""
+    from fleet.errors import NotDone
+    from fleet.service.talk import each
+
+    found, home = chosen(args), find_home(os.environ)
+    if not may(args, found, what):
+        return 0
+    came = each(home, found.ids, ask)
+    if not found.one:
+        return tell_each(args, came, told, found.ids)
+    (task_id,) = found.ids
+    if isinstance(refused := came[task_id], NotDone):
+        raise refused
     if args.json:
-        return as_json(state.task(find_home(os.environ).root, args.id))
-    say(f"{args.id}: {what}")
+        return as_json(state.task(home.root, task_id))
+    say(f"{task_id}: {told(task_id)}")
     return 0
 
 
 def logs(args: argparse.Namespace) -> int:
     from fleet.service import talk
 
-    colour = out().isatty()
+    colour = colours(out())
     for line in talk.logs(find_home(os.environ), args.id, follow=args.follow, colour=colour):
         # Further lines stand below their first: what a worker says makes no heading or step of its own.
         put_lines(line.replace("\n", "\n  "), flush=args.follow)
@@ -286,11 +305,16 @@ def logs(args: argparse.Namespace) -> int:
 
 
 def why(args: argparse.Namespace) -> int:
+    from fleet.views.snapshot import snapshot
     from fleet.views.why import as_data, as_words
     from fleet.views.why import why as explain
 
-    found = explain(find_home(os.environ), args.id)
+    tasks, home = chosen(args), find_home(os.environ)
+    fleet = snapshot(home)
+    found = [explain(home, task_id, fleet) for task_id in tasks.ids]
     if args.json:
-        return as_json(as_data(found))
-    put_lines(as_words(found))
+        shown = [as_data(one) for one in found]
+        return as_json(shown[0] if tasks.one else shown)
+    for one in found:
+        put_lines(as_words(one))
     return 0

@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 
-from fleet.cli.parser import Parser, positive
+from fleet.cli.parser import Parser, color_word, positive
 from fleet.cli.run import Failed
 from fleet.cli.show import put_lines, say
 from fleet.home import find_home
@@ -35,8 +35,12 @@ def up_words(parser: Parser) -> None:
         "--workers", type=positive, default=8, metavar="N", help="workers at once (default 8)"
     )
     parser.add_argument(
-        "--log-format", choices=("console", "json"), help="default: console on a terminal, else json"
+        "--log-format",
+        choices=("console", "json"),
+        default="console",
+        help="lines for people, also where they are piped (default), or JSON",
     )
+    color_word(parser)
     parser.add_argument(
         "--log-level",
         choices=("debug", "info", "warning", "error"),

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 
 from fleet.core import events
+from fleet.core.dispatch import Placement
+from fleet.core.model import Fleet
 from fleet.core.rules.hosts import UNFOLLOWED
-from fleet.core.rules.tasks import Refused
-from fleet.engine import Done, Engine, done
-from fleet.errors import NotDone, NotKnown
+from fleet.core.step import Refused
+from fleet.engine import Done, Engine
+from fleet.errors import NoCoordinator, NotDone, NotKnown
 from fleet.home import Home
 from fleet.ports import StoreFailed
 from fleet.shell import control, homelock, strays, wire
@@ -37,28 +40,55 @@ HOLDS_CREDENTIAL = (
 
 def submit(home: Home, event: events.Person) -> Done:
     """Carries out the request, at once if a coordinator runs. Raises NotDone, NotKnown."""
-    request = wire.encode(event)
-    if _CREDENTIAL.search(wire.words(request)) is not None:
-        raise NotDone(HOLDS_CREDENTIAL)
+    (came,) = submit_each(home, (event,))
+    if isinstance(came, NotDone):
+        raise came
+    return came
+
+
+Came = Done | NotDone
+"""What a request came to, or why it was not done."""
+
+
+def submit_each(home: Home, asked: Sequence[events.Person]) -> list[Came]:
+    """Carries out each request that can be done, in their order: at once if a coordinator runs, else all of them with
+    one commit. Raises nothing of `NotDone`: what could not be done is among what they came to."""
+    requests = [wire.encode(event) for event in asked]
+    if any(_CREDENTIAL.search(wire.words(request)) is not None for request in requests):
+        return [NotDone(HOLDS_CREDENTIAL) for _ in asked]
+    came: list[Came] = []
     until = time.monotonic() + homelock.SHORT_COMMAND_S
-    while True:
+    while len(came) < len(asked):
         holder = homelock.holder(home)
         try:
-            if holder is not None and holder.socket:
-                return _done(control.ask(holder.socket, request))
-            return _alone(home, event)
+            if holder is None or not holder.socket:
+                came += _alone(home, asked[len(came) :])
+                continue
+            came.append(_came(control.ask(holder.socket, requests[len(came)])))
+            until = time.monotonic() + homelock.SHORT_COMMAND_S
         except control.AnswerLost as failed:
-            raise NotKnown(
-                f"{failed}: it may have been done or not. Look first (fleet task list, fleet account list), and ask "
-                "again if it was not"
-            ) from failed
+            came.append(
+                NotKnown(
+                    f"{failed}: it may have been done or not. Look first (fleet task list, fleet account list), and "
+                    "ask again if it was not"
+                )
+            )
         except CannotBeSent as failed:
-            raise NotDone(str(failed)) from failed
+            came.append(NotDone(str(failed)))
         except (control.NobodyAnswers, homelock.HomeHeld) as failed:
             # A coordinator that is just starting or stopping: it will be the one or the other in a moment.
             if time.monotonic() > until:
-                raise NotDone(str(failed)) from failed
-            time.sleep(0.05)
+                came += [NotDone(str(failed)) for _ in asked[len(came) :]]
+            else:
+                time.sleep(0.05)
+    return came
+
+
+def _came(reply: control.Reply) -> Came:
+    try:
+        return _done(reply)
+    except NotDone as refused:
+        return refused
 
 
 def _done(reply: control.Reply) -> Done:
@@ -67,25 +97,29 @@ def _done(reply: control.Reply) -> Done:
     return Done(**{part.name: tuple(reply.get(part.name) or ()) for part in fields(Done)})
 
 
-def _alone(home: Home, event: events.Person) -> Done:
+def _alone(home: Home, asked: Sequence[events.Person]) -> list[Came]:
     """Without a coordinator: the state changes, and what follows from it is done by the next `fleet up`."""
     with homelock.hold(home, patience_s=homelock.SHORT_COMMAND_S):
         store = SqliteStore(home.database)
         try:
-            engine = Engine(store)
+            engine = Engine(store, _nowhere)
             store.expect_whole(engine.fleet)
             refused = Doorkeeper(engine.fleet.home_id, home.runs).refusal(Asker(os.getpid()))
             if refused:
-                raise NotDone(refused)
-            if isinstance(event, events.TasksAdded):
+                return [NotDone(refused) for _ in asked]
+            if any(isinstance(event, events.TasksAdded) for event in asked):
                 engine.apply(list(given_out(home, engine.fleet, ())))
-            before = engine.fleet
-            engine.apply((*_nobody_runs(), event))
-            return done(before, event, engine.fleet)
-        except (Refused, StoreFailed) as failed:
-            raise NotDone(str(failed)) from failed
+            _, came = engine.apply_each(_nobody_runs(), asked)
+            return [NotDone(str(one)) if isinstance(one, Refused) else one for one in came]
+        except StoreFailed as failed:
+            return [NotDone(str(failed)) for _ in asked]
         finally:
             store.close()
+
+
+def _nowhere(_: Fleet) -> Iterator[Placement]:
+    """A rule of dispatch for when nobody runs: nothing is placed."""
+    return iter(())
 
 
 def _nobody_runs() -> tuple[events.Event, ...]:
@@ -102,11 +136,11 @@ def _nobody_runs() -> tuple[events.Event, ...]:
 
 
 def stop(home: Home, *, stop_workers: bool) -> int:
-    """Asks the coordinator to stop; returns how many workers live on. Raises NotDone when none runs, and while its
-    process, or anything that it ran but workers, still lives."""
+    """Asks the coordinator to stop; returns how many workers live on. Raises NoCoordinator when none runs,
+    NotDone while its process, or anything that it ran but workers, still lives."""
     holder = homelock.holder(home)
     if holder is None or not holder.socket:
-        raise NotDone(f"no coordinator runs on {home.root}")
+        raise NoCoordinator(f"no coordinator runs on {home.root}")
     try:
         reply = control.ask(holder.socket, {"kind": "stop", "stop_workers": stop_workers})
     except control.NobodyAnswers as failed:

@@ -14,8 +14,9 @@ from fleet.home import Home
 from fleet.service.requests import submit
 from fleet.shell.stamp import stamp
 from fleet.spoken.amounts import UnknownAmount, parse_share
+from fleet.spoken.clock import local_time
 from fleet.spoken.hours import lay_out
-from fleet.spoken.times import UnknownTime, local_time
+from fleet.spoken.times import UnknownTime
 from fleet.views.snapshot import snapshot
 
 

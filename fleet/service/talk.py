@@ -3,40 +3,51 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from uuid import UUID
 
-from fleet.core.events import CancelAsked, PersonSaid, RetryAsked
+from fleet.core.events import CancelAsked, Person, PersonSaid, RetryAsked
 from fleet.core.model import HERE
-from fleet.engine import Done
 from fleet.home import Home
-from fleet.service.requests import submit
+from fleet.service.requests import Came, submit_each
 from fleet.shell.stamp import stamp
 from fleet.shell.veil import Veil
 from fleet.views.light import state
+from fleet.views.light.records import state_of
 from workers.client.listen import render
 from workers.spool import Follower, Record
 
 POLL_S = 0.1
 
 
-def say(home: Home, task_id: str, text: str, *, interrupt: bool = False, tier: str | None = None) -> Done:
-    """Raises NotDone. `interrupt` ends the running turn first; `tier` is what the session goes on with."""
-    event = stamp()
-    # With its dashes: the client gives it back when it takes the words up.
-    word = str(UUID(event["id"]))
-    return submit(
-        home, PersonSaid(**event, task=task_id, word=word, text=text, interrupt=interrupt, tier=tier)
-    )
+Ask = Callable[[str], Person]
+"""Makes the request for one task."""
 
 
-def cancel(home: Home, task_id: str) -> Done:
-    return submit(home, CancelAsked(**stamp(), task=task_id))
+def saying(text: str, *, interrupt: bool = False, tier: str | None = None) -> Ask:
+    """`interrupt` ends the running turn first; `tier` is what the session goes on with."""
+
+    def ask(task_id: str) -> Person:
+        event = stamp()
+        # With its dashes: the client gives it back when it takes the words up.
+        word = str(UUID(event["id"]))
+        return PersonSaid(**event, task=task_id, word=word, text=text, interrupt=interrupt, tier=tier)
+
+    return ask
 
 
-def retry(home: Home, task_id: str, *, fresh: bool = False) -> Done:
+def cancelling(task_id: str) -> Person:
+    return CancelAsked(**stamp(), task=task_id)
+
+
+def retrying(*, fresh: bool = False) -> Ask:
     """With `fresh` its work goes on with a new session."""
-    return submit(home, RetryAsked(**stamp(), task=task_id, fresh=fresh))
+    return lambda task_id: RetryAsked(**stamp(), task=task_id, fresh=fresh)
+
+
+def each(home: Home, task_ids: Sequence[str], ask: Ask) -> dict[str, Came]:
+    """What came of each, by its id."""
+    return dict(zip(task_ids, submit_each(home, [ask(task_id) for task_id in task_ids]), strict=True))
 
 
 def logs(home: Home, task_id: str, *, follow: bool, colour: bool) -> Iterator[str]:
@@ -61,7 +72,7 @@ def logs(home: Home, task_id: str, *, follow: bool, colour: bool) -> Iterator[st
                     hidden = veil.hide(line)
                     yield hidden.replace(f"{path}/", "") if path else hidden
             if not follow or task["state"] in ("landed", "failed", "cancelled"):
-                yield f"── {task_id} is {task['state']}{': ' + task['reason'] if task['reason'] else ''} ──"
+                yield f"── {task_id} is {state_of(task)}{': ' + task['reason'] if task['reason'] else ''} ──"
                 return
             time.sleep(POLL_S)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from fleet.core.events import PERSON, TaskRevised, TasksAdded
+from fleet.core.events import PERSON, TasksAdded
 from fleet.core.model import Fleet, Pause, TaskSpec
 from fleet.core.model.policy import AUTO, Project
 from fleet.engine import Done
@@ -26,7 +26,6 @@ from fleet.service.requests import submit
 from fleet.shell import traces
 from fleet.shell.stamp import stamp
 from fleet.spoken.labels import read_labels
-from fleet.spoken.task_fields import FIELDS
 from fleet.spoken.times import UnknownTime, parse_when
 from fleet.views.snapshot import snapshot
 from workers.client.launch import BadLaunch, check_rule
@@ -140,7 +139,7 @@ def add(home: Home, requests: list[TaskRequest], now: datetime) -> Added:
     fleet = snapshot(home)
     with Repositories({request.repo for request in requests}) as repositories:
         specs, warnings = _specs(requests, repositories, now, fleet.projects)
-    warnings += [*_without_account(fleet, specs), *_without_host(fleet, specs)]
+    warnings += [*without_account(fleet, specs), *without_host(fleet, specs)]
     done = submit(home, TasksAdded(**stamp(), specs=tuple(specs), taken=_taken(home, fleet, specs)))
     warnings += [*_there(specs, done), *_without_consent(home, specs)]
     return Added(done.tasks, done.there, tuple(dict.fromkeys(warnings)))
@@ -177,53 +176,6 @@ def _there(specs: list[TaskSpec], done: Done) -> list[str]:
     return told
 
 
-@dataclass(frozen=True, slots=True)
-class Edited:
-    """The fields, as they are said, that are different from now on, and those that the next attempt has."""
-
-    now: tuple[str, ...]
-    next_attempt: tuple[str, ...]
-    warnings: tuple[str, ...]
-
-
-def edit(home: Home, task_id: str, said: Mapping[str, Any], now: datetime, by: str = PERSON) -> Edited:
-    """Revises a task: `said` are fields by their words, None for what is taken away. Raises NotDone."""
-    fleet = snapshot(home)
-    task = fleet.tasks.get(task_id)
-    if task is None:
-        raise NotDone(f"there is no task {task_id}: see `fleet task list`")
-    given = {word: value for word, value in said.items() if value is not None}
-    asked = {"prompt": task.spec.prompt, "repo": task.spec.repo, **given}
-    request = make_request(asked, "fleet task edit")
-    try:
-        spec = _spec(
-            request, task.spec.repo, _target(task.spec, said), task.spec.project, now, fleet.projects
-        )
-    except (GitError, UnknownTime, BadLaunch) as failed:
-        raise NotDone(str(failed)) from failed
-    if spec.paused is not None:
-        spec = replace(spec, paused=Pause(by, spec.paused.why))
-    names = tuple(field.name for field in FIELDS if field.word in said)
-    done = submit(home, TaskRevised(**stamp(), task=task_id, fields=names, spec=spec, by=by))
-    warnings = _without_account(fleet, [spec]) if "tier" in said else []
-    warnings += _without_host(fleet, [spec]) if "label" in said else []
-    return Edited(_said(done.now), _said(done.later), tuple(warnings))
-
-
-def _target(spec: TaskSpec, said: Mapping[str, Any]) -> str:
-    """Only who names another one needs the repository to be there."""
-    if "target" not in said:
-        return spec.target
-    with Repositories({spec.repo}) as repositories:
-        repository = repositories.at(spec.repo)
-        repository.read_targets({said["target"]})
-        return repository.target(said["target"])
-
-
-def _said(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(field.word for field in FIELDS if field.name in names)
-
-
 @contextmanager
 def _naming(requests: list[TaskRequest], number: int) -> Iterator[None]:
     """Says of many which one cannot be added."""
@@ -244,7 +196,7 @@ def _specs(
         with _naming(requests, number):
             project = name_of(request.project) if request.project else ""
             specs.append(
-                _spec(
+                spec_of(
                     request, str(repository.root), repository.target(request.target), project, now, projects
                 )
             )
@@ -266,7 +218,7 @@ def _located(requests: list[TaskRequest], found: Repositories) -> list[Repositor
     return repositories
 
 
-def _without_account(fleet: Fleet, specs: list[TaskSpec]) -> list[str]:
+def without_account(fleet: Fleet, specs: list[TaskSpec]) -> list[str]:
     """Tiers that no account has may be mistyped, or their account may come later."""
     accounts = [account for account in fleet.accounts.values() if account.state != "removed"]
     there = {tier for account in accounts for tier, _ in account.tiers}
@@ -280,7 +232,7 @@ def _without_account(fleet: Fleet, specs: list[TaskSpec]) -> list[str]:
     return [f"no account has the tier {tier} now ({advice})" for tier in asked if tier not in there]
 
 
-def _without_host(fleet: Fleet, specs: list[TaskSpec]) -> list[str]:
+def without_host(fleet: Fleet, specs: list[TaskSpec]) -> list[str]:
     """The same of labels: a task runs only on a host that has all of its."""
     hosts = list(fleet.hosts.values())
     asked = dict.fromkeys(spec.labels for spec in specs)
@@ -298,7 +250,7 @@ def _tiers(request: TaskRequest, project: Project | None) -> tuple[str, ...]:
     return (AUTO,) if project is not None and project.tiers else DEFAULT_TIERS
 
 
-def _spec(
+def spec_of(
     request: TaskRequest,
     root: str,
     target: str,

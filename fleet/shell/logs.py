@@ -10,6 +10,7 @@ from typing import Any, Literal, TextIO, cast
 import structlog
 
 from fleet.shell.veil import Veil
+from fleet.streams import colours
 from workers.printable import sgr
 
 Format = Literal["console", "json"]
@@ -47,7 +48,7 @@ def open_log(
             structlog.processors.add_log_level,
             structlog.processors.format_exc_info,
             veil,
-            *(_for_people(out.isatty()) if form == "console" else _for_programs()),
+            *(_for_people(colours(out)) if form == "console" else _for_programs()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
     )
@@ -61,11 +62,11 @@ def _for_programs() -> list[Any]:
     ]
 
 
-def _for_people(colours: bool) -> list[Any]:
+def _for_people(coloured: bool) -> list[Any]:
     """Columns: when, who (attempt or task, and account), what; further keys behind."""
 
     def styled(style: str) -> str:
-        return sgr(style) if colours else ""
+        return sgr(style) if coloured else ""
 
     def column(key: str, style: str, width: int = 0) -> structlog.dev.Column:
         shown = structlog.dev.KeyValueColumnFormatter(

@@ -39,12 +39,5 @@ def _moment_ms(text: str, now: datetime) -> int:
     return _ms(at if at.tzinfo else at.replace(tzinfo=now.tzinfo))
 
 
-def local_time(ms: int) -> str:
-    """In the person's own zone: the time of day, with the date when that is not today."""
-    at = datetime.fromtimestamp(ms / 1000).astimezone()
-    today = datetime.now().astimezone().date()
-    return at.strftime("%H:%M:%S" if at.date() == today else "%a %Y-%m-%d %H:%M")
-
-
 def _ms(at: datetime) -> int:
     return int(at.timestamp() * 1000)

@@ -14,10 +14,11 @@ from fleet.store.statements import DATABASE, statements
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
     from fleet.ports import HistoryLine, Record
+    from fleet.spoken.choice import Choice
 
 
 class SqliteReader:
@@ -59,8 +60,31 @@ class SqliteReader:
     def task_states(self) -> dict[str, int]:
         return dict(self._rows("task_states"))
 
-    def tasks(self, state: str | None = None) -> list[Record]:
-        return self._bodies("tasks", "tasks_in_state" if state else "tasks", state=state)
+    def task_ids(self) -> list[str]:
+        return [name for (name,) in self._rows("task_ids")]
+
+    def tasks(
+        self,
+        choice: Choice | None = None,
+        order: str = "added",
+        *,
+        reverse: bool = False,
+        limit: int | None = None,
+    ) -> Iterator[Record]:
+        from fleet.store.choosing import question
+
+        for name, body in self._each(*question(choice, order, reverse=reverse, limit=limit)):
+            yield self._parsed("tasks", name, body)
+
+    def tasks_count(self, choice: Choice) -> int:
+        from fleet.store.choosing import count
+
+        return next((found for (found,) in self._each(*count(choice))), 0)
+
+    def names(self, kind: str, beginning: str) -> list[str]:
+        """Of tasks the latest, of everything else all that begin so."""
+        statement = statements("naming.sql")[kind]
+        return [name for (name,) in self._each(statement, {"beginning": beginning})]
 
     def tasks_in_trouble(self) -> list[Record]:
         return self._bodies("tasks", "tasks_in_trouble")
@@ -120,6 +144,16 @@ class SqliteReader:
         except sqlite3.DatabaseError as error:
             raise unreadable(self._path, error) from error
 
+    def _each(self, statement: str, what: dict[str, Any]) -> Iterator[Any]:
+        """One row after the other, so that never all of them are in memory."""
+        if self._connection is None:
+            return
+        self._connection.create_function("folded", 1, _folded, deterministic=True)
+        try:
+            yield from self._connection.execute(statement, what)
+        except sqlite3.DatabaseError as error:
+            raise unreadable(self._path, error) from error
+
     def _bodies(self, table: str, statement: str, **what: str | None) -> list[Record]:
         """Of rows (key, body). Raises StoreCorrupt, naming the row that is no JSON."""
         return [self._parsed(table, key, body) for key, body in self._rows(statement, **what)]
@@ -140,3 +174,8 @@ class SqliteReader:
 
 def _first(found: list[Record]) -> Record | None:
     return found[0] if found else None
+
+
+def _folded(text: str | None) -> str:
+    """SQLite's own `lower` knows no letters but those of English."""
+    return (text or "").casefold()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fleet.core.idle import stuck
 from fleet.core.model import Fleet, Task
 from fleet.core.model.lifecycles import TASK_ENDS
+from fleet.spoken.choice import state_word
 from workers.printable import one_line
 
 
@@ -42,7 +43,9 @@ def ended_well(outcome: Outcome) -> bool:
 def summary(outcome: Outcome) -> str:
     """What came of the tasks, and what a person has to do about those that did not end well."""
     tasks = outcome.tasks
-    counts = Counter(task.state for task in tasks)
+    counts = Counter(
+        state_word(task.state, task.spec.land, paused=task.spec.paused is not None) for task in tasks
+    )
     head = ", ".join(f"{count} {state}" for state, count in sorted(counts.items())) or "no tasks"
     lines = [f"{len(tasks)} tasks: {head}"]
     lines += [f"  {t.id} failed: {t.reason}" for t in tasks if t.state == "failed"]

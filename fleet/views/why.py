@@ -12,7 +12,8 @@ from fleet.core.model import Fleet, Task
 from fleet.core.rules.placing import in_words
 from fleet.errors import NotDone
 from fleet.home import Home
-from fleet.spoken.times import local_time
+from fleet.spoken.choice import state_word
+from fleet.spoken.clock import local_time
 from fleet.store.sqlite_reader import SqliteReader
 from fleet.views.light.running import coordinator
 from fleet.views.snapshot import snapshot
@@ -25,6 +26,8 @@ class Reasons:
     """Why a task is where it is, and what would change that, in sentences."""
 
     explanation: Explanation
+    state: str
+    """In one word (`choice.state_word`)."""
     would_change: tuple[str, ...] = ()
     noticed: tuple[Noticed, ...] = ()
 
@@ -37,9 +40,9 @@ class Noticed:
     text: str
 
 
-def why(home: Home, task_id: str) -> Reasons:
-    """Raises NotDone for an unknown task."""
-    fleet = snapshot(home)
+def why(home: Home, task_id: str, fleet: Fleet | None = None) -> Reasons:
+    """`fleet` is a snapshot, for who asks about many tasks. Raises NotDone for an unknown task."""
+    fleet = snapshot(home) if fleet is None else fleet
     task = fleet.tasks.get(task_id)
     if task is None:
         raise NotDone(f"there is no task {task_id}: see `fleet task list`")
@@ -70,7 +73,8 @@ def _noticed(home: Home, task_id: str) -> tuple[Noticed, ...]:
 
 def reasons(fleet: Fleet, task: Task) -> Reasons:
     explained = explain(fleet, task)
-    return Reasons(explained, would_change(fleet, task, explained))
+    state = state_word(task.state, task.spec.land, paused=task.spec.paused is not None)
+    return Reasons(explained, state, would_change(fleet, task, explained))
 
 
 # --- as data --------------------------------------------------------------------------------------------
@@ -152,7 +156,7 @@ READ_THIS = """\
 
 def as_words(found: Reasons) -> str:
     explained = found.explanation
-    lines = [f"{explained.task} is {explained.state}: {explained.summary}"]
+    lines = [f"{explained.task} is {found.state}: {explained.summary}"]
     lines += _closed(explained)
     if explained.feasible:
         also = ", ".join(f"{account} with {tier}" for account, tier in explained.feasible)

@@ -17,7 +17,7 @@ from fleet.core.dispatch.round import Round
 from fleet.core.dispatch.shares import TooLittle
 from fleet.core.dispatch.slots import Slots
 from fleet.core.model import Bucket, Fleet, Task, bucket_key, is_timed
-from fleet.spoken.times import local_time
+from fleet.spoken.clock import local_time
 
 PLACEMENTS = 3
 """Of so many placements, the best ones, it is said what would change them."""

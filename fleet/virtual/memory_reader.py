@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
 from fleet.core.decisions import Note
 from fleet.core.model import Account, Task, Worktree
 from fleet.ports import HistoryLine, Record
+from fleet.spoken.choice import ALL, Choice
 from fleet.virtual.memory_store import Memory
 
 PERFORMED = frozenset({"running", "checking", "landing", "held"})
@@ -41,8 +42,44 @@ class MemoryReader:
     def task_states(self) -> dict[str, int]:
         return dict(Counter(_shown_state(task) for task in self._fleet.tasks.values()))
 
-    def tasks(self, state: str | None = None) -> list[Record]:
-        return self._tasks(lambda task: state in (None, task.state))
+    def task_ids(self) -> list[str]:
+        return list(self._fleet.tasks)
+
+    def tasks(
+        self,
+        choice: Choice | None = None,
+        order: str = "added",
+        *,
+        reverse: bool = False,
+        limit: int | None = None,
+    ) -> Iterator[Record]:
+        found = [task for task in self._fleet.tasks.values() if self._is_of(task, choice or ALL)]
+        if reverse:
+            found.reverse()
+        if order != "added":
+            with_value = [task for task in found if _order(task, order) is not None]
+            found = [
+                *sorted(with_value, key=lambda task: _order(task, order), reverse=reverse),
+                *(task for task in found if _order(task, order) is None),
+            ]
+        yield from map(_body, found[:limit])
+
+    def tasks_count(self, choice: Choice) -> int:
+        return sum(self._is_of(task, choice) for task in self._fleet.tasks.values())
+
+    def _is_of(self, task: Task, choice: Choice) -> bool:
+        states = {task.state, _shown_state(task)}
+        if task.state == "landed" and task.spec.land == "branch":
+            states.add("on-branch")
+        workers = self.attempts_of(task.id)
+        return (
+            (not choice.states or not states.isdisjoint(choice.states))
+            and choice.project in (None, task.spec.project_name)
+            and (choice.account is None or bool(workers and workers[-1]["account"] == choice.account))
+            and (choice.label is None or choice.label in task.spec.labels)
+            and (choice.added_before_ms is None or task.created_ms < choice.added_before_ms)
+            and (choice.text is None or _has(task, choice.text.casefold()))
+        )
 
     def tasks_in_trouble(self) -> list[Record]:
         removed = {w.task for w in self._fleet.worktrees.values() if w.state == "removing"}
@@ -114,6 +151,20 @@ class MemoryReader:
     def host_history(self, host: str) -> list[HistoryLine]:
         own = [(at, note) for at, note in self._memory.notes if note.host == host and note.task is None]
         return [_line(at_ms, note) for at_ms, note in own[-HOST_LINES:]]
+
+
+def _has(task: Task, text: str) -> bool:
+    return text in task.spec.title.casefold() or text in task.spec.prompt.casefold()
+
+
+def _order(task: Task, order: str) -> Any:
+    return {
+        "priority": task.spec.priority,
+        "state": task.state,
+        "title": task.spec.title.casefold(),
+        "project": task.spec.project_name,
+        "deadline": task.spec.deadline_ms,
+    }[order]
 
 
 def _is_there(account: Account) -> bool:

@@ -21,6 +21,7 @@ NAMES = (
     "failover",
     "status",
     "adding",
+    "commands",
     "following",
     "worktree",
     "dispatch",

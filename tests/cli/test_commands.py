@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from fleet.cli import main
+from fleet.cli import failures, main, usage
+from fleet.cli.about import topics
 from fleet.cli.parser import build
+from fleet.core.model.lifecycles import TaskState
+from fleet.home import Home
 from tests.cli.commands import Shell
+from tests.service.answering import Answering
 
 COMMANDS = [
     *(
@@ -39,7 +46,7 @@ COMMANDS = [
     *("project list", "project show", "project set"),
     *("tier list", "tier set", "tier remove"),
     *("breaker show", "breaker open", "breaker close", "breaker set"),
-    *("history", "statusline", "client install"),
+    *("history", "statusline", "client install", "completion", "help"),
     *(f"history {word}" for word in ("scan", "blocks", "heatmap", "tasks", "burn", "unused", "prices")),
 ]
 
@@ -87,9 +94,7 @@ def test_the_help_names_every_command(capsys: Printed) -> None:
         "task add x --priority high",
         "task add x --land moon",
         "status --colour",
-        "statusline --json",
         "history --by hour",
-        "history --json --csv",
         "history --own --fleet",
         "history heatmap --of mood",
         "history burn --since 7d",
@@ -118,6 +123,167 @@ def test_words_that_are_off_end_with_2_and_say_so(words: str, capsys: Printed) -
     assert "usage: fleet" in printed.err
     assert "error: " in printed.err
     assert "_positive" not in printed.err
+
+
+MISTYPED = {
+    "stauts": "fleet has no command stauts: did you mean status?",
+    "acounts": "fleet has no command acounts: did you mean accounts?",
+    "task lst": "fleet task has no command lst: did you mean list?",
+    "task fly": "fleet task has no command fly: see fleet task --help",
+    "task add x --verfy true": "fleet task add has no option --verfy: did you mean --verify?",
+    "task add x --prio 3": "fleet task add has no option --prio: did you mean --priority?",
+    "task add x --verfy=true": "fleet task add has no option --verfy: did you mean --verify?",
+    "account add work --knd local": "fleet account add has no option --knd: did you mean --kind?",
+    "history blocks --snice 7d": "fleet history blocks has no option --snice: did you mean --since?",
+    "status --colour": "fleet status has no option --colour: see fleet status --help",
+    "up --log-format jsn": "must be one of console, json, not 'jsn': did you mean json?",
+    "status now": "fleet status takes no further word: 'now'",
+}
+
+
+@pytest.mark.parametrize(("words", "told"), MISTYPED.items())
+def test_a_mistyped_word_is_told_with_what_was_meant_and_the_usage_of_its_own_command(
+    words: str, told: str, capsys: Printed
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words.split())
+    printed = capsys.readouterr()
+    assert (ended.value.code, printed.out) == (2, "")
+    shown, _, error = printed.err.rpartition("fleet: error: ")
+    assert error.removeprefix("argument --log-format: ") == f"{told}\n"
+    command = told.partition(" has no ")[0] if " has no " in told else f"fleet {words.split()[0]}"
+    assert shown.startswith(f"usage: {command} [-h]")
+
+
+def test_no_option_can_be_abbreviated() -> None:
+    """So a script goes on to mean the same when a command is given a further option."""
+    tried = 0
+    for parser in parsers(build()):
+        for option in [one for action in parser._actions for one in action.option_strings if len(one) > 5]:
+            with pytest.raises(usage.WordsOff) as off:
+                parser.parse_known_args([option[:-1]])
+            assert f"{parser.prog} has no option {option[:-1]}: did you mean " in str(off.value)
+            tried += 1
+    assert tried > 100
+
+
+def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                yield from parsers(command)
+
+
+@pytest.mark.parametrize(
+    ("words", "same"),
+    [
+        ("ps", "status"),
+        ("ps --json", "status --json"),
+        ("ls", "task list"),
+        ("tasks --state failed", "task list --state failed"),
+        ("task ls", "task list"),
+        ("accounts", "account list"),
+        ("accounts show work", "account show work"),
+        ("hosts", "host list"),
+        ("reservations", "reserve list"),
+        ("limits ls", "limit list"),
+    ],
+)
+def test_short_names_and_plurals_are_the_commands_that_they_stand_for(
+    words: str, same: str, capsys: Printed
+) -> None:
+    said = [(main(one.split()), *capsys.readouterr()) for one in (words, same)]
+    assert said[0] == said[1]
+
+
+def test_help_explains_commands_and_topics(capsys: Printed) -> None:
+    for words, begins in (
+        ("help", "usage: fleet [-h]"),
+        ("help task add", "usage: fleet task add"),
+        ("help accounts", "usage: fleet account list"),
+        ("help status", "usage: fleet status"),
+        *((f"help {name}", "W") for name in topics()),
+    ):
+        assert main(words.split()) == 0
+        printed = capsys.readouterr()
+        assert printed.out.startswith(begins) and printed.err == "", words
+    for words, told in (
+        ("help exit-code", "did you mean exit-codes?"),
+        ("help task lst", "did you mean list?"),
+        ("help status now", "there is no help for fleet status now"),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main(words.split())
+        assert ended.value.code == 2
+        assert told in capsys.readouterr().err
+
+
+def test_the_help_on_exit_codes_has_each_of_them_and_the_help_on_states_each_state(capsys: Printed) -> None:
+    main(["help", "exit-codes"])
+    codes = capsys.readouterr().out
+    for code in (0, 1, usage.USAGE, failures.PARTLY, failures.NOTHING, failures.NOBODY, failures.UNKNOWN):
+        assert re.search(rf"^  {code}  ", codes, re.MULTILINE)
+    main(["help", "states"])
+    states = capsys.readouterr().out
+    for state in get_args(TaskState):
+        assert re.search(rf"^  {state}  ", states, re.MULTILINE)
+
+
+def test_each_kind_of_failure_has_its_exit_code(
+    shell: Shell, repo: Path, capsys: Printed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["task", "cancel", "t99"]) == 1
+    assert main(["down"]) == 5
+    assert "no coordinator runs on" in capsys.readouterr().err
+    main(["task", "add", "x", "--repo", str(repo)])
+    with Answering(Home(shell.home), b""):
+        assert main(["task", "cancel", "t1"]) == 6
+    assert "done or not" in capsys.readouterr().err
+
+
+def test_with_json_an_error_is_one_line_on_standard_error_and_nothing_on_standard_output(
+    capsys: Printed,
+) -> None:
+    for words, code, error in (
+        (
+            "task show t99",
+            1,
+            {
+                "code": "no_such_task",
+                "message": "there is no task t99: see `fleet task list`",
+                "try": "fleet task list",
+                "ids": ["t99"],
+            },
+        ),
+        (
+            "account show work",
+            1,
+            {
+                "code": "no_such_account",
+                "message": "there is no account work: see `fleet account list`",
+                "try": "fleet account list",
+                "ids": ["work"],
+            },
+        ),
+        (
+            "task list --stat failed",
+            2,
+            {
+                "code": "usage",
+                "message": "fleet task list has no option --stat: did you mean --state?",
+                "try": "fleet task list --help",
+                "ids": [],
+            },
+        ),
+    ):
+        try:
+            ended = main([*words.split(), "--json"])
+        except SystemExit as exited:
+            ended = int(exited.code or 0)
+        printed = capsys.readouterr()
+        assert (ended, printed.out, printed.err.count("\n")) == (code, "", 1)
+        assert json.loads(printed.err) == {"error": error}
 
 
 @pytest.mark.parametrize("words", ["", "task", "account", "host", "worktree", "reserve", "limit", "project"])
@@ -188,7 +354,6 @@ ERRORS = {
     "host add box ssh://box --client claude": "name the path on the host in full",
     "host add box ssh://box --label a,b": "a label must be one word",
     "host add box ssh://127.0.0.1:9": "refuses connections at port 9: is sshd running there",
-    "down": "no coordinator runs on",
     "up --stall-timeout soon": "'soon' must be a span of time such as",
     "history --since soon": "'soon' is no time: write a day (2026-11-22)",
     "history blocks --until 2026-13-01": "is no time",
@@ -364,5 +529,5 @@ def test_looking_imports_nothing_heavy(shell: Shell, repo: Path, words: list[str
 
 def test_the_parser_is_the_list_of_commands() -> None:
     """So that the tests above miss none."""
-    usage = build().format_help()
-    assert set(re.findall(r"^    (\w+)(?:  |$)", usage, re.MULTILINE)) == {c.split()[0] for c in COMMANDS}
+    shown = build().format_help()
+    assert set(re.findall(r"^    (\w+)(?:  |$)", shown, re.MULTILINE)) == {c.split()[0] for c in COMMANDS}

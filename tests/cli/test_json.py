@@ -156,16 +156,22 @@ def test_json_is_one_document_alone_on_standard_output(repo: Path, capfd: Captur
         words = [word.replace("_", " ").replace("REPO", str(repo)) for word in more.split()]
         code, out, err = run(capfd, *command.split(), *words)
         assert code == expected, (command, err)
-        assert not sorted(null_texts(json.loads(out))), command
+        if out or not code:
+            assert not sorted(null_texts(json.loads(out))), command
+        else:
+            assert json.loads(err.splitlines()[-1])["error"]["code"], command
 
 
-def test_what_a_command_cannot_do_is_one_document_too(shell: Shell, capfd: Captured) -> None:
+def test_what_a_command_cannot_do_is_one_line_on_standard_error(shell: Shell, capfd: Captured) -> None:
     shell.home.write_text("no directory")
     told = 0
     for command, more, _ in CALLS:
         code, out, err = run(capfd, *command.split(), *more.split())
-        found = json.loads(out)
-        if isinstance(found, dict) and "error" in found:
-            told += 1
-            assert code == 1 and f"fleet: {found['error']}\n" in err, command
+        if out:
+            json.loads(out)
+            continue
+        error = json.loads(err.splitlines()[-1])["error"]
+        assert code == 1 and error["code"] and error["message"], command
+        assert set(error) == {"code", "message", "try", "ids"}
+        told += 1
     assert told > len(CALLS) / 2

@@ -159,6 +159,8 @@ def asked(words: tuple[str, ...], parser: argparse.ArgumentParser, text: str) ->
         wants = not action.option_strings and action.nargs not in ("?", "*", 0)
         if wants and action.dest != "help":
             filled.append("t1" if action.dest in ("id", "task") else text)
+        elif action.dest == "ids":
+            filled += ["t1", text] if "MESSAGE" in str(action.metavar) else ["t1"]
     return filled
 
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
+from typing import TextIO, cast
 
 import pytest
 
+from fleet import streams
+from fleet.shell.logs import open_log
+from fleet.shell.veil import Veil
 from tests.cli.commands import Shell
 from tests.patience import PATIENCE_S
 
@@ -135,3 +141,46 @@ def test_a_program_that_talks_to_the_person_is_lent_our_streams(shell: Shell, li
         "subprocess.run('echo said; echo asked >&2', shell=True, stdout=out, stderr=err)",
     )
     assert (ended.stdout, ended.stderr) == ("said\n", "asked\n")
+
+
+@pytest.mark.parametrize(
+    ("environ", "how", "coloured"),
+    [
+        ({}, "auto", True),
+        ({"NO_COLOR": "1"}, "auto", False),
+        ({"NO_COLOR": ""}, "auto", True),
+        ({"TERM": "dumb"}, "auto", False),
+        ({"NO_COLOR": "1"}, "always", True),
+        ({}, "never", False),
+    ],
+)
+def test_a_terminal_has_colours_unless_a_person_wants_none(
+    environ: dict[str, str], how: str, coloured: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the log of a coordinator, and wherever else `streams.colours` is asked."""
+    for name in ("NO_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    person, terminal = pty.openpty()
+    try:
+        with os.fdopen(terminal, "w", encoding="utf-8") as stream:
+            streams.ask_for_colours(how)
+            open_log("console", Veil(), cast(TextIO, streams.Edge(stream))).warning("it rains")
+            stream.flush()
+            shown = os.read(person, 65_536)
+    finally:
+        streams.ask_for_colours("auto")
+        os.close(person)
+    assert b"it rains" in shown
+    assert (b"\x1b[" in shown) is coloured
+
+
+def test_what_is_piped_has_colours_only_where_they_are_asked_for(tmp_path: Path) -> None:
+    with (tmp_path / "piped").open("w") as stream:
+        assert not streams.colours(stream)
+        streams.ask_for_colours("always")
+        try:
+            assert streams.colours(stream)
+        finally:
+            streams.ask_for_colours("auto")

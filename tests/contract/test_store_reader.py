@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from fleet.core.decisions import Note
-from fleet.core.model import Pause, Trouble
+from fleet.core.model import Fleet, Pause, Task, Trouble
 from fleet.ports import Change, Reader, Store
+from fleet.spoken.choice import ALL, ORDERS, Choice
 from fleet.store.codec import encode
 from fleet.store.sqlite import SqliteStore
 from fleet.store.sqlite_reader import SqliteReader
@@ -90,11 +91,71 @@ def body(value: Any) -> Any:
 
 def test_tasks_are_read_whole_in_their_order_by_state_and_by_name(read: Any) -> None:
     reader, fleet = read
-    assert reader.tasks() == [body(task) for task in fleet.tasks.values()]
-    assert [task["id"] for task in reader.tasks("queued")] == ["t10", "t3"]
+    assert list(reader.tasks()) == [body(task) for task in fleet.tasks.values()]
+    assert [task["id"] for task in reader.tasks(Choice(states=("queued",)))] == ["t10", "t3"]
     assert (reader.task("t2"), reader.task("t9")) == (body(fleet.tasks["t2"]), None)
     assert reader.task_states() == {"landed": 1, "running": 1, "queued": 1, "paused": 1}
     assert [task["id"] for task in reader.tasks_in_trouble()] == ["t2", "t10"]
+
+
+def test_tasks_are_chosen_by_what_they_have_in_common(read: Any) -> None:
+    reader, fleet = read
+    t1, t3 = fleet.tasks["t1"], fleet.tasks["t3"]
+    for choice, expected in (
+        (Choice(), list(fleet.tasks)),
+        (Choice(states=("queued", "landed")), ["t1", "t10", "t3"]),
+        (Choice(states=("paused",)), ["t3"]),
+        (Choice(states=("on-branch",)), [t for t, one in fleet.tasks.items() if _on_branch(one)]),
+        (
+            Choice(states=("on-branch", "running")),
+            [t for t, one in fleet.tasks.items() if _on_branch(one)] + ["t2"],
+        ),
+        (Choice(account="work"), ["t1", "t2"]),
+        (Choice(account="side"), []),
+        (
+            Choice(project=t1.spec.project_name),
+            _of(fleet, lambda t: t.spec.project_name == t1.spec.project_name),
+        ),
+        (Choice(label="gpu"), _of(fleet, lambda task: "gpu" in task.spec.labels)),
+        (Choice(added_before_ms=t3.created_ms), _of(fleet, lambda task: task.created_ms < t3.created_ms)),
+        (Choice(text='SAY "CONSENT'), ["t3"]),
+        (Choice(text='say "consent', states=("running",)), []),
+    ):
+        assert sorted(task["id"] for task in reader.tasks(choice)) == sorted(expected), choice
+        assert reader.tasks_count(choice) == len(expected), choice
+    assert reader.task_ids() == list(fleet.tasks)
+
+
+def test_chosen_tasks_come_in_the_order_asked_for_and_no_more_than_so_many(read: Any) -> None:
+    reader, fleet = read
+    added = list(fleet.tasks)
+    assert [task["id"] for task in reader.tasks(ALL)] == added
+    assert [task["id"] for task in reader.tasks(ALL, reverse=True, limit=2)] == added[::-1][:2]
+    for order, value in ORDER_VALUES.items():
+        for reverse in (False, True):
+            found = [fleet.tasks[task["id"]] for task in reader.tasks(ALL, order, reverse=reverse)]
+            known = [task for task in found if value(task) is not None]
+            assert [value(task) for task in known] == sorted(map(value, known), reverse=reverse)
+            assert found[: len(known)] == known, "what has no value comes last"
+            assert {task.id for task in found} == set(added)
+    assert {*ORDER_VALUES, "added"} == set(ORDERS)
+
+
+ORDER_VALUES: dict[str, Callable[[Task], Any]] = {
+    "priority": lambda task: task.spec.priority,
+    "state": lambda task: task.state,
+    "title": lambda task: task.spec.title.casefold(),
+    "project": lambda task: task.spec.project_name,
+    "deadline": lambda task: task.spec.deadline_ms,
+}
+
+
+def _of(fleet: Fleet, which: Callable[[Task], bool]) -> list[str]:
+    return [task.id for task in fleet.tasks.values() if which(task)]
+
+
+def _on_branch(task: Task) -> bool:
+    return task.state == "landed" and task.spec.land == "branch"
 
 
 def test_accounts_are_read_but_for_removed_ones_and_their_buckets_by_pool(read: Any) -> None:
@@ -145,5 +206,5 @@ def test_the_history_of_a_task_and_the_policy_are_read(read: Any) -> None:
 
 def test_a_home_without_a_store_is_empty(tmp_path: Path) -> None:
     with SqliteReader(tmp_path) as reader:
-        assert (reader.tasks(), reader.task_states(), reader.policy()) == ([], {}, None)
+        assert (list(reader.tasks()), reader.task_states(), reader.policy()) == ([], {}, None)
         assert (reader.task("t1"), reader.runs([]), reader.history("t1")) == (None, [], [])

@@ -13,7 +13,7 @@ from fleet.core.model import Account, Attempt, Bucket, Fleet, Host, Task, TaskSp
 from fleet.errors import NotDone
 from fleet.home import Home
 from fleet.service import accounts
-from fleet.spoken.times import local_time
+from fleet.spoken.clock import local_time
 from fleet.views.light import state
 from fleet.views.outcome import Outcome, ended_well, summary
 from fleet.views.why import as_data, as_words, reasons, why

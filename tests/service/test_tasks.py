@@ -17,7 +17,7 @@ from fleet.core.model import Host, TaskSpec
 from fleet.core.model.policy import Project
 from fleet.errors import NotDone
 from fleet.home import Home
-from fleet.service import tasks
+from fleet.service import revising, tasks
 from fleet.service.repositories import MANY
 from fleet.service.requests import submit
 from fleet.shell.stamp import stamp
@@ -193,7 +193,7 @@ def test_what_cannot_be_added_adds_nothing(
     with pytest.raises(NotDone) as refused:
         add(home, repo=str(repo), **values)
     assert story in str(refused.value)
-    assert state.tasks(home.root) == []
+    assert list(state.tasks(home.root)) == []
 
 
 def test_of_many_none_is_added_when_one_is_off(home: Home, repo: Path, tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_of_many_none_is_added_when_one_is_off(home: Home, repo: Path, tmp_path:
     bad = tasks.make_request({"prompt": "x", "repo": str(tmp_path)}, "")
     with pytest.raises(NotDone):
         tasks.add(home, [good, bad], NOW)
-    assert state.tasks(home.root) == []
+    assert list(state.tasks(home.root)) == []
 
 
 def test_of_many_the_one_that_cannot_be_added_is_named(home: Home, repo: Path, tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ def test_of_many_the_one_that_cannot_be_added_is_named(home: Home, repo: Path, t
     assert refusal(deadline="soon").startswith(f"{named}'soon' is no time")
     assert refusal(allow_tool=("Bash(x",)).startswith(f"{named}'Bash(x' is not one tool rule")
     assert refusal(project="./nowhere").startswith(f"{named}")
-    assert state.tasks(home.root) == []
+    assert list(state.tasks(home.root)) == []
 
 
 def test_a_repository_is_read_with_as_many_git_commands_for_many_tasks_as_for_one(
@@ -356,8 +356,11 @@ def test_a_source_for_all_tasks_of_a_file_is_refused(tmp_path: Path) -> None:
         tasks.read_file(file(tmp_path, "[defaults]\nsource = 'card'\n[[task]]\nprompt = 'x'"))
 
 
-def edit(home: Home, **said: Any) -> tasks.Edited:
-    return tasks.edit(home, "t1", said, NOW)
+def edit(home: Home, **said: Any) -> revising.Edited:
+    edited = revising.edit_each(home, ["t1"], said, NOW)["t1"]
+    if isinstance(edited, NotDone):
+        raise edited
+    return edited
 
 
 def test_a_task_is_revised_in_the_words_it_was_added_with(home: Home, repo: Path) -> None:

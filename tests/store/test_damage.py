@@ -60,7 +60,7 @@ def test_a_row_that_cannot_be_read_is_named(database: Path, statement: str, row:
 def test_a_row_that_is_no_json_is_named_by_the_read_models_too(database: Path) -> None:
     alter(database, "UPDATE tasks SET body = '{' WHERE id = 't3'")
     with pytest.raises(StoreCorrupt, match="row t3 of table tasks"):
-        state.tasks(database.parent)
+        list(state.tasks(database.parent))
     assert state.status(database.parent)["tasks"] == {"landed": 1, "queued": 2, "running": 1}
 
 

@@ -20,6 +20,7 @@ from fleet.core.model.account import DAY_MS, TOKEN_LIFE_MS
 from fleet.core.rules.accounts import token_days_left
 from fleet.errors import NotFound
 from fleet.ports import Change
+from fleet.spoken.choice import Choice
 from fleet.store.sqlite import SqliteStore
 from fleet.views.light import records, state
 from tests.contract.full_fleet import ACCOUNT, ATTEMPT, SPEC, WORDS, full_fleet, note
@@ -82,7 +83,7 @@ def test_a_home_without_a_database_is_an_empty_one(tmp_path: Path) -> None:
     empty: dict[str, object] = {**lists, "tasks": {}, "breaker": "", "coordinator": None}
     empty |= {"breaker_until": None, "paused_projects": []}
     assert state.status(tmp_path) == state.status(tmp_path / "nowhere") == empty
-    assert state.tasks(tmp_path) == state.accounts(tmp_path) == state.worktrees(tmp_path) == []
+    assert list(state.tasks(tmp_path)) == state.accounts(tmp_path) == state.worktrees(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
 
 
@@ -224,8 +225,8 @@ def test_an_account_shows_its_tiers_and_workers_but_no_values_of_its_environment
 
 def test_tasks_are_listed_in_their_order_or_by_state(home: Path) -> None:
     assert [t["id"] for t in state.tasks(home)] == ["t1", "t2", "t10", "t3"]
-    assert [t["id"] for t in state.tasks(home, "queued")] == ["t10", "t3"]
-    assert state.tasks(home, "running") == [
+    assert [t["id"] for t in state.tasks(home, Choice(states=("queued",)))] == ["t10", "t3"]
+    assert list(state.tasks(home, Choice(states=("running",)))) == [
         {
             "id": "t2",
             "title": "Fix the counter",
@@ -234,6 +235,7 @@ def test_tasks_are_listed_in_their_order_or_by_state(home: Path) -> None:
             "deadline": "2027-01-15T08:00:00.000Z",
             "repo": "/srv/clock",
             "branch": "fleet/t2-fix",
+            "land": "merge",
             "landed_commit": None,
             "after": ["t1"],
             "reason": "limited",
@@ -366,7 +368,7 @@ def test_a_path_with_any_characters_can_be_read(tmp_path: Path) -> None:
     home = tmp_path / "50% of #1? home"
     home.mkdir()
     keep(home, full_fleet("home"))
-    assert len(state.tasks(home)) == 4
+    assert len(list(state.tasks(home))) == 4
 
 
 def test_reading_imports_nothing_heavy(home: Path) -> None:

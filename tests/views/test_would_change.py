@@ -14,7 +14,7 @@ from fleet.core.dispatch import choose
 from fleet.core.model import Fleet, queue_of
 from fleet.core.model.policy import Limit, Reservation, Spent
 from fleet.core.model.prices import Prices
-from fleet.spoken.times import local_time
+from fleet.spoken.clock import local_time
 from fleet.views.why import as_data, as_words, reasons
 from tests.core.story import HOUR_MS, START_MS, Story, account, reading, refusal, spec
 

@@ -15,11 +15,8 @@ SELECT state, counted.tasks - paused.tasks FROM counted, paused WHERE state = 'q
 UNION ALL
 SELECT 'paused', tasks FROM paused WHERE tasks > 0;
 
--- name: tasks
-SELECT id, body FROM tasks ORDER BY seq;
-
--- name: tasks_in_state
-SELECT id, body FROM tasks WHERE state = :state ORDER BY seq;
+-- name: task_ids
+SELECT id FROM tasks ORDER BY seq;
 
 -- name: tasks_in_trouble
 -- Only where something is being performed for the task, and queued ones that need a person's consent, which an index

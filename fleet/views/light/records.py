@@ -29,7 +29,7 @@ PAUSED = "paused by you"
 HERE = "local"
 """`fleet.core.model.HERE`, which is too heavy to import here."""
 
-_BRIEF = ("title", "priority", "deadline_ms", "repo", "after", "paused")
+_BRIEF = ("title", "priority", "deadline_ms", "repo", "land", "after", "paused")
 _FURTHER = tuple(field for field in FIELDS if field.name not in (*_BRIEF, "project", "key"))
 """The fields of a task that are shown as they are kept, beside those of `task_brief`."""
 
@@ -151,6 +151,7 @@ def task_brief(body: Record) -> Record:
         "deadline": iso(spec["deadline_ms"]),
         "repo": spec["repo"],
         "branch": body["branch"],
+        "land": spec["land"],
         "landed_commit": body["landed_commit"],
         "after": body["after"],
         "reason": body["reason"],
@@ -164,6 +165,13 @@ def task_brief(body: Record) -> Record:
 def pause(body: Record) -> Record | None:
     """What a person has paused a task or a project by."""
     return body and {"by": body["by"], "why": body["why"], "until": iso(body.get("until_ms"))}
+
+
+def state_of(task: Record) -> str:
+    """The one word for where a task is, of its record."""
+    from fleet.spoken.choice import state_word
+
+    return state_word(task["state"], task["land"], paused=bool(task["paused"]))
 
 
 def trouble(body: Record) -> str:

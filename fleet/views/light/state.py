@@ -17,8 +17,9 @@ from fleet.views.light.running import coordinator
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
+    from fleet.spoken.choice import Choice
     from fleet.views.light.records import Record
 
     Home = str | os.PathLike[str]
@@ -78,10 +79,22 @@ def needs(briefs: Iterable[Record]) -> list[Record]:
     return list(found.values())
 
 
-def tasks(home: Home, state: str | None = None) -> list[Record]:
-    """All tasks in the order they were added, or those in one state."""
+def tasks(
+    home: Home,
+    choice: Choice | None = None,
+    order: str = "added",
+    *,
+    reverse: bool = False,
+    limit: int | None = None,
+) -> Iterator[Record]:
+    """The tasks of the choice, without one all of them, in one of `choice.ORDERS`: one at a time, at most so many."""
     with SqliteReader(home) as reader:
-        return [records.task_brief(body) for body in reader.tasks(state)]
+        yield from map(records.task_brief, reader.tasks(choice, order, reverse=reverse, limit=limit))
+
+
+def tasks_count(home: Home, choice: Choice) -> int:
+    with SqliteReader(home) as reader:
+        return reader.tasks_count(choice)
 
 
 def task(home: Home, task_id: str) -> Record:
