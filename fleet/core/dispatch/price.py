@@ -1,7 +1,7 @@
 """What a placement is worth and what it costs: value × chance − Σ share of each bucket × its price − the place's price.
 
-The prices are the dual values of the planning problem (`fleet.core.model.prices`): what the best use that we would have
-to give up is worth. Without fresh prices every bucket is free, and the order alone decides (greedy by density).
+The prices are made in `fleet.planning.solve`, as dual values of the planning problem: what the best use that we would
+have to give up is worth. Without fresh prices every bucket is free, and the order alone decides (greedy by density).
 """
 
 from __future__ import annotations

@@ -175,13 +175,13 @@ def _go_on_with_words(draft: Draft, task: Task) -> None:
 
 
 def begin_landings(draft: Draft) -> None:
-    """Lets the first of each target's queue begin, one at a time: serial by repository and target."""
+    """Lets the first of each merge queue begin, one at a time: serial by repository and target."""
     landing = [t for t in draft.tasks.values() if t.state == "landing"]
     begun = {(t.spec.repo, t.spec.target) for t in landing if t.landing_begun}
     for task in sorted(landing, key=lambda t: (t.landing_since_ms or 0, t.number)):
-        lane = (task.spec.repo, task.spec.target)
-        if lane not in begun:
-            begun.add(lane)
+        merge_queue = (task.spec.repo, task.spec.target)
+        if merge_queue not in begun:
+            begun.add(merge_queue)
             draft.put_task(replace(task, landing_begun=True))
             draft.decide(LandWork, task=task.id, begun_ms=task.landing_since_ms or 0)
 
