@@ -48,19 +48,8 @@ def variables(file: str) -> dict[str, str]:
 
 def _read(scope: str, wrong: list[str]) -> Iterator[tuple[str, str | None]]:
     """What of it says what content is. One that cannot be read is told of in `wrong`."""
-    inherited = {name: value for name, value in os.environ.items() if not chooses(name)}
-    env = {**inherited, "LC_ALL": "C", **_TAKEN[scope]}
-    try:
-        ended = subprocess.run(
-            ["git", "config", "--list", "-z", "--show-scope"],
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env=env,
-            timeout=PATIENCE_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):  # a git that does not run is told of by itself (`probe`)
+    ended = listed({**os.environ, "LC_ALL": "C"}, _TAKEN[scope])
+    if ended is None:  # a git that does not run is told of by itself (`probe`)
         return
     if ended.returncode:
         said = os.fsdecode(ended.stderr).strip().replace("\n", "; ")[-300:]
@@ -71,6 +60,26 @@ def _read(scope: str, wrong: list[str]) -> Iterator[tuple[str, str | None]]:
         key, has_value, value = next(fields, "").partition("\n")
         if found == scope and _OF_CONTENT.fullmatch(key):
             yield key, value if has_value else None
+
+
+def listed(
+    environ: Mapping[str, str], also: Mapping[str, str], *shown: str
+) -> subprocess.CompletedProcess[bytes] | None:
+    """What git says of its settings outside of all repositories, each with its scope and what else is to be `shown`;
+    None where git does not run. What chooses a setting comes from `also` alone."""
+    inherited = {name: value for name, value in environ.items() if not chooses(name)}
+    try:
+        return subprocess.run(
+            ["git", "config", "--list", "-z", "--show-scope", *shown],
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env={**inherited, **also},
+            timeout=PATIENCE_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
 
 
 _PLACES = ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_SYSTEM", "GIT_EXEC_PATH")

@@ -7,16 +7,14 @@ which a credential stands are not shown; what else they say is laid in their pla
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from workers.far.git_settings import as_lines, chooses
+from workers.far.git_settings import as_lines, listed
 from workers.private import write_whole
 from workers.sandbox.toolchains import names_a_credential
 
-PATIENCE_S = 10.0
 _NAMES_A_FILE = ("core.attributesfile", "core.excludesfile", "core.hookspath")
 _LEADS_ON = ("include.", "includeif.")
 
@@ -66,20 +64,10 @@ def gits_settings(environ: Mapping[str, str]) -> GitsSettings:
 
 def _listed(environ: Mapping[str, str]) -> Iterator[tuple[str, str, str | None]]:
     """File, key and value of all that is neither the system's nor a command's, in order."""
-    env = {name: value for name, value in environ.items() if not chooses(name)}
-    try:
-        ended = subprocess.run(
-            ["git", "config", "--list", "-z", "--show-scope", "--show-origin", "--includes"],
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env=env,
-            timeout=PATIENCE_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):  # a git that does not run is told of by whoever needs it
+    ended = listed(environ, {}, "--show-origin", "--includes")
+    if ended is None or ended.returncode:  # a git that does not run is told of by whoever needs it
         return
-    fields = iter(os.fsdecode(ended.stdout).split("\0") if ended.returncode == 0 else ())
+    fields = iter(os.fsdecode(ended.stdout).split("\0"))
     for scope in fields:
         origin, pair = next(fields, ""), next(fields, "")
         key, has_value, value = pair.partition("\n")
