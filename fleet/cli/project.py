@@ -146,7 +146,11 @@ def allow(args: argparse.Namespace) -> int:
     if not changes or len(texts) < len(offer.texts):
         raise Failed("not all was allowed: what waits for the rest waits on")
     something = offer.changes or offer.texts
-    say("allowed; work that waited for it goes on" if something else "allowed; nothing had changed")
+    say(
+        "allowed; work that waited for it goes on"
+        if something
+        else "nothing to allow: it runs nothing that you have not agreed to"
+    )
     return 0
 
 
