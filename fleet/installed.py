@@ -71,6 +71,24 @@ def replaced() -> list[str]:
     return sorted(str(file) for file in files if file.suffix == ".py" and not _is_as_installed(file))
 
 
+def missing() -> list[str]:
+    """Which of the libraries that this Fleet asks for are not there, or have lost a file. By name."""
+    try:
+        wanted = _ours().requires or []
+    except PackageNotFoundError:
+        return []
+    names = (re.split(r"[^\w.-]", one)[0] for one in wanted if "extra ==" not in one)
+    return sorted(name for name in names if not _is_whole(name))
+
+
+def _is_whole(library: str) -> bool:
+    try:
+        files = distribution(library).files or []
+    except PackageNotFoundError:
+        return False
+    return all(Path(str(file.locate())).exists() for file in files if file.suffix in (".py", ".so"))
+
+
 def _lies_in(root: Path, package: str) -> bool:
     found = find_spec(package)
     return found is not None and found.origin is not None and Path(found.origin).parents[1] == root

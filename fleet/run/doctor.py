@@ -17,7 +17,7 @@ from fleet.core.model.lifecycles import TASK_ENDS
 from fleet.core.rules.accounts import token_days_left, token_ending
 from fleet.errors import NotDone
 from fleet.home import Home
-from fleet.installed import mend_command, replaced
+from fleet.installed import mend_command, missing, replaced
 from fleet.service.clients import find_client, pins_of, proved_client
 from fleet.service.consents import unasked
 from fleet.service.credentials import login_of, same_accounts, same_logins
@@ -81,6 +81,11 @@ def _installation() -> Finding:
             f"not as it was installed: {', '.join(found[:3])}{' and more' if found[3:] else ''}; another package here "
             "may have the same names",
             f"install Fleet into an environment of its own (README), or mend this one: {mend_command()}",
+        )
+    gone = missing()
+    if gone:
+        return Finding(
+            "installation", "error", f"not whole: of {', '.join(gone)} something is gone", mend_command()
         )
     return Finding("installation", "ok", "as it was installed")
 

@@ -1,4 +1,4 @@
-"""Two of our packages have names that others may use, too."""
+"""What became of an installation: two of our packages have names that others may use, too, and libraries may go."""
 
 from __future__ import annotations
 
@@ -11,8 +11,14 @@ from tests.patience import PATIENCE_S
 
 
 def replaced(site: Path, python: Path) -> list[str]:
+    return found("replaced", site, python)
+
+
+def found(what: str, site: Path, python: Path) -> list[str]:
     """What the installation in `site` finds of itself, with what it needs from the environment of `python`."""
-    program = f"import sys; sys.path.insert(0, {str(site)!r}); from fleet.installed import replaced; print(*replaced())"
+    program = (
+        f"import sys; sys.path.insert(0, {str(site)!r}); from fleet.installed import {what}; print(*{what}())"
+    )
     told = subprocess.run([python, "-I", "-c", program], capture_output=True, text=True, check=True)
     return told.stdout.split()
 
@@ -40,3 +46,14 @@ def test_the_doctor_notices_files_that_another_package_wrote_over_or_took_along(
 
     (site / "workers" / "__init__.py").unlink()
     assert "workers" in replaced(site, python)[0]
+
+
+def test_the_doctor_names_each_library_of_which_a_file_is_gone(installed: Path, tmp_path: Path) -> None:
+    python = installed / "bin" / "python"
+    assert found("missing", tmp_path, python) == []
+    # Found before the one of the environment, and without the file that it says it has.
+    lost = tmp_path / "highspy-1.16.0.dist-info"
+    lost.mkdir()
+    (lost / "METADATA").write_text("Metadata-Version: 2.1\nName: highspy\nVersion: 1.16.0\n")
+    (lost / "RECORD").write_text("highspy/__init__.py,,\n")
+    assert found("missing", tmp_path, python) == ["highspy"]
