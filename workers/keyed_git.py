@@ -4,6 +4,9 @@ Such a git never reads the configuration, hooks or attributes of a repository in
 `core.sshCommand`, credential helper, `insteadOf`, signing program, pager or textconv would act with the person's agent
 and keyring. It runs in a bare directory of Fleet's own, whose configuration is what was handed over (the remotes that a
 person agreed to) and which shares nothing but the objects. The person's own global configuration holds.
+
+No command does any of this yet: whatever pushes, fetches, signs or shows in a terminal goes through here
+(docs/house.md, "Seams").
 """
 
 from __future__ import annotations
