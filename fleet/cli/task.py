@@ -45,7 +45,7 @@ def words(parser: Parser) -> None:
         task_words,
         _retry_words,
     )
-    add_command(commands, "logs", "what its workers say", "fleet.cli.task:logs", _task_word, _logs_words)
+    add_command(commands, "logs", "what workers say", "fleet.cli.task:logs", _logs_words)
     add_command(commands, "say", "say something to sessions", "fleet.cli.task:say_to", _say_words)
     diff.add_commands(commands)
     pause.add_commands(commands)
@@ -66,6 +66,11 @@ def _task_word(parser: Parser) -> None:
 
 
 def _logs_words(parser: Parser) -> None:
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("id", nargs="?", metavar="ID", type=one_id, help="a task, such as t7")
+    which.add_argument(
+        "--all", action="store_true", help="of all workers that live now; with -f, of later ones, too"
+    )
     parser.add_argument("-f", "--follow", action="store_true", help="go on until the task ends")
     color_word(parser)
 
@@ -295,10 +300,13 @@ def _to_each(args: argparse.Namespace, what: str, ask: Ask, told: Callable[[str]
 
 
 def logs(args: argparse.Namespace) -> int:
+    from functools import partial
+
     from fleet.service import talk
 
-    colour = colours(out())
-    for line in talk.logs(find_home(os.environ), args.id, follow=args.follow, colour=colour):
+    home, colour = find_home(os.environ), colours(out())
+    told = talk.logs_of_all if args.all else partial(talk.logs, task_id=args.id)
+    for line in told(home, follow=args.follow, colour=colour):
         # Further lines stand below their first: what a worker says makes no heading or step of its own.
         put_lines(line.replace("\n", "\n  "), flush=args.follow)
     return 0

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from uuid import UUID
 
 from fleet.core.events import CancelAsked, Person, PersonSaid, RetryAsked
 from fleet.core.model import HERE
+from fleet.core.model.lifecycles import TASK_ENDS
 from fleet.home import Home
 from fleet.service.requests import Came, submit_each
 from fleet.shell.stamp import stamp
 from fleet.shell.veil import Veil
+from fleet.store.sqlite_reader import SqliteReader
 from fleet.views.light import state
 from fleet.views.light.records import state_of
 from workers.client.listen import render
@@ -54,7 +56,7 @@ def logs(home: Home, task_id: str, *, follow: bool, colour: bool) -> Iterator[st
     """The lines of all attempts so far, in order; with `follow`, further ones until the task ends."""
     shown: set[str] = set()
     veil = Veil(home.veil)
-    local = {one["name"] for one in state.accounts(home.root) if one["kind"] == "local"}
+    local = _unbilled(home)
     free: set[str] = set()
     with Follower(home.runs) as spools:
         while True:
@@ -68,7 +70,7 @@ def logs(home: Home, task_id: str, *, follow: bool, colour: bool) -> Iterator[st
                     on = "" if attempt["host"] == HERE else f", host {attempt['host']}"
                     yield f"── attempt {attempt['id']}: {attempt['account']}, {attempt['tier']}{on} ──"
                 path = (task["worktree"] or {}).get("path")
-                for line in _read_up(spools, colour, free):
+                for _, line in _read_up(spools, colour, free.__contains__):
                     hidden = veil.hide(line)
                     yield hidden.replace(f"{path}/", "") if path else hidden
             if not follow or task["state"] in ("landed", "failed", "cancelled"):
@@ -77,16 +79,45 @@ def logs(home: Home, task_id: str, *, follow: bool, colour: bool) -> Iterator[st
             time.sleep(POLL_S)
 
 
-def _read_up(spools: Follower, colour: bool, free: Container[str]) -> Iterator[str]:
+def logs_of_all(home: Home, *, follow: bool, colour: bool) -> Iterator[str]:
+    """What all workers have said that live now, each line behind its attempt; with `follow`, what they and later ones
+    say, until no task is open."""
+    veil, free = Veil(home.veil), _unbilled(home)
+    accounts: dict[str, str] = {}
+    """Of the attempts that are followed, or were."""
+    with Follower(home.runs) as spools:
+        while True:
+            with SqliteReader(home.root) as reader:
+                living = {body["id"]: body for body in reader.workers()}
+                is_open = bool(set(reader.task_states()) - TASK_ENDS)
+            for name in [name for name in living if name not in accounts]:
+                accounts[name] = living[name]["account"]
+                spools.watch(name, 0)
+                yield f"── attempt {name}: {accounts[name]}, {living[name]['tier']} ──"
+            for name, line in _read_up(spools, colour, lambda name: accounts[name] in free):
+                yield f"{name}  {veil.hide(line)}"
+            for name in accounts.keys() - living.keys():
+                spools.forget(name)
+            if not follow or not is_open:
+                return
+            time.sleep(POLL_S)
+
+
+def _unbilled(home: Home) -> set[str]:
+    return {one["name"] for one in state.accounts(home.root) if one["kind"] == "local"}
+
+
+def _read_up(spools: Follower, colour: bool, is_free: Callable[[str], bool]) -> Iterator[tuple[str, str]]:
+    """The lines that have come, each with its attempt; `is_free` says of one whether it costs nothing."""
     while True:
         batches = [b for b in spools.poll() if b.records]
         if not batches:
             return
         for batch in batches:
             for record in batch.records:
-                text = _line(record, colour, batch.attempt in free)
+                text = _line(record, colour, is_free(batch.attempt))
                 if text:
-                    yield text
+                    yield batch.attempt, text
 
 
 def _line(record: Record, colour: bool, free: bool) -> str | None:
