@@ -1,4 +1,4 @@
-"""What a person does about verified work: `fleet task approve`, `send-back` and `reject`."""
+"""What a person does about verified work: `fleet task approve`, `send-back`, `reject` and `land`."""
 
 from __future__ import annotations
 
@@ -37,6 +37,31 @@ def add_commands(commands: Commands) -> None:
         _reject_words,
         json_word,
     )
+    add_command(
+        commands,
+        "land",
+        "merge a branch after all that was left as it was asked for",
+        "fleet.cli.review:land",
+        _land_words,
+        json_word,
+    )
+
+
+def _land_words(parser: Parser) -> None:
+    _ids_word(parser)
+    how = parser.add_mutually_exclusive_group(required=True)
+    how.add_argument("--merge", action="store_true", help="into the target that it began from")
+    parser.add_argument("--target", metavar="BRANCH", help="into this one")
+
+
+def land(args: argparse.Namespace) -> int:
+    from fleet.service import reviews
+
+    home = find_home(os.environ)
+    for task_id in args.ids:
+        if held := reviews.land(home, task_id, args.target):
+            say(f"note: {held}")
+    return _told(args, lambda task: f"is merged into {task['target']}, once it is verified there")
 
 
 def _ids_word(parser: Parser) -> None:

@@ -72,7 +72,7 @@ def _workers(fleet: Fleet) -> Iterator[str]:
 
 def _order(fleet: Fleet) -> Iterator[str]:
     for task in fleet.tasks.values():
-        open_ones = [t for t in task.after if fleet.tasks[t].state != "landed"]
+        open_ones = [t for t in task.after if not fleet.tasks[t].releases]
         if open_ones and task.state not in ("waiting", "cancelled", "failed"):
             yield f"a task starts only when all it waits for has landed: {task.id} is {task.state} before {open_ones}"
         if not open_ones and task.state == "waiting":

@@ -89,6 +89,7 @@ _RULES: dict[type, Callable[[Draft, Any], None]] = {
     events.ApproveAsked: reviewing.approve_asked,
     events.SendBackAsked: reviewing.send_back_asked,
     events.RejectAsked: reviewing.reject_asked,
+    events.LandAsked: reviewing.land_asked,
     events.AccountAdded: accounts.account_added,
     events.AccountRemoved: accounts.account_removed,
     events.AccountVerified: accounts.account_verified,

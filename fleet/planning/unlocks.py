@@ -30,7 +30,7 @@ def unlocks_of(fleet: Fleet, prices: Prices) -> dict[str, float]:
     needs = Needs(fleet, Allowed(fleet))
     found: dict[str, float] = defaultdict(float)
     for task in _last_first(waiting):
-        open_ones = [t for t in task.after if fleet.tasks[t].state != "landed"]
+        open_ones = [t for t in task.after if not fleet.tasks[t].releases]
         if any(fleet.tasks[t].state in ("failed", "cancelled") for t in open_ones):
             continue
         gain = _net(fleet, task, needs, prices) / aged(task, fleet.now_ms) + found.get(task.id, 0.0)

@@ -50,6 +50,16 @@ class Repository:
         """A worktree that has `branch` checked out, or comes back to it."""
         return self._checkouts.get(branch)
 
+    def holds_up(self, target: str) -> str | None:
+        """What a person should know of a target that a checkout keeps from taking a merge; None where none does."""
+        held = self.checked_out_at(target)
+        if held is None:
+            return None
+        return (
+            f"{target} is checked out at {held} and is never moved under you: the verified merge will "
+            "wait until you check out something else there, or merge it yourself"
+        )
+
     def read_targets(self, named: Iterable[str | None]) -> None:
         """Looks up what `target` will be asked for, all at once."""
         asked = {name for name in map(self._branch_meant, named) if name is not None} - self._targets

@@ -6,11 +6,12 @@ import re
 from pathlib import Path
 from uuid import UUID
 
-from fleet.core.events import ApproveAsked, RejectAsked, SendBackAsked
+from fleet.core.events import ApproveAsked, LandAsked, RejectAsked, SendBackAsked
 from fleet.core.model import Task
 from fleet.core.rules.reviewing import short
 from fleet.errors import NotDone
 from fleet.home import Home
+from fleet.service.repositories import Repositories
 from fleet.service.requests import submit
 from fleet.shell.stamp import stamp
 from fleet.views.snapshot import snapshot
@@ -93,6 +94,23 @@ def _refuse_no_comments(comments: str) -> None:
                 f"line {number} of the comments is “{line[:60]}”: write path:line: text, such as "
                 "src/app.py:12: name it after what it gives; further lines of a comment begin with a blank"
             )
+
+
+def land(home: Home, task_id: str, target: str | None = None) -> str | None:
+    """What was left on its branch is merged after all, into the target it began from or the one that is named. What the
+    person should know of that target. Raises NotDone."""
+    task = known(home, task_id)
+    with Repositories({task.spec.repo}) as repositories:
+        try:
+            repository = repositories.at(task.spec.repo)
+            named = task.spec.target if target is None else target
+            repository.read_targets({named})
+            named = repository.target(named)
+            held = repository.holds_up(named)
+        except GitError as failed:
+            raise NotDone(str(failed)) from failed
+    submit(home, LandAsked(**stamp(), task=task_id, target=named))
+    return held
 
 
 def reject(home: Home, task_id: str, why: str = "") -> None:

@@ -295,13 +295,8 @@ def _warnings(request: TaskRequest, repository: Repository, target: str) -> list
         warnings.append(
             f"{repository.here} has uncommitted changes; workers start from {target} as committed"
         )
-    held = repository.checked_out_at(target) if request.land == "merge" else None
-    if held is not None:
-        warnings.append(
-            f"{target} is checked out at {held} and is never moved under you: the verified merge will "
-            f"wait until you check out something else there, or merge it yourself"
-        )
-    return warnings
+    held = repository.holds_up(target) if request.land == "merge" else None
+    return [*warnings, held] if held else warnings
 
 
 def _title(request: TaskRequest) -> str:

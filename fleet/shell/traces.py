@@ -94,14 +94,18 @@ def given_out(home: Home, fleet: Fleet, repos: Iterable[str]) -> Iterator[events
 
 def landed(home: Home, fleet: Fleet) -> Iterator[events.FoundLanded]:
     """The open tasks whose verified work is in their target already, those first that others wait for."""
-    there = {task.id for task in fleet.tasks.values() if task.state == "landed"}
+    released = {task.id for task in fleet.tasks.values() if task.releases}
+    found: set[str] = set()
     waiting = [t for t in fleet.tasks.values() if t.state not in TASK_ENDS and t.spec.land == "merge"]
     verified = {repo: _verified(repo) for repo in {task.spec.repo for task in waiting}}
     waiting = [task for task in waiting if places.verified_ref(task) in verified[task.spec.repo]]
     proved = {task.id: _proved(home, fleet, task) for task in waiting}
-    while ready := [t for t in waiting if t.id not in there and proved[t.id] and there.issuperset(t.after)]:
+    while ready := [
+        t for t in waiting if t.id not in found and proved[t.id] and released.issuperset(t.after)
+    ]:
         for task in ready:
-            there.add(task.id)
+            found.add(task.id)
+            released.add(task.id)
             yield events.FoundLanded(**stamp(), task=task.id, commit=proved[task.id] or "")
 
 

@@ -37,7 +37,10 @@ COMMANDS = [
     ),
     *(f"account {word}" for word in ("add", "list", "show", "verify", "remove")),
     *(f"task {word}" for word in ("add", "list", "show", "edit", "cancel", "retry", "logs", "say")),
-    *(f"task {word}" for word in ("approve", "send-back", "reject", "pause", "resume", "diff", "open")),
+    *(
+        f"task {word}"
+        for word in ("approve", "send-back", "reject", "land", "pause", "resume", "diff", "open")
+    ),
     *(f"host {word}" for word in ("add", "list", "show", "verify", "drain", "remove")),
     *("worktree list", "worktree prune"),
     *(f"database {word}" for word in ("check", "backup", "restore", "anew")),
@@ -303,6 +306,7 @@ ERRORS = {
     "task send-back t99 x": "there is no task t99",
     "task send-back t99": "say what is to be done",
     "task reject t99": "there is no task t99",
+    "task land t99 --merge": "there is no task t99",
     "task pause t99": "there is no task t99",
     "task pause t1 --until soon": "'soon' is no time",
     "task resume t99": "there is no task t99",

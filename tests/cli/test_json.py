@@ -44,6 +44,7 @@ CALLS: tuple[tuple[str, str, int], ...] = (
     ("task approve", "t1", 1),
     ("task send-back", "t1 not_so", 1),
     ("task reject", "t1", 1),
+    ("task land", "t1 --merge", 1),
     ("task diff", "t1", 1),
     ("task cancel", "t1", 0),
     ("task retry", "t1", 0),

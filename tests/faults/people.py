@@ -112,11 +112,11 @@ class People:
                     "rule",
                     "host",
                 ),
-                *("revise", "resume", "pause", "review"),
+                *("revise", "resume", "pause", "review", "land"),
             ],
-            weights=[8, 3, 4, 2, 1, 3, 3, 1, 3, 8, 4, 13, 3, 3, 8],
+            weights=[8, 3, 4, 2, 1, 3, 3, 1, 3, 8, 4, 13, 3, 3, 8, 4],
         )[0]
-        if ask in ("host", "rule", "revise", "resume", "pause", "review"):
+        if ask in ("host", "rule", "revise", "resume", "pause", "review", "land"):
             return self._rule(ask, fleet, at_ms, name, task)
         if ask == "say":
             self._words += 1
@@ -183,6 +183,10 @@ class People:
         return events.TaskRevised(at_ms=at_ms, id=name, task=task.id, fields=fields, spec=spec)
 
     def _rule(self, ask: str, fleet: Fleet, at_ms: int, name: str, task: str) -> events.Event:
+        if ask == "land":
+            left = [t.id for t in fleet.tasks.values() if t.state == "landed" and t.spec.land == "branch"]
+            named = self._rng.choice([None, None, "next"])
+            return events.LandAsked(at_ms=at_ms, id=name, task=self._rng.choice(left or [task]), target=named)
         if ask == "review":
             return self._review(fleet, task, at_ms, name)
         if ask == "revise":

@@ -41,9 +41,9 @@ class Outcome:
     """What a seed came to: a digest of everything that happened, and how much that was. `moves` are those of sessions
     between accounts, `carried` those of work between hosts, `revised` revisions of tasks; `silences` are accounts that
     answered nobody for a time, `renewed` sessions in whose place a new one was begun; `outages` are those of
-    the keyring that work met, `pauses` and `approved` what persons paused and approved; `zombies` are workers that came
-    back with a lost host. `kept_apart` is how often another machine answered than the one with the workers,
-    `refused` how often the git of a host refused a start."""
+    the keyring that work met, `pauses`, `approved` and `merged_later` what persons paused, approved, and had merged
+    after all; `zombies` are workers that came back with a lost host. `kept_apart` is how often another machine
+    answered than the one with the workers, `refused` how often the git of a host refused a start."""
 
     seed: int
     digest: str
@@ -62,6 +62,7 @@ class Outcome:
     outages: int
     pauses: int
     approved: int
+    merged_later: int
     kept_apart: int
     refused: int
 
@@ -287,6 +288,7 @@ class _Simulation:
             outages=watch.outages,
             pauses=watch.pauses,
             approved=watch.approvals,
+            merged_later=watch.merged_later,
             refused=watch.refusals,
         )
 

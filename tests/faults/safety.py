@@ -44,6 +44,7 @@ class Watch:
         self.approved: dict[str, str] = {}
         """The commit of each task that a person has approved."""
         self.approvals = 0
+        self.merged_later = 0
         self.outages = 0
         self.pauses = 0
         self.silences = 0
@@ -228,6 +229,8 @@ class Watch:
         elif isinstance(event, events.ApproveAsked):
             self.approved[event.task] = event.commit
             self.approvals += 1
+        elif isinstance(event, events.LandAsked):
+            self.merged_later += 1
         elif isinstance(event, events.SendBackAsked):
             self.owed[event.task].add(event.word)
 

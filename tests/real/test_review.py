@@ -83,7 +83,7 @@ def test_reviewed_work_is_looked_at_sent_back_with_comments_and_lands_as_it_was_
 
 def test_what_is_paused_loses_no_turn_and_goes_on_with_its_session(household: MakeHousehold) -> None:
     """A task is paused in mid-turn: the turn ends, its check fails, and nothing more starts until it is resumed. A
-    project and all work are paused by stopping their workers at once."""
+    project and all work are paused by stopping their workers at once. What was left on its branch is merged later."""
     script = Script(
         accounts=(subscription("first"),),
         tasks=(
@@ -108,6 +108,7 @@ def test_what_is_paused_loses_no_turn_and_goes_on_with_its_session(household: Ma
     with house.coordinator():
         work = house.add_task(prompt("work"), *MERGE, "--verify", "grep right work.txt")
         house.wait_for((house.root / "begun").exists, "it never works")
+        assert f"{work}.1  I run a command." in house.fleet("task", "logs", "--all")
         told = house.run("task", "pause", work, "--reason", "lunch").stderr
         assert f"{work}: paused (its worker ends with its turn); to go on: fleet task resume {work}" in told
         (house.root / "go").touch()
@@ -120,7 +121,7 @@ def test_what_is_paused_loses_no_turn_and_goes_on_with_its_session(household: Ma
         ends = [(one["reason"], one["session_id"]) for one in house.seen(work)["attempts"]]
         assert [reason for reason, _ in ends] == ["paused", "finished"] and len({s for _, s in ends}) == 1
 
-        slow = house.add_task(prompt("slow"), *MERGE)
+        slow = house.add_task(prompt("slow"), "--target", "main", "--allow-tool", "Bash")
         house.wait_for((house.root / "slow").exists, "it never works")
         house.fleet("pause", "--project", str(house.repo), "--now")
         house.wait_for(lambda: house.seen(slow)["state"] == "queued", "its worker is not stopped")
@@ -132,4 +133,10 @@ def test_what_is_paused_loses_no_turn_and_goes_on_with_its_session(household: Ma
         (house.root / "on").touch()
         house.fleet("resume", "--all")
         house.wait_for_state(slow, "landed")
+        assert house.git("ls-tree", "--name-only", "main").split() == ["README.md", "work.txt"]
+        assert f"fleet task land {slow} --merge" in house.fleet("why", slow)
+        assert f"{slow}: is merged into main" in house.run("task", "land", slow, "--merge").stderr
+        house.wait_for(
+            lambda: house.seen(slow)["land"] == "merge" and house.seen(slow)["state"] == "landed", ""
+        )
     assert house.git("show", "main:work.txt") == "right\n" and house.git("show", "main:slow.txt") == "s\n"

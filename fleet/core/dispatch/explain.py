@@ -388,7 +388,13 @@ def _beyond(task: Task) -> Explanation:
         summary = "nothing was changed, so nothing landed" if nothing else "verified, but not landed"
         return Explanation(task.id, task.state, summary, stuck=True, advice=task.reason)
     if task.state == "landed":
-        where = task.spec.target if task.spec.land == "merge" else task.branch
-        told = task.reason or f"landed on {where} as {(task.landed_commit or '')[:12]}"
-        return Explanation(task.id, task.state, told)
+        commit = (task.landed_commit or "")[:12]
+        if task.spec.land == "merge" or task.reason:
+            return Explanation(
+                task.id, task.state, task.reason or f"landed on {task.spec.target} as {commit}"
+            )
+        told = f"verified and left on its branch {task.branch} as {commit}, merged nowhere"
+        return Explanation(
+            task.id, task.state, told, advice=f"to have it merged: fleet task land {task.id} --merge"
+        )
     return Explanation(task.id, task.state, task.reason or task.state, advice=f"fleet task retry {task.id}")

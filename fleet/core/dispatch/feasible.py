@@ -295,7 +295,7 @@ def needs_mending(fleet: Fleet, unfit: Unfit | None) -> bool:
 
 def waits_for(fleet: Fleet, task: Task) -> list[Task]:
     """The tasks it waits for that have not landed."""
-    return [fleet.tasks[t] for t in task.after if fleet.tasks[t].state != "landed"]
+    return [fleet.tasks[t] for t in task.after if not fleet.tasks[t].releases]
 
 
 def backs_off_until(fleet: Fleet, task: Task) -> int | None:

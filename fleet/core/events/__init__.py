@@ -19,6 +19,7 @@ from fleet.core.events.asked import (
     DrainAsked,
     FloorAdded,
     ForgetAsked,
+    LandAsked,
     LimitAdded,
     LimitRemoved,
     PauseAsked,
@@ -126,6 +127,7 @@ __all__ = [
     "HostSilent",
     "HostTrusted",
     "HostVerified",
+    "LandAsked",
     "LandingEnded",
     "LandingOutcome",
     "LimitAdded",
@@ -204,6 +206,7 @@ Person = (
     | ApproveAsked
     | SendBackAsked
     | RejectAsked
+    | LandAsked
     | AccountAdded
     | AccountRemoved
     | AccountVerified

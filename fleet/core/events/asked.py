@@ -89,6 +89,14 @@ class RejectAsked(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LandAsked(Event):
+    """A branch that was left as its task asked for is to be merged after all, into `target` where one is named."""
+
+    task: str
+    target: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountAdded(Event):
     account: Account
 

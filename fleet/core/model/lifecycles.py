@@ -28,7 +28,7 @@ TASK: Table = _table(
     review="checking queued landing landed cancelled",  # verified; a person has to look before it lands
     landing="landed review held queued failed cancelled",  # verified, in the serial queue of its target
     held="landed review landing queued cancelled",  # only a person can bring it further: `Task.held_for`
-    landed="",
+    landed="landing review",  # where it was left on its branch, and is to be merged after all
     failed="queued waiting cancelled",
     cancelled="queued waiting",
 )

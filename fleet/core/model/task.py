@@ -125,7 +125,8 @@ class Task:
     that was last looked at. `unlocks`: what the tasks that wait for it are worth beyond their cost, as last planned.
     `revisions`: how often what was asked for has been revised. `empty_told`: its session was asked once why nothing has
     changed. `held_for` counts while it is held. `breaking_off`: it was cancelled while it was being merged. `approved`
-    is the commit that a person has looked at, and that may land.
+    is the commit that a person has looked at, and that may land. `on_branch`: it was left on its branch before it is
+    merged, so what waits for it waits no longer.
 
     Of its session: `answered_by` is the account that has answered it last, `shuns` are the accounts that gave it no
     answer twice in a row or refused it, `unanswered` counts its ends in a row without one where it is now. `bound`:
@@ -180,6 +181,12 @@ class Task:
     renewed_for: str = ""
     refused_on: tuple[tuple[str, str], ...] = ()
     approved: str | None = None
+    on_branch: bool = False
+
+    @property
+    def releases(self) -> bool:
+        """Whether what waits for it may start."""
+        return self.state == "landed" or self.on_branch
 
     @property
     def budget_left_usd(self) -> float | None:

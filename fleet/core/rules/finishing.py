@@ -224,7 +224,14 @@ def _not_landed(draft: Draft, task: Task, event: LandingEnded) -> None:
 
 
 def cancel(draft: Draft, task: Task, why: str = "cancelled by a person") -> None:
-    """Ends a task as a person wished. What its session left is preserved as its worktree goes."""
+    """Ends a task as a person wished. What its session left is preserved as its worktree goes. Of one that was left on
+    its branch, and nobody has gone on with since, only its merge is taken back."""
+    if task.on_branch and task.state in ("review", "landing", "held"):
+        as_it_was = replace(
+            task, spec=replace(task.spec, land="branch"), landing_begun=False, breaking_off=False
+        )
+        landed(draft, as_it_was, task.landed_commit, f"left on {task.branch}, as before: {why}")
+        return
     attempt = draft.attempts.get(task.attempt or "")
     draft.put_task(replace(task, state="cancelled", reason=why, ended_ms=draft.now_ms, words=()))
     draft.note("info", why, task=task.id)
@@ -279,6 +286,7 @@ def landed(draft: Draft, task: Task, commit: str | None, why: str = "") -> None:
             ended_ms=draft.now_ms,
             not_before_ms=0,
             words=(),
+            on_branch=False,
         )
     )
     where = task.spec.target if task.spec.land == "merge" else task.branch
@@ -291,7 +299,7 @@ def landed(draft: Draft, task: Task, commit: str | None, why: str = "") -> None:
 
 def _release_dependants(draft: Draft, landed_id: str) -> None:
     for waiting in [t for t in draft.tasks.values() if t.state == "waiting" and landed_id in t.after]:
-        if all(draft.tasks[t].state == "landed" for t in waiting.after):
+        if all(draft.tasks[t].releases for t in waiting.after):
             draft.put_task(replace(waiting, state="queued"))
             draft.note("debug", "everything it waits for has landed", task=waiting.id)
             draft.settle = True

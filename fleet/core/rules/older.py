@@ -43,7 +43,7 @@ def found_landed(draft: Draft, event: FoundLanded) -> None:
     task = draft.tasks.get(event.task)
     if task is None or task.state in TASK_ENDS:
         return
-    if any(draft.tasks[name].state != "landed" for name in task.after):
+    if any(not draft.tasks[name].releases for name in task.after):
         return
     if task.state == "waiting":
         task = draft.put_task(replace(task, state="queued"))

@@ -1,4 +1,4 @@
-"""A person looks at verified work before it lands: approves it, sends it back, or rejects it.
+"""A person decides about verified work: approves it, sends it back, rejects it, or has it merged after all.
 
 What is approved is one commit. Whatever else the branch brings, by its session or by anybody, is looked at anew; and
 however it lands, it is verified as it lands (docs/tasks.md, "Review").
@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from fleet.core.decisions import CheckWork
 from fleet.core.draft import Draft
-from fleet.core.events import ApproveAsked, RejectAsked, SendBackAsked
+from fleet.core.events import ApproveAsked, LandAsked, RejectAsked, SendBackAsked
 from fleet.core.model import Task, Word
 from fleet.core.rules.finishing import cancel, send_on
 from fleet.core.rules.tasks import Refused, known, refuse_unprintable, take_back
@@ -43,6 +43,22 @@ def reject_asked(draft: Draft, event: RejectAsked) -> None:
     task = _in_review(draft, event.task, "reject")
     refuse_unprintable("reason", event.why)
     cancel(draft, task, f"rejected by a person: {event.why}" if event.why else "rejected by a person")
+
+
+def land_asked(draft: Draft, event: LandAsked) -> None:
+    """What was left on its branch goes the way of what is merged: reviewed if asked for, verified there."""
+    task = known(draft.tasks, event.task)
+    if task.state != "landed":
+        raise Refused(
+            f"{task.id} is {task.state}: only what was left on its branch is merged later (fleet why {task.id})"
+        )
+    if task.spec.land == "merge":
+        raise Refused(f"{task.id} is on {task.spec.target} already ({short(task.landed_commit)})")
+    if task.branch is None or task.reason:
+        raise Refused(f"{task.id} left nothing to merge: {task.reason or 'it has no branch'}")
+    spec = replace(task.spec, land="merge", target=event.target or task.spec.target)
+    draft.note("info", f"is to be merged into {spec.target} after all", task=task.id)
+    send_on(draft, replace(task, spec=spec, commit=task.landed_commit, on_branch=True, ended_ms=None))
 
 
 def review_revised(draft: Draft, task: Task) -> None:

@@ -58,7 +58,7 @@ def tasks_added(draft: Draft, event: TasksAdded) -> None:
     _refuse_cycle(after, {task_id: key for key, task_id in ids.items() if not key.startswith("\0")})
     before = max(draft.value("tasks_made"), event.taken) if made else draft.value("tasks_made")
     for number, (task_id, spec) in enumerate(made.items(), start=before + 1):
-        landed = all(t in draft.tasks and draft.tasks[t].state == "landed" for t in after[task_id])
+        landed = all(t in draft.tasks and draft.tasks[t].releases for t in after[task_id])
         task = Task(
             id=task_id,
             number=number,
@@ -153,7 +153,7 @@ def retry_asked(draft: Draft, event: RetryAsked) -> None:
         raise Refused(f"{task.id} is {task.state}: only a failed or cancelled task can be tried again")
     if task.attempt in draft.attempts:
         raise Refused(f"its worker {task.attempt} is still being stopped: try again in a moment")
-    landed = all(draft.tasks[t].state == "landed" for t in task.after)
+    landed = all(draft.tasks[t].releases for t in task.after)
     draft.put_task(
         replace(
             replace(without_session(task), renewed_for="a person asked for a new one")
