@@ -14,15 +14,18 @@ from fleet.core.rules.placing import Choose
 from fleet.core.rules.revising import effects
 from fleet.core.rules.tasks import new_or_known_ids
 from fleet.core.step import Refused, step
-from fleet.ports import Change, Store, StoreFailed
+from fleet.ports import Change, Committed, Store, StoreFailed
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What came of some events: effects to perform (at least once), and notes for the log."""
+    """What came of some events: effects to perform (at least once), notes for the log, and what was committed; None of
+    both where that was nothing."""
 
     effects: tuple[Effect, ...]
     notes: tuple[Note, ...]
+    change: Change | None = None
+    committed: Committed | None = None
 
 
 class Engine:
@@ -34,6 +37,7 @@ class Engine:
         loaded = store.load()
         self._store = store
         self.fleet: Fleet = loaded.fleet
+        self.revision = loaded.revision
         self.outstanding: tuple[Effect, ...] = loaded.outstanding
         """Effects that an earlier life decided and did not report done: to be performed (again) now."""
 
@@ -72,14 +76,17 @@ class Engine:
     def _commit(self, steps: _Steps, done: Sequence[str] = ()) -> Applied:
         effects, notes = tuple(steps.effects), tuple(steps.notes)
         before, after = self.fleet, steps.after
+        change = committed = None
         if done or effects or notes or steps.ended or _differs(before, after):
-            self._store.commit(Change(before, after, tuple(steps.ended), effects, tuple(done), notes))
+            change = Change(before, after, tuple(steps.ended), effects, tuple(done), notes)
+            committed = self._store.commit(change)
+            self.revision = committed.revision
         self.fleet = after
         for event in steps.taken:
             if isinstance(event, ForgetAsked):
                 with suppress(StoreFailed):  # a full disk, say: the next time does it
                     self._store.tidy(event.before_ms)
-        return Applied(effects, tuple(note for _, note in notes))
+        return Applied(effects, tuple(note for _, note in notes), change, committed)
 
 
 class _Steps:

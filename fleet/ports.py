@@ -32,10 +32,21 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The fleet as last committed, and the effects that were decided but not reported done."""
+    """The fleet as last committed, the effects that were decided but not reported done, and the revision that this
+    is."""
 
     fleet: Fleet
     outstanding: tuple[Effect, ...]
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What a commit came to: the revision of the state, one more with each, and the numbers of its notes in the
+    journal, in their order. None of both is ever given out twice."""
+
+    revision: int
+    told: tuple[int, ...] = ()
 
 
 class StoreFailed(Exception):
@@ -47,7 +58,7 @@ class Store(Protocol):
 
     def load(self) -> Loaded: ...
 
-    def commit(self, change: Change) -> None:
+    def commit(self, change: Change) -> Committed:
         """Writes the change in one transaction. A task that is gone takes its attempts and its history along. Raises
         StoreFailed, and then nothing has changed."""
 
@@ -62,8 +73,11 @@ Record = dict[str, Any]
 """A value of the fleet as it is kept: its fields by name, as JSON has them. One of an older version lacks what was
 added since."""
 
-HistoryLine = tuple[int, str, str | None, str | None, str | None, str]
-"""When (ms), level, attempt, account, host, text."""
+HistoryLine = tuple[
+    int, int, str, str | None, str | None, str | None, str | None, str | None, str, dict[str, Any]
+]
+"""A line of the journal: its number, when (ms), level, type (None of a line of an older version), task, attempt,
+account, host, text, data."""
 
 
 class Reader(Protocol):
@@ -74,6 +88,9 @@ class Reader(Protocol):
     def __enter__(self) -> Reader: ...
 
     def __exit__(self, *_: object) -> None: ...
+
+    def revision(self) -> int:
+        """How often the state has been changed (`Committed`)."""
 
     def policy(self) -> Record | None: ...
 
@@ -98,6 +115,9 @@ class Reader(Protocol):
         many."""
 
     def tasks_count(self, choice: Choice) -> int: ...
+
+    def open_tasks(self) -> list[Record]:
+        """Those that have neither landed nor been cancelled, in the order in which they were added."""
 
     def tasks_in_trouble(self) -> list[Record]:
         """Those for which something is being performed, in vain so far."""
@@ -137,6 +157,15 @@ class Reader(Protocol):
 
     def worktrees_on(self, host: str) -> list[tuple[Record, str]]:
         """Those that are there, or whose work has still to be brought from there."""
+
+    def last_event(self) -> int:
+        """The number of the journal's last line, 0 without one."""
+
+    def event_before(self, at_ms: int) -> int:
+        """That of the last line before a moment, 0 without one."""
+
+    def events(self, after: int, most: int, task: str | None = None) -> list[HistoryLine]:
+        """So many lines of the journal whose numbers come next, of all or of one task."""
 
     def history(self, task: str) -> list[HistoryLine]: ...
 

@@ -16,6 +16,7 @@ from fleet.spoken.choice import ALL, ORDERS
 from fleet.streams import out
 from fleet.views.light import state
 from fleet.views.light.records import state_of
+from fleet.views.needs import consents
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -118,6 +119,6 @@ def _put(found: Iterable[Record], columns: tuple[str, ...]) -> int:
 
     rows = [row(task) for task in found]
     table(tuple(column.upper() for column in columns), rows)
-    for need in state.needs(needing):
+    for need in consents(needing):
         say(waits(need))
     return len(rows)

@@ -7,8 +7,11 @@ idempotent.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
+
+from fleet.core.notes import NoteType, Value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,14 +74,16 @@ class RemoveWorktree(Decision):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note(Decision):
-    """A line for the log and the task's history."""
+    """A line for the log and the task's history. A program goes by `type` and `data`, a person by `text`."""
 
     level: Literal["debug", "info", "warning", "error"]
+    type: NoteType
     text: str
     task: str | None = None
     attempt: str | None = None
     account: str | None = None
     host: str | None = None
+    data: Mapping[str, Value] = field(default_factory=dict)
 
 
 IN_WORDS: dict[type[Decision], str] = {

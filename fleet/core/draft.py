@@ -13,6 +13,7 @@ from fleet.core.model.lifecycles import check_transition
 from fleet.core.model.maps import Map
 from fleet.core.model.policy import Floor, Limit, Project, Reservation
 from fleet.core.model.replacing import replace
+from fleet.core.notes import NoteType, Value
 
 V = TypeVar("V")
 Level = Literal["debug", "info", "warning", "error"]
@@ -197,24 +198,28 @@ class Draft:
     def note(
         self,
         level: Level,
+        what: NoteType,
         text: str,
         *,
         task: str | None = None,
         attempt: Attempt | None = None,
         account: str | None = None,
         host: str | None = None,
+        **data: Value,
     ) -> None:
-        """A line for the log and the history of the task."""
+        """A line for the log and the history of the task, with the `DATA` of its type."""
         self.decisions.append(
             Note(
                 id="",
                 cause=self.cause,
                 level=level,
+                type=what,
                 text=text,
                 task=attempt.task if attempt else task,
                 attempt=attempt.id if attempt else None,
                 account=attempt.account if attempt else account,
                 host=attempt.host if attempt else host,
+                data=data,
             )
         )
 

@@ -23,6 +23,7 @@ from fleet.shell.agreed import Agreed
 from fleet.shell.asker import Asker, Doorkeeper
 from fleet.shell.cells import Cells, SandboxAsked
 from fleet.shell.coordinator import Coordinator
+from fleet.shell.feed import Feed
 from fleet.shell.finishing import Finisher
 from fleet.shell.hosts.all import Hosts
 from fleet.shell.hosts.connecting import Connecting
@@ -38,6 +39,7 @@ from fleet.shell.veil import Veil, VeiledSecrets
 from fleet.shell.waiting_for_keyring import KeyringReader
 from fleet.store.errors import StoreUnreadable
 from fleet.store.sqlite import SqliteStore
+from fleet.views.changes import Changes, event
 from fleet.views.outcome import Outcome
 from profiles.secrets import Secrets, open_secrets
 from workers import children
@@ -105,7 +107,11 @@ def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secr
                 home, home_id, hosts, lambda: veiled.seen(_kept_secrets(engine.fleet)), veil.hide, cells=cells
             )
             coordinator = _coordinator(home, options, environ, engine, starter, finisher, hosts, veil)
-            coordinator.log.info(f"coordinator {os.getpid()} on {home.root}, client {client.version}")
+            coordinator.log.info(
+                f"coordinator {os.getpid()} on {home.root}, client {client.version}",
+                type="coordinator.started",
+                data={"pid": os.getpid(), "client": client.version},
+            )
             if without:
                 tell = coordinator.log.info if options.sandbox == "none" else coordinator.log.warning
                 tell(f"workers run without a sandbox: {without}")
@@ -124,7 +130,8 @@ def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secr
                     ours.end()
             _end_strays(coordinator, here.runs)
             living = hosts.living(engine.fleet)
-            coordinator.log.info(f"coordinator stopped{_living(living)}")
+            stopped = {"type": "coordinator.stopped", "data": {"workers": living}}
+            coordinator.log.info(f"coordinator stopped{_living(living)}", **stopped)
             return Outcome(found, engine.fleet)
     except homelock.HomeHeld as failed:
         raise NotDone(str(failed)) from failed
@@ -174,6 +181,7 @@ def _coordinator(
         runs=home.runs,
         socket=control.socket_path(home),
         clock=WALL,
+        feed=Feed(engine.fleet, engine.revision, Changes(), event, WALL),
         log=open_log(options.log_format, veil, streams.err(), options.log_level),
         workers_max=options.workers_max,
         host_limits=options.host_limits,

@@ -10,6 +10,7 @@ from fleet.core.events import AccountVerified, WindowReading
 from fleet.core.model import Account
 from fleet.errors import NotDone
 from fleet.home import Home
+from fleet.moments import iso
 from fleet.ports import NotAsked
 from fleet.service.clients import proved_client
 from fleet.service.credentials import known_account, refuse_same_token
@@ -17,7 +18,6 @@ from fleet.service.making_home import home_id
 from fleet.service.requests import submit
 from fleet.shell.proving import ask
 from fleet.shell.stamp import stamp
-from fleet.views.light.records import iso
 from fleet.views.snapshot import snapshot
 from profiles.errors import NoUsableKeyring
 from profiles.secrets import kept_token, open_secrets

@@ -71,9 +71,10 @@ class Chatter:
             task=attempt.task, attempt=attempt.id, account=attempt.account, host=attempt.host
         )
         if voice.hidden:
-            log.info(f"({voice.hidden} lines not shown: fleet task logs {attempt.task})")
+            left_out = f"({voice.hidden} lines not shown: fleet task logs {attempt.task})"
+            log.info(left_out, type="talk", data={"hidden": voice.hidden})
             voice.hidden = 0
-        log.info(text)
+        log.info(text, type="talk")
 
     def flush(self, now_s: float) -> None:
         """Forgets workers that have not spoken for a minute."""

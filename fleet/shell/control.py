@@ -1,4 +1,5 @@
-"""How commands reach a running coordinator: a Unix socket, one JSON line there and one back (`long_request`: more)."""
+"""How commands reach a running coordinator: a Unix socket, one JSON line there and one back (`long_request`: more). A
+request to follow is answered with lines until either side goes (`feed`)."""
 
 from __future__ import annotations
 
@@ -21,6 +22,8 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 from fleet.home import Home
 from fleet.shell import long_request
 from fleet.shell.asker import Doorkeeper
+from fleet.shell.feed import KIND as FOLLOW
+from fleet.shell.feed import Feed
 from fleet.threads import in_thread, until_given
 
 LINE_BYTES_MAX = 500_000
@@ -84,18 +87,24 @@ class _Waiting:
         return None
 
 
-async def serve(path: Path, answer: Answer, doorkeeper: Doorkeeper) -> None:
-    """Answers requests until cancelled. Only the user may connect, and nothing that the fleet runs is obeyed."""
+async def serve(path: Path, answer: Answer, doorkeeper: Doorkeeper, feed: Feed | None = None) -> None:
+    """Answers requests until cancelled. Only the user may connect, and nothing that the fleet runs is obeyed, or told
+    what happens."""
     await in_thread(partial(path.unlink, missing_ok=True))
     await in_thread(long_request.clear, path)
     listener = await until_given(lambda: anyio.create_unix_listener(path, mode=0o600))
     waiting = _Waiting()
     async with listener:
-        await listener.serve(lambda stream: _converse(stream, path, answer, waiting, doorkeeper))
+        await listener.serve(lambda stream: _converse(stream, path, answer, waiting, doorkeeper, feed))
 
 
 async def _converse(
-    stream: SocketStream, path: Path, answer: Answer, waiting: _Waiting, doorkeeper: Doorkeeper
+    stream: SocketStream,
+    path: Path,
+    answer: Answer,
+    waiting: _Waiting,
+    doorkeeper: Doorkeeper,
+    feed: Feed | None,
 ) -> None:
     async with stream:
         asker = doorkeeper.see(stream.extra(SocketAttribute.raw_socket))
@@ -103,7 +112,11 @@ async def _converse(
         if line is None:
             return
         refused = await in_thread(doorkeeper.refusal, asker)
-        reply = {"ok": False, "error": refused} if refused else await _reply(line, path, answer)
+        request = _request(line)
+        if feed is not None and not refused and request is not None and request.get("kind") == FOLLOW:
+            await feed.follow(stream, request)
+            return
+        reply = {"ok": False, "error": refused} if refused else await _reply(request, path, answer)
         try:
             # Who asked the coordinator to stop hears of it, too: that very request cancels us here.
             with anyio.move_on_after(SEND_S_MAX, shield=True):
@@ -113,8 +126,7 @@ async def _converse(
             return
 
 
-async def _reply(line: bytes, path: Path, answer: Answer) -> Reply:
-    request = _request(line)
+async def _reply(request: dict[str, Any] | None, path: Path, answer: Answer) -> Reply:
     if request is not None and request.get("kind") == long_request.KIND:
         try:
             request = await in_thread(_long_request, path, request.get("file"))

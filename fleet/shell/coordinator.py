@@ -36,6 +36,7 @@ from fleet.shell.chatter import Chatter
 from fleet.shell.consent import Awaited, Consent, ConsentNeeded
 from fleet.shell.errands import Errands
 from fleet.shell.failures import is_lasting, why
+from fleet.shell.feed import Feed
 from fleet.shell.following import Following
 from fleet.shell.hosts.all import Hosts
 from fleet.shell.hosts.lost_workers import LostWorkers
@@ -95,6 +96,8 @@ class Coordinator:
     Raises NotDone."""
     traces: Callable[[Fleet], Sequence[events.Event]] | None = None
     """What the disk and the repositories know, and this fleet, which may come from a backup, does not."""
+    feed: Feed | None = None
+    """Tells those who follow what has changed."""
     veil: Veil = field(default_factory=Veil)
     """Knows the credentials that are in use: what a person asks for must hold none of them."""
     _performing: dict[str, decisions.Effect] = field(default_factory=dict)
@@ -126,7 +129,9 @@ class Coordinator:
                 group.start_soon(self._obey_signals)
                 await self._learn_what_is_newer()
                 doorkeeper = Doorkeeper(self.engine.fleet.home_id, self.runs, os.getpid())
-                group.start_soon(control.serve, self.socket, self._answer, doorkeeper)
+                group.start_soon(control.serve, self.socket, self._answer, doorkeeper, self.feed)
+                if self.feed is not None:
+                    group.start_soon(self.feed.run, self._complain)
                 await self._adopt()
                 group.start_soon(self._follow)
                 group.start_soon(self._beat)
@@ -197,6 +202,8 @@ class Coordinator:
             self._hand_out(applied)
 
     def _hand_out(self, applied: Applied) -> None:
+        if self.feed is not None:
+            self.feed.publish(applied)
         for note in applied.notes:
             self._log_note(note)
         for effect in applied.effects:
@@ -205,17 +212,17 @@ class Coordinator:
     def _log_note(self, note: decisions.Note) -> None:
         bound = {"task": note.task, "attempt": note.attempt, "account": note.account, "host": note.host}
         bound = {key: value for key, value in bound.items() if value is not None}
-        getattr(self.log, note.level)(note.text, **bound)
+        getattr(self.log, note.level)(note.text, type=note.type, data=dict(note.data), **bound)
 
     def _complain(self, what: str, story: str, **bound: object) -> None:
         """Logs a trouble once, not at each try."""
         if self._unwell.get(what) != story:
             self._unwell[what] = story
-            self.log.error(story, **bound)
+            self.log.error(story, type="coordinator.trouble", data={"what": what}, **bound)
 
     def _recovered(self, what: str, shown: str | None = None) -> None:
         if self._unwell.pop(what, None) is not None:
-            self.log.info(f"{shown or what} works again")
+            self.log.info(f"{shown or what} works again", type="coordinator.well", data={"what": what})
 
     # --- performing ---
 

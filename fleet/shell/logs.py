@@ -9,6 +9,7 @@ from typing import Any, Literal, TextIO, cast
 
 import structlog
 
+from fleet.moments import with_moments
 from fleet.shell.veil import Veil
 from fleet.streams import colours
 from workers.printable import sgr
@@ -56,7 +57,10 @@ def open_log(
 
 
 def _for_programs() -> list[Any]:
+    """Each line has a `type`: of `fleet.core.notes`, `talk` of a worker, `coordinator.started`, `.stopped`, `.trouble`
+    or `.well`, else `log`. And `data`, its values."""
     return [
+        _typed,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.JSONRenderer(ensure_ascii=False),
     ]
@@ -97,9 +101,15 @@ def _for_people(coloured: bool) -> list[Any]:
     ]
 
 
+def _typed(logger: object, name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    return {**event, "type": event.get("type", "log"), "data": with_moments(event.get("data", {}))}
+
+
 def _who(logger: object, name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """One column for the attempt, or the task where there is none; a mark for what is not well; this machine goes
     without saying."""
+    for of_programs in ("type", "data"):
+        event.pop(of_programs, None)
     task, attempt = event.pop("task", ""), event.pop("attempt", "")
     event["who"] = attempt or task
     event["mark"] = MARKS.get(event.pop("level", ""), " ")

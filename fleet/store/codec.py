@@ -48,7 +48,7 @@ EFFECTS: dict[str, type[Effect]] = {kind.__name__: kind for kind in Effect.__arg
 
 _ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {
     kind: TypeAdapter(kind)
-    for kind in (*VALUES.values(), *SINGLES.values(), *EFFECTS.values(), decisions.Note)
+    for kind in (*VALUES.values(), *SINGLES.values(), *EFFECTS.values(), decisions.Note, dict)
 }
 
 
@@ -61,7 +61,8 @@ def encode(value: Any) -> str:
     try:
         return _ADAPTERS[type(value)].dump_json(value).decode()
     except PydanticSerializationError:
-        return json.dumps(_as_text(asdict(value)), ensure_ascii=False, separators=(",", ":"))
+        found = value if isinstance(value, dict) else asdict(value)
+        return json.dumps(_as_text(found), ensure_ascii=False, separators=(",", ":"))
 
 
 def decode(kind: type[V], body: str) -> V:

@@ -3,6 +3,7 @@ fast."""
 
 from __future__ import annotations
 
+import os
 import sqlite3
 
 from fleet.store.errors import (
@@ -26,15 +27,8 @@ def open_reader(path: str) -> sqlite3.Connection:
     Raises StoreUnreadable: StoreCorrupt, StoreNewer, StoreOlder, StoreUnmade, or for a file that is missing or may not
     be read.
     """
-    escaped = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     try:
-        connection = sqlite3.connect(
-            f"file:{escaped}?mode=ro",
-            uri=True,
-            timeout=_TIMEOUT_S,
-            isolation_level=None,
-            check_same_thread=False,
-        )
+        connection = _connected(path)
     except sqlite3.DatabaseError as error:
         raise unreadable(path, error) from error
     try:
@@ -59,6 +53,57 @@ def open_reader(path: str) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _connected(path: str) -> sqlite3.Connection:
+    escaped = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    return sqlite3.connect(
+        f"file:{escaped}?mode=ro",
+        uri=True,
+        timeout=_TIMEOUT_S,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+
+
+class DatabaseWatch:
+    """Tells whether somebody has written to a database since the last look, or put another one in its place. A look
+    costs a microsecond or two (`PRAGMA data_version`)."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+        self._which = (0, 0)
+        self._seen = self._look()
+
+    def has_changed(self) -> bool:
+        seen, self._seen = self._seen, self._look()
+        return seen != self._seen
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+
+    def _look(self) -> tuple[int, int, int] | None:
+        """Which file it is, and its version as this connection counts; None where there is none, or none to read."""
+        try:
+            file = os.stat(self._path)  # noqa: PTH116
+        except OSError:
+            self.close()
+            return None
+        which = (file.st_dev, file.st_ino)
+        if self._which != which:
+            self.close()
+        self._which = which
+        try:
+            if self._connection is None:
+                self._connection = _connected(self._path)
+            (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+        except sqlite3.DatabaseError:
+            self.close()
+            return None
+        return *which, version
 
 
 def unreadable(path: object, error: sqlite3.DatabaseError) -> StoreUnreadable:

@@ -34,11 +34,13 @@ def note_row(at_ms: int, note: Note) -> Row:
     return {
         "at_ms": at_ms,
         "level": note.level,
+        "type": note.type,
         "task": note.task,
         "attempt": note.attempt,
         "account": note.account,
         "host": note.host,
         "text": as_text(note.text),
+        "data": encode(note.data),
     }
 
 

@@ -16,7 +16,7 @@ from fleet.core.check import dangling
 from fleet.core.decisions import Effect
 from fleet.core.model import Attempt, Fleet, queue_of
 from fleet.core.model.maps import changed
-from fleet.ports import Change, Loaded, StoreFailed
+from fleet.ports import Change, Committed, Loaded, StoreFailed
 from fleet.store import codec
 from fleet.store.errors import corrupt_file, corrupt_row
 from fleet.store.failures import is_damage, why
@@ -132,7 +132,7 @@ class SqliteStore:
             outstanding = tuple(self._effects())
         if meta is None:
             raise corrupt_row(self.path, "meta", "1", "it is missing")
-        home_id, now_ms, tasks_made, decisions_made, draining = meta
+        home_id, now_ms, tasks_made, decisions_made, draining, revision = meta
         if not isinstance(home_id, str) or not all(isinstance(number, int) for number in meta[1:]):
             raise corrupt_row(self.path, "meta", "1", f"{meta!r} is not what stands there")
         fleet = Fleet(
@@ -145,7 +145,7 @@ class SqliteStore:
             decisions_made=decisions_made,
             draining=bool(draining),
         )
-        return Loaded(fleet, outstanding)
+        return Loaded(fleet, outstanding, revision)
 
     def _values(self, table: str, kind: type[Any]) -> Iterator[tuple[str, Any]]:
         yield from self._decoded_rows(table, kind, self._connection.execute(self._load[table]))
@@ -178,7 +178,7 @@ class SqliteStore:
         except codec.Undecodable as error:
             raise corrupt_row(self.path, table, key, str(error)) from None
 
-    def commit(self, change: Change) -> None:
+    def commit(self, change: Change) -> Committed:
         """Writes what differs, in one transaction. Raises StoreFailed, and then nothing has changed."""
         with self._explained("write"), self._transaction():
             if change.before.tasks is not change.after.tasks:
@@ -193,8 +193,15 @@ class SqliteStore:
                 self._write_single(name, getattr(change.before, name), getattr(change.after, name))
             self._each("add_effect", map(effect_row, change.decided))
             self._each("effect_done", ({"id": done} for done in change.done))
-            self._each("add_note", (note_row(at_ms, note) for at_ms, note in change.notes))
-            self._each("put_meta", [meta_row(change.after)])
+            told = tuple(self._add(note_row(at_ms, note)) for at_ms, note in change.notes)
+            ((revision,),) = self._connection.execute(
+                self._write["put_meta"], meta_row(change.after)
+            ).fetchall()
+        return Committed(revision, told)
+
+    def _add(self, note: Row) -> int:
+        """Writes a line of the journal, and gives its number."""
+        return self._connection.execute(self._write["add_note"], note).lastrowid or 0
 
     def tidy(self, before_ms: int) -> None:
         """See `ports.Store`. A file that is half empty, and not small, is written anew: 0.4 s for 40 MB."""

@@ -51,6 +51,9 @@ class SqliteReader:
         if self._connection is not None:
             self._connection.close()
 
+    def revision(self) -> int:
+        return self._number("revision")
+
     def policy(self) -> Record | None:
         return _first(self._bodies("singles", "policy"))
 
@@ -85,6 +88,9 @@ class SqliteReader:
         """Of tasks the latest, of everything else all that begin so."""
         statement = statements("naming.sql")[kind]
         return [name for (name,) in self._each(statement, {"beginning": beginning})]
+
+    def open_tasks(self) -> list[Record]:
+        return self._bodies("tasks", "open_tasks")
 
     def tasks_in_trouble(self) -> list[Record]:
         return self._bodies("tasks", "tasks_in_trouble")
@@ -130,13 +136,32 @@ class SqliteReader:
     def worktrees_on(self, host: str) -> list[tuple[Record, str]]:
         return self._bodies_and("worktrees", "worktrees_on", host=host)
 
+    def last_event(self) -> int:
+        return self._number("last_event")
+
+    def event_before(self, at_ms: int) -> int:
+        return self._number("events_before", at_ms=at_ms)
+
+    def events(self, after: int, most: int, task: str | None = None) -> list[HistoryLine]:
+        return self._lines("events" if task is None else "events_of", after=after, most=most, task=task)
+
     def history(self, task: str) -> list[HistoryLine]:
-        return self._rows("history", task=task)
+        return self._lines("history", task=task)
 
     def host_history(self, host: str) -> list[HistoryLine]:
-        return self._rows("host_history", host=host)[::-1]
+        return self._lines("host_history", host=host)[::-1]
 
-    def _rows(self, statement: str, **what: str | None) -> list[Any]:
+    def _number(self, statement: str, **what: int) -> int:
+        ((number,),) = self._rows(statement, **what) or [(0,)]
+        return int(number)
+
+    def _lines(self, statement: str, **what: str | int | None) -> list[HistoryLine]:
+        return [
+            (*line, {} if data is None else self._parsed("journal", str(line[0]), data))
+            for *line, data in self._rows(statement, **what)
+        ]
+
+    def _rows(self, statement: str, **what: str | int | None) -> list[Any]:
         if self._connection is None:
             return []
         try:

@@ -15,10 +15,10 @@ from fleet.forecast import Forecast, Series, forecast, in_words
 from fleet.history.ledger import DATABASE, Ledger
 from fleet.history.reports.own_use import users
 from fleet.home import Home
+from fleet.moments import iso
 from fleet.protection.levels import protection_of
 from fleet.protection.persons_use import PersonsUse
 from fleet.spoken.zone import SystemZone
-from fleet.views.light.records import iso
 from fleet.views.past_forecasts import past_forecasts
 from fleet.views.snapshot import snapshot
 

@@ -8,7 +8,7 @@ from fleet.core.capacity import budgets, reserved
 from fleet.core.model import Fleet
 from fleet.core.model.policy import Limit, Reservation
 from fleet.home import Home
-from fleet.views.light.records import iso
+from fleet.moments import iso
 from fleet.views.snapshot import snapshot
 
 

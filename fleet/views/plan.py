@@ -14,10 +14,10 @@ from fleet.core.model import Bucket, Fleet, Host, Task
 from fleet.core.model.policy import Limit
 from fleet.core.rules import placing
 from fleet.home import Home
+from fleet.moments import iso
 from fleet.planning import Answer, NoPlan, solve
 from fleet.views import timeline
 from fleet.views.laid_down import limit_shown, reservation_shown
-from fleet.views.light.records import iso
 from fleet.views.light.running import coordinator
 from fleet.views.snapshot import snapshot
 from workers.host import LocalHost

@@ -65,7 +65,7 @@ def _noticed(home: Home, task_id: str) -> tuple[Noticed, ...]:
     with SqliteReader(home.root) as reader:
         latest = {
             text: Noticed(at_ms, text)
-            for at_ms, level, _, _, _, text in reader.history(task_id)
+            for _, at_ms, level, *_, text, _ in reader.history(task_id)
             if level in ("warning", "error")
         }
     return tuple(sorted(latest.values(), key=lambda one: one.at_ms)[-NOTICED_SHOWN:])

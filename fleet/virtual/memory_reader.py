@@ -33,6 +33,9 @@ class MemoryReader:
     def __exit__(self, *_: object) -> None:
         return None
 
+    def revision(self) -> int:
+        return self._memory.revision
+
     def policy(self) -> Record | None:
         return _body(self._fleet.policy)
 
@@ -40,7 +43,7 @@ class MemoryReader:
         return [_body(one) for _, one in sorted(self._fleet.projects.items()) if one.paused is not None]
 
     def task_states(self) -> dict[str, int]:
-        return dict(Counter(_shown_state(task) for task in self._fleet.tasks.values()))
+        return dict(Counter(task.shown_state for task in self._fleet.tasks.values()))
 
     def task_ids(self) -> list[str]:
         return list(self._fleet.tasks)
@@ -80,6 +83,9 @@ class MemoryReader:
             and (choice.added_before_ms is None or task.created_ms < choice.added_before_ms)
             and (choice.text is None or _has(task, choice.text.casefold()))
         )
+
+    def open_tasks(self) -> list[Record]:
+        return self._tasks(lambda task: task.state not in ("landed", "cancelled"))
 
     def tasks_in_trouble(self) -> list[Record]:
         removed = {w.task for w in self._fleet.worktrees.values() if w.state == "removing"}
@@ -145,12 +151,22 @@ class MemoryReader:
         found = [one for one in self._fleet.worktrees.values() if which(one)]
         return [(_body(one), self._fleet.tasks[one.task].state) for one in found]
 
+    def last_event(self) -> int:
+        return max((seq for seq, _, _ in self._memory.notes), default=0)
+
+    def event_before(self, at_ms: int) -> int:
+        return max((seq for seq, at, _ in self._memory.notes if at < at_ms), default=0)
+
+    def events(self, after: int, most: int, task: str | None = None) -> list[HistoryLine]:
+        found = [told for told in self._memory.notes if told[0] > after and task in (None, told[2].task)]
+        return [_line(*told) for told in found[:most]]
+
     def history(self, task: str) -> list[HistoryLine]:
-        return [_line(at_ms, note) for at_ms, note in self._memory.notes if note.task == task]
+        return [_line(*told) for told in self._memory.notes if told[2].task == task]
 
     def host_history(self, host: str) -> list[HistoryLine]:
-        own = [(at, note) for at, note in self._memory.notes if note.host == host and note.task is None]
-        return [_line(at_ms, note) for at_ms, note in own[-HOST_LINES:]]
+        own = [told for told in self._memory.notes if told[2].host == host and told[2].task is None]
+        return [_line(*told) for told in own[-HOST_LINES:]]
 
 
 def _has(task: Task, text: str) -> bool:
@@ -171,12 +187,9 @@ def _is_there(account: Account) -> bool:
     return account.state != "removed"
 
 
-def _line(at_ms: int, note: Note) -> HistoryLine:
-    return at_ms, note.level, note.attempt, note.account, note.host, note.text
-
-
-def _shown_state(task: Task) -> str:
-    return "paused" if task.state == "queued" and task.spec.paused is not None else task.state
+def _line(seq: int, at_ms: int, note: Note) -> HistoryLine:
+    about = (note.task, note.attempt, note.account, note.host)
+    return seq, at_ms, note.level, note.type, *about, note.text, json.loads(json.dumps(note.data))
 
 
 def _body_of(value: Any) -> Record | None:

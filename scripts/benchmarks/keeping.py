@@ -130,7 +130,7 @@ def _attempt(task: Task, at_ms: int) -> Attempt:
 
 def _note(task: str, line: int) -> Note:
     text = f"what is told of it, line {line}, with as many words as such a line has"
-    return Note(id="", cause="bench", level="info", text=text, task=task)
+    return Note(id="", cause="bench", level="info", type="task.released", text=text, task=task)
 
 
 def _sizes(home: Home) -> dict[str, int]:

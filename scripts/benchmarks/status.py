@@ -41,7 +41,7 @@ def fill(home: Path) -> float:
     before = store.load().fleet
     after = _fleet(before.home_id, time.time_ns() // 1_000_000)
     notes = [
-        (after.now_ms, Note(id="", cause="bench", level="info", text="added", task=id_))
+        (after.now_ms, Note(id="", cause="bench", level="info", type="task.released", text="added", task=id_))
         for id_ in after.tasks
     ]
     ended = [_attempt(task, "ended") for task in after.tasks.values() if task.state in TASK_ENDS]

@@ -178,7 +178,10 @@ def stored(home: Path, text: str) -> None:
     tasks = {name: replaced(task, text) for name, task in full.tasks.items()}
     after = replace(full, tasks=tasks)
     notes = [
-        (after.now_ms, Note(id="", cause="c", level="warning", text=f"said {text}", task=name))
+        (
+            after.now_ms,
+            Note(id="", cause="c", level="warning", type="worktree.noticed", text=f"said {text}", task=name),
+        )
         for name in tasks
     ]
     store.commit(Change(before, after, notes=notes))

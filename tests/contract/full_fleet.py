@@ -272,7 +272,16 @@ EFFECTS: tuple[Effect, ...] = (
 
 def note(text: str, task: str | None = "t2") -> Note:
     return Note(
-        id="", cause="e1", level="info", text=text, task=task, attempt="t2.3", account="work", host="local"
+        id="",
+        cause="e1",
+        level="info",
+        type="attempt.denied",
+        text=text,
+        task=task,
+        attempt="t2.3",
+        account="work",
+        host="local",
+        data={"denials": 2},
     )
 
 

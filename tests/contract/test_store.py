@@ -12,7 +12,7 @@ import pytest
 
 from fleet.core.check import broken
 from fleet.core.model import Fleet, queue_of
-from fleet.ports import Change, Store
+from fleet.ports import Change, Committed, Store
 from fleet.store.sqlite import SqliteStore
 from fleet.views.light import state
 from fleet.virtual.memory_store import Memory, MemoryStore
@@ -182,17 +182,38 @@ def test_notes_become_the_history_of_their_task(open_database: Open, tmp_path: P
     ]
 
 
+def test_each_commit_is_one_revision_more_and_a_new_opening_goes_on_counting(open_store: Open) -> None:
+    store = open_store()
+    assert store.load().revision == 0
+    before = filled(store)
+    assert store.commit(Change(before, before, done=["d4"])) == Committed(2)
+    assert open_store().load().revision == 2
+
+
+def test_no_line_of_the_journal_gets_the_number_of_one_that_was_forgotten(open_store: Open) -> None:
+    """Who has read up to the last line would take the next one for known."""
+    store = open_store()
+    before = filled(store)
+    told = store.commit(Change(before, before, notes=[(1, note("a")), (2, note("last", "t3"))])).told
+    without = replace(before, tasks={key: task for key, task in before.tasks.items() if key != "t3"})
+    store.commit(Change(before, without))
+    (again,) = open_store().commit(Change(without, without, notes=[(3, note("next"))])).told
+    assert (told[1] > told[0], again > told[1]) == (True, True)
+
+
 def test_half_a_surrogate_pair_is_stored_as_a_replacement(open_database: Open, tmp_path: Path) -> None:
     """A client that cuts an emoji in two must not stop the fleet."""
     store = open_database()
     before = filled(store)
     after = with_value(before, "tasks", "t3", replace(before.tasks["t3"], reason="cut \ud83d"))
     after = with_value(after, "buckets", "p/\ud83d", replace(BUCKET, pool="p", name="\ud83d"))
-    store.commit(Change(before, after, notes=[(1, note("cut \ud83d", "t3"))]))
+    odd = replace(note("cut \ud83d", "t3"), data={"reason": "cut \ud83d"})
+    store.commit(Change(before, after, notes=[(1, odd)]))
     loaded = store.load().fleet
     assert loaded.tasks["t3"].reason == "cut �"
     assert loaded.buckets["p/�"].name == "�"
-    assert state.task(tmp_path, "t3")["history"][0]["text"] == "cut �"
+    (line,) = state.task(tmp_path, "t3")["history"]
+    assert (line["text"], line["data"]) == ("cut �", {"reason": "cut �"})
 
 
 def test_numbers_of_any_size_survive(open_store: Open) -> None:

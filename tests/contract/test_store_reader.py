@@ -43,11 +43,13 @@ OF_HOST = [
             id="",
             cause="e",
             level="warning",
+            type="host.drained",
             text=f"line {n}",
             task=None,
             attempt=None,
             account=None,
             host="big",
+            data={"on": True},
         ),
     )
     for n in range(14)
@@ -181,7 +183,8 @@ def test_hosts_are_read_by_name_with_the_last_that_was_told_of_each(read: Any) -
     assert reader.hosts() == [body(FAR), body(fleet.hosts["local"])]
     assert (reader.host("big"), reader.host("none")) == (body(FAR), None)
     assert reader.host_history("big") == [
-        (at_ms, "warning", None, None, "big", told.text) for at_ms, told in OF_HOST[2:]
+        (seq, at_ms, "warning", "host.drained", None, None, None, "big", told.text, {"on": True})
+        for seq, (at_ms, told) in enumerate(OF_HOST[2:], start=5)
     ]
 
 
@@ -200,7 +203,8 @@ def test_worktrees_are_read_with_the_state_of_their_tasks_and_by_the_host_that_h
 
 def test_the_history_of_a_task_and_the_policy_are_read(read: Any) -> None:
     reader, fleet = read
-    assert reader.history("t2") == [(8_001, "info", "t2.3", "work", "local", "first")]
+    first = (1, 8_001, "info", "attempt.denied", "t2", "t2.3", "work", "local", "first", {"denials": 2})
+    assert reader.history("t2") == [first]
     assert reader.policy() == body(fleet.policy)
 
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from random import Random
 
 from fleet.core.model import Fleet
-from fleet.ports import Change, Loaded, Store, StoreFailed
+from fleet.core.notes import DATA
+from fleet.ports import Change, Committed, Loaded, Store, StoreFailed
 from tests.faults.rates import Rates
 from tests.faults.safety import Violation
 
@@ -43,16 +44,20 @@ class FailingStore:
     def tidy(self, before_ms: int) -> None:
         self._store.tidy(before_ms)
 
-    def commit(self, change: Change) -> None:
+    def commit(self, change: Change) -> Committed:
         rates = self._rates()
         if self._rng.random() < rates.store_fails:
             raise StoreFailed("simulated: no space left on device")
         if self._rng.random() < rates.killed_before_commit:
             raise Killed(committed=False)
-        self._store.commit(change)
+        committed = self._store.commit(change)
+        for _, note in change.notes:
+            if tuple(note.data) != DATA[note.type]:
+                raise Violation(f"{note.type} has {tuple(note.data)}, not {DATA[note.type]}: {note.text}")
         self._committed = change.after
         if self._rng.random() < rates.killed_after_commit:
             raise Killed(committed=True)
+        return committed
 
     def close(self) -> None:
         self._store.close()

@@ -26,7 +26,7 @@ from fleet.core.model.policy import Floor
 from fleet.engine import Engine
 from fleet.errors import NotDone
 from fleet.home import Home
-from fleet.ports import Change, Loaded, StoreFailed
+from fleet.ports import Change, Committed, Loaded, StoreFailed
 from fleet.service import requests
 from fleet.shell import control, coordinator, errands, following, homelock, wire
 from fleet.shell.agreed import Agreed
@@ -73,11 +73,11 @@ class FullDisk:
     def tidy(self, before_ms: int) -> None:
         self._store.tidy(before_ms)
 
-    def commit(self, change: Change) -> None:
+    def commit(self, change: Change) -> Committed:
         if self.full:
             self.refused += 1
             raise StoreFailed("the disk is full: free some space, then try again")
-        self._store.commit(change)
+        return self._store.commit(change)
 
     def close(self) -> None:
         self._store.close()

@@ -85,10 +85,23 @@ def test_json_lines_carry_task_attempt_account_and_host() -> None:
     log.warning("slow", utilization=0.5, missing=None)
     first, second = (json.loads(line) for line in out.getvalue().splitlines())
     bound = {"task": "t1", "attempt": "t1.2", "account": "work", "host": "local"}
-    assert bound.items() <= first.items() & second.items()
+    assert [{key: line[key] for key in bound} for line in (first, second)] == [bound, bound]
     assert (first["event"], first["level"]) == ("worker runs\non two lines, 100% é 🦉", "info")
     assert (second["utilization"], second["missing"], second["level"]) == (0.5, None, "warning")
     assert first["timestamp"].endswith("Z")
+
+
+def test_json_lines_carry_a_type_and_values_that_a_person_is_not_shown() -> None:
+    log, out = opened("json")
+    log.info("limit reached", type="bucket.refused", data={"until_at_ms": 1_000, "bucket": "week"})
+    log.warning("worktrees of nobody")
+    refused, other = (json.loads(line) for line in out.getvalue().splitlines())
+    assert refused["type"] == "bucket.refused"
+    assert refused["data"] == {"until_at": "1970-01-01T00:00:01.000Z", "bucket": "week"}
+    assert (other["type"], other["data"]) == ("log", {})
+    log, out = opened("console")
+    log.info("limit reached", type="bucket.refused", data={"bucket": "week"})
+    assert out.getvalue().endswith("limit reached\n")
 
 
 def test_console_lines_are_columns() -> None:

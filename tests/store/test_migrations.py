@@ -11,10 +11,13 @@ import pytest
 
 from fleet.core.model.policy import DEFAULT
 from fleet.core.model.protection import Protection, Protections
+from fleet.ports import Change, Committed
 from fleet.store.errors import StoreNewer
 from fleet.store.migrate import migrate, migrations, split
 from fleet.store.sqlite import SqliteStore
+from fleet.store.sqlite_reader import SqliteReader
 from fleet.store.statements import SCHEMA_VERSION
+from tests.contract.full_fleet import note
 
 SCHEMA = Path(__file__).parents[2] / "fleet" / "store" / "sql" / "schema.sql"
 
@@ -132,3 +135,28 @@ def test_an_account_that_a_keyring_out_of_reach_had_quarantined_takes_work_again
     store.close()
     assert (accounts["cron"].state, accounts["cron"].reason) == ("ready", "")
     assert (accounts["real"].state, accounts["real"].reason) == ("quarantined", "401")
+
+
+def test_a_home_of_the_fifth_version_keeps_its_journal_under_the_same_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "fleet.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as fifth:
+        for number, script in migrations()[:5]:
+            for statement in split(script):
+                fifth.execute(statement)
+            fifth.execute(f"PRAGMA user_version = {number}")
+        fifth.execute("UPDATE meta SET now_ms = 7, tasks_made = 3, decisions_made = 4")
+        (home_id,) = fifth.execute("SELECT home_id FROM meta").fetchone()
+        for seq, text in ((4, "before"), (9, "last")):
+            line = (seq, 1, "info", "t1", "t1.1", "a", "local", text)
+            fifth.execute("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?, ?)", line)
+    store = SqliteStore(path)
+    fleet = store.load().fleet
+    committed = store.commit(Change(fleet, fleet, notes=[(2, note("new", None))]))
+    store.close()
+    assert (fleet.home_id, fleet.now_ms, fleet.tasks_made, fleet.decisions_made) == (home_id, 7, 3, 4)
+    assert committed == Committed(1, (10,))
+    with SqliteReader(tmp_path) as reader:
+        assert reader.history("t1") == [
+            (seq, 1, "info", None, "t1", "t1.1", "a", "local", text, {})
+            for seq, text in ((4, "before"), (9, "last"))
+        ]

@@ -19,6 +19,7 @@ from fleet.core.model import Account, Bucket, Fleet, Kind, Settings, Spend
 from fleet.core.model.account import DAY_MS, TOKEN_LIFE_MS
 from fleet.core.rules.accounts import token_days_left
 from fleet.errors import NotFound
+from fleet.moments import iso
 from fleet.ports import Change
 from fleet.spoken.choice import Choice
 from fleet.store.sqlite import SqliteStore
@@ -195,7 +196,7 @@ def test_the_end_of_a_token_is_shown_as_the_core_has_it(kind: Kind, more: dict[s
     ends_ms = one.token_ends_ms
     for now_ms in (2, TOKEN_LIFE_MS - 32 * DAY_MS, TOKEN_LIFE_MS - 30 * DAY_MS, 2 * TOKEN_LIFE_MS):
         shown = records.account(asdict(one), [], [], now_ms)
-        assert shown["token_ends_at"] == records.iso(ends_ms)
+        assert shown["token_ends_at"] == iso(ends_ms)
         assert shown["token_ends_soon"] == (token_days_left(one, now_ms) is not None)
 
 
@@ -243,6 +244,9 @@ def test_tasks_are_listed_in_their_order_or_by_state(home: Path) -> None:
             "needs_consent": False,
             "paused": None,
             "created_at": "1970-01-01T00:00:02.500Z",
+            "ended_at": None,
+            "tiers": ["sonnet", "opus"],
+            "labels": ["gpu", "big"],
         }
     ]
 
@@ -264,10 +268,12 @@ def test_a_task_shows_all_there_is_to_know(home: Path) -> None:
         {
             "at": "1970-01-01T00:00:08.000Z",
             "level": "info",
+            "type": "attempt.denied",
             "attempt": "t2.3",
             "account": "work",
             "host": "local",
             "text": "limit reached",
+            "data": {"denials": 2},
         }
     ]
     assert task["attempts"] == [

@@ -192,7 +192,16 @@ def _count(draft: Draft, fleet: Fleet, limit: Limit, attempt: Attempt, amount: f
     draft.put("spent", limit.id, Spent(limit.id, _period_of(limit, fleet.now_ms), after))
     if limit.per != "minute" and before <= limit.amount * OVERRUN < after:
         story = f"{in_words(limit)} ({limit.id}) is exceeded by running work: {_amount(limit, after)} used"
-        draft.note("warning", f"{story}. Nothing more starts under it; what runs goes on", attempt=attempt)
+        draft.note(
+            "warning",
+            "limit.reached",
+            f"{story}. Nothing more starts under it; what runs goes on",
+            attempt=attempt,
+            limit=limit.id,
+            used=after,
+            amount=limit.amount,
+            unit=limit.unit,
+        )
 
 
 def used_of(fleet: Fleet, limit: Limit) -> float:
@@ -257,7 +266,10 @@ def fault(draft: Draft, *, ended_well: bool) -> None:
         breaker = f"{faults} workers in a row ended without an answer"
         draft.note(
             "error",
+            "breaker.opened",
             f"the circuit breaker has opened: {breaker}. Nothing more is started until a person has looked and says "
             "`fleet breaker close`",
+            by="fleet",
+            faults=faults,
         )
     draft.set("policy", replace(policy, faults=faults, breaker=breaker))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import log2
-from typing import Literal
+from typing import Literal, get_args
 
 from fleet.core.model.lifecycles import TaskState
 
@@ -16,6 +16,8 @@ WORTH_MIN = 1e-9
 AGE_DOUBLES_MS = 7 * 86_400_000
 """A task that has waited so long counts twice (`worth`)."""
 
+PAUSED = "paused"
+SHOWN_STATES = (*get_args(TaskState), PAUSED)
 TIMED, LATE = "timed", "late"
 SHUNNING = "\x1e"
 """In the lane of tasks whose session some account does not take."""
@@ -198,6 +200,11 @@ class Task:
     def consent(self) -> str | None:
         """The text that a person has to agree to before it goes on, by its digest."""
         return None if self.trouble is None else self.trouble.consent
+
+    @property
+    def shown_state(self) -> str:
+        """Its state as persons count it: a queued one that is paused is not queued."""
+        return PAUSED if self.state == "queued" and self.spec.paused is not None else self.state
 
     @property
     def queues(self) -> bool:

@@ -26,7 +26,14 @@ def account_added(draft: Draft, event: AccountAdded) -> None:
     if taken:
         raise Refused(taken)
     draft.put_account(event.account)
-    draft.note("info", f"account added: {event.account.kind}", account=event.account.name)
+    draft.note(
+        "info",
+        "account.added",
+        f"account added: {event.account.kind}",
+        account=event.account.name,
+        account_kind=event.account.kind,
+        concurrency=event.account.concurrency,
+    )
     draft.settle = True
 
 
@@ -55,7 +62,13 @@ def account_set(draft: Draft, event: AccountSet) -> None:
     if not changed:
         return
     draft.put_account(replace(account, **changed))
-    draft.note("info", f"settings changed: {', '.join(sorted(changed))}", account=account.name)
+    draft.note(
+        "info",
+        "account.set",
+        f"settings changed: {', '.join(sorted(changed))}",
+        account=account.name,
+        fields=tuple(sorted(changed)),
+    )
     draft.settle = True
 
 
@@ -70,7 +83,7 @@ def account_removed(draft: Draft, event: AccountRemoved) -> None:
     """No further work goes to it; running work is stopped and goes on elsewhere."""
     account = _known(draft, event.name)
     draft.put_account(replace(account, state="removed", reason="removed by a person"))
-    draft.note("info", "account removed", account=account.name)
+    draft.note("info", "account.removed", "account removed", account=account.name)
     for attempt in list(draft.attempts.values()):
         if attempt.account == account.name and attempt.state != "stopping":
             stop(draft, attempt, "account removed", how="ladder")
@@ -84,7 +97,12 @@ def account_verified(draft: Draft, event: AccountVerified) -> None:
     )
     if event.ok and account.state == "silent" and not event.answered:
         draft.note(
-            "info", f"its credential is good, but it gives no answer: {event.detail}", account=account.name
+            "info",
+            "account.verified",
+            f"its credential is good, but it gives no answer: {event.detail}",
+            account=account.name,
+            ok=True,
+            answered=False,
         )
         return
     if event.answered:
@@ -94,10 +112,20 @@ def account_verified(draft: Draft, event: AccountVerified) -> None:
     account = replace(account, unanswered=0) if event.ok else account
     if event.renewed:
         account = replace(account, token_ms=draft.now_ms, token_told=None)
-        draft.note("info", "its token is a new one: it is used from the next start on", account=account.name)
+        draft.note(
+            "info",
+            "account.token_changed",
+            "its token is a new one: it is used from the next start on",
+            account=account.name,
+        )
     draft.put_account(account)
     draft.note(
-        "info" if event.ok else "warning", f"verified: {state} {event.detail}".rstrip(), account=account.name
+        "info" if event.ok else "warning",
+        "account.verified",
+        f"verified: {state} {event.detail}".rstrip(),
+        account=account.name,
+        ok=event.ok,
+        answered=event.answered,
     )
     draft.settle = True
 
@@ -111,7 +139,13 @@ def tell_of_tokens(draft: Draft) -> None:
         due = min(days for days in TOKEN_DAYS_TOLD if left <= days)
         if account.token_told is None or due < account.token_told:
             draft.put_account(replace(account, token_told=due))
-            draft.note("warning", token_ending(left, account.name), account=account.name)
+            draft.note(
+                "warning",
+                "account.token_ends",
+                token_ending(left, account.name),
+                account=account.name,
+                days_left=left,
+            )
 
 
 def token_days_left(account: Account, now_ms: int) -> int | None:

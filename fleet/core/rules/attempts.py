@@ -104,10 +104,18 @@ def worker_started(draft: Draft, event: WorkerStarted) -> None:
     if began_anew:
         draft.note(
             "warning",
+            "task.session_renewed",
             "its session could not be found any more: it begins anew on its work so far",
             attempt=attempt,
+            renewals=task.renewals,
         )
-    draft.note("debug", f"worker runs on branch {event.branch}", attempt=attempt)
+    draft.note(
+        "debug",
+        "attempt.started",
+        f"worker runs on branch {event.branch}",
+        attempt=attempt,
+        branch=event.branch,
+    )
     _tell_what_came_meanwhile(draft, attempt.id)
 
 
@@ -134,7 +142,7 @@ def takes_again(draft: Draft, name: str, repo: str, *, proved: bool = False) -> 
         others = tuple((other, gist) for other, gist in task.refused_on if other != name)
         if others != task.refused_on:
             draft.put_task(replace(task, refused_on=others))
-    draft.note("info", f"its git takes {repo} again", host=name)
+    draft.note("info", "host.fit", f"its git takes {repo} again", host=name, repo=repo)
     draft.settle = True
 
 
@@ -186,7 +194,14 @@ def start_failed(draft: Draft, event: StartFailed) -> None:
     again = bool(event.trouble) and task.reason.startswith(f"{event.fault}: {event.trouble}")
     # The same trouble is told once, not at each try. That of the keyring is told of the accounts.
     level: Level = "debug" if again or event.fault == "keyring" else "error"
-    draft.note(level, f"could not be started: {event.detail}", attempt=attempt)
+    draft.note(
+        level,
+        "attempt.not_started",
+        f"could not be started: {event.detail}",
+        attempt=attempt,
+        fault=event.fault,
+        repeated=again,
+    )
     if attempt.state == "stopping":
         end(draft, attempt, attempt.reason, attempt.detail)
     elif event.fault == "credential":
@@ -253,7 +268,15 @@ def end(draft: Draft, attempt: Attempt, reason: str, detail: str, *, told: bool 
     elif task.state in ("cancelled", "landed"):
         remove_worktree(draft, task.id)
     level: Level = "debug" if reason in _TOLD_BEFORE or not told else "warning"
-    draft.note(level, f"worker ended: {reason}{': ' + detail if detail else ''}", attempt=ended)
+    draft.note(
+        level,
+        "attempt.ended",
+        f"worker ended: {reason}{': ' + detail if detail else ''}",
+        attempt=ended,
+        reason=reason,
+        tokens=ended.used.total,
+        cost_usd=ended.cost_usd,
+    )
 
 
 def _leave_worktree(draft: Draft, task_id: str) -> None:
@@ -328,7 +351,7 @@ def _session_refused(draft: Draft, task: Task, attempt: Attempt, why: str) -> No
 
 def fail(draft: Draft, task: Task, reason: str) -> None:
     draft.put_task(replace(task, state="failed", reason=reason, ended_ms=draft.now_ms, not_before_ms=0))
-    draft.note("error", f"failed: {reason}", task=task.id)
+    draft.note("error", "task.failed", f"failed: {reason}", task=task.id)
 
 
 def backoff_ms(draft: Draft, faults: int, salt: str) -> int:

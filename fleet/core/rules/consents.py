@@ -27,7 +27,13 @@ def start_waits(draft: Draft, event: StartFailed, attempt: Attempt) -> None:
     told = any(task.consent == event.consent for task in draft.tasks.values())
     end(draft, attempt, CONSENT, event.detail)
     task = draft.tasks[attempt.task]
-    draft.note("debug" if told else "warning", f"waits for a person: {event.detail}", task=task.id)
+    draft.note(
+        "debug" if told else "warning",
+        "task.consent_needed",
+        f"waits for a person: {event.detail}",
+        task=task.id,
+        consent=event.consent,
+    )
     trouble = Trouble(event.attempt, event.detail, lasting=True, consent=event.consent)
     alike = [one for one in draft.tasks.values() if _begins_with(one, task)]
     for one in (task, *alike):
@@ -47,7 +53,12 @@ def given(draft: Draft, event: ConsentGiven) -> None:
         if task is None or task.consent is None:
             continue
         task = draft.put_task(replace(task, trouble=None))
-        draft.note("info", "goes on: what it waited for is agreed to, or not asked for any more", task=name)
+        draft.note(
+            "info",
+            "task.consent_given",
+            "goes on: what it waited for is agreed to, or not asked for any more",
+            task=name,
+        )
         draft.settle = True
         if task.state == "held":
             finishing.send_on(draft, task)

@@ -23,7 +23,7 @@ def work_checked(draft: Draft, event: WorkChecked) -> None:
         # All of it is in the branch now: what was kept of it before would only bring back older work.
         draft.put_worktree(replace(draft.worktrees[task.id], checkpoint=None, checkpoint_ms=draft.now_ms))
     if event.noticed:
-        draft.note("warning", event.noticed, task=task.id)
+        draft.note("warning", "worktree.noticed", event.noticed, task=task.id)
     if event.commit != task.approved:
         task = replace(task, approved=None)
     attempt = draft.attempts.get(event.attempt)
@@ -43,7 +43,7 @@ def work_checked(draft: Draft, event: WorkChecked) -> None:
 
 def _accept(draft: Draft, task: Task) -> None:
     """Verified: the worker may go, and the work goes its way."""
-    draft.note("debug", "verified", task=task.id)
+    draft.note("debug", "task.verified", "verified", task=task.id, commit=task.commit)
     attempt = draft.attempts.get(task.attempt or "")
     if attempt is not None:
         costs.learn(draft, task, attempt, won=True)
@@ -64,15 +64,35 @@ def send_on(draft: Draft, task: Task) -> None:
     draft.put_task(replace(task, state="landing", landing_since_ms=draft.now_ms, landing_begun=False))
     begin_landings(draft)
     if draft.tasks[task.id].landing_begun:
-        draft.note("debug", f"is merged into {task.spec.target}", task=task.id)
+        draft.note(
+            "debug",
+            "task.landing",
+            f"is merged into {task.spec.target}",
+            task=task.id,
+            target=task.spec.target,
+            waits=False,
+        )
     else:
-        draft.note("info", f"verified; waits for its turn to land on {task.spec.target}", task=task.id)
+        draft.note(
+            "info",
+            "task.landing",
+            f"verified; waits for its turn to land on {task.spec.target}",
+            task=task.id,
+            target=task.spec.target,
+            waits=True,
+        )
 
 
 def to_review(draft: Draft, task: Task, why: str) -> None:
     """Nothing happens to it until a person has looked; it takes no place meanwhile."""
     draft.put_task(replace(task, state="review", reason="", approved=None, not_before_ms=0))
-    draft.note("info", f"{why}: fleet task diff {task.id}, then fleet task approve {task.id}", task=task.id)
+    draft.note(
+        "info",
+        "task.review",
+        f"{why}: fleet task diff {task.id}, then fleet task approve {task.id}",
+        task=task.id,
+        commit=task.commit,
+    )
 
 
 def _nothing_changed(draft: Draft, task: Task, cause: str, ignored: str) -> None:
@@ -80,7 +100,10 @@ def _nothing_changed(draft: Draft, task: Task, cause: str, ignored: str) -> None
     where its branch does not have it; then a person."""
     if not task.spec.allow_empty and not task.empty_told:
         draft.note(
-            "warning", "its branch has no change: its session is asked whether that is right", task=task.id
+            "warning",
+            "task.unchanged",
+            "its branch has no change: its session is asked whether that is right",
+            task=task.id,
         )
         word = nothing_changed(task, cause, ignored)
         _go_on_with_words(draft, replace(task, empty_told=True, words=(*task.words, word)))
@@ -133,7 +156,14 @@ def _give_back(draft: Draft, task: Task, word: Word, why: str) -> None:
         if attempt is not None:
             stop(draft, attempt, "unverified", how="close")
         return
-    draft.note("warning", f"{why} ({repairs} of {settings.repairs_max}): {last_line}", task=task.id)
+    draft.note(
+        "warning",
+        "task.check_failed",
+        f"{why} ({repairs} of {settings.repairs_max}): {last_line}",
+        task=task.id,
+        times=repairs,
+        times_max=settings.repairs_max,
+    )
     _go_on_with_words(draft, with_word)
 
 
@@ -151,7 +181,7 @@ def _escalate(draft: Draft, task: Task) -> bool:
     failed = max((task.tier_failed or attempt.tier, attempt.tier), key=draft.peek().policy.order_of)
     task = replace(task, tier_failed=failed, repairs=0, tier_work=0.0, tier_ms=0)
     draft.put_task(replace(task, state="queued", reason=story, landing_begun=False))
-    draft.note("info", story, attempt=attempt)
+    draft.note("info", "task.escalated", story, attempt=attempt, tier=attempt.tier, next_tier=following)
     stop(draft, attempt, "escalated", how="close")
     draft.settle = True
     return True
@@ -194,7 +224,9 @@ def landing_ended(draft: Draft, event: LandingEnded) -> None:
     broken_off, task = task.breaking_off, replace(task, landing_begun=False, breaking_off=False)
     if event.outcome == "landed":
         if broken_off:
-            draft.note("warning", "it was cancelled too late: it has landed", task=task.id)
+            draft.note(
+                "warning", "task.cancelled_late", "it was cancelled too late: it has landed", task=task.id
+            )
         landed(draft, task, event.commit, event.detail)
     elif broken_off or event.outcome == "broken off":
         cancel(draft, task)
@@ -234,7 +266,7 @@ def cancel(draft: Draft, task: Task, why: str = "cancelled by a person") -> None
         return
     attempt = draft.attempts.get(task.attempt or "")
     draft.put_task(replace(task, state="cancelled", reason=why, ended_ms=draft.now_ms, words=()))
-    draft.note("info", why, task=task.id)
+    draft.note("info", "task.cancelled", why, task=task.id)
     if attempt is not None:
         stop(draft, attempt, "cancelled", how="ladder")
     else:
@@ -245,7 +277,7 @@ def cancel(draft: Draft, task: Task, why: str = "cancelled by a person") -> None
 def _hold(draft: Draft, task: Task, held_for: HeldFor, reason: str) -> None:
     """A person has to do something, which is told once, however often it is tried in vain."""
     if reason != task.reason:
-        draft.note("warning", reason, task=task.id)
+        draft.note("warning", "task.held", reason, task=task.id, held_for=held_for)
     draft.put_task(replace(task, state="held", held_for=held_for, reason=reason, not_before_ms=draft.now_ms))
 
 
@@ -290,7 +322,15 @@ def landed(draft: Draft, task: Task, commit: str | None, why: str = "") -> None:
         )
     )
     where = task.spec.target if task.spec.land == "merge" else task.branch
-    draft.note("info", why or f"verified and landed on {where} as {(commit or '')[:12]}", task=task.id)
+    draft.note(
+        "info",
+        "task.landed",
+        why or f"verified and landed on {where} as {(commit or '')[:12]}",
+        task=task.id,
+        commit=commit,
+        onto=where,
+        merged=task.spec.land == "merge",
+    )
     _release_dependants(draft, task.id)
     attempt = draft.attempts.get(task.attempt or "")
     if attempt is None:
@@ -301,5 +341,5 @@ def _release_dependants(draft: Draft, landed_id: str) -> None:
     for waiting in [t for t in draft.tasks.values() if t.state == "waiting" and landed_id in t.after]:
         if all(draft.tasks[t].releases for t in waiting.after):
             draft.put_task(replace(waiting, state="queued"))
-            draft.note("debug", "everything it waits for has landed", task=waiting.id)
+            draft.note("debug", "task.released", "everything it waits for has landed", task=waiting.id)
             draft.settle = True

@@ -26,9 +26,14 @@ def protection_set(draft: Draft, event: ProtectionSet) -> None:
     policy: Policy = draft.value("policy")
     draft.set("policy", replace(policy, protect_by_forecast=event.on))
     if event.on:
-        draft.note("info", "what you are expected to use is kept for you")
+        draft.note("info", "protection.set", "what you are expected to use is kept for you", on=True)
     else:
-        draft.note("info", "nothing is kept any more because you are expected to use it; reservations stay")
+        draft.note(
+            "info",
+            "protection.set",
+            "nothing is kept any more because you are expected to use it; reservations stay",
+            on=False,
+        )
         reserved.reopen(draft)
     draft.settle = True
 
@@ -43,4 +48,11 @@ def _tell(draft: Draft, before: Fleet) -> None:
         found = after.protections and after.protections.by_bucket.get(key)
         why = f": about {found.mean:.0%} is expected until its reset" if found else ""
         users = ", ".join(sorted(one.name for one in after.accounts.values() if one.pool == bucket.pool))
-        draft.note("info", f"{bucket.name} of {users} keeps {now:.0%} for its person by the forecast{why}")
+        draft.note(
+            "info",
+            "bucket.protected",
+            f"{bucket.name} of {users} keeps {now:.0%} for its person by the forecast{why}",
+            bucket=key,
+            share=now,
+            before=was,
+        )

@@ -27,7 +27,14 @@ def forget_asked(draft: Draft, event: ForgetAsked) -> None:
         names = {*gone}
         for task in [t for t in draft.tasks.values() if not names.isdisjoint(t.after)]:
             draft.put_task(replace(task, after=tuple(name for name in task.after if name in draft.tasks)))
-        draft.note("info", f"forgot {len(gone)} tasks that had ended: {gone[0]} … {gone[-1]}")
+        draft.note(
+            "info",
+            "fleet.forgot",
+            f"forgot {len(gone)} tasks that had ended: {gone[0]} … {gone[-1]}",
+            tasks=len(gone),
+            first=gone[0],
+            last=gone[-1],
+        )
 
 
 def ended_before(task: Task, before_ms: int) -> bool:

@@ -62,7 +62,14 @@ def host_added(draft: Draft, event: HostAdded) -> None:
         )
     }
     draft.put_host(replace(host, **observed))
-    draft.note("info", f"host added: {host.address}", host=host.name)
+    draft.note(
+        "info",
+        "host.added",
+        f"host added: {host.address}",
+        host=host.name,
+        address=host.address,
+        workers_max=host.workers_max,
+    )
 
 
 def host_removed(draft: Draft, event: HostRemoved) -> None:
@@ -77,12 +84,18 @@ def host_removed(draft: Draft, event: HostRemoved) -> None:
             f"home first with `fleet host drain {host.name} --move`, then remove it"
         )
     draft.drop("hosts", host.name)
-    draft.note("info", "host removed", host=host.name)
+    draft.note("info", "host.removed", "host removed", host=host.name)
 
 
 def host_drain_set(draft: Draft, event: HostDrainSet) -> None:
     host = draft.put_host(replace(_known(draft, event.name), draining=event.on))
-    draft.note("info", "is being drained" if event.on else "takes work again", host=host.name)
+    draft.note(
+        "info",
+        "host.drained",
+        "is being drained" if event.on else "takes work again",
+        host=host.name,
+        on=event.on,
+    )
     if event.on and event.move:
         for attempt in [a for a in draft.attempts.values() if a.host == host.name]:
             stop(draft, attempt, "paused", how="ladder")
@@ -120,7 +133,14 @@ def host_seen(draft: Draft, event: HostSeen) -> None:
         )
     )
     if known.state != "ready":
-        draft.note("info", _back(known, draft.now_ms), host=known.name)
+        draft.note(
+            "info",
+            "host.ready",
+            _back(known, draft.now_ms),
+            host=known.name,
+            silent_since_at_ms=known.silent_since_ms,
+            was=known.state,
+        )
     _tell_problem(draft, known, event.problem)
     draft.settle = True
 
@@ -129,10 +149,10 @@ def _tell_problem(draft: Draft, before: Host, problem: str) -> None:
     """When it comes and when it has passed, not at each look: its story may have a figure that moves."""
     had = before.state == "ready" and before.problem not in _NOT_ITS_OWN
     if problem not in _NOT_ITS_OWN and not had:
-        draft.note("warning", f"is given no work: {problem}", host=before.name)
+        draft.note("warning", "host.unwell", f"is given no work: {problem}", host=before.name)
     elif had and not problem:
         more = "" if before.draining else ", and takes work again"
-        draft.note("info", f"is well{more}", host=before.name)
+        draft.note("info", "host.well", f"is well{more}", host=before.name)
 
 
 def _back(host: Host, now_ms: int) -> str:
@@ -154,7 +174,7 @@ def host_silent(draft: Draft, event: HostSilent) -> None:
     if event.silent_ms and host.state == "suspected" and host.problem != event.why:
         host = draft.put_host(replace(host, problem=event.why))
         story = f"does not answer, is given no work, and its workers are left to go on: {event.why}"
-        draft.note("warning", story, host=host.name)
+        draft.note("warning", "host.silent", story, host=host.name, silent_ms=event.silent_ms)
     lost_after_ms = event.lost_after_ms
     if lost_after_ms is None:
         lost_after_ms = draft.before.settings.host_lost_ms
@@ -174,7 +194,7 @@ def host_distrusted(draft: Draft, event: HostDistrusted) -> None:
         "what its workers were doing goes on elsewhere, from what was last brought home. Find out what has happened "
         f"there; fleet host verify {host.name} lets it take work again"
     )
-    draft.note("error", story, host=host.name)
+    draft.note("error", "host.distrusted", story, host=host.name)
     _take_from(draft, host, problem)
 
 
@@ -184,7 +204,9 @@ def host_trusted(draft: Draft, event: HostTrusted) -> None:
     if host.state != "distrusted":
         return
     draft.put_host(replace(host, state="lost", problem=UNREACHED))
-    draft.note("info", "is tried again: a person says that it is to be trusted", host=host.name)
+    draft.note(
+        "info", "host.trusted", "is tried again: a person says that it is to be trusted", host=host.name
+    )
 
 
 def _give_up(draft: Draft, host: Host, event: HostSilent) -> None:
@@ -193,7 +215,7 @@ def _give_up(draft: Draft, host: Host, event: HostSilent) -> None:
         f"is given up: it did not answer for {spans.lasted(event.silent_ms)}. What its workers were doing goes on "
         f"elsewhere, from what was last brought home; nothing they still do will be landed: {event.why}"
     )
-    draft.note("error", story, host=host.name)
+    draft.note("error", "host.lost", story, host=host.name, silent_ms=event.silent_ms)
     _take_from(draft, host, event.why)
 
 
@@ -253,7 +275,9 @@ def checkpointed(draft: Draft, event: Checkpointed) -> None:
 def work_reclaimed(draft: Draft, event: WorkReclaimed) -> None:
     kept = "it left nothing more" if event.ref is None else f"what it left is kept in {event.ref}"
     story = f"{event.attempt} had gone on on host {event.host}, which came back: {kept}, and was not landed"
-    draft.note("warning", story, task=event.task, host=event.host)
+    draft.note(
+        "warning", "host.reclaimed", story, task=event.task, host=event.host, of=event.attempt, ref=event.ref
+    )
 
 
 def empty(draft: Draft) -> None:

@@ -22,7 +22,7 @@ def cannot_be_reached(draft: Draft, why: str) -> None:
         draft.put_account(replace(account, unreached=why, unreached_ms=draft.now_ms))
     if waiting:
         told = f"{_named(waiting)} until the keyring can be reached, then by itself on again: {why}"
-        draft.note("warning", told)
+        draft.note("warning", "keyring.away", told, accounts=tuple(account.name for account in waiting))
 
 
 def credentials_read(draft: Draft, event: CredentialsRead) -> None:
@@ -31,12 +31,23 @@ def credentials_read(draft: Draft, event: CredentialsRead) -> None:
     for account in [account for account in draft.accounts.values() if account.unreached]:
         if account.name in event.found:
             draft.put_account(replace(account, unreached="", unreached_ms=None))
-            draft.note("info", "its credential can be reached again: it takes work", account=account.name)
+            draft.note(
+                "info",
+                "keyring.back",
+                "its credential can be reached again: it takes work",
+                account=account.name,
+            )
         elif account.name in event.missing:
             lost = replace(account, unreached="", unreached_ms=None, state="quarantined", reason=GONE)
             draft.put_account(lost)
             advice = f"`fleet account token {account.name}` gives it a new one"
-            draft.note("error", f"{GONE}: {advice}", account=account.name)
+            draft.note(
+                "error",
+                "account.quarantined",
+                f"{GONE}: {advice}",
+                account=account.name,
+                cause="credential gone",
+            )
         elif account.name in still:
             draft.put_account(replace(account, unreached=still[account.name]))
         draft.settle = True

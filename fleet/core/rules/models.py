@@ -34,4 +34,4 @@ def answers_now(draft: Draft, attempt: Attempt, model: str) -> None:
             if experience.tier_of(key) == tier:
                 draft.put("experience", key, experience.faded(one, KEPT))
     told = f"{tier} is {model} now, no longer {before}: what was learned of it counts half"
-    draft.note("info", told, attempt=attempt)
+    draft.note("info", "account.model", told, attempt=attempt, tier=tier, model=model, before=before)

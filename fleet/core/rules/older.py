@@ -21,9 +21,12 @@ def traces_found(draft: Draft, event: TracesFound) -> None:
         more = f" and {len(event.unknown) - SHOWN} more" if len(event.unknown) > SHOWN else ""
         draft.note(
             "warning",
+            "fleet.older",
             f"this database is older than what lies beside it: it knows nothing of {', '.join(event.unknown[:SHOWN])}"
             f"{more}. Their branches, worktrees and preserved work are left as they are; the next task is "
             f"t{event.tasks + 1}",
+            tasks=len(event.unknown),
+            next_task=event.tasks + 1,
         )
     for task_id, number in event.attempts:
         task = draft.tasks.get(task_id)
@@ -31,8 +34,10 @@ def traces_found(draft: Draft, event: TracesFound) -> None:
             draft.put_task(replace(task, attempts=number))
             draft.note(
                 "warning",
+                "task.older",
                 f"its attempts up to {task_id}.{number} are not in this database, which is older than they are",
                 task=task_id,
+                attempts=number,
             )
     draft.set("decisions_made", max(event.decisions, draft.value("decisions_made")))
 

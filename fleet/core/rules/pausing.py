@@ -43,7 +43,15 @@ def _task(draft: Draft, name: str, pause: Pause | None, told: str) -> None:
     if task.spec.paused != pause:
         spec = replace(task.spec, paused=pause)
         draft.put_task(replace(task, spec=spec, revisions=task.revisions + 1))
-        draft.note("info", told, task=name)
+        by, until_ms = (None, None) if pause is None else (pause.by, pause.until_ms)
+        draft.note(
+            "info",
+            "task.resumed" if pause is None else "task.paused",
+            told,
+            task=name,
+            by=by,
+            until_at_ms=until_ms,
+        )
 
 
 def _project(draft: Draft, name: str, pause: Pause | None, told: str) -> None:
@@ -54,7 +62,14 @@ def _project(draft: Draft, name: str, pause: Pause | None, told: str) -> None:
     pause = _again(project.paused, pause)
     if project.paused != pause:
         draft.put("projects", name, replace(project, paused=pause))
-        draft.note("info", f"project {name}: {told}")
+        until_ms = None if pause is None else pause.until_ms
+        draft.note(
+            "info",
+            "project.resumed" if pause is None else "project.paused",
+            f"project {name}: {told}",
+            project=name,
+            until_at_ms=until_ms,
+        )
 
 
 def _account(draft: Draft, name: str, pause: Pause | None, told: str) -> None:
@@ -67,7 +82,13 @@ def _account(draft: Draft, name: str, pause: Pause | None, told: str) -> None:
     paused = replace(account, paused=pause is not None, paused_why=why, paused_until_ms=until_ms)
     if paused != account:
         draft.put_account(paused)
-        draft.note("info", told, account=name)
+        draft.note(
+            "info",
+            "account.resumed" if pause is None else "account.paused",
+            told,
+            account=name,
+            until_at_ms=until_ms,
+        )
 
 
 def _all(draft: Draft, _: str, pause: Pause | None, told: str) -> None:
@@ -80,7 +101,12 @@ def _all(draft: Draft, _: str, pause: Pause | None, told: str) -> None:
         changed = replace(policy, breaker=pause.why or ALL, breaker_until_ms=pause.until_ms)
     if changed != policy:
         draft.set("policy", changed)
-        draft.note("info", f"all work: {told}")
+        draft.note(
+            "info",
+            "fleet.resumed" if pause is None else "fleet.paused",
+            f"all work: {told}",
+            until_at_ms=changed.breaker_until_ms,
+        )
 
 
 _RULES: Mapping[Paused, Callable[[Draft, str, Pause | None, str], None]] = {

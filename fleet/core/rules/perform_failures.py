@@ -21,7 +21,15 @@ def perform_failed(draft: Draft, event: PerformFailed) -> None:
     draft.put_task(replace(task, trouble=trouble))
     if task.trouble is None or task.trouble.story != event.story:
         told = "in trouble" if event.consent is None else "waits for a person"
-        draft.note("debug", f"{told}: {event.story}; it is tried again", task=task.id)
+        draft.note(
+            "debug",
+            "trouble.began",
+            f"{told}: {event.story}; it is tried again",
+            task=task.id,
+            effect=event.effect,
+            lasting=event.lasting,
+            consent=event.consent,
+        )
     host = draft.hosts.get(event.host)
     if host is not None:
         tries = draft.before.settings.faults_max if event.lasting else 1

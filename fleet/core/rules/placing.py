@@ -55,11 +55,31 @@ def _place(draft: Draft, placement: Placement) -> None:
     if attempt.carry_from:
         how = f"moves from {attempt.carry_from} to {attempt.account}, with its session"
     where, released = _where(draft, attempt), _released(task, attempt)
-    draft.note("info", f"{task.spec.title}: {how} ({attempt.tier}){where}{released}", attempt=attempt)
+    draft.note(
+        "info",
+        "task.placed",
+        f"{task.spec.title}: {how} ({attempt.tier}){where}{released}",
+        attempt=attempt,
+        tier=attempt.tier,
+        resumes=attempt.resumes,
+        moves_from=attempt.carry_from,
+    )
     if placement.quote is not None:
-        draft.note("debug", in_words(placement.quote) + _filling(draft.peek(), placement), attempt=attempt)
+        draft.note(
+            "debug",
+            "task.priced",
+            in_words(placement.quote) + _filling(draft.peek(), placement),
+            attempt=attempt,
+            tier=attempt.tier,
+        )
     if placement.refused:
-        draft.note("debug", _in_words(placement.refused, draft.now_ms), attempt=attempt)
+        draft.note(
+            "debug",
+            "task.compared",
+            _in_words(placement.refused, draft.now_ms),
+            attempt=attempt,
+            refused=len(placement.refused),
+        )
 
 
 def _where(draft: Draft, attempt: Attempt) -> str:

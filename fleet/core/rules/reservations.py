@@ -43,7 +43,14 @@ def tell(draft: Draft) -> None:
         was = _held(before, one) if one.id in before.reservations else None
         story = _story(after, one, was, _held(after, one))
         if story:
-            draft.note("info", f"{one.id} ({one.said}): {story}", account=one.account)
+            draft.note(
+                "info",
+                "reservation.stage",
+                f"{one.id} ({one.said}): {story}",
+                account=one.account,
+                reservation=one.id,
+                bucket=one.bucket,
+            )
 
 
 def _is_near(before: Fleet, one: Reservation, now_ms: int) -> bool:

@@ -23,7 +23,13 @@ def approve_asked(draft: Draft, event: ApproveAsked) -> None:
             f"{task.id} has changed since you looked ({short(event.seen)} → {short(task.commit)}): look again, with "
             f"fleet task diff {task.id}"
         )
-    draft.note("info", f"approved by a person as of {short(event.commit)}", task=task.id)
+    draft.note(
+        "info",
+        "task.approved",
+        f"approved by a person as of {short(event.commit)}",
+        task=task.id,
+        commit=event.commit,
+    )
     task = replace(task, approved=event.commit)
     if event.commit == task.commit:
         send_on(draft, task)
@@ -34,7 +40,9 @@ def approve_asked(draft: Draft, event: ApproveAsked) -> None:
 def send_back_asked(draft: Draft, event: SendBackAsked) -> None:
     """Its session goes on with what the person said, word for word. What failed before counts no more."""
     task = _in_review(draft, event.task, "send back")
-    draft.note("info", f"sent back by a person: {event.text}", task=task.id)
+    draft.note(
+        "info", "task.sent_back", f"sent back by a person: {event.text}", task=task.id, word=event.word
+    )
     draft.put_task(replace(task, repairs=0, words=(*task.words, Word(event.word, event.text))))
     take_back(draft, task.id, "a person has sent it back")
 
@@ -78,7 +86,7 @@ def verify_again(draft: Draft, task: Task, why: str) -> None:
         return
     draft.put_task(replace(task, state="checking"))
     draft.decide(CheckWork, attempt=task.attempt)
-    draft.note("debug", f"{why}: it is verified again", task=task.id)
+    draft.note("debug", "task.checking", f"{why}: it is verified again", task=task.id)
 
 
 def _in_review(draft: Draft, task_id: str, what: str) -> Task:

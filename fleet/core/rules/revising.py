@@ -114,7 +114,7 @@ def task_revised_asked(draft: Draft, event: TaskRevised) -> None:
         raise Refused(f"{task.id} has cost ${task.spent_usd:.2f} already: name a budget above that")
     still_late = task.late and spec.deadline_ms is not None and spec.deadline_ms <= draft.now_ms
     task = draft.put_task(replace(task, spec=spec, late=still_late, revisions=task.revisions + 1))
-    draft.note("info", _in_words(task, changed, event.by), task=task.id)
+    _tell_revised(draft, task, changed, event.by)
     if "allow_empty" in changed:
         allow_empty(draft, task)
     if "review" in changed:
@@ -124,6 +124,21 @@ def task_revised_asked(draft: Draft, event: TaskRevised) -> None:
     if "prompt" in changed:
         _tell_prompt(draft, task, event.id)
     draft.settle = True
+
+
+def _tell_revised(draft: Draft, task: Task, changed: list[str], by: str) -> None:
+    told, paused = _in_words(task, changed, by), task.spec.paused
+    if changed == ["paused"]:
+        draft.note(
+            "info",
+            "task.resumed" if paused is None else "task.paused",
+            told,
+            task=task.id,
+            by=by,
+            until_at_ms=None if paused is None else paused.until_ms,
+        )
+    else:
+        draft.note("info", "task.edited", told, task=task.id, by=by, fields=tuple(changed))
 
 
 def _in_words(task: Task, changed: list[str], by: str) -> str:

@@ -76,7 +76,13 @@ def may_renew(draft: Draft, task: Task) -> bool:
 
 
 def renewed(draft: Draft, task: Task, why: str) -> Task:
-    draft.note("warning", f"a new session goes on with its work so far: {why}", task=task.id)
+    draft.note(
+        "warning",
+        "task.session_renewed",
+        f"a new session goes on with its work so far: {why}",
+        task=task.id,
+        renewals=task.renewals + 1,
+    )
     return replace(without_session(task), renewed=True, renewals=task.renewals + 1, renewed_for=why)
 
 

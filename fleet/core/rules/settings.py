@@ -42,7 +42,13 @@ def project_set(draft: Draft, event: ProjectSet) -> None:
         )
     before = draft.projects.get(project.name)
     draft.put("projects", project.name, replace(project, paused=None if before is None else before.paused))
-    draft.note("info", f"project {project.name}: weight {project.weight:g}{_only(project)}")
+    draft.note(
+        "info",
+        "project.set",
+        f"project {project.name}: weight {project.weight:g}{_only(project)}",
+        project=project.name,
+        weight=project.weight,
+    )
     draft.settle = True
 
 
@@ -68,7 +74,13 @@ def reservation_added(draft: Draft, event: ReservationAdded) -> None:
     made = replace(wanted, id=_next_id("r", draft.reservations))
     draft.put("reservations", made.id, made)
     draft.note(
-        "info", f"reserved ({made.id}): {made.amount:.0%} of {made.bucket}, {made.said}", account=account.name
+        "info",
+        "reservation.added",
+        f"reserved ({made.id}): {made.amount:.0%} of {made.bucket}, {made.said}",
+        account=account.name,
+        reservation=made.id,
+        bucket=made.bucket,
+        amount=made.amount,
     )
     draft.settle = True
 
@@ -98,7 +110,13 @@ def reservation_removed(draft: Draft, event: ReservationRemoved) -> None:
     if found is None:
         raise Refused(f"there is no reservation {event.name}: see `fleet reserve list`")
     draft.drop("reservations", event.name)
-    draft.note("info", f"no longer reserved ({event.name}): {found.said}", account=found.account)
+    draft.note(
+        "info",
+        "reservation.removed",
+        f"no longer reserved ({event.name}): {found.said}",
+        account=found.account,
+        reservation=event.name,
+    )
     reserved.reopen(draft)
     draft.settle = True
 
@@ -116,7 +134,17 @@ def limit_added(draft: Draft, event: LimitAdded) -> None:
     _refuse_scope_of_limit(draft, limit)
     made = replace(limit, id=_next_id("l", draft.limits))
     draft.put("limits", made.id, made)
-    draft.note("info", f"laid down ({made.id}): {in_words(made)}")
+    draft.note(
+        "info",
+        "limit.added",
+        f"laid down ({made.id}): {in_words(made)}",
+        limit=made.id,
+        scope=made.scope,
+        name=made.name,
+        per=made.per,
+        unit=made.unit,
+        amount=made.amount,
+    )
     draft.settle = True
 
 
@@ -138,7 +166,14 @@ def floor_added(draft: Draft, event: FloorAdded) -> None:
     made = replace(floor, id=_next_id("f", draft.floors))
     draft.put("floors", made.id, made)
     where = f"{made.bucket or 'every bucket'} of {made.account or 'every account'}"
-    draft.note("info", f"laid down ({made.id}): automation leaves the last {made.share:.0%} of {where}")
+    draft.note(
+        "info",
+        "floor.added",
+        f"laid down ({made.id}): automation leaves the last {made.share:.0%} of {where}",
+        floor=made.id,
+        bucket=made.bucket,
+        share=made.share,
+    )
     draft.settle = True
 
 
@@ -149,7 +184,7 @@ def limit_removed(draft: Draft, event: LimitRemoved) -> None:
         raise Refused(f"there is no limit or floor {event.name}: see `fleet limit list`")
     draft.drop(kind, event.name)
     draft.drop("spent", event.name)
-    draft.note("info", f"taken back: {event.name}")
+    draft.note("info", "limit.removed", f"taken back: {event.name}", limit=event.name)
     if kind == "floors":
         reserved.reopen(draft)
     draft.settle = True
@@ -163,7 +198,7 @@ def strategy_set(draft: Draft, event: StrategySet) -> None:
             f"the weights of {event.strategy.name} are no strategy: choose one by name (`fleet strategy`)"
         )
     draft.set("policy", replace(policy, strategy=event.strategy))
-    draft.note("info", f"strategy: {event.strategy.name}")
+    draft.note("info", "strategy.set", f"strategy: {event.strategy.name}", strategy=event.strategy.name)
     draft.settle = True
 
 
@@ -177,7 +212,12 @@ def tiers_set(draft: Draft, event: TiersSet) -> None:
             raise Refused(f"the tier {tier.name} is in the ordering twice: name each once")
     policy: Policy = draft.value("policy")
     draft.set("policy", replace(policy, tiers=event.tiers))
-    draft.note("info", f"tiers: {' < '.join(f'{tier.name} ({tier.weight:g})' for tier in event.tiers)}")
+    draft.note(
+        "info",
+        "tiers.set",
+        f"tiers: {' < '.join(f'{tier.name} ({tier.weight:g})' for tier in event.tiers)}",
+        tiers=tuple(tier.name for tier in event.tiers),
+    )
     draft.settle = True
 
 
@@ -199,10 +239,16 @@ def breaker_set(draft: Draft, event: BreakerSet) -> None:
         policy = replace(policy, breaker_faults=event.faults_max)
     if event.why:
         policy = replace(policy, breaker=event.why, breaker_until_ms=None)
-        draft.note("error", f"the circuit breaker was opened by a person: {event.why}")
+        draft.note(
+            "error",
+            "breaker.opened",
+            f"the circuit breaker was opened by a person: {event.why}",
+            by="person",
+            faults=policy.faults,
+        )
     elif event.why is not None:
         policy = replace(policy, breaker="", breaker_until_ms=None, faults=0)
-        draft.note("info", "the circuit breaker is closed: work starts again")
+        draft.note("info", "breaker.closed", "the circuit breaker is closed: work starts again")
     draft.set("policy", policy)
     draft.settle = True
 

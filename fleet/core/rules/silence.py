@@ -62,8 +62,11 @@ def _falls_silent(draft: Draft, account: Account, why: str, *, needs_person: boo
     )
     draft.note(
         "warning",
+        "account.silent",
         f"gives no answer ({why}): its work goes on elsewhere, and it is asked again in {spans.in_words(pause)}",
         account=account.name,
+        again_at_ms=draft.now_ms + pause,
+        needs_person=needs_person,
     )
     draft.settle = True
 
@@ -91,7 +94,13 @@ def account_proved(draft: Draft, event: AccountProved) -> None:
     if event.refused:
         draft.put_account(replace(account, state="quarantined", reason=event.detail))
         advice = f"renew it, then `fleet account verify {account.name}`"
-        draft.note("error", f"its credential was refused ({event.detail}): {advice}", account=account.name)
+        draft.note(
+            "error",
+            "account.quarantined",
+            f"its credential was refused ({event.detail}): {advice}",
+            account=account.name,
+            cause="credential refused",
+        )
     elif event.ok:
         speaks(draft, replace(account, asked_next_ms=draft.now_ms + settings.ask_full_ms))
     else:
@@ -103,7 +112,7 @@ def speaks(draft: Draft, account: Account) -> None:
     """It has answered. Where it had been silent for longer than one question, what sessions met there was its fault."""
     at_fault = account.state == "silent" and (account.asked_in_vain > 0 or account.needs_person)
     if account.state == "silent":
-        draft.note("info", "answers again", account=account.name)
+        draft.note("info", "account.answers", "answers again", account=account.name)
     draft.put_account(_open(account))
     for task in list(draft.tasks.values()) if at_fault else ():
         if account.name in task.shuns and not task.bound and task.state not in TASK_ENDS:
@@ -131,8 +140,11 @@ def _asked_in_vain(draft: Draft, account: Account, event: AccountProved) -> None
     )
     draft.note(
         "debug",
+        "account.asked",
         f"was asked and gave no answer ({event.detail}); it is asked again in {spans.in_words(pause)}",
         account=account.name,
+        times=times,
+        again_at_ms=draft.now_ms + pause,
     )
 
 

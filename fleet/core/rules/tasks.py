@@ -68,7 +68,16 @@ def tasks_added(draft: Draft, event: TasksAdded) -> None:
             after=after[task_id],
         )
         draft.put_task(task)
-        draft.note("info", f"added: {spec.title}", task=task_id)
+        draft.note(
+            "info",
+            "task.added",
+            f"added: {spec.title}",
+            task=task_id,
+            repo=spec.repo,
+            priority=spec.priority,
+            tiers=spec.tiers,
+            after=after[task_id],
+        )
     draft.set("tasks_made", before + len(made))
     if made:
         demand.arrived(draft, tuple(made.values()))
@@ -143,7 +152,13 @@ def cancel_asked(draft: Draft, event: CancelAsked) -> None:
         cancel(draft, task)
     elif not task.breaking_off:
         draft.put_task(replace(task, breaking_off=True))
-        draft.note("info", f"its merge into {task.spec.target} is being broken off", task=task.id)
+        draft.note(
+            "info",
+            "task.cancelling",
+            f"its merge into {task.spec.target} is being broken off",
+            task=task.id,
+            target=task.spec.target,
+        )
 
 
 def retry_asked(draft: Draft, event: RetryAsked) -> None:
@@ -173,7 +188,13 @@ def retry_asked(draft: Draft, event: RetryAsked) -> None:
             refused_on=(),
         )
     )
-    draft.note("info", "tried again, with a new session" if event.fresh else "tried again", task=task.id)
+    draft.note(
+        "info",
+        "task.retried",
+        "tried again, with a new session" if event.fresh else "tried again",
+        task=task.id,
+        fresh=event.fresh,
+    )
     draft.settle = True
 
 
@@ -200,7 +221,7 @@ def person_said(draft: Draft, event: PersonSaid) -> None:
             f"{task.id} has no worker at work now, and only a session at work can be given another tier"
         )
     draft.put_task(replace(task, words=(*task.words, word)))
-    draft.note("info", f"a person said: {event.text}", task=task.id)
+    draft.note("info", "task.said", f"a person said: {event.text}", task=task.id, word=word.id)
     if attempt is not None and works:
         _tell_at_work(draft, attempt, word, event)
     elif task.state in ("review", "landing", "held"):

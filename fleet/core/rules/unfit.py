@@ -78,14 +78,23 @@ def shut(draft: Draft, host: Host, repo: str, why: str, *, lasting: bool, tries:
     pause = spans.in_words(pause_ms)
     story = f"is given no work of {repo} for {pause}, as its git refuses it, which home can read: {why}"
     level: Level = "warning" if before is None or before.why != why else "debug"
-    draft.note(level, story, host=host.name)
+    draft.note(
+        level,
+        "host.unfit",
+        story,
+        host=host.name,
+        repo=repo,
+        times=times,
+        again_at_ms=unfit.again_ms,
+        lasting=lasting,
+    )
 
 
 def _unreached(draft: Draft, event: StartFailed, attempt: Attempt, host: Host) -> None:
     if host.state == "ready":
         draft.put_host(replace(host, state="suspected", silent_since_ms=draft.now_ms, problem=event.detail))
         story = f"is given no work, and its workers are left to go on: {event.detail}"
-        draft.note("warning", story, host=host.name)
+        draft.note("warning", "host.silent", story, host=host.name, silent_ms=0)
     leave_unmade(draft, attempt.task)
     stopping = attempt.state == "stopping"
     end(draft, attempt, attempt.reason if stopping else NO_WAY, attempt.detail if stopping else event.detail)
@@ -104,7 +113,9 @@ def host_verified(draft: Draft, event: HostVerified) -> None:
         replace(host, unfit=tuple(_tried(draft, one, refused.get(one.repo)) for one in host.unfit))
     )
     if any(one.repo not in refused for one in host.unfit):
-        draft.note("info", "was verified: what its git refused is tried again", host=host.name)
+        draft.note(
+            "info", "host.verified", "was verified: what its git refused is tried again", host=host.name
+        )
         draft.settle = True
 
 

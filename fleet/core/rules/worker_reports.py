@@ -57,7 +57,14 @@ def account_read(draft: Draft, event: AccountRead) -> None:
 
 
 def _began(draft: Draft, attempt: Attempt, fact: Began) -> None:
-    draft.note("debug", f"client {fact.version}", attempt=attempt)
+    draft.note(
+        "debug",
+        "attempt.client",
+        f"client {fact.version}",
+        attempt=attempt,
+        version=fact.version,
+        model=fact.model,
+    )
     if not attempt.answers:  # later it may have been told to go on with another tier
         models.answers_now(draft, _at_work(draft, attempt), fact.model)
 
@@ -146,9 +153,14 @@ def _take(
             until = f" for {spans.in_words((bucket.refused_until_ms or 0) - draft.now_ms)} still"
             draft.note(
                 "warning",
+                "bucket.refused",
                 f"limit reached: {bucket.name} refuses{until}",
                 attempt=attempt,
                 account=account.name,
+                bucket=bucket.name,
+                scope=bucket.scope,
+                utilization=bucket.utilization,
+                until_at_ms=bucket.refused_until_ms,
             )
             draft.settle = True
 
@@ -169,7 +181,13 @@ def keep_clear(draft: Draft, bucket: Bucket) -> None:
         drawn = account.pool == bucket.pool and bucket.scope in (None, _at_work(draft, attempt).tier)
         if drawn and attempt.state == "running" and draft.tasks[attempt.task].state == "running":
             draft.note(
-                "info", f"{bucket.name} is down to the {kept:.0%} that are kept: it pauses", attempt=attempt
+                "info",
+                "bucket.kept",
+                f"{bucket.name} is down to the {kept:.0%} that are kept: it pauses",
+                attempt=attempt,
+                bucket=bucket.name,
+                share=kept,
+                until_at_ms=until,
             )
             stop(draft, attempt, "kept", how="ladder")
     draft.settle = True
@@ -195,7 +213,11 @@ def _garbled(draft: Draft, attempt: Attempt, fact: Garbled) -> None:
     if not attempt.malformed or len(str(malformed)) > len(str(attempt.malformed)):
         lines = "1 line" if malformed == 1 else f"{malformed} lines"
         draft.note(
-            "warning", f"{lines} of the client could not be read; they are kept in its spool", attempt=attempt
+            "warning",
+            "attempt.unreadable",
+            f"{lines} of the client could not be read; they are kept in its spool",
+            attempt=attempt,
+            lines=malformed,
         )
 
 
@@ -223,13 +245,25 @@ def _used(draft: Draft, attempt: Attempt, fact: Used) -> None:
 
 def _awaits_background(draft: Draft, attempt: Attempt, fact: AwaitsBackground) -> None:
     draft.put_attempt(replace(attempt, awaits_background=True))
-    draft.note("info", "turn finished; it still has something running in the background", attempt=attempt)
+    draft.note(
+        "info",
+        "task.turn",
+        "turn finished; it still has something running in the background",
+        attempt=attempt,
+        background=True,
+    )
 
 
 def _turn_ended(draft: Draft, attempt: Attempt, fact: TurnEnded) -> None:
     read_windows(draft, attempt, fact.readings, draft.now_ms)
     if fact.denials:
-        draft.note("warning", f"{fact.denials} tool calls were denied: see --allow-tool", attempt=attempt)
+        draft.note(
+            "warning",
+            "attempt.denied",
+            f"{fact.denials} tool calls were denied: see --allow-tool",
+            attempt=attempt,
+            denials=fact.denials,
+        )
     if attempt.state == "running":
         rule = _OUTCOMES.get(fact.outcome, _retry)
         rule(draft, attempt, fact)
@@ -268,7 +302,12 @@ def _carry_out(draft: Draft, attempt: Attempt, task: Task) -> None:
     draft.put_task(replace(task, planned=True, words=(*task.words, word)))
     draft.put_attempt(replace(attempt, model=model, told=(*attempt.told, word.id)))
     draft.note(
-        "info", f"its plan is made with {task.spec.plan_tier}: {attempt.tier} carries it out", attempt=attempt
+        "info",
+        "task.planned",
+        f"its plan is made with {task.spec.plan_tier}: {attempt.tier} carries it out",
+        attempt=attempt,
+        plan_tier=task.spec.plan_tier,
+        tier=attempt.tier,
     )
     draft.decide(TellWorker, attempt=attempt.id, word=word.id, text=word.text, model=model)
 
@@ -276,7 +315,9 @@ def _carry_out(draft: Draft, attempt: Attempt, task: Task) -> None:
 def _check(draft: Draft, attempt: Attempt) -> None:
     draft.put_task(replace(draft.tasks[attempt.task], state="checking", killed=0))
     draft.decide(CheckWork, attempt=attempt.id)
-    draft.note("debug", "turn finished; now its work is committed and verified", attempt=attempt)
+    draft.note(
+        "debug", "task.checking", "turn finished; now its work is committed and verified", attempt=attempt
+    )
 
 
 def _limited(draft: Draft, attempt: Attempt, fact: TurnEnded) -> None:
@@ -296,8 +337,11 @@ def _busy(draft: Draft, attempt: Attempt, fact: TurnEnded) -> None:
     draft.put_account(replace(account, busy_until_ms=until, busy_count=count))
     draft.note(
         "warning",
+        "account.busy",
         "its server is overloaded: not the account's limit, so its work stays there",
         attempt=attempt,
+        until_at_ms=until,
+        times=count,
     )
     stop(draft, attempt, "busy", how="quick", detail=fact.detail)
 
@@ -309,8 +353,10 @@ def _login(draft: Draft, attempt: Attempt, fact: TurnEnded) -> None:
         draft.put_account(replace(account, state="quarantined", reason=fact.detail))
         draft.note(
             "error",
+            "account.quarantined",
             f"its credential was refused ({fact.detail}): renew it, then `fleet account verify {account.name}`",
             account=account.name,
+            cause="credential refused",
         )
     stop(draft, attempt, "login", how="quick", detail=fact.detail)
 

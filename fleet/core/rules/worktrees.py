@@ -70,20 +70,26 @@ def worktree_removed(draft: Draft, event: WorktreeRemoved) -> None:
         removed = replace(removed, preserved=event.preserved, checkpoint=event.preserved, moves_from=None)
     draft.put_worktree(removed)
     if event.noticed:
-        draft.note("warning", event.noticed, task=event.task)
+        draft.note("warning", "worktree.noticed", event.noticed, task=event.task)
     if event.kept_at:
         draft.note(
             "warning",
+            "worktree.kept",
             f"ignored files of its worktree are too much for git, so they lie in {event.kept_at}: delete them when you "
             "have looked",
             task=event.task,
+            kept_at=event.kept_at,
         )
     if event.preserved:
         draft.note(
-            "info", f"worktree removed; uncommitted work is kept in {event.preserved}", task=event.task
+            "info",
+            "worktree.removed",
+            f"worktree removed; uncommitted work is kept in {event.preserved}",
+            task=event.task,
+            preserved=event.preserved,
         )
     else:
-        draft.note("debug", "worktree removed", task=event.task)
+        draft.note("debug", "worktree.removed", "worktree removed", task=event.task, preserved=None)
     state = draft.tasks[event.task].state
     if state == "queued":
         draft.settle = True  # it was held back until now

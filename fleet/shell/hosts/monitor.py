@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 import anyio
 import structlog
@@ -261,7 +262,8 @@ class Keeper:
                 self._complain(what, f"how far it has come could not be brought home: {failed}", attempt_id)
             return
         if self._unwell.pop(what, None) is not None:
-            self._log.info(f"{what} works again", attempt=attempt_id)
+            told: dict[str, Any] = {"type": "coordinator.well", "data": {"what": what}}
+            self._log.info(f"{what} works again", attempt=attempt_id, **told)
         trouble = self._current().tasks[task.id].trouble
         if trouble is not None and trouble.effect == what:
             await self._apply(events.PerformWentWell(**stamp(self._clock), task=task.id, effect=what))
@@ -282,5 +284,5 @@ class Keeper:
             return False
         self._unwell[what] = story
         bound = {"host": self._driver.name, **({"attempt": attempt} if attempt else {})}
-        self._log.error(story, **bound)
+        self._log.error(story, type="coordinator.trouble", data={"what": what}, **bound)
         return True

@@ -1,5 +1,5 @@
 -- name: meta
-SELECT home_id, now_ms, tasks_made, decisions_made, draining FROM meta;
+SELECT home_id, now_ms, tasks_made, decisions_made, draining, revision FROM meta;
 
 -- name: tasks
 SELECT id, body FROM tasks ORDER BY seq;
@@ -11,7 +11,7 @@ SELECT id, body FROM attempts WHERE state <> 'ended' ORDER BY seq;
 SELECT id, body FROM attempts WHERE state = 'ended' ORDER BY seq;
 
 -- name: journal
-SELECT at_ms, level, task, attempt, account, host, text FROM journal;
+SELECT at_ms, level, type, task, attempt, account, host, text, data FROM journal;
 
 -- name: accounts
 SELECT name, body FROM accounts ORDER BY seq;

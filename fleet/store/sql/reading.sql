@@ -1,3 +1,23 @@
+-- name: revision
+SELECT revision FROM meta;
+
+-- name: events
+SELECT seq, at_ms, level, type, task, attempt, account, host, text, data FROM journal
+WHERE seq > :after ORDER BY seq LIMIT :most;
+
+-- name: events_of
+SELECT seq, at_ms, level, type, task, attempt, account, host, text, data FROM journal
+WHERE seq > :after AND task = :task ORDER BY seq LIMIT :most;
+
+-- name: last_event
+SELECT coalesce(max(seq), 0) FROM journal;
+
+-- name: events_before
+SELECT coalesce(max(seq), 0) FROM journal WHERE at_ms < :at_ms;
+
+-- name: open_tasks
+SELECT id, body FROM tasks WHERE state NOT IN ('landed', 'cancelled') ORDER BY seq;
+
 -- name: policy
 SELECT name, body FROM singles WHERE name = 'policy';
 
@@ -71,7 +91,7 @@ SELECT name, body FROM hosts WHERE name = :name;
 
 -- name: host_history
 -- What is told of the host itself, the latest first.
-SELECT at_ms, level, attempt, account, host, text FROM journal
+SELECT seq, at_ms, level, type, task, attempt, account, host, text, data FROM journal
 WHERE host = :host AND task IS NULL
 ORDER BY seq DESC LIMIT 12;
 
@@ -90,4 +110,4 @@ WHERE worktrees.body ->> 'moves_from' = :host
 ORDER BY worktrees.seq;
 
 -- name: history
-SELECT at_ms, level, attempt, account, host, text FROM journal WHERE task = :task ORDER BY seq;
+SELECT seq, at_ms, level, type, task, attempt, account, host, text, data FROM journal WHERE task = :task ORDER BY seq;

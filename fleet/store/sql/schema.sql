@@ -8,7 +8,8 @@ CREATE TABLE meta (
     now_ms          INTEGER NOT NULL DEFAULT 0,
     tasks_made      INTEGER NOT NULL DEFAULT 0,
     decisions_made  INTEGER NOT NULL DEFAULT 0,
-    draining        INTEGER NOT NULL DEFAULT 0
+    draining        INTEGER NOT NULL DEFAULT 0,
+    revision        INTEGER NOT NULL DEFAULT 0
 );
 
 CREATE TABLE tasks (
@@ -71,16 +72,18 @@ CREATE TABLE outbox (
     body     TEXT    NOT NULL
 );
 
--- What happened, as lines for people.
+-- What happened: as lines for people, and for programs by type and data (JSON). No `seq` is given out twice.
 CREATE TABLE journal (
-    seq      INTEGER PRIMARY KEY,
+    seq      INTEGER PRIMARY KEY AUTOINCREMENT,
     at_ms    INTEGER NOT NULL,
     level    TEXT    NOT NULL,
+    type     TEXT,
     task     TEXT,
     attempt  TEXT,
     account  TEXT,
     host     TEXT,
-    text     TEXT    NOT NULL
+    text     TEXT    NOT NULL,
+    data     TEXT
 );
 CREATE INDEX journal_by_task ON journal (task, seq);
 

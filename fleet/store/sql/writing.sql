@@ -111,8 +111,8 @@ INSERT INTO outbox (id, kind, attempt, task, body) VALUES (:id, :kind, :attempt,
 DELETE FROM outbox WHERE id = :id;
 
 -- name: add_note
-INSERT INTO journal (at_ms, level, task, attempt, account, host, text)
-VALUES (:at_ms, :level, :task, :attempt, :account, :host, :text);
+INSERT INTO journal (at_ms, level, type, task, attempt, account, host, text, data)
+VALUES (:at_ms, :level, :type, :task, :attempt, :account, :host, :text, :data);
 
 -- name: drop_attempts_of
 DELETE FROM attempts WHERE task = :id;
@@ -128,4 +128,5 @@ UPDATE meta SET home_id = :home_id;
 
 -- name: put_meta
 UPDATE meta SET home_id = :home_id, now_ms = :now_ms, tasks_made = :tasks_made,
-    decisions_made = :decisions_made, draining = :draining;
+    decisions_made = :decisions_made, draining = :draining, revision = revision + 1
+RETURNING revision;

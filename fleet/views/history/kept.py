@@ -14,9 +14,9 @@ from fleet.history.reports.readings import readings
 from fleet.history.reports.sittings import Sitting, sittings
 from fleet.history.reports.spans import spans
 from fleet.history.reports.whose import Whose, shared_out
+from fleet.moments import iso
 from fleet.store.sqlite_reader import SqliteReader
 from fleet.views.history.reporting import ledger
-from fleet.views.light.records import iso
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

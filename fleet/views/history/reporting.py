@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 
 from fleet.history.ledger import DATABASE, Ledger
-from fleet.views.light.records import iso
+from fleet.moments import iso
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

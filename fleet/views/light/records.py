@@ -8,8 +8,7 @@ as all the reading does.
 
 from __future__ import annotations
 
-import time
-
+from fleet.moments import iso, with_moments
 from fleet.spoken.task_fields import FIELDS
 
 TYPE_CHECKING = False
@@ -29,22 +28,11 @@ PAUSED = "paused by you"
 HERE = "local"
 """`fleet.core.model.HERE`, which is too heavy to import here."""
 
-_BRIEF = ("title", "priority", "deadline_ms", "repo", "land", "after", "paused")
+_BRIEF = ("title", "priority", "deadline_ms", "repo", "land", "after", "paused", "tiers", "labels")
 _FURTHER = tuple(field for field in FIELDS if field.name not in (*_BRIEF, "project", "key"))
 """The fields of a task that are shown as they are kept, beside those of `task_brief`."""
 
 _TOKENS = ("input", "output", "cache_read", "cache_write")
-
-
-def iso(at_ms: int | None) -> str | None:
-    """Epoch milliseconds as ISO 8601 in UTC. None stays None, as does a time that no calendar has."""
-    if at_ms is None:
-        return None
-    try:
-        seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at_ms // 1000))
-    except (OverflowError, ValueError, OSError):
-        return None
-    return f"{seconds}.{int(at_ms) % 1000:03d}Z"
 
 
 # --- accounts and their buckets -------------------------------------------------------------------------
@@ -75,12 +63,21 @@ def _utilization_now(body: Record, now_ms: int) -> float | None:
     return known
 
 
+def buckets_by_pool(bodies: list[Record], now_ms: int) -> dict[str, list[Record]]:
+    by_pool: dict[str, list[Record]] = {}
+    for body in bodies:
+        by_pool.setdefault(body["pool"], []).append(bucket(body, now_ms))
+    return by_pool
+
+
 def account_brief(body: Record, buckets: list[Record], now_ms: int) -> Record:
     return {
         "name": body["name"],
         "kind": body["kind"],
         "state": _account_state(body, buckets),
         "reason": _reason(body),
+        "needs_person": body.get("needs_person", False),
+        "tiers": dict(body["tiers"]),
         **_token_ends(body, now_ms),
         "buckets": buckets,
     }
@@ -159,6 +156,9 @@ def task_brief(body: Record) -> Record:
         "needs_consent": needs_consent(body),
         "paused": pause(spec.get("paused")),
         "created_at": iso(body["created_ms"]),
+        "ended_at": iso(body["ended_ms"]),
+        "tiers": spec["tiers"],
+        "labels": spec.get("labels", []),
     }
 
 
@@ -190,7 +190,6 @@ def task_full(body: Record) -> Record:
     spec = body["spec"]
     return {
         **task_brief(body),
-        "ended_at": iso(body["ended_ms"]),
         **{field.shown: spec.get(field.name, field.older) for field in _FURTHER},
         "project": spec.get("project") or spec["repo"],
         "session_id": body["session_id"],
@@ -219,16 +218,24 @@ def attempt(body: Record) -> Record:
     }
 
 
-def history_line(
-    at_ms: int, level: str, attempt_id: str | None, account_name: str | None, host_name: str | None, text: str
-) -> Record:
+def event(line: tuple[Any, ...]) -> Record:
+    """A line of the journal (`ports.HistoryLine`) as faces follow it."""
+    seq, *_, task_id, _, _, _, _, _ = line
+    return {"seq": seq, **history_line(line), "task": task_id}
+
+
+def history_line(line: tuple[Any, ...]) -> Record:
+    """`type` is null of a line that an older version wrote."""
+    _, at_ms, level, kind, _, attempt_id, account_name, host_name, text, data = line
     return {
         "at": iso(at_ms),
         "level": level,
+        "type": kind,
         "attempt": attempt_id,
         "account": account_name,
         "host": host_name,
         "text": text,
+        "data": with_moments(data),
     }
 
 
@@ -300,6 +307,7 @@ def _unfit(body: Record) -> Record:
         "since": iso(body["since_ms"]),
         "again": iso(body["again_ms"]),
         "times": body["times"],
+        "lasting": body.get("lasting", False),
     }
 
 

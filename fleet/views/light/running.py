@@ -5,8 +5,8 @@ from __future__ import annotations
 import fcntl
 import os
 
+from fleet.moments import iso
 from fleet.store.bodies import parsed
-from fleet.views.light.records import iso
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,14 +10,16 @@ from __future__ import annotations
 import time
 
 from fleet.errors import NotFound
+from fleet.moments import iso
 from fleet.store.sqlite_reader import SqliteReader
 from fleet.views.light import records
 from fleet.views.light.running import coordinator
+from fleet.views.needs import consents
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from fleet.spoken.choice import Choice
     from fleet.views.light.records import Record
@@ -30,7 +32,7 @@ def status(home: Home, now_ms: int | None = None) -> Record:
     while work may start, `breaker_until` when it closes by itself, if it does."""
     now_ms = _now_ms(now_ms)
     with SqliteReader(home) as reader:
-        buckets = _buckets_by_pool(reader, now_ms)
+        buckets = records.buckets_by_pool(reader.buckets(), now_ms)
         workers = [records.worker(body) for body in reader.workers()]
         in_trouble = reader.tasks_in_trouble()
         policy = reader.policy() or {}
@@ -45,11 +47,11 @@ def status(home: Home, now_ms: int | None = None) -> Record:
                 for body in in_trouble
                 if not records.needs_consent(body)
             ],
-            "needs": needs(map(records.task_brief, in_trouble)),
+            "needs": consents(map(records.task_brief, in_trouble)),
             "workers": workers,
             "hosts": [records.host(body, workers) for body in reader.hosts()],
             "breaker": policy.get("breaker") or "",
-            "breaker_until": records.iso(policy.get("breaker_until_ms")),
+            "breaker_until": iso(policy.get("breaker_until_ms")),
             "paused_projects": _paused_projects(reader),
             "coordinator": coordinator(home),
         }
@@ -65,18 +67,6 @@ def _paused_projects(reader: SqliteReader) -> list[Record]:
     return [
         {"name": body["name"], **(records.pause(body["paused"]) or {})} for body in reader.paused_projects()
     ]
-
-
-def needs(briefs: Iterable[Record]) -> list[Record]:
-    """What waits for a person's consent: each story once, with the command to type in it, and whose work waits."""
-    found: dict[str, Record] = {}
-    for brief in briefs:
-        if brief["needs_consent"]:
-            need = found.setdefault(
-                brief["trouble"], {"repo": brief["repo"], "story": brief["trouble"], "tasks": []}
-            )
-            need["tasks"].append(brief["id"])
-    return list(found.values())
 
 
 def tasks(
@@ -108,7 +98,7 @@ def task(home: Home, task_id: str) -> Record:
             **records.task_full(found),
             "worktree": records.worktree_brief(worktree) if worktree else None,
             "attempts": [records.attempt(body) for body in reader.attempts_of(task_id)],
-            "history": [records.history_line(*line) for line in reader.history(task_id)],
+            "history": [records.history_line(line) for line in reader.history(task_id)],
         }
 
 
@@ -151,21 +141,14 @@ def host(home: Home, name: str) -> Record:
             raise NotFound(f"there is no host {name}: see `fleet host list`")
         workers = [records.worker(body) for body in reader.workers()]
         there = [records.worktree(*row) for row in reader.worktrees_on(name)]
-        told = [records.history_line(*line) for line in reader.host_history(name)]
+        told = [records.history_line(line) for line in reader.host_history(name)]
         return records.host_full(found, workers, there, told)
 
 
 def _accounts(reader: SqliteReader, bodies: list[Record], now_ms: int) -> list[Record]:
-    buckets = _buckets_by_pool(reader, now_ms)
+    buckets = records.buckets_by_pool(reader.buckets(), now_ms)
     workers = [records.worker(body) for body in reader.workers()]
     return [records.account(body, buckets.get(body["pool"], []), workers, now_ms) for body in bodies]
-
-
-def _buckets_by_pool(reader: SqliteReader, now_ms: int) -> dict[str, list[Record]]:
-    by_pool: dict[str, list[Record]] = {}
-    for body in reader.buckets():
-        by_pool.setdefault(body["pool"], []).append(records.bucket(body, now_ms))
-    return by_pool
 
 
 def _now_ms(now_ms: int | None) -> int:

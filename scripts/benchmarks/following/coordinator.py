@@ -21,7 +21,7 @@ import anyio
 from benchmarks.following import notes
 from fleet.engine import Engine
 from fleet.home import Home
-from fleet.ports import Change
+from fleet.ports import Change, Committed
 from fleet.shell.agreed import Agreed
 from fleet.shell.coordinator import Coordinator
 from fleet.shell.finishing import Finisher
@@ -52,12 +52,13 @@ class NotingStore(SqliteStore):
     def note_in(self, path: Path) -> None:
         self._notes = path.open("ab", buffering=1 << 20)
 
-    def commit(self, change: Change) -> None:
-        super().commit(change)
+    def commit(self, change: Change) -> Committed:
+        committed = super().commit(change)
         now, before = time.time_ns(), change.before.attempts
         for key, attempt in change.after.attempts.items():
             if before[key] is not attempt:
                 self._notes.write(notes.ROW.pack(now, int(key.partition(".")[0][1:]), attempt.offset))
+        return committed
 
     def close(self) -> None:
         self._notes.close()
