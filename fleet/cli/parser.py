@@ -40,6 +40,10 @@ COMMANDS = {
         "fleet.cli.up:down_words",
     ),
     "status": _Command("accounts, buckets, tasks, hosts, workers", "fleet.cli.status:status", JSON),
+    "needs": _Command("what needs you, and what to type", "fleet.cli.needs:needs", "fleet.cli.needs:words"),
+    "events": _Command(
+        "what has happened, and what happens", "fleet.cli.events:events", "fleet.cli.events:words"
+    ),
     "plan": _Command(
         "the next hours: what runs where and when", "fleet.cli.plan:plan", "fleet.cli.plan:words"
     ),

@@ -23,6 +23,8 @@ CALLS: tuple[tuple[str, str, int], ...] = (
     ("account add", "box --kind local --base-url http://127.0.0.1:9 --tier-map local=m", 0),
     ("task add", "Turn_the_clock --repo REPO --tier local", 0),
     ("status", "", 0),
+    ("needs", "", 0),
+    ("events", "--type task.added", 0),
     ("account list", "", 0),
     ("account show", "box", 0),
     ("account verify", "box", 1),

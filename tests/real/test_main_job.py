@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+
 import pytest
 
 from fleet.double import Fault, Script
 from tests.real.conftest import MakeHousehold
+from tests.real.household import Household
 from tests.real.scripting import (
     accounts_of,
     job,
@@ -16,6 +20,7 @@ from tests.real.scripting import (
     subscription,
     writes,
 )
+from tests.schemas import wrong
 
 pytestmark = pytest.mark.client
 
@@ -44,6 +49,18 @@ SCRIPT = Script(
 )
 
 
+def told_to_whoever_follows(house: Household, following: subprocess.Popen[str]) -> None:
+    """Every event, in its order, as the journal has them; each is what its schema says."""
+    told = house.fleet("events", "--json", "--since", "0").splitlines()
+    with following:
+        assert following.stdout is not None
+        assert [following.stdout.readline().rstrip("\n") for _ in told] == told
+        following.kill()
+    found = [json.loads(line) for line in told]
+    assert wrong(json.loads(house.fleet("events", "--schema")), found) == []
+    assert {"task.placed", "attempt.ended", "bucket.refused", "task.landed"} <= {one["type"] for one in found}
+
+
 def test_several_tasks_land_although_an_account_reaches_its_limit(household: MakeHousehold) -> None:
     """A limit mid-task moves the session, in its worktree and with what it knew, and everything lands on main."""
     house = household(SCRIPT)
@@ -57,7 +74,12 @@ def test_several_tasks_land_although_an_account_reaches_its_limit(household: Mak
     delta = house.add_task(prompt("delta"), *merge, "--after", alpha, "--after", gamma)
     epsilon = house.add_task(prompt("epsilon"), "--target", "main", "--land", "branch")
 
+    following = house.begin("events", "--follow", "--json", "--since", "0")
     log = house.up_until_idle()
+
+    told_to_whoever_follows(house, following)
+    assert all(isinstance(line["type"], str) and isinstance(line["data"], dict) for line in log)
+    assert house.json("needs") == []
 
     # The session went on, nothing was played twice, and the worktree was the same.
     turns = house.double.turns

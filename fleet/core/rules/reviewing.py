@@ -65,7 +65,14 @@ def land_asked(draft: Draft, event: LandAsked) -> None:
     if task.branch is None or task.reason:
         raise Refused(f"{task.id} left nothing to merge: {task.reason or 'it has no branch'}")
     spec = replace(task.spec, land="merge", target=event.target or task.spec.target)
-    draft.note("info", f"is to be merged into {spec.target} after all", task=task.id)
+    draft.note(
+        "info",
+        "task.landing",
+        f"is to be merged into {spec.target} after all",
+        task=task.id,
+        target=spec.target,
+        waits=True,
+    )
     send_on(draft, replace(task, spec=spec, commit=task.landed_commit, on_branch=True, ended_ms=None))
 
 
