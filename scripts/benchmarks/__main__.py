@@ -29,6 +29,7 @@ NAMES = (
     "hosts",
     "sandbox",
     "keeping",
+    "faces",
 )
 """Each is a module here with a `measure`."""
 PARTS = ("dispatch.timed", "dispatch.scored", "hosts.start", "hosts.follow", "hosts.cut", "hosts.eight")
