@@ -71,7 +71,7 @@ class MemoryReader:
         return sum(self._is_of(task, choice) for task in self._fleet.tasks.values())
 
     def _is_of(self, task: Task, choice: Choice) -> bool:
-        states = {task.state, _shown_state(task)}
+        states = {task.state, task.shown_state}
         if task.state == "landed" and task.spec.land == "branch":
             states.add("on-branch")
         workers = self.attempts_of(task.id)
