@@ -101,14 +101,15 @@ def command(bundle: Bundle, nonce: str, directory: str, argv: Sequence[str]) -> 
 
 
 def channel_command(nonce: str, command: str) -> str:
-    """What a login shell is told: to say `FLEET-CHANNEL <nonce>` and become `sh -c COMMAND`.
+    """What a login shell is told: to say `FLEET-CHANNEL <nonce>` and become `sh -c COMMAND`. It becomes that itself:
+    one with a trap for its end would say something behind what git says.
 
     The command goes along in octal, which any shell passes on as it is: a backslash and a digit mean nothing to it
     between quotes. Sent behind the shell's start instead, it would cost a round trip.
     """
     octal = "".join(f"\\0{byte:03o}" for byte in command.encode("utf-8", "surrogateescape"))
     said = 'echo "FLEET-CHANNEL $1"; exec /bin/sh -c "$(printf %b "$2")"'
-    return f"/bin/sh -c '{said}' fleet {nonce} '{octal}'"
+    return f"exec /bin/sh -c '{said}' fleet {nonce} '{octal}'"
 
 
 @dataclass(frozen=True)

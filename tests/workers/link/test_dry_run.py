@@ -275,10 +275,17 @@ def test_two_sessions_are_enough(serve: Serve, connect: Connect) -> None:
     assert tried(connect(serve(settings=["MaxSessions 2"]).reach())).grade == "ok"
 
 
+def test_a_login_that_says_goodbye_keeps_no_work_away(serve: Serve, connect: Connect) -> None:
+    """As one does whose .bashrc has a trap for its end."""
+    server = serve(script="trap 'echo Goodbye' EXIT; eval \"$SSH_ORIGINAL_COMMAND\"")
+    assert tried(connect(server.reach())).grade == "ok"
+
+
 NO_SHELL = """
 import ast, os, re, sys
 words = re.findall(r"'(?:[^'\\\\]|\\\\.)*'|\\S+", os.environ["SSH_ORIGINAL_COMMAND"])
 words = [ast.literal_eval(word) if word.startswith("'") else word for word in words]
+words = words[words[0] == "exec" :]
 os.execvp(words[0], [word.replace("\\0", "") for word in words])
 """
 
