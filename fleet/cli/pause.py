@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
+from fleet.cli.chosen import chosen, may, task_words
 from fleet.cli.parser import Commands, Parser, add_command, json_word
 from fleet.cli.show import as_json, say
 from fleet.home import find_home
@@ -22,15 +23,11 @@ def add_commands(commands: Commands) -> None:
         "pause",
         "start no worker for it; one at work ends with its turn",
         "fleet.cli.pause:pause_tasks",
-        _ids_word,
+        task_words,
         how_words,
         json_word,
     )
-    add_command(commands, "resume", "let it go on", "fleet.cli.pause:resume_tasks", _ids_word, json_word)
-
-
-def _ids_word(parser: Parser) -> None:
-    parser.add_argument("ids", nargs="+", metavar="ID", help="a task, such as t7")
+    add_command(commands, "resume", "let it go on", "fleet.cli.pause:resume_tasks", task_words, json_word)
 
 
 def how_words(parser: Parser) -> None:
@@ -67,11 +64,14 @@ def resume(args: argparse.Namespace) -> int:
 
 
 def pause_tasks(args: argparse.Namespace) -> int:
-    return _pause(args, "task", args.ids)
+    """All of them in one step, or none."""
+    found = chosen(args)
+    return _pause(args, "task", list(found.ids)) if may(args, found, "pause") else 0
 
 
 def resume_tasks(args: argparse.Namespace) -> int:
-    return _resume(args, "task", args.ids)
+    found = chosen(args)
+    return _resume(args, "task", list(found.ids)) if may(args, found, "resume") else 0
 
 
 def pause_account(args: argparse.Namespace) -> int:

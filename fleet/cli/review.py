@@ -6,9 +6,13 @@ import argparse
 import os
 import sys
 
+from fleet.cli.chosen import chosen, may, task_words, tell_each
 from fleet.cli.parser import Commands, Parser, add_command, json_word
+from fleet.cli.run import Failed
 from fleet.cli.show import as_json, say
+from fleet.errors import NotDone
 from fleet.home import find_home
+from fleet.spoken.choice import one_id
 from fleet.views.light import state
 
 TYPE_CHECKING = False
@@ -48,7 +52,7 @@ def add_commands(commands: Commands) -> None:
 
 
 def _land_words(parser: Parser) -> None:
-    _ids_word(parser)
+    task_words(parser)
     how = parser.add_mutually_exclusive_group(required=True)
     how.add_argument("--merge", action="store_true", help="into the target that it began from")
     parser.add_argument("--target", metavar="BRANCH", help="into this one")
@@ -58,18 +62,18 @@ def land(args: argparse.Namespace) -> int:
     from fleet.service import reviews
 
     home = find_home(os.environ)
-    for task_id in args.ids:
+
+    def do(task_id: str) -> str:
         if held := reviews.land(home, task_id, args.target):
             say(f"note: {held}")
-    return _told(args, lambda task: f"is merged into {task['target']}, once it is verified there")
+        target = state.task(home.root, task_id)["target"]
+        return f"is merged into {target}, once it is verified there"
 
-
-def _ids_word(parser: Parser) -> None:
-    parser.add_argument("ids", nargs="+", metavar="ID", help="a task, such as t7")
+    return _to_each(args, "merge", do)
 
 
 def _approve_words(parser: Parser) -> None:
-    _ids_word(parser)
+    task_words(parser)
     parser.add_argument(
         "--commit",
         metavar="C",
@@ -78,7 +82,7 @@ def _approve_words(parser: Parser) -> None:
 
 
 def _send_back_words(parser: Parser) -> None:
-    parser.add_argument("id", metavar="ID", help="a task, such as t7")
+    parser.add_argument("id", metavar="ID", type=one_id, help="a task, such as t7")
     parser.add_argument("text", nargs="?", default="", metavar="TEXT", help="what is to be done")
     parser.add_argument(
         "--comments",
@@ -88,29 +92,29 @@ def _send_back_words(parser: Parser) -> None:
 
 
 def _reject_words(parser: Parser) -> None:
-    _ids_word(parser)
+    task_words(parser)
     parser.add_argument("--reason", default="", metavar="TEXT", help="why, for its history")
 
 
 def approve(args: argparse.Namespace) -> int:
-    from fleet.cli.run import Failed
     from fleet.service import reviews
 
-    if args.commit is not None and len(args.ids) > 1:
+    if args.commit is not None and len(args.ids) != 1:
         raise Failed("--commit is of one task: approve the others by themselves")
     home = find_home(os.environ)
-    again = {task_id for task_id in args.ids if reviews.approve(home, task_id, args.commit)}
-    return _told(args, lambda task: _approved(task, task["id"] in again))
+
+    def do(task_id: str) -> str:
+        again = reviews.approve(home, task_id, args.commit)
+        return _approved(state.task(home.root, task_id), again)
+
+    return _to_each(args, "approve", do)
 
 
 def _approved(task: dict[str, Any], again: bool) -> str:
     if again:
         return "approved; its branch has moved, so it is verified again before it lands"
-    return (
-        f"approved, lands on {task['target']}"
-        if task["land"] == "merge"
-        else f"approved, left on {task['branch']}"
-    )
+    where = f"lands on {task['target']}" if task["land"] == "merge" else f"left on {task['branch']}"
+    return f"approved, {where}"
 
 
 def send_back(args: argparse.Namespace) -> int:
@@ -125,25 +129,44 @@ def send_back(args: argparse.Namespace) -> int:
             if args.comments == "-"
             else reviews.read_comments(Path(args.comments))
         )
-    reviews.send_back(find_home(os.environ), args.id, args.text, comments)
-    args.ids = [args.id]
-    return _told(args, lambda task: "sent back: its session goes on with that")
+    home = find_home(os.environ)
+    reviews.send_back(home, args.id, args.text, comments)
+    if args.json:
+        return as_json(state.task(home.root, args.id))
+    say(f"{args.id}: sent back: its session goes on with that")
+    return 0
 
 
 def reject(args: argparse.Namespace) -> int:
     from fleet.service import reviews
 
     home = find_home(os.environ)
-    for task_id in args.ids:
+
+    def do(task_id: str) -> str:
         reviews.reject(home, task_id, args.reason)
-    return _told(args, lambda task: "rejected; what its worker had not committed is kept under refs/fleet/")
+        return "rejected; what its worker had not committed is kept under refs/fleet/"
+
+    return _to_each(args, "reject", do)
 
 
-def _told(args: argparse.Namespace, told: Callable[[dict[str, Any]], str]) -> int:
-    root = find_home(os.environ).root
-    found = [state.task(root, task_id) for task_id in args.ids]
+def _to_each(args: argparse.Namespace, what: str, do: Callable[[str], str]) -> int:
+    """Does it to each task that is meant, one after the other, as the repository of each is looked at; `do` gives what
+    to tell, or raises NotDone."""
+    found, home = chosen(args), find_home(os.environ)
+    if not may(args, found, what):
+        return 0
+    came: dict[str, str | NotDone] = {}
+    for task_id in found.ids:
+        try:
+            came[task_id] = do(task_id)
+        except NotDone as refused:
+            if found.one:
+                raise
+            came[task_id] = refused
+    if not found.one:
+        return tell_each(args, came, lambda task_id: str(came[task_id]), found.ids)
+    (task_id,) = found.ids
     if args.json:
-        return as_json(found[0] if len(found) == 1 else found)
-    for task in found:
-        say(f"{task['id']}: {told(task)}")
+        return as_json(state.task(home.root, task_id))
+    say(f"{task_id}: {came[task_id]}")
     return 0

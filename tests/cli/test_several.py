@@ -198,3 +198,16 @@ def test_many_are_changed_with_one_commit(shell: Shell, capsys: Printed) -> None
         run(capsys, "task cancel t1 t2 t3 t99 t4")
         assert commits(database) == 2 * one
     assert states(capsys) == "ccccc"
+
+
+def test_many_tasks_are_paused_and_resumed_in_one_step_and_verdicts_say_which_got_one(
+    capsys: Printed,
+) -> None:
+    code, _, err = run(capsys, "task pause t2..t4 --reason lunch")
+    assert (code, err.splitlines()[0]) == (0, "t2: paused; to go on: fleet task resume t2")
+    assert run(capsys, "task resume --state paused --yes")[2].splitlines() == [
+        f"t{n}: resumed" for n in (2, 3, 4)
+    ]
+    code, _, err = run(capsys, "task approve 1..3")
+    assert code == 1 and "t1 is queued, and no review of it is asked for" in err and "t3 is queued" in err
+    assert run(capsys, "task pause t1 t9")[0] == 1 and states(capsys) == "qqqqq"
