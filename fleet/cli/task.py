@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from fleet.cli import diff, pause, review, task_list
@@ -14,7 +15,7 @@ from fleet.cli.parser import Parser, add_command, color_word, group_of, json_wor
 from fleet.cli.run import Failed
 from fleet.cli.show import as_json, clock, put, put_lines, say
 from fleet.home import find_home
-from fleet.spoken.choice import one_id
+from fleet.spoken.choice import Choice, one_id
 from fleet.spoken.task_fields import FIELDS, Field
 from fleet.streams import colours, out
 from fleet.views.light import state
@@ -257,8 +258,12 @@ def cancel(args: argparse.Namespace) -> int:
 
     root = find_home(os.environ).root
 
+    @cache
+    def still_merged() -> frozenset[str]:
+        return frozenset(task["id"] for task in state.tasks(root, Choice(states=("landing",))))
+
     def told(task_id: str) -> str:
-        if state.task(root, task_id)["state"] != "cancelled":
+        if task_id in still_merged():
             return f"its merge is being broken off: `fleet why {task_id}` tells when that is done"
         return "cancelled; what its worker had not committed is kept under refs/fleet/"
 
