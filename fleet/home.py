@@ -23,6 +23,11 @@ class Home:
         return self.root / "fleet.db"
 
     @property
+    def config(self) -> Path:
+        """The person's own settings (`fleet.spoken.settings`)."""
+        return self.root / "config.toml"
+
+    @property
     def lock(self) -> Path:
         return self.root / "coordinator.lock"
 

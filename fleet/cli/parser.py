@@ -83,6 +83,7 @@ COMMANDS = {
     "history": _Command(
         "what was used, when and by whom", "fleet.cli.history:report", "fleet.cli.history_words:words"
     ),
+    "config": _Command("your settings, and where each comes from", GROUP, "fleet.cli.config:words"),
     "completion": _Command(
         "completion for bash, zsh and fish", "fleet.cli.completion:completion", "fleet.cli.completion:words"
     ),
@@ -184,7 +185,6 @@ def color_word(parser: Parser) -> None:
     parser.add_argument(
         "--color",
         choices=("auto", "always", "never"),
-        default="auto",
         help="auto: on a terminal, unless NO_COLOR is set (default)",
     )
 

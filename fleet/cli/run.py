@@ -38,7 +38,6 @@ class NothingMatches(Failed):
 
 
 def run(args: Words) -> int:
-    streams.ask_for_colours(getattr(args, "color", "auto"))
     try:
         code = _ran(args)
         streams.flush()
@@ -55,6 +54,7 @@ def _ran(args: Words) -> int:
     try:
         __import__(module)  # importlib takes longer
         command: Callable[[Words], int] = getattr(sys.modules[module], function)
+        streams.ask_for_colours(_colours(args))
         try:
             return command(args)
         except Exception as failed:
@@ -71,6 +71,17 @@ def _ran(args: Words) -> int:
         if found is None:
             raise
         return _tell(found, args, getattr(failed, "ids", None))
+
+
+def _colours(args: Words) -> str:
+    """`auto`, `always` or `never`: as it was said, else as the setting has it, where the command paints at all."""
+    said: str | None = getattr(args, "color", "auto")
+    if said is not None:
+        return said
+    from fleet.home import find_home
+    from fleet.service.settings import found
+
+    return str(found(find_home(os.environ), "ui.color", os.environ).value)
 
 
 def _tell(found: Failure, args: Words, ids: tuple[str, ...] | None) -> int:

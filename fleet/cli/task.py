@@ -135,13 +135,16 @@ def add(args: argparse.Namespace) -> int:
     from pathlib import Path
 
     from fleet.service import tasks
+    from fleet.service.settings import section
 
     if (args.prompt is None) == (args.file is None):
         raise Failed("give a prompt or --file, one of them")
     if args.file:
         requests = tasks.read_file(Path(args.file))
     else:
-        requests = [tasks.make_request({"repo": ".", **_fields(args)}, "fleet task add")]
+        usual = section(find_home(os.environ), "task", os.environ)
+        said = {word: value for word, value in usual.items() if value is not None} | _fields(args)
+        requests = [tasks.make_request({"repo": ".", **said}, "fleet task add")]
     added = tasks.add(find_home(os.environ), requests, datetime.now().astimezone())
     for warning in added.warnings:
         say(f"note: {warning}")

@@ -31,49 +31,37 @@ def up_words(parser: Parser) -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="show the plan and what would be started now; start nothing"
     )
-    parser.add_argument(
-        "--workers", type=positive, default=8, metavar="N", help="workers at once (default 8)"
-    )
+    parser.add_argument("--workers", type=positive, metavar="N", help="workers at once (default 8)")
     parser.add_argument(
         "--log-format",
         choices=("console", "json"),
-        default="console",
         help="lines for people, also where they are piped (default), or JSON",
     )
     color_word(parser)
     parser.add_argument(
         "--log-level",
         choices=("debug", "info", "warning", "error"),
-        default="info",
         help="debug: also each step, and the arithmetic of each placement (default info)",
     )
     parser.add_argument(
         "--sandbox",
         choices=("auto", "bwrap", "none"),
-        default="auto",
         help="in which workers, setup and verification run: auto, where there is one (default); bwrap, or not at all",
     )
     parser.add_argument(
         "--start-timeout",
-        default="1m",
         metavar="SPAN",
         help="a worker that has said nothing by then is stopped",
     )
-    parser.add_argument(
-        "--stall-timeout", default="15m", metavar="SPAN", help="a worker silent for so long is stopped"
-    )
-    parser.add_argument(
-        "--attempt-timeout", default="6h", metavar="SPAN", help="a worker is stopped after so long"
-    )
+    parser.add_argument("--stall-timeout", metavar="SPAN", help="a worker silent for so long is stopped")
+    parser.add_argument("--attempt-timeout", metavar="SPAN", help="a worker is stopped after so long")
     parser.add_argument(
         "--host-lost-after",
-        default="10m",
         metavar="SPAN",
         help="the work of a host that has not answered for so long goes on elsewhere (default 10m)",
     )
     parser.add_argument(
         "--checkpoint-every",
-        default="1m",
         metavar="SPAN",
         help="how often a worker on another host has its work in progress brought home (default 1m)",
     )
@@ -90,6 +78,7 @@ def down_words(parser: Parser) -> None:
 def up(args: argparse.Namespace) -> int:
     """With --until-idle 0 when every task ended well, 1 when some did not; otherwise 0 once it was stopped. With
     --dry-run nothing is started."""
+    _fill(args)
     if args.dry_run:
         return _dry_run(args)
     from fleet.run.up import up as run_up
@@ -105,6 +94,15 @@ def up(args: argparse.Namespace) -> int:
         return 0
     put_lines(summary(outcome))
     return 0 if ended_well(outcome) else 1
+
+
+def _fill(args: argparse.Namespace) -> None:
+    """What no option says is as the settings `up.*` have it. Raises NotDone."""
+    from fleet.service.settings import section
+
+    for name, value in section(find_home(os.environ), "up", os.environ).items():
+        if getattr(args, name) is None:
+            setattr(args, name, value)
 
 
 def _options(args: argparse.Namespace) -> UpOptions:

@@ -10,12 +10,11 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import tomllib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from fleet.core import events
 from fleet.core.model import Fleet, Task
@@ -25,12 +24,12 @@ from fleet.home import Home
 from fleet.shell import old_branches
 from fleet.shell.stamp import stamp
 from fleet.shell.traces import strangers
-from fleet.spoken.spans import DAY_MS, UnknownSpan, span_ms
+from fleet.spoken import settings
+from fleet.spoken.spans import DAY_MS, span_ms
 from workers.git import GitError
 
 Part = Literal["worktrees", "branches", "runs", "journal"]
 PARTS: tuple[Part, ...] = get_args(Part)
-CONFIG = "config.toml"
 AT_ONCE = 2_000
 """So many tasks are forgotten with one event, so that nobody waits for long behind it."""
 OLD_MS = 30 * DAY_MS
@@ -47,30 +46,13 @@ class Rule:
 
 
 def read_rule(home: Home) -> Rule:
-    """`[clean]` of the home's `config.toml`. Raises NotDone where that says what nobody understands."""
-    file = home.root / CONFIG
+    """The settings `clean.*`. Raises NotDone where they say what nobody understands."""
     try:
-        said = tomllib.loads(file.read_text("utf-8")).get("clean", {})
-    except FileNotFoundError:
-        return Rule()
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, AttributeError) as failed:
-        raise NotDone(f"{file}: no TOML: {failed}") from failed
-    return _rule(file, said)
-
-
-def _rule(file: Path, said: Any) -> Rule:
-    known = {"automatic", "older_than", *PARTS}
-    if not isinstance(said, dict) or not known.issuperset(said):
-        raise NotDone(f"{file}: [clean] takes {', '.join(sorted(known))}, and has {said!r}")
-    try:
-        older_than_ms = span_ms(said.get("older_than", OLD_MS))
-    except UnknownSpan as failed:
-        raise NotDone(f"{file}: older_than {failed}") from failed
-    switches = {name: said.get(name, name != "automatic") for name in ("automatic", *PARTS)}
-    for name, value in switches.items():
-        if not isinstance(value, bool):
-            raise NotDone(f"{file}: {name} of [clean] must be true or false, not {value!r}")
-    return Rule(frozenset(part for part in PARTS if switches[part]), older_than_ms, switches["automatic"])
+        said = settings.section("clean", home.config, os.environ)
+    except settings.WrongSetting as failed:
+        raise NotDone(str(failed)) from failed
+    parts = frozenset(part for part in PARTS if said[part])
+    return Rule(parts, span_ms(said["older_than"]), said["automatic"] is True)
 
 
 @dataclass(slots=True)

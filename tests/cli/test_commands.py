@@ -50,6 +50,7 @@ COMMANDS = [
     *("tier list", "tier set", "tier remove"),
     *("breaker show", "breaker open", "breaker close", "breaker set"),
     *("history", "statusline", "client install", "completion", "help"),
+    *(f"config {word}" for word in ("list", "get", "set", "unset", "path")),
     *(f"history {word}" for word in ("scan", "blocks", "heatmap", "tasks", "burn", "unused", "prices")),
 ]
 

@@ -121,9 +121,12 @@ def test_a_task_is_forgotten_last_and_what_failed_stays(home: Home, git: Git) ->
     [
         ("[clean]\nolder_than = 'soon'", "must be a span of time"),
         ("[clean]\nautomatic = 'yes'", "must be true or false"),
-        ("[clean]\nworktree = true", r"\[clean\] takes"),
+        (
+            "[clean]\nworktree = true",
+            r"no setting is called clean\.worktree: did you mean clean\.worktrees\?",
+        ),
         ("[clean", "no TOML"),
-        ("clean = 7", r"\[clean\] takes"),
+        ("clean = 7", "clean stands in no section"),
     ],
 )
 def test_a_configuration_that_nobody_understands_is_refused_and_nothing_is_cleaned(

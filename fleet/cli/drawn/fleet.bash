@@ -3,7 +3,7 @@
 
 _fleet_at() {
     case $1 in
-    '') commands='up down status plan forecast why simulate doctor client account task host worktree clean database reserve limit project tier strategy pause resume breaker history completion help statusline'
+    '') commands='up down status plan forecast why simulate doctor client account task host worktree clean database reserve limit project tier strategy pause resume breaker history config completion help statusline'
         options='-h --help -V --version' words='' ;;
     'up') commands=''
         options='-h --help --demo --until-idle --dry-run --workers --log-format --color --log-level --sandbox --start-timeout --stall-timeout --attempt-timeout --host-lost-after --checkpoint-every' words='' ;;
@@ -179,10 +179,22 @@ _fleet_at() {
         options='-h --help --since --until --account --tz --json --csv' words='' ;;
     'history prices') commands=''
         options='-h --help --update --json --csv' words='' ;;
+    'config') commands='list get set unset path'
+        options='-h --help' words='' ;;
+    'config list') commands=''
+        options='-h --help --json' words='' ;;
+    'config get') commands=''
+        options='-h --help --json' words='text' ;;
+    'config set') commands=''
+        options='-h --help --json' words='text' ;;
+    'config unset') commands=''
+        options='-h --help --json' words='text' ;;
+    'config path') commands=''
+        options='-h --help' words='' ;;
     'completion') commands=''
         options='-h --help' words='bash zsh fish' ;;
     'help') commands=''
-        options='-h --help --man' words='up down status plan forecast why simulate doctor client account task host worktree clean database reserve limit project tier strategy pause resume breaker history completion help statusline exit-codes files filters states' ;;
+        options='-h --help --man' words='up down status plan forecast why simulate doctor client account task host worktree clean database reserve limit project tier strategy pause resume breaker history config completion help statusline exit-codes files filters states' ;;
     'statusline') commands=''
         options='-h --help' words='' ;;
     esac

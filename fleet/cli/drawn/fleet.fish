@@ -4,7 +4,7 @@
 function __fleet_at
     switch "$argv"
         case ''
-            set -g __fleet_commands 'up	run the coordinator in the foreground' 'down	stop the coordinator; workers go on unless told otherwise' 'status	accounts, buckets, tasks, hosts, workers' 'plan	the next hours: what runs where and when' 'forecast	what you are expected to use yourself' 'why	why a task is where it is' 'simulate	run a scenario\'s week in seconds' 'doctor	look for what is missing on this machine and on hosts' 'client	the Claude Code client' 'account	who pays' 'task	the work' 'host	the machines that workers run on' 'worktree	where the work lies' 'clean	remove what is old, and nothing that would be lost' 'database	the file of all state' 'reserve	capacity that is kept for you' 'limit	what may be spent, and what is never touched' 'project	weights, accounts, tiers and workers of projects' 'tier	the ordering of the tiers' 'strategy	what counts most' 'pause	start no worker of a project, of an account, or any' 'resume	let what was paused go on' 'breaker	whether work may start at all' 'history	what was used, when and by whom' 'completion	completion for bash, zsh and fish' 'help	explain a command or a topic' 'statusline	one line for the client\'s status line'
+            set -g __fleet_commands 'up	run the coordinator in the foreground' 'down	stop the coordinator; workers go on unless told otherwise' 'status	accounts, buckets, tasks, hosts, workers' 'plan	the next hours: what runs where and when' 'forecast	what you are expected to use yourself' 'why	why a task is where it is' 'simulate	run a scenario\'s week in seconds' 'doctor	look for what is missing on this machine and on hosts' 'client	the Claude Code client' 'account	who pays' 'task	the work' 'host	the machines that workers run on' 'worktree	where the work lies' 'clean	remove what is old, and nothing that would be lost' 'database	the file of all state' 'reserve	capacity that is kept for you' 'limit	what may be spent, and what is never touched' 'project	weights, accounts, tiers and workers of projects' 'tier	the ordering of the tiers' 'strategy	what counts most' 'pause	start no worker of a project, of an account, or any' 'resume	let what was paused go on' 'breaker	whether work may start at all' 'history	what was used, when and by whom' 'config	your settings, and where each comes from' 'completion	completion for bash, zsh and fish' 'help	explain a command or a topic' 'statusline	one line for the client\'s status line'
             set -g __fleet_options '-h	show this help message and exit' '--help	show this help message and exit' '-V	print the version' '--version	print the version'
             set -g __fleet_words ''
         case 'up'
@@ -355,6 +355,30 @@ function __fleet_at
             set -g __fleet_commands 
             set -g __fleet_options '-h	show this help message and exit' '--help	show this help message and exit' '--update	count with these: TOML as docs/history.md says, or LiteLLM\'s JSON' '--json	one JSON document on standard output' '--csv	rows of comma-separated values'
             set -g __fleet_words ''
+        case 'config'
+            set -g __fleet_commands 'list	all settings, and where each comes from' 'get	what holds for one' 'set	say it in config.toml' 'unset	say nothing of it any more' 'path	where config.toml lies'
+            set -g __fleet_options '-h	show this help message and exit' '--help	show this help message and exit'
+            set -g __fleet_words ''
+        case 'config list'
+            set -g __fleet_commands 
+            set -g __fleet_options '-h	show this help message and exit' '--help	show this help message and exit' '--json	one JSON document on standard output'
+            set -g __fleet_words ''
+        case 'config get'
+            set -g __fleet_commands 
+            set -g __fleet_options '-h	show this help message and exit' '--help	show this help message and exit' '--json	one JSON document on standard output'
+            set -g __fleet_words 'text'
+        case 'config set'
+            set -g __fleet_commands 
+            set -g __fleet_options '-h	show this help message and exit' '--help	show this help message and exit' '--json	one JSON document on standard output'
+            set -g __fleet_words 'text'
+        case 'config unset'
+            set -g __fleet_commands 
+            set -g __fleet_options '-h	show this help message and exit' '--help	show this help message and exit' '--json	one JSON document on standard output'
+            set -g __fleet_words 'text'
+        case 'config path'
+            set -g __fleet_commands 
+            set -g __fleet_options '-h	show this help message and exit' '--help	show this help message and exit'
+            set -g __fleet_words ''
         case 'completion'
             set -g __fleet_commands 
             set -g __fleet_options '-h	show this help message and exit' '--help	show this help message and exit'
@@ -362,7 +386,7 @@ function __fleet_at
         case 'help'
             set -g __fleet_commands 
             set -g __fleet_options '-h	show this help message and exit' '--help	show this help message and exit' '--man	print the manual page: fleet help --man | man -l -'
-            set -g __fleet_words 'up down status plan forecast why simulate doctor client account task host worktree clean database reserve limit project tier strategy pause resume breaker history completion help statusline exit-codes files filters states'
+            set -g __fleet_words 'up down status plan forecast why simulate doctor client account task host worktree clean database reserve limit project tier strategy pause resume breaker history config completion help statusline exit-codes files filters states'
         case 'statusline'
             set -g __fleet_commands 
             set -g __fleet_options '-h	show this help message and exit' '--help	show this help message and exit'
