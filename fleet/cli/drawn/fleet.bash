@@ -3,7 +3,7 @@
 
 _fleet_at() {
     case $1 in
-    '') commands='up down status plan forecast why simulate doctor client account task host worktree clean database reserve limit project tier strategy pause resume breaker history config completion help statusline'
+    '') commands='up down status needs events plan forecast why simulate doctor client account task host worktree clean database reserve limit project tier strategy pause resume breaker history config completion help statusline'
         options='-h --help -V --version' words='' ;;
     'up') commands=''
         options='-h --help --demo --until-idle --dry-run --workers --log-format --color --log-level --sandbox --start-timeout --stall-timeout --attempt-timeout --host-lost-after --checkpoint-every' words='' ;;
@@ -11,6 +11,10 @@ _fleet_at() {
         options='-h --help --stop-workers' words='' ;;
     'status') commands=''
         options='-h --help --json' words='' ;;
+    'needs') commands=''
+        options='-h --help --json --wait --exit-code' words='' ;;
+    'events') commands=''
+        options='-h --help -f --follow --since --type --task --json --schema' words='' ;;
     'plan') commands=''
         options='-h --help --hours --json' words='' ;;
     'forecast') commands=''
@@ -45,7 +49,7 @@ _fleet_at() {
         options='-h --help --json' words='@accounts' ;;
     'account remove') commands=''
         options='-h --help --json' words='@accounts' ;;
-    'task') commands='add list show edit cancel retry logs say diff open pause resume approve send-back reject'
+    'task') commands='add list show edit cancel retry logs say diff open pause resume approve send-back reject land'
         options='-h --help' words='' ;;
     'task add') commands=''
         options='-h --help --file --repo --title --tier --priority --deadline --after --verify --land --target --allow-tool --max-turns --max-budget-usd --kind --size --value --project --plan --subagents --label --allow-empty --no-allow-empty --review --no-review --source --paused --json' words='text' ;;
@@ -60,7 +64,7 @@ _fleet_at() {
     'task retry') commands=''
         options='-h --help --state --project --account --label --older-than --where --yes --dry-run --fresh --json' words='@tasks' ;;
     'task logs') commands=''
-        options='-h --help -f --follow --color' words='@tasks' ;;
+        options='-h --help --all -f --follow --color' words='@tasks' ;;
     'task say') commands=''
         options='-h --help --state --project --account --label --older-than --where --yes --dry-run --interrupt --tier --json' words='@tasks' ;;
     'task diff') commands=''
@@ -77,6 +81,8 @@ _fleet_at() {
         options='-h --help --comments --json' words='@tasks' ;;
     'task reject') commands=''
         options='-h --help --reason --json' words='@tasks' ;;
+    'task land') commands=''
+        options='-h --help --merge --target --json' words='@tasks' ;;
     'host') commands='add list show verify drain remove'
         options='-h --help' words='' ;;
     'host add') commands=''
@@ -194,7 +200,7 @@ _fleet_at() {
     'completion') commands=''
         options='-h --help' words='bash zsh fish' ;;
     'help') commands=''
-        options='-h --help --man' words='up down status plan forecast why simulate doctor client account task host worktree clean database reserve limit project tier strategy pause resume breaker history config completion help statusline exit-codes files filters states' ;;
+        options='-h --help --man' words='up down status needs events plan forecast why simulate doctor client account task host worktree clean database reserve limit project tier strategy pause resume breaker history config completion help statusline exit-codes files filters states' ;;
     'statusline') commands=''
         options='-h --help' words='' ;;
     esac
@@ -214,6 +220,9 @@ _fleet_takes() {
     'up --attempt-timeout') kind='text' ;;
     'up --host-lost-after') kind='text' ;;
     'up --checkpoint-every') kind='text' ;;
+    'events --since') kind='text' ;;
+    'events --type') kind='text' ;;
+    'events --task') kind='@tasks' ;;
     'plan --hours') kind='text' ;;
     'forecast --account') kind='@accounts' ;;
     'forecast --hours') kind='text' ;;
@@ -328,6 +337,7 @@ _fleet_takes() {
     'task approve --commit') kind='text' ;;
     'task send-back --comments') kind='files' ;;
     'task reject --reason') kind='text' ;;
+    'task land --target') kind='text' ;;
     'host add --jump') kind='text' ;;
     'host add --identity') kind='files' ;;
     'host add --workers') kind='text' ;;

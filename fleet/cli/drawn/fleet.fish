@@ -4,7 +4,7 @@
 function __fleet_at
     switch "$argv"
         case ''
-            set -g __fleet_commands 'up	run the coordinator in the foreground' 'down	stop the coordinator; workers go on unless told otherwise' 'status	accounts, buckets, tasks, hosts, workers' 'plan	the next hours: what runs where and when' 'forecast	what you are expected to use yourself' 'why	why a task is where it is' 'simulate	run a scenario\'s week in seconds' 'doctor	look for what is missing on this machine and on hosts' 'client	the Claude Code client' 'account	who pays' 'task	the work' 'host	the machines that workers run on' 'worktree	where the work lies' 'clean	remove what is old, and nothing that would be lost' 'database	the file of all state' 'reserve	capacity that is kept for you' 'limit	what may be spent, and what is never touched' 'project	weights, accounts, tiers and workers of projects' 'tier	the ordering of the tiers' 'strategy	what counts most' 'pause	start no worker of a project, of an account, or any' 'resume	let what was paused go on' 'breaker	whether work may start at all' 'history	what was used, when and by whom' 'config	your settings, and where each comes from' 'completion	completion for bash, zsh and fish' 'help	explain a command or a topic' 'statusline	one line for the client\'s status line'
+            set -g __fleet_commands 'up	run the coordinator in the foreground' 'down	stop the coordinator; workers go on unless told otherwise' 'status	accounts, buckets, tasks, hosts, workers' 'needs	what needs you, and what to type' 'events	what has happened, and what happens' 'plan	the next hours: what runs where and when' 'forecast	what you are expected to use yourself' 'why	why a task is where it is' 'simulate	run a scenario\'s week in seconds' 'doctor	look for what is missing on this machine and on hosts' 'client	the Claude Code client' 'account	who pays' 'task	the work' 'host	the machines that workers run on' 'worktree	where the work lies' 'clean	remove what is old, and nothing that would be lost' 'database	the file of all state' 'reserve	capacity that is kept for you' 'limit	what may be spent, and what is never touched' 'project	weights, accounts, tiers and workers of projects' 'tier	the ordering of the tiers' 'strategy	what counts most' 'pause	start no worker of a project, of an account, or any' 'resume	let what was paused go on' 'breaker	whether work may start at all' 'history	what was used, when and by whom' 'config	your settings, and where each comes from' 'completion	completion for bash, zsh and fish' 'help	explain a command or a topic' 'statusline	one line for the client\'s status line'
             set -g __fleet_options '-h	show this help message and exit' '--help	show this help message and exit' '-V	print the version' '--version	print the version'
             set -g __fleet_words ''
         case 'up'
@@ -18,6 +18,14 @@ function __fleet_at
         case 'status'
             set -g __fleet_commands 
             set -g __fleet_options '-h	show this help message and exit' '--help	show this help message and exit' '--json	one JSON document on standard output'
+            set -g __fleet_words ''
+        case 'needs'
+            set -g __fleet_commands 
+            set -g __fleet_options '-h	show this help message and exit' '--help	show this help message and exit' '--json	print JSON' '--wait	wait for a new one, and show it alone' '--exit-code	end with 1 when something needs you'
+            set -g __fleet_words ''
+        case 'events'
+            set -g __fleet_commands 
+            set -g __fleet_options '-h	show this help message and exit' '--help	show this help message and exit' '-f	go on until you end it, or its reader goes' '--follow	go on until you end it, or its reader goes' '--since	all after number N (0: all there are), or since 2h ago, 2026-11-22' '--type	task.landed, or all of task; repeatable' '--task	only those of one task' '--json	each as a JSON object on a line of its own' '--schema	print the JSON Schema of these lines, and end'
             set -g __fleet_words ''
         case 'plan'
             set -g __fleet_commands 
@@ -88,7 +96,7 @@ function __fleet_at
             set -g __fleet_options '-h	show this help message and exit' '--help	show this help message and exit' '--json	one JSON document on standard output'
             set -g __fleet_words '@accounts'
         case 'task'
-            set -g __fleet_commands 'add	add a task, or many from a file; prints the ids' 'list	list the tasks' 'show	show tasks and their attempts' 'edit	revise what tasks were asked for' 'cancel	stop tasks; their work is kept' 'retry	put failed or cancelled tasks back' 'logs	what its workers say' 'say	say something to sessions' 'diff	what it has changed' 'open	its worktree, in your editor or a shell' 'pause	start no worker for it; one at work ends with its turn' 'resume	let it go on' 'approve	let reviewed work land' 'send-back	give reviewed work back to its session, with what is to be done' 'reject	end it without landing it; its work is kept'
+            set -g __fleet_commands 'add	add a task, or many from a file; prints the ids' 'list	list the tasks' 'show	show tasks and their attempts' 'edit	revise what tasks were asked for' 'cancel	stop tasks; their work is kept' 'retry	put failed or cancelled tasks back' 'logs	what workers say' 'say	say something to sessions' 'diff	what it has changed' 'open	its worktree, in your editor or a shell' 'pause	start no worker for it; one at work ends with its turn' 'resume	let it go on' 'approve	let reviewed work land' 'send-back	give reviewed work back to its session, with what is to be done' 'reject	end it without landing it; its work is kept' 'land	merge a branch after all that was left as it was asked for'
             set -g __fleet_options '-h	show this help message and exit' '--help	show this help message and exit'
             set -g __fleet_words ''
         case 'task add'
@@ -117,7 +125,7 @@ function __fleet_at
             set -g __fleet_words '@tasks'
         case 'task logs'
             set -g __fleet_commands 
-            set -g __fleet_options '-h	show this help message and exit' '--help	show this help message and exit' '-f	go on until the task ends' '--follow	go on until the task ends' '--color	auto: on a terminal, unless NO_COLOR is set (default)'
+            set -g __fleet_options '-h	show this help message and exit' '--help	show this help message and exit' '--all	of all workers that live now; with -f, of later ones, too' '-f	go on until the task ends' '--follow	go on until the task ends' '--color	auto: on a terminal, unless NO_COLOR is set (default)'
             set -g __fleet_words '@tasks'
         case 'task say'
             set -g __fleet_commands 
@@ -150,6 +158,10 @@ function __fleet_at
         case 'task reject'
             set -g __fleet_commands 
             set -g __fleet_options '-h	show this help message and exit' '--help	show this help message and exit' '--reason	why, for its history' '--json	one JSON document on standard output'
+            set -g __fleet_words '@tasks'
+        case 'task land'
+            set -g __fleet_commands 
+            set -g __fleet_options '-h	show this help message and exit' '--help	show this help message and exit' '--merge	into the target that it began from' '--target	into this one' '--json	one JSON document on standard output'
             set -g __fleet_words '@tasks'
         case 'host'
             set -g __fleet_commands 'add	add a machine reached over ssh' 'list	list the hosts, this machine among them' 'show	show one host and the worktrees on it' 'verify	look at it anew: what is missing there' 'drain	give it no new work, or again' 'remove	use it no longer; drain it first'
@@ -386,7 +398,7 @@ function __fleet_at
         case 'help'
             set -g __fleet_commands 
             set -g __fleet_options '-h	show this help message and exit' '--help	show this help message and exit' '--man	print the manual page: fleet help --man | man -l -'
-            set -g __fleet_words 'up down status plan forecast why simulate doctor client account task host worktree clean database reserve limit project tier strategy pause resume breaker history config completion help statusline exit-codes files filters states'
+            set -g __fleet_words 'up down status needs events plan forecast why simulate doctor client account task host worktree clean database reserve limit project tier strategy pause resume breaker history config completion help statusline exit-codes files filters states'
         case 'statusline'
             set -g __fleet_commands 
             set -g __fleet_options '-h	show this help message and exit' '--help	show this help message and exit'
@@ -418,6 +430,12 @@ function __fleet_takes
             echo 'text'
         case 'up --checkpoint-every'
             echo 'text'
+        case 'events --since'
+            echo 'text'
+        case 'events --type'
+            echo 'text'
+        case 'events --task'
+            echo '@tasks'
         case 'plan --hours'
             echo 'text'
         case 'forecast --account'
@@ -645,6 +663,8 @@ function __fleet_takes
         case 'task send-back --comments'
             echo 'files'
         case 'task reject --reason'
+            echo 'text'
+        case 'task land --target'
             echo 'text'
         case 'host add --jump'
             echo 'text'
