@@ -72,17 +72,17 @@ _fleet_at() {
     'task open') commands=''
         options='-h --help --print --shell --editor' words='@tasks' ;;
     'task pause') commands=''
-        options='-h --help --now --until --reason --json' words='@tasks' ;;
+        options='-h --help --state --project --account --label --older-than --where --yes --dry-run --now --until --reason --json' words='@tasks' ;;
     'task resume') commands=''
-        options='-h --help --json' words='@tasks' ;;
+        options='-h --help --state --project --account --label --older-than --where --yes --dry-run --json' words='@tasks' ;;
     'task approve') commands=''
-        options='-h --help --commit --json' words='@tasks' ;;
+        options='-h --help --state --project --account --label --older-than --where --yes --dry-run --commit --json' words='@tasks' ;;
     'task send-back') commands=''
         options='-h --help --comments --json' words='@tasks' ;;
     'task reject') commands=''
-        options='-h --help --reason --json' words='@tasks' ;;
+        options='-h --help --state --project --account --label --older-than --where --yes --dry-run --reason --json' words='@tasks' ;;
     'task land') commands=''
-        options='-h --help --merge --target --json' words='@tasks' ;;
+        options='-h --help --state --project --account --label --older-than --where --yes --dry-run --merge --target --json' words='@tasks' ;;
     'host') commands='add list show verify drain remove'
         options='-h --help' words='' ;;
     'host add') commands=''
@@ -332,11 +332,41 @@ _fleet_takes() {
     'task say --tier') kind='@tiers' ;;
     'task diff --color') kind='auto always never' ;;
     'task open --editor') kind='text' ;;
+    'task pause --state') kind='waiting queued paused running checking review landing held landed on-branch failed cancelled' ;;
+    'task pause --project') kind='@projects' ;;
+    'task pause --account') kind='@accounts' ;;
+    'task pause --label') kind='text' ;;
+    'task pause --older-than') kind='text' ;;
+    'task pause --where') kind='text' ;;
     'task pause --until') kind='text' ;;
     'task pause --reason') kind='text' ;;
+    'task resume --state') kind='waiting queued paused running checking review landing held landed on-branch failed cancelled' ;;
+    'task resume --project') kind='@projects' ;;
+    'task resume --account') kind='@accounts' ;;
+    'task resume --label') kind='text' ;;
+    'task resume --older-than') kind='text' ;;
+    'task resume --where') kind='text' ;;
+    'task approve --state') kind='waiting queued paused running checking review landing held landed on-branch failed cancelled' ;;
+    'task approve --project') kind='@projects' ;;
+    'task approve --account') kind='@accounts' ;;
+    'task approve --label') kind='text' ;;
+    'task approve --older-than') kind='text' ;;
+    'task approve --where') kind='text' ;;
     'task approve --commit') kind='text' ;;
     'task send-back --comments') kind='files' ;;
+    'task reject --state') kind='waiting queued paused running checking review landing held landed on-branch failed cancelled' ;;
+    'task reject --project') kind='@projects' ;;
+    'task reject --account') kind='@accounts' ;;
+    'task reject --label') kind='text' ;;
+    'task reject --older-than') kind='text' ;;
+    'task reject --where') kind='text' ;;
     'task reject --reason') kind='text' ;;
+    'task land --state') kind='waiting queued paused running checking review landing held landed on-branch failed cancelled' ;;
+    'task land --project') kind='@projects' ;;
+    'task land --account') kind='@accounts' ;;
+    'task land --label') kind='text' ;;
+    'task land --older-than') kind='text' ;;
+    'task land --where') kind='text' ;;
     'task land --target') kind='text' ;;
     'host add --jump') kind='text' ;;
     'host add --identity') kind='files' ;;
