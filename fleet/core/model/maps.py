@@ -7,12 +7,13 @@ not changed.
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, ValuesView
 from math import isqrt
 from typing import Any, TypeVar, cast, overload
 
 V = TypeVar("V")
 D = TypeVar("D")
+T = TypeVar("T")
 
 WRITTEN_MAX = 4
 """So many times the square root of a map's size of keys are written before all is copied: each write then costs about
@@ -27,12 +28,13 @@ _NONE: Any = object()
 class _Base:
     """Values that never change, and by which keys they differ from the base before."""
 
-    __slots__ = ("before", "keys", "values")
+    __slots__ = ("before", "keys", "known", "values")
 
     def __init__(
         self, values: dict[str, Any], before: dict[str, Any] | None, keys: Mapping[str, Any]
     ) -> None:
         self.values, self.before, self.keys = values, before, keys
+        self.known: dict[Any, Any] = {}
 
 
 class Map(Mapping[str, V]):
@@ -145,6 +147,15 @@ class Map(Mapping[str, V]):
         self._base = _Base(values, self._base.values, self._written)
         self._written, self._all = {}, values
 
+    def over(self, work_out: Callable[[Mapping[str, V]], T]) -> tuple[T, list[tuple[V | None, V | None]]]:
+        """What is worked out of the values that this is written over, once for all states that share them; and for each
+        key that was written since, its value there and its value now, None where there is none."""
+        base, now = self._base, self._written
+        if work_out not in base.known:
+            base.known[work_out] = work_out(base.values)
+        since = [(base.values.get(key), None if value is _GONE else value) for key, value in now.items()]
+        return base.known[work_out], since
+
     def may_differ_in(self, earlier: Mapping[str, V]) -> list[str] | None:
         """The keys in which they may differ, None when that is not known."""
         base, written = (
@@ -155,6 +166,13 @@ class Map(Mapping[str, V]):
         if self._base.before is base:
             return [*written, *self._base.keys, *self._written]
         return None
+
+
+def over(
+    of: Mapping[str, V], work_out: Callable[[Mapping[str, V]], T]
+) -> tuple[T, list[tuple[V | None, V | None]]]:
+    """As `Map.over`, of any map."""
+    return of.over(work_out) if isinstance(of, Map) else (work_out(of), [])
 
 
 def changed(before: Mapping[str, V], after: Mapping[str, V]) -> list[str]:

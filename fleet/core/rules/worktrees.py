@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
+from heapq import merge
+from itertools import count
 
 from fleet.core.decisions import RemoveWorktree
 from fleet.core.draft import Draft
 from fleet.core.events import WorktreeRemoved
 from fleet.core.model import Attempt, Task, Word, Worktree
+from fleet.core.model.maps import over
 
 
 def _free_slot(draft: Draft) -> int:
     """The lowest block of ports that no living worktree has."""
-    taken = {w.slot for w in draft.worktrees.values() if w.state != "removed"}
-    return next(n for n in range(len(taken) + 1) if n not in taken)
+    (taken, free), since = over(draft.worktrees, _slots)
+    by: Counter[int] = Counter()
+    for before, now in since:
+        if before is not None and before.state != "removed":
+            by[before.slot] -= 1
+        if now is not None and now.state != "removed":
+            by[now.slot] += 1
+    given_back = sorted(slot for slot, more in by.items() if more < 0)
+    return next(n for n in merge(free, given_back, count(len(taken))) if taken[n] + by[n] <= 0)
+
+
+def _slots(worktrees: Mapping[str, Worktree]) -> tuple[Counter[int], list[int]]:
+    """How many living worktrees have each block of ports, and those below their number that none has."""
+    taken = Counter(w.slot for w in worktrees.values() if w.state != "removed")
+    return taken, [n for n in range(len(taken)) if n not in taken]
 
 
 def claim_worktree(draft: Draft, task: Task, host: str) -> None:
