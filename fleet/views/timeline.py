@@ -150,7 +150,7 @@ def by_density(fleet: Fleet, hindered: Mapping[str, str]) -> list[InOrder]:
 def _best(dispatch: Round, task: Task) -> InOrder:
     fleet = dispatch.fleet
     considered = [
-        dispatch.considered(task, account, tier)
+        dispatch.refusals.considered(task, account, tier)
         for _, account in sorted(fleet.accounts.items())
         if account.state != "removed"
         for tier in allowed(fleet, task)

@@ -167,8 +167,8 @@ TOUCHES: dict[str, tuple[Callable[[Fleet], Fleet], Callable[[Fleet], Fleet]]] = 
     "a full bucket is reset": (_bucket("a0/five_hour", utilization=1.0), _at(2 * HOUR_MS)),
     "a bucket has too little left": (_at(0), _bucket("a0/five_hour", utilization=0.99999)),
     "the little that is left will do before the reset": (
-        _bucket("a0/five_hour", utilization=0.9985, resets_ms=NOW_MS + 2 * HOUR_MS),
-        _at(2 * HOUR_MS - 60_000),
+        _bucket("a0/five_hour", utilization=0.998, resets_ms=NOW_MS + 480_000),
+        _at(420_000),
     ),
     "automation stays away from what is kept": (
         _at(0),
@@ -282,6 +282,93 @@ def test_whatever_touches_an_offer_that_was_kept_makes_it_anew(what: str) -> Non
     assert list(kept(after)) == expected
 
 
+def _project_of_its_own(before: Fleet) -> Fleet:
+    """One worker at once for the project of `a0`'s tasks, and another project for those of `a1`."""
+    others = [replace(before.tasks[n], spec=replace(before.tasks[n].spec, repo="/r1")) for n in ("t2", "t4")]
+    return put(put(before, "tasks", *others), "projects", Project("/r0", workers=1))
+
+
+def _worker_of_its_project(before: Fleet) -> Fleet:
+    one = task(300, state="running", attempt="t300.9")
+    there = put(before, "hosts", replace(before.hosts["local"], workers_max=2))
+    return put(put(there, "tasks", one), "attempts", attempt(one, "a2", "local"))
+
+
+def _price(share: float) -> Callable[[Fleet], Fleet]:
+    """A price of `a0`, by so much more than what its best task is worth now."""
+
+    def priced(before: Fleet, price: float) -> Fleet:
+        return replace(before, prices=Prices(NOW_MS, "programme", {"a0/five_hour": price}))
+
+    def dear(before: Fleet) -> Fleet:
+        least, most = 0.0, 10_000.0
+        for _ in range(60):
+            price = (least + most) / 2
+            if list(choose(priced(without_the_dear(before), price))):
+                least = price
+            else:
+                most = price
+        return priced(before, most * (1.0 + share))
+
+    return dear
+
+
+def _limited(before: Fleet) -> Fleet:
+    return put(before, "limits", Limit("l1", "account", "a0", "day", "tokens", 1e9, NOW_MS))
+
+
+TOUCHES |= {
+    "its project has all its workers": (_project_of_its_own, _worker_of_its_project),
+    "it has become worth its price": (_price(0.0003), _at(SOON_MS - 60_000)),
+    "a limit is used up": (_limited, lambda before: put(before, "spent", Spent("l1", 0, 1e9))),
+}
+
+
+def heavy_first() -> Fleet:
+    """Behind the first task of `a0`, which has become large, stands one that is worth more for what it takes; between
+    them lies what `a1` offers. One place at home, and one on `h1`."""
+    tasks = [task(n, session=on) for n, on in ((1, "a0"), (2, "a1"), (3, "a0"))]
+    first, between, heavy = (
+        replace(one, spec=replace(one.spec, tiers=("sonnet",), repo="/r0")) for one in tasks
+    )
+    between = replace(between, tier_work=600_000.0)
+    before = fleet([first, between, replace(heavy, tier_work=5_000_000.0)])
+    return put(before, "hosts", replace(before.hosts["h1"], workers_max=1))
+
+
+def _lies_on_h1(before: Fleet) -> Fleet:
+    return put(before, "worktrees", Worktree("t3", "/r0", 1, "ready", "/w", host="h1", left_ms=NOW_MS))
+
+
+def _h1_is_full(before: Fleet) -> Fleet:
+    return put(before, "hosts", replace(before.hosts["h1"], workers_max=0))
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        (_h1_is_full, _lies_on_h1),
+        (_lies_on_h1, _h1_is_full),
+        (_h1_is_full, _task("t3", not_before_ms=NOW_MS + 5_000)),
+        (
+            _h1_is_full,
+            lambda before: _task("t3", spec=replace(before.tasks["t3"].spec, paused=Pause("p", "")))(before),
+        ),
+    ],
+    ids=["its work lies elsewhere", "its host is full", "it backs off", "it is paused"],
+)
+def test_behind_a_head_that_cannot_go_the_next_of_its_lane_counts(
+    first: Callable[[Fleet], Fleet], then: Callable[[Fleet], Fleet]
+) -> None:
+    kept, before = Chooser(), first(heavy_first())
+    for _ in range(3):
+        assert list(kept(before)) == list(choose(before))
+    assert next(choose(before)).task == "t2"
+    after = then(before)
+    assert next(choose(after)).task == "t1"
+    assert list(kept(after)) == list(choose(after))
+
+
 def _told(placements: Iterable[Placement]) -> list[tuple[object, ...]]:
     """What the work is given; of its worth only what does not grow with its age."""
     return [(p.task, p.account, p.tier, p.quote and p.quote.need) for p in placements]
@@ -299,6 +386,42 @@ def test_another_accounts_offer_counts_when_a_stronger_tier_is_no_longer_served_
         assert list(kept(before)) == list(choose(before))
     after = _of("a4", paused=True)(before)
     assert list(kept(after)) == list(choose(after)) != list(choose(before))
+
+
+def test_an_offer_counts_for_more_when_a_stronger_tier_is_served_elsewhere_again() -> None:
+    one, other = task(1, session="a0"), task(2, session="a1")
+    one = replace(one, spec=replace(one.spec, tiers=("haiku", "opus"), kind="reasoning"))
+    other = replace(other, spec=replace(other.spec, tiers=("haiku",), kind="reasoning", priority=1))
+    served = fleet([one, other])
+    served = put(served, "accounts", *(account(n, tiers=(("haiku", "haiku"),)) for n in ACCOUNTS[:4]))
+    before = _of("a4", paused=True)(served)
+    kept = Chooser()
+    for _ in range(3):
+        assert list(kept(before)) == list(choose(before))
+    assert next(choose(before)).task == "t2" and next(choose(served)).task == "t1"
+    assert list(kept(served)) == list(choose(served))
+
+
+@pytest.mark.parametrize("session", [None, "a0"])
+def test_a_task_whose_repository_no_host_takes_any_more_is_not_looked_at_for_ever(
+    session: str | None,
+) -> None:
+    kept, before = Chooser(), fleet([task(n, session=session) for n in (3, 6)], places=2)
+    for _ in range(3):
+        assert list(kept(before)) == list(choose(before)) != []
+    unfit = (Unfit("/r0", "no", NOW_MS, NOW_MS + 60_000),)
+    after = put(before, "hosts", replace(before.hosts["local"], unfit=unfit))
+    assert list(islice(kept(after), 3)) == list(choose(after)) == []
+
+
+def test_a_round_that_may_make_few_placements_goes_on_from_where_it_left_off() -> None:
+    now, kept = fleet([task(n) for n in range(1, 12)], places=7), Chooser(at_once=3)
+    made: list[int] = []
+    while not made or kept.left_off:
+        expected = list(choose(now))[:3]
+        assert list(kept(now)) == expected
+        now, made = _begun(now, expected), [*made, len(expected)]
+    assert made == [3, 3, 1]
 
 
 def test_a_placement_that_did_not_come_about_is_made_again() -> None:

@@ -226,7 +226,7 @@ def test_nothing_is_billed_that_a_subscription_could_have_done_in_time(fleet: Fl
         if placement.account != "key" or one.session_account == "key":
             continue
         for on_account, tier in ways(fleet, one):
-            assert going.considered(one, on_account, tier)[0] is not None
+            assert going.refusals.considered(one, on_account, tier)[0] is not None
         due_ms = one.spec.deadline_ms
         if due_ms is None or due_ms <= NOW:
             assert ways(fleet, one) == []
@@ -234,7 +234,7 @@ def test_nothing_is_billed_that_a_subscription_could_have_done_in_time(fleet: Fl
             openings = [way for way in ways(fleet, one) if can_in_time(fleet, one, *way)]
             # What is left open is only closed to it by what is in no window: too little left of one until its reset.
             for on_account, tier in openings:
-                against = going.considered(one, on_account, tier)[0]
+                against = going.refusals.considered(one, on_account, tier)[0]
                 assert against is not None and against.until_ms is not None
                 assert against.until_ms > due_ms - needs_ms(fleet, one, tier)
 
@@ -253,7 +253,7 @@ def test_no_deadline_is_missed_by_waiting_for_a_subscription(fleet: Fleet) -> No
         if one.id in taken or due_ms is None or due_ms <= NOW:
             continue
         for tier in allowed(fleet, one):
-            if free.considered(one, as_any_other["key"], tier)[0] is None:
+            if free.refusals.considered(one, as_any_other["key"], tier)[0] is None:
                 assert due_ms - needs_ms(fleet, one, tier) > NOW
                 assert any(
                     (block := headroom.block_of(fleet, a, t)) is None

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fleet.core import events
 from fleet.core.capacity import costs
-from fleet.core.dispatch.round import PATIENCE
+from fleet.core.dispatch.refusals import PATIENCE
 from fleet.core.dispatch.tiers import allowed
 from fleet.core.model import AGE_DOUBLES_MS
 from fleet.core.model.policy import Floor

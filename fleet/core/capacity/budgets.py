@@ -58,8 +58,10 @@ class Budgets:
     """What each limit still allows in this round of dispatch. Call `take` for every placement: those of this round are
     not running yet."""
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: Fleet, known: costs.Costs | None = None) -> None:
+        """`known` follows the fleet."""
         self._fleet = fleet
+        self._costs = known or costs.Costs(fleet)
         self._going: dict[str, _Going] = {}
 
     def against(self, task: Task, account: Account, tier: str, need: Expected) -> Against | None:
@@ -112,7 +114,7 @@ class Budgets:
         """What a running attempt is expected to take still. Of a turn that runs the dollars are not counted yet: they
         come with its end."""
         account = self._fleet.accounts[attempt.account]
-        need = costs.remaining(self._fleet, task, attempt.tier)
+        need = self._costs.remaining(task, attempt.tier)
         mean, high = self._need(limit, task, account, attempt.tier, need)
         if limit.unit == "usd":
             unbilled = work_of(attempt.running_tokens + attempt.answer_tokens)

@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Mapping
 from math import fsum, sqrt
 
-from fleet.core.capacity import rates
+from fleet.core.capacity import experience, rates
 from fleet.core.capacity.costs import Believed, Costs
 from fleet.core.model import Account, Attempt, Fleet, Task, bucket_key
-from fleet.core.model.learned import work_of
+from fleet.core.model.learned import Experience, work_of
 from fleet.core.model.maps import changed
 
 Left = tuple[float, float]
@@ -55,7 +55,10 @@ class Running:
         self._on: dict[str, dict[str, _Live]] = {}
         self._left: dict[str, Mapping[str, Left]] = {}
         self._changed: set[str] = set()
-        self._believed: tuple[object, ...] = (None, None, None)
+        self._believed: tuple[object, ...] = (None, None)
+        self._experience: Mapping[str, Experience] = {}
+        self.relearned: set[str] = set()
+        """The tiers of which something has been learned between the last two states."""
         self.follow(fleet)
 
     def follow(self, fleet: Fleet) -> set[str] | None:
@@ -63,25 +66,32 @@ class Running:
         None when it may be all of them."""
         self.costs.follow(fleet)
         self._follow_attempts(fleet)
+        self.relearned = {experience.tier_of(key) for key in changed(self._experience, fleet.experience)}
+        self._experience = fleet.experience
         before = self.pools
         if self._accounts is not fleet.accounts:
             self.pools = {}
             for account in fleet.accounts.values():
                 self.pools.setdefault(account.pool, []).append(account.name)
             self._accounts = fleet.accounts
-        believed = (fleet.experience, fleet.policy.tiers, self.costs.quantile)
+        believed = (fleet.policy.tiers, self.costs.quantile)
         same = all(was is now for was, now in zip(self._believed, believed, strict=True))
         self._believed = believed
         if not same or self.pools != before:
             self._left.clear()
             self._changed.clear()
             return None
+        if self.relearned:
+            self._changed.update(name for name, some in self._on.items() if self._is_relearned(some))
         accounts = fleet.accounts
         touched = {accounts[name].pool for name in self._changed if name in accounts}
         for pool in touched:
             self._left.pop(pool, None)
         self._changed.clear()
         return touched
+
+    def _is_relearned(self, some: Mapping[str, _Live]) -> bool:
+        return any(one.attempt.tier in self.relearned for one in some.values())
 
     def _follow_attempts(self, fleet: Fleet) -> None:
         live, tasks = self._live, fleet.tasks

@@ -5,11 +5,12 @@ again and again), `explain` (why a task is where it is) and `needs_a_person` (wh
 lasts). A better rule replaces what is behind them.
 """
 
+from fleet.core.dispatch.choosing import Chooser, choose
 from fleet.core.dispatch.explain import explain, needs_a_person
 from fleet.core.dispatch.explanation import Explanation
 from fleet.core.dispatch.feasible import Placement, Refusal
 from fleet.core.dispatch.price import Quote
-from fleet.core.dispatch.round import REFUSALS_TOLD, Chooser, choose
+from fleet.core.dispatch.refusals import REFUSALS_TOLD
 
 __all__ = [
     "REFUSALS_TOLD",

@@ -281,7 +281,7 @@ def _considered(
         for tier in allowed(dispatch.fleet, task):
             if (account.name, tier) == but:
                 continue
-            against, quote = dispatch.considered(task, account, tier)
+            against, quote = dispatch.refusals.considered(task, account, tier)
             if against is not None:
                 refusals.append(against)
             if quote is not None:

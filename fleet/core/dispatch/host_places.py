@@ -121,6 +121,11 @@ class Places:
             return None
         return f"its git refuses the repository; {again}: {unfit.why}"
 
+    @property
+    def some_are_unfit(self) -> bool:
+        """Whether some host's git refuses some repository."""
+        return bool(self._unfit)
+
     def is_choosy(self, task: Task) -> bool:
         """Whether it matters to some host which repository the task is of."""
         return bool(self._unfit) and any((name, task.spec.repo) in self._unfit for name in self._fleet.hosts)

@@ -10,6 +10,7 @@ from operator import itemgetter
 from fleet.core.capacity.headroom import UNKNOWN_HEADROOM
 from fleet.core.dispatch.feasible import gives, standing, suits, suits_all, warm_account
 from fleet.core.dispatch.memory import Memory, Places
+from fleet.core.dispatch.resting import Alike, Head
 from fleet.core.dispatch.slots import Slots
 from fleet.core.dispatch.tiers import allowed
 from fleet.core.model import Account, Fleet, Task
@@ -37,7 +38,6 @@ class LanePlaces:
         accounts = fleet.accounts.values()
         self._with_places = [a for a in accounts if a.state != "removed" and not slots.account_is_full(a)]
         self._giving: dict[str, dict[str, Account]] = {}
-        self._open: dict[str, Openings] = {}
         self._open_to: dict[tuple[object, ...], Openings] = {}
         self._order: dict[str, tuple[Account, ...]] = {}
         self._able: dict[tuple[Openings, tuple[str, ...]], Places] = {}
@@ -57,13 +57,21 @@ class LanePlaces:
         warm = self._warm(lane, first)
         if warm is not None:
             places = self._places_on(warm, lane, first)
+            if not places:
+                self.memory.resting.rest(lane, Head(warm, None))
             return places if self.slots.has_host_for(first.spec.labels, warm) else []
-        if lane not in self._open:
-            self._open[lane] = self._opened(first)
-        key = (self._open[lane], first.spec.labels)
-        if key not in self._able:
-            self._able[key] = self._with_room(self._open[lane], first.spec.labels)
-        return self._able[key]
+        return self.of_new(first)
+
+    def of_new(self, task: Task) -> Places:
+        """As `of`, for a task whose session stays nowhere, whatever its project has."""
+        openings, labels = self._opened(task), task.spec.labels
+        if (openings, labels) not in self._able:
+            self._able[openings, labels] = self._with_room(openings, labels)
+        return self._able[openings, labels]
+
+    def alike(self, task: Task) -> Alike:
+        """What tasks without a session agree in that may have the same placements."""
+        return *self._opens_to(task), task.spec.labels
 
     def _warm(self, lane: str, first: Task) -> Account | None:
         """The account that the sessions of the lane stay on."""
@@ -106,20 +114,22 @@ class LanePlaces:
     def _opened(self, task: Task) -> Openings:
         """The tiers that a task may use whose session stays nowhere, each with the accounts that are open to it in this
         round."""
-        bound_to = task.session_account if task.bound else None
-        project = self.fleet.projects.get(task.spec.project_name)
-        key = (
-            () if project is None else project.accounts,
-            allowed(self.fleet, task),
-            task.plans_with,
-            task.shuns,
-            bound_to,
-        )
+        key = self._opens_to(task)
         if key not in self._open_to:
             self._open_to[key] = tuple(
                 (tier, self._open_for(task, tier)) for tier in allowed(self.fleet, task)
             )
         return self._open_to[key]
+
+    def _opens_to(self, task: Task) -> Alike:
+        project = self.fleet.projects.get(task.spec.project_name)
+        return (
+            () if project is None else project.accounts,
+            allowed(self.fleet, task),
+            task.plans_with,
+            task.shuns,
+            task.session_account if task.bound else None,
+        )
 
     def _open_for(self, task: Task, tier: str) -> frozenset[str]:
         giving = self._giving_to(tier)
@@ -131,7 +141,7 @@ class LanePlaces:
         """Whether nothing but capacity stands against a task without a session there: then `refusal` finds nothing."""
         return (
             task.session_id is None
-            and self._gives(account, tier)
+            and self.gives(account, tier)
             and suits(self.fleet, self.slots, task, account)
             and not self.slots.account_is_full(account)
             and self.slots.project_refusal(task) is None
@@ -143,10 +153,11 @@ class LanePlaces:
     def _giving_to(self, tier: str) -> Mapping[str, Account]:
         """The accounts that had a place at the round's beginning and give to the tier, whatever the task."""
         if tier not in self._giving:
-            self._giving[tier] = {a.name: a for a in self._with_places if self._gives(a, tier)}
+            self._giving[tier] = {a.name: a for a in self._with_places if self.gives(a, tier)}
         return self._giving[tier]
 
-    def _gives(self, account: Account, tier: str) -> bool:
+    def gives(self, account: Account, tier: str) -> bool:
+        """Whether it gives work of the tier to some task now."""
         known = self.memory.gives.setdefault(tier, {})
         if account.name not in known:
             known[account.name] = gives(self.fleet, self.slots, account, tier)

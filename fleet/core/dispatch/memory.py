@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING
 
 from fleet.core.capacity import headroom, reserved
 from fleet.core.capacity.rates import EVERYONE
-from fleet.core.dispatch.price import Market, fresh
+from fleet.core.dispatch.price import Market, Quote, fresh
+from fleet.core.dispatch.resting import Resting
 from fleet.core.dispatch.shares import Shares, kept_of
 from fleet.core.dispatch.slots import Slots
-from fleet.core.model import Account, Fleet, Rank, Task
+from fleet.core.dispatch.tiers import allowed
+from fleet.core.model import Account, Fleet, Task
 from fleet.core.model.maps import changed
 
 if TYPE_CHECKING:
@@ -46,18 +48,30 @@ class Kept:
     came: Offer | Against
     at_ms: int
     until_ms: float
+    first: bool = False
+    """Whether it fits, with each tier, where it is tried first: then that is so still when it fits still, and where it
+    is tried first now; the tier that is chosen stays the same."""
 
+    @property
+    def density(self) -> float:
+        return self._quote.density
 
-@dataclass(slots=True)
-class Head:
-    """The kept offer of a lane, as long as these stay the same: of its first task that does not back off until
-    `until_ms`."""
+    @property
+    def gross(self) -> float:
+        return self._quote.gross
 
-    ranks: tuple[Rank, ...]
-    mark: int
-    account: Account
-    kept: Kept
-    until_ms: float
+    @property
+    def work(self) -> float:
+        return self._quote.need.work
+
+    @property
+    def tier(self) -> str:
+        return self._quote.tier
+
+    @property
+    def _quote(self) -> Quote:
+        assert not isinstance(self.came, str), "it is no offer"
+        return self.came.quote
 
 
 class Memory:
@@ -82,8 +96,8 @@ class Memory:
         """By tier and account: its place in the order in which accounts are tried, None when nothing is left."""
         self.offers: dict[str, Kept] = {}
         """By task."""
-        self.heads: dict[str, Head] = {}
-        """By lane."""
+        self.resting = Resting(fleet.queue)
+        self._served = self.market.served()
         self._marks: dict[str, int] = {}
         self._marked = 0
         self._taken: set[str] = set()
@@ -113,9 +127,10 @@ class Memory:
         if not self._until:
             for pool in running.pools:
                 self._look_ahead(before, pool)
+        accounts = changed(before.accounts, fleet.accounts)
         learned = _learned(before, fleet)
         touched = working | self.slots.pools.follow(fleet) | self._taken
-        touched |= {fleet.accounts[name].pool for name in changed(before.accounts, fleet.accounts)}
+        touched |= {fleet.accounts[name].pool for name in accounts}
         touched |= {pool for pool, until_ms in self._until.items() if until_ms <= fleet.now_ms}
         touched |= {pool for pool, kept in self._kept.items() if kept != self._kept_of(fleet, pool)}
         touched.update(*learned.values())
@@ -129,12 +144,47 @@ class Memory:
         for pool in touched:
             self._forget(pool)
             self._look_ahead(fleet, pool)
-        for task in self._stirred(before, fleet):
-            self.heads.pop(task.lane, None)
+        if accounts or (touched and self.market.prices is not None):
+            self._follow_what_is_served()
+        if running.relearned:
+            self._forget_what_is_relearned(running.relearned)
+        self._stir(before, fleet, touched)
         if len(self.offers) > OFFERS_KEPT * sum(map(len, fleet.queue.values())):
             self.offers.clear()
 
-    def _stirred(self, before: Fleet, after: Fleet) -> list[Task]:
+    def _follow_what_is_served(self) -> None:
+        """What a stronger tier makes of a failure, and costs, is part of each offer, wherever it is served."""
+        before, self._served = self._served, self.market.served()
+        if before != self._served:
+            self.offers.clear()
+            self.resting.stir_all()
+
+    def _forget_what_is_relearned(self, tiers: set[str]) -> None:
+        """What tasks take and how likely they end well is believed anew, with these tiers."""
+
+        def may_use_them(task: Task) -> bool:
+            return not tiers.isdisjoint(allowed(self._fleet, task))
+
+        self.offers = {name: kept for name, kept in self.offers.items() if not may_use_them(kept.task)}
+        for lane, head in list(self.resting.heads.items()):
+            if head.kept is not None and may_use_them(head.kept.task):
+                self.resting.stir(lane)
+
+    def _stir(self, before: Fleet, after: Fleet, touched: set[str]) -> None:
+        """The lanes of which something has changed."""
+        resting = self.resting
+        for lane in changed(before.queue, after.queue):
+            if lane in after.queue:
+                resting.stir(lane)
+            else:
+                resting.forget(lane)
+        for task in self._changed(before, after):
+            resting.stir(task.lane)
+        for pool in touched:
+            resting.touch(pool)
+        resting.follow(after.now_ms)
+
+    def _changed(self, before: Fleet, after: Fleet) -> list[Task]:
         """The queued tasks of which something has changed that their rank does not tell."""
         names = {
             *changed(before.tasks, after.tasks),

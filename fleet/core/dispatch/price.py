@@ -79,6 +79,10 @@ class Quote(NamedTuple):
         return sum(share * price for _, share, price in self.charges) + self.place + self.money
 
     @property
+    def gross(self) -> float:
+        return self.worth * self.chance + self.after
+
+    @property
     def net(self) -> float:
         """What is left when the capacity is paid; that is what decides whether it runs."""
         return self.worth * self.chance - self.cost + self.after
@@ -180,6 +184,12 @@ class Market:
         found = self._cheapest[tier]
         return None if found < 0 else found
 
+    def served(self) -> dict[str, bool]:
+        """The tiers that an account serves now, each with whether it costs something wherever it is served."""
+        tiers = {tier for account in self._fleet.accounts.values() for tier, _ in account.tiers}
+        prices = {tier: self.cheapest(tier) for tier in tiers}
+        return {tier: price > 0.0 for tier, price in prices.items() if price is not None}
+
     def bid(self, task: Task, tier: str) -> Bid:
         """What the task offers for being done with that tier, wherever."""
         key = (task.id, tier)
@@ -225,7 +235,21 @@ class Market:
             money=need.work * self._bill(account, tier),
             other=bid.preference,
             after=bid.after,
-            density=bid.gross / max(tightest, need.ms / HOUR_MS * HOUR_SHARE, SHARE_MIN),
+            density=_density(bid.gross, tightest, need),
+        )
+
+    def tightest(self, account: Account, tier: str) -> float:
+        """The share of its tightest bucket that a work unit takes."""
+        return max((rate for _, rate in self._shares.draws(account, tier)), default=0.0)
+
+    def requoted(self, quote: Quote, account: Account) -> Quote:
+        """The same placement on another account, or where rates have changed, as it was worth when it was quoted; where
+        nothing has a price."""
+        need = quote.need
+        tightest = need.work * self.tightest(account, quote.tier)
+        return quote._replace(
+            account=account.name,
+            density=_density(quote.gross, tightest, need),
         )
 
     def _preference(self, task: Task, tier: str) -> float:
@@ -323,6 +347,10 @@ class Market:
     def _is_bound(self, task: Task) -> bool:
         project = self._fleet.projects.get(task.spec.project_name)
         return task.session_id is not None or (project is not None and bool(project.accounts))
+
+
+def _density(gross: float, tightest: float, need: Expected) -> float:
+    return gross / max(tightest, need.ms / HOUR_MS * HOUR_SHARE, SHARE_MIN)
 
 
 def fresh(fleet: Fleet) -> Prices | None:

@@ -1,23 +1,20 @@
-"""One round of dispatch: the placements to make now, the best first.
+"""What the lanes of the queue offer in one round of dispatch: each the best of its first tasks.
 
-Each lane of the queue offers the best of its first tasks; among the lanes the offer with the highest density is taken,
-its capacity and place are gone, and the next is looked for, until nothing acceptable is left. Acceptable is what pays
-for its capacity (net ≥ 0), and would not do clearly better later. Why: docs/dispatch.md, "5. The choice".
+Acceptable is what pays for its capacity (net ≥ 0), and would not do clearly better later. Why: docs/dispatch.md, "5.
+The choice".
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from heapq import heappop, heappush
-from itertools import islice, pairwise
+from heapq import merge
+from itertools import pairwise
 from math import inf
 from typing import Literal, NamedTuple
 
+from fleet.core.capacity.costs import Expected
 from fleet.core.dispatch.fairness import Fairness
 from fleet.core.dispatch.feasible import (
-    Placement,
-    Refusal,
-    any_account_gives,
     backs_off_from,
     backs_off_until,
     beyond_means,
@@ -25,11 +22,12 @@ from fleet.core.dispatch.feasible import (
     refusal,
 )
 from fleet.core.dispatch.lane_places import LanePlaces
-from fleet.core.dispatch.memory import Head, Kept, Memory, Places
-from fleet.core.dispatch.price import CLOSE, Bid, Quote
+from fleet.core.dispatch.memory import Kept, Memory, Places, Seen
+from fleet.core.dispatch.price import CLOSE, Quote
+from fleet.core.dispatch.refusals import TOLERANCE, Refusals
+from fleet.core.dispatch.resting import WORK_MIN, Group, Head, Line, Order, at_most
 from fleet.core.dispatch.slots import Slots
 from fleet.core.dispatch.spending import Spending
-from fleet.core.dispatch.tiers import allowed
 from fleet.core.model import AGE_DOUBLES_MS, Account, Fleet, Task, is_timed
 
 HEADS = 4
@@ -38,65 +36,7 @@ HEADS = 4
 LOOKED_AT = 32
 """How many tasks of a lane are looked at: a long lane of tasks that cannot run must take no time."""
 
-PATIENCE = 0.02
-"""By how much of its worth waiting must be better than running now (docs/dispatch.md, "5. The choice")."""
-
-TOLERANCE = 1e-6
-"""A net below 0 by less than this part of the worth is 0: prices are computed, and what pays exactly its price is
-accepted (docs/dispatch.md, "4. What capacity costs: the planning problem")."""
-
-REFUSALS_TOLD = 8
-"""Of what was refused when a task was placed, so that many accounts fill no journal."""
-
 Against = Literal["price", "size", "both", "host"]
-
-
-def choose(fleet: Fleet) -> Iterator[Placement]:
-    """Yields the placements to make now, best first."""
-    return Chooser()(fleet)
-
-
-class Chooser:
-    """`choose`, for one who asks again and again as a fleet goes on: what was worked out is kept for what has not
-    changed (`fleet.core.dispatch.memory`). The placements are the same."""
-
-    def __init__(self) -> None:
-        self._memory: Memory | None = None
-
-    def __call__(self, fleet: Fleet) -> Iterator[Placement]:
-        if fleet.draining or not fleet.queue or fleet.policy.breaker:
-            return iter(())
-        if self._memory is None:
-            self._memory = Memory(fleet, Slots(fleet))
-        else:
-            self._memory.follow(fleet)
-        return _chosen(fleet, self._memory)
-
-
-def _chosen(fleet: Fleet, memory: Memory) -> Iterator[Placement]:
-    slots = memory.slots
-    if slots.hosts_are_full() or not any_account_gives(fleet, slots):
-        return
-    dispatch = Round(fleet, slots, memory)
-    offers: list[tuple[tuple[float, int, str], str, Offer | Kept]] = []
-    for lane in sorted(fleet.queue):
-        _push(offers, lane, dispatch.first_of(lane))
-    while offers:
-        _, lane, found = heappop(offers)
-        if isinstance(found, Kept):
-            _push(offers, lane, dispatch.of_now(found))
-            continue
-        offer = found
-        host = slots.host_for(offer.task, offer.account)
-        if host is None or not dispatch.still_good(offer):
-            _push(offers, lane, dispatch.best_of(lane))
-            continue
-        refused = dispatch.refused(offer.task)
-        dispatch.take(offer, host.name)
-        yield Placement(offer.task.id, offer.account.name, offer.quote.tier, host.name, refused, offer.quote)
-        if slots.hosts_are_full() or not any_account_gives(fleet, slots):
-            return
-        _push(offers, lane, dispatch.best_of(lane))
 
 
 class Offer(NamedTuple):
@@ -110,13 +50,8 @@ class Offer(NamedTuple):
 Found = tuple[float, "Offer | Kept"]
 """What a lane has to offer, and its rank: of what was kept the most that it can be now."""
 
-
-def _push(
-    offers: list[tuple[tuple[float, int, str], str, Offer | Kept]], lane: str, found: Found | None
-) -> None:
-    if found is not None:
-        rank, offer = found
-        heappush(offers, ((-rank, offer.task.number, offer.task.id), lane, offer))
+Waiting = tuple[tuple[float, int, str], str, "Offer | Kept"]
+"""An offer in the order in which they are taken, and its lane."""
 
 
 class Round:
@@ -132,18 +67,85 @@ class Round:
         self.places = LanePlaces(fleet, slots, self.memory)
         self.fairness = Fairness(fleet, slots.running)
         self.spending = Spending(fleet, slots, self.shares, self.market)
-        self._accounts = [a for a in fleet.accounts.values() if a.state != "removed"]
+        self.refusals = Refusals(fleet, self.slots, self.places, self.spending)
         self._taken = 0
         self._placed: set[str] = set()
         self._too_large: dict[str, float] = {}
         """By lane, the smallest size that fits nowhere any more in this round."""
         self._growth: dict[int, float] = {}
+        self._rests = self.fairness.is_plain and not slots.some_are_unfit
+
+    def lanes(self) -> list[str]:
+        """Those that have to be looked at when the round begins. The others are at rest: what they offer comes, the
+        best first, from `resting`."""
+        if not self._rests:
+            return sorted(self.fleet.queue)
+        self._follow_groups()
+        return sorted(self.memory.resting.awake | self.memory.resting.rooted)
+
+    def resting(self) -> Iterator[Waiting]:
+        """What the lanes that are at rest now offer, at the most that it can be now."""
+        resting = self.memory.resting.in_order() if self._rests else {}
+        return merge(*(self._offers_of(line, lanes) for line, lanes in resting.items()))
+
+    def _offers_of(self, line: Line, lanes: list[tuple[Order, str]]) -> Iterator[Waiting]:
+        heads, now_ms = self.memory.resting.heads, self.fleet.now_ms
+        more, first = 1.0 + TOLERANCE, None
+        if line is not None:
+            alike, tier = line
+            group = self.memory.resting.groups[alike]
+            if not group.is_open:
+                return
+            first = group.firsts[tier]
+            more /= max(self.market.tightest(first, tier), WORK_MIN)
+        for order, lane in lanes:
+            _, number, name = order
+            kept = heads[lane].kept
+            if kept is not None and self.slots.project_refusal(kept.task) is None:
+                if first is not None and not isinstance(kept.came, str):
+                    kept.came = kept.came._replace(account=first)
+                yield (-at_most(order, now_ms) * more, number, name), lane, kept
+
+    def _follow_groups(self) -> None:
+        """Looks at each group of lanes once: whether they may still have what they had to offer."""
+        resting = self.memory.resting
+        for alike, group in list(resting.groups.items()):
+            lane = next(iter(group.lanes), None)
+            task = None if lane is None else self.fleet.tasks[self.fleet.queue[lane][0][3]]
+            places = [] if task is None else self.places.of_new(task)
+            group.is_open = bool(places)
+            if task is None or (places and not self._group_still_fits(group, task, places)):
+                resting.dissolve(alike)
+
+    def _group_still_fits(self, group: Group, task: Task, places: Places) -> bool:
+        """As `_still_fits`, of all lanes that are like that of the task."""
+        seen = self._seen(places)
+        if seen == group.seen:
+            return True
+        if [tier for tier, _, _ in seen] != [tier for tier, _, _ in group.seen]:
+            return False
+        if not all(self._is_fit(task, some[0], tier, group.most[tier]) for tier, some in places):
+            return False
+        group.seen, group.firsts = seen, {tier: some[0] for tier, some in places}
+        return True
+
+    def _seen(self, places: Places) -> Seen:
+        return tuple((tier, some[0].name, self.memory.mark(some[0].pool)) for tier, some in places)
+
+    def _is_fit(self, task: Task, account: Account, tier: str, need: Expected) -> bool:
+        """Whether what the task needs fits there, and nothing there has a price."""
+        return (
+            not self.spending.asks(account, task)
+            and self.market.is_calm(task, account, tier)
+            and self.shares.too_little(account, tier, need) is None
+        )
 
     def first_of(self, lane: str) -> Found | None:
         """As `best_of`, at the beginning of the round: what was kept is reckoned for this moment (`of_now`) only when
         it may be the best of all."""
-        head = self.memory.heads.get(lane)
-        found = head.kept if head is not None and self._is_still(head, lane) else self._found(lane)
+        head = self.memory.resting.heads.get(lane)
+        still = head is not None and head.account is not None and self._is_still(head, head.account)
+        found = head.kept if head is not None and still else self._found(lane)
         if not isinstance(found, Kept):
             return found and (found.rank, found)
         if not self.fairness.is_plain:
@@ -151,23 +153,16 @@ class Round:
         at_ms = found.at_ms
         if at_ms not in self._growth:
             self._growth[at_ms] = 2.0 ** ((self.fleet.now_ms - at_ms) / AGE_DOUBLES_MS) * (1.0 + TOLERANCE)
-        assert isinstance(found.came, Offer)
-        return found.came.quote.density * self._growth[at_ms], found
+        return found.density * self._growth[at_ms], found
 
-    def _is_still(self, head: Head, lane: str) -> bool:
-        """Whether it is the lane's offer at the beginning of this round, too. What is asked of the task itself has been
-        asked: it is no longer there when something of the task has changed."""
-        task, slots = head.kept.task, self.slots
-        return (
-            head.ranks is self.fleet.queue[lane]
-            and head.mark == self.memory.mark(head.account.pool)
-            and self.fleet.now_ms < head.until_ms
-            and slots.project_refusal(task) is None
-            and slots.has_host_for(task.spec.labels, head.account)
-            and (
-                not self._differs(task)
-                or (not held_back(self.fleet, task) and slots.host_for(task, head.account) is not None)
-            )
+    def _is_still(self, head: Head, account: Account) -> bool:
+        """Whether it is the lane's offer at the beginning of this round, too."""
+        if head.kept is None:
+            return True
+        task = head.kept.task
+        return self.slots.project_refusal(task) is None and (
+            not self._differs(task)
+            or (not held_back(self.fleet, task) and self.slots.host_for(task, account) is not None)
         )
 
     def of_now(self, kept: Kept) -> Found:
@@ -207,7 +202,7 @@ class Round:
                 break
             offer = self._offer_of(task, places) if timed else self._remembered(task, places)
             if isinstance(offer, Kept):
-                self._is_head(offer, lane, until_ms)
+                self._is_head(offer, lane, until_ms, places)
                 return offer
             looked_at += offer != "host"
             until_ms = -inf
@@ -229,13 +224,28 @@ class Round:
             return -inf
         return backs_off_until(self.fleet, task)
 
-    def _is_head(self, kept: Kept, lane: str, until_ms: float) -> None:
+    def _is_head(self, kept: Kept, lane: str, until_ms: float, places: Places) -> None:
         assert isinstance(kept.came, Offer)
-        account, until_ms = kept.came.account, min(until_ms, kept.until_ms)
-        stays = kept.task.session_id is not None and kept.task.session_account == account.name
-        if stays and self.fleet.now_ms < until_ms:
-            mark = self.memory.mark(account.pool)
-            self.memory.heads[lane] = Head(self.fleet.queue[lane], mark, account, kept, until_ms)
+        task, account, until_ms = kept.task, kept.came.account, min(until_ms, kept.until_ms)
+        if self.fleet.now_ms >= until_ms:
+            return
+        if task.session_id is not None and task.session_account == account.name:
+            self.memory.resting.rest(lane, Head(account, kept, until_ms, self._differs(task)))
+        elif task.session_id is None and kept.first and self._rests and not self._taken:
+            self._join(lane, Head(None, kept, until_ms, alike=self.places.alike(task)), places)
+
+    def _join(self, lane: str, head: Head, places: Places) -> None:
+        """From here on the lane is at rest with those that are alike."""
+        resting = self.memory.resting
+        assert head.alike is not None and head.kept is not None
+        if head.alike not in resting.groups:
+            firsts = {tier: some[0] for tier, some in places}
+            resting.groups[head.alike] = Group(head.kept.seen, firsts)
+        group = resting.groups[head.alike]
+        if group.seen == head.kept.seen:
+            for tier, _ in places:
+                group.needs(tier, self.market.expected(head.kept.task, tier))
+            resting.rest(lane, head)
 
     def _remembered(self, task: Task, places: Places) -> Offer | Kept | Against:
         """As `_offer_of`, of a task without a deadline; what came of it in an earlier round, where that holds still."""
@@ -244,19 +254,43 @@ class Round:
         first = places[0][1][0]
         stays = task.session_id is not None and task.session_account == first.name
         differs = self._differs(task)
-        if differs and stays and self.slots.host_for(task, first) is None:
+        if differs and not stays:
+            return self._offer_of(task, places)
+        if differs and self.slots.host_for(task, first) is None:
             return "host"
-        seen = tuple((tier, some[0].name, self.memory.mark(some[0].pool)) for tier, some in places)
+        seen = self._seen(places)
         kept = self.memory.offers.get(task.id)
-        if kept is not None and kept.task is task and kept.seen == seen and self.fleet.now_ms < kept.until_ms:
+        if (
+            kept is not None
+            and kept.task is task
+            and self.fleet.now_ms < kept.until_ms
+            and (kept.seen == seen or self._still_fits(kept, seen, places))
+        ):
             return kept if isinstance(kept.came, Offer) else kept.came
         self.shares.begin()
         came = self._offer_of(task, places)
-        by_the_first = isinstance(came, Offer) and not self.shares.found_short and not differs
+        by_the_first = isinstance(came, Offer) and not self.shares.found_short
         if (stays or by_the_first) and self._stays_so(task, places, came):
             until_ms = min(self.shares.eases_ms, backs_off_from(self.fleet, task))
-            self.memory.offers[task.id] = Kept(task, seen, came, self.fleet.now_ms, until_ms)
+            self.memory.offers[task.id] = Kept(task, seen, came, self.fleet.now_ms, until_ms, by_the_first)
         return came
+
+    def _still_fits(self, kept: Kept, seen: Seen, places: Places) -> bool:
+        """Whether the tier that was chosen still is, though the accounts that are tried first are others, or were
+        touched: it fits with each tier where that is tried first, as it did, and nothing there has a price."""
+        if not kept.first or [tier for tier, _, _ in seen] != [tier for tier, _, _ in kept.seen]:
+            return False
+        assert isinstance(kept.came, Offer)
+        task, market, chosen = kept.task, self.market, kept.came.account
+        for tier, some in places:
+            account = some[0]
+            if not self._is_fit(task, account, tier, market.expected(task, tier)):
+                return False
+            if tier == kept.came.quote.tier:
+                chosen = account
+        quote = market.requoted(kept.came.quote, chosen)
+        kept.seen, kept.came = seen, kept.came._replace(account=chosen, quote=quote)
+        return True
 
     def _stays_so(self, task: Task, places: Places, came: Offer | Against) -> bool:
         """Whether only a touch of the pools that are tried first, or what becomes small enough to fit by itself,
@@ -308,7 +342,7 @@ class Round:
                     large = True
                     continue
                 net = self.market.net(bid, account, tier)
-                if self._not_worth_it(task, bid, net, tier) is not None:
+                if self.refusals.not_worth_it(task, bid, net, tier) is not None:
                     dear = True
                     break  # the next accounts are dearer still
                 if beyond_means(self.fleet, self.shares, task, account, tier, bid.need) is not None:
@@ -336,68 +370,6 @@ class Round:
     def _differs(self, task: Task) -> bool:
         """Whether it matters to the task on which of the hosts that have a place."""
         return task.id in self.fleet.worktrees or self.slots.is_choosy(task)
-
-    def refused(self, task: Task) -> tuple[Refusal, ...]:
-        """What speaks against placements of the task that cannot be made, by account: the first that are told."""
-        against = (
-            self._refusal(task, account, tier)
-            for account in sorted(self._accounts, key=lambda a: a.name)
-            for tier in allowed(self.fleet, task)
-        )
-        return tuple(islice((one for one in against if one is not None), REFUSALS_TOLD + 1))
-
-    def considered(self, task: Task, account: Account, tier: str) -> tuple[Refusal | None, Quote | None]:
-        """The first reason against the placement, None when there is none; and its arithmetic, if it came to that."""
-        against = refusal(self.fleet, self.slots, task, account, tier)
-        if against is not None:
-            return against, None
-        return self._against(task, account, tier), self.market.quote(task, account, tier)
-
-    def _refusal(self, task: Task, account: Account, tier: str) -> Refusal | None:
-        if not self.places.is_open_to(task, account, tier):
-            against = refusal(self.fleet, self.slots, task, account, tier)
-            if against is not None:
-                return against
-        return self._against(task, account, tier)
-
-    def _against(self, task: Task, account: Account, tier: str) -> Refusal | None:
-        bid = self.market.bid(task, tier)
-        short = beyond_means(self.fleet, self.shares, task, account, tier, bid.need)
-        if short is not None:
-            return short
-        why = self._not_worth_it(task, bid, self.market.net(bid, account, tier), tier)
-        dear = None if why is None else Refusal(account.name, tier, why, crowded=True)
-        return dear or self._billed(task, account, tier)
-
-    def _billed(self, task: Task, account: Account, tier: str) -> Refusal | None:
-        """Why the task is left to an account that is paid for, now or later."""
-        if not self.spending.asks(account, task):
-            return None
-        takes = next((a.name for a in self._accounts if self._takes_freely(a, task)), None)
-        if takes is not None:
-            return Refusal(
-                account.name, tier, f"is billed, and {takes} is paid for and takes it", crowded=True
-            )
-        return self.spending.refusal(task, account, tier)
-
-    def _takes_freely(self, account: Account, task: Task) -> bool:
-        """Whether the account is not billed, and would take the task this moment."""
-        return (
-            not self.spending.asks(account, task)
-            and self.slots.host_for(task, account) is not None
-            and any(self._refusal(task, account, tier) is None for tier in allowed(self.fleet, task))
-        )
-
-    def _not_worth_it(self, task: Task, bid: Bid, net: float, tier: str) -> str | None:
-        """Why a feasible placement is left: its capacity is worth more elsewhere, or the task does better later."""
-        if net < -TOLERANCE * bid.worth:
-            return f"its capacity is worth {bid.gross - net:.3g} elsewhere, the task {bid.gross:.3g}"
-        if bid.gross - net <= PATIENCE * bid.worth:
-            return None  # no later price can save more than this one costs
-        later = self.market.later(task, tier)
-        if later > net + PATIENCE * bid.worth:
-            return f"it does better later: {later:.3g} instead of {net:.3g} now"
-        return None
 
     def still_good(self, offer: Offer) -> bool:
         """Whether nothing was taken since it was made, or it still fits."""

@@ -26,6 +26,9 @@ there."""
 EARLIER_MS = 5_000
 """By so much earlier than reckoned is looked again whether something fits: what is reckoned is rounded."""
 
+RATE_MIN = 1e-300
+"""Nothing is divided by less."""
+
 ROUNDING = 0.999999
 """Two paces that differ by less than this are the same: they are quotients of the same numbers."""
 
@@ -80,12 +83,14 @@ class Shares:
         self._fleet = fleet
         self._running = running
         self._pools = pools
-        self.budgets = Budgets(fleet)
+        self.budgets = Budgets(fleet, self._running.costs)
         self.begin()
         self._left: dict[str, dict[str, Left]] = {}
         self._short: dict[tuple[str, str], tuple[Expected, float]] = {}
         self._estimates: dict[str, Estimates] = {}
         self._draws: dict[str, dict[str, Draws]] = {}
+        self._rooms: dict[str, dict[str, float]] = {}
+        """By pool and tier: how much work there is room for in each bucket, whatever the time."""
 
     def begin(self) -> None:
         """From here on is noted whether something was found too large, and the earliest moment at which it may fit by
@@ -97,13 +102,14 @@ class Shares:
         """From here on this is the state of the fleet. Something that a pool's buckets can give has changed for the
         pools `touched` alone, and what was `learned` of rates for pools of buckets of some names."""
         self._fleet = fleet
-        self.budgets = Budgets(fleet)
+        self.budgets = Budgets(fleet, self._running.costs)
         self._short.clear()
         for bucket, estimates in self._estimates.items():
             estimates.follow(fleet.rates, learned.get(bucket, set()))
         for pool in touched:
             self._left.pop(pool, None)
             self._draws.pop(pool, None)
+            self._rooms.pop(pool, None)
 
     def draws(self, account: Account, tier: str) -> Draws:
         """The buckets that work of `tier` draws on, each with its rate (share per work unit)."""
@@ -167,6 +173,8 @@ class Shares:
 
     def too_little(self, account: Account, tier: str, need: Expected) -> TooLittle | None:
         """The first bucket in which there is not enough left for `need`, None when it fits everywhere."""
+        if self.has_plenty(account, tier, need):
+            return None
         for left, per_work in self.draws(account, tier):
             share = self._within(left, need.ms)
             wanted = per_work * (need.high if left.guarded else need.work * OVERLAP) * share
@@ -181,6 +189,15 @@ class Shares:
                 kept = 1.0 - left.whole
                 return TooLittle(left.bucket.name, wanted, max(there, 0.0), left.guarded, kept, until)
         return None
+
+    def has_plenty(self, account: Account, tier: str, need: Expected) -> bool:
+        """Whether all of `need`, and the most that it may be, would fit everywhere, whenever the resets are."""
+        rooms = self._rooms.setdefault(account.pool, {})
+        room = rooms.get(tier)
+        if room is None:
+            rooms_here = (left.here / max(rate, RATE_MIN) for left, rate in self.draws(account, tier))
+            room = rooms[tier] = min(rooms_here, default=inf)
+        return max(need.work, need.high) <= room * ROUNDING
 
     def _eases_ms(self, left: Left, wanted: float, share: float) -> float:
         """From when on enough may be left for what does not fit now, as ever less of it falls before the reset."""
@@ -202,3 +219,4 @@ class Shares:
             left.mean -= need.work * share
             left.high -= need.high * share
             left.untried = False
+        self._rooms.pop(account.pool, None)

@@ -87,6 +87,11 @@ class Slots:
         """What the host's git has against the task's repository, also where it may be tried now."""
         return self._hosts.unfit_for(host.name, task.spec.repo)
 
+    @property
+    def some_are_unfit(self) -> bool:
+        """Whether some host's git refuses some repository."""
+        return self._hosts.some_are_unfit
+
     def is_choosy(self, task: Task) -> bool:
         """Whether it matters to some host which repository the task is of."""
         return self._hosts.is_choosy(task)
