@@ -26,6 +26,13 @@ class Applied:
     notes: tuple[Note, ...]
     change: Change | None = None
     committed: Committed | None = None
+    more: bool = False
+    """There may be more placements to make: whoever applies events goes on with `RoundGoesOn`, when others have had
+    their turn."""
+
+
+PLACED_AT_ONCE = 8
+"""So many placements a round, so that whoever waits for the fleet does not wait for all of them."""
 
 
 class Engine:
@@ -33,7 +40,7 @@ class Engine:
 
     def __init__(self, store: Store, choose: Choose | None = None) -> None:
         """`choose`: another rule of dispatch than ours. Raises StoreCorrupt."""
-        self._choose = choose or Chooser()
+        self._choose = choose or Chooser(PLACED_AT_ONCE)
         loaded = store.load()
         self._store = store
         self.fleet: Fleet = loaded.fleet
@@ -86,7 +93,8 @@ class Engine:
             if isinstance(event, ForgetAsked):
                 with suppress(StoreFailed):  # a full disk, say: the next time does it
                     self._store.tidy(event.before_ms)
-        return Applied(effects, tuple(note for _, note in notes), change, committed)
+        more = isinstance(self._choose, Chooser) and self._choose.left_off
+        return Applied(effects, tuple(note for _, note in notes), change, committed, more)
 
 
 class _Steps:

@@ -71,6 +71,10 @@ def _beat(draft: Draft, event: events.Beat) -> None:
     draft.settle = True
 
 
+def _round_goes_on(draft: Draft, event: events.RoundGoesOn) -> None:
+    draft.settle = True
+
+
 def _priced(draft: Draft, event: events.Priced) -> None:
     draft.set("prices", replace(event.prices, unlocks={}))
     for task in [t for t in draft.tasks.values() if t.state in ("queued", "waiting")]:
@@ -111,6 +115,7 @@ _RULES: dict[type, Callable[[Draft, Any], None]] = {
     events.ProtectionsMade: forecasts.protections_made,
     events.ProtectionSet: forecasts.protection_set,
     events.Beat: _beat,
+    events.RoundGoesOn: _round_goes_on,
     events.HostAdded: hosts.host_added,
     events.HostRemoved: hosts.host_removed,
     events.HostDrainSet: hosts.host_drain_set,

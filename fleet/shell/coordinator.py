@@ -120,6 +120,7 @@ class Coordinator:
         self._resting = Resting(self.agreed, lambda: self.engine.fleet, self._complain)
         self._host_seen_at = 0.0
         self._draining_to_stop = False
+        self._places_on = False
 
     async def run(self) -> None:
         """Runs until stopped. Workers live on: the next coordinator adopts them."""
@@ -208,6 +209,14 @@ class Coordinator:
             self._log_note(note)
         for effect in applied.effects:
             self._begin(effect)
+        if applied.more and not self._places_on:
+            self._places_on = True
+            self._group.start_soon(self._place_on)
+
+    async def _place_on(self) -> None:
+        """The next slice of placements, after all who wait at the door."""
+        self._places_on = False
+        await self.apply(events.RoundGoesOn(**self._stamp()))
 
     def _log_note(self, note: decisions.Note) -> None:
         bound = {"task": note.task, "attempt": note.attempt, "account": note.account, "host": note.host}

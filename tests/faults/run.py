@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from random import Random
 
@@ -104,6 +105,10 @@ DOUBTED = 4
 again."""
 
 
+AT_ONCE = (None, 1, 2)
+"""How many placements a round may make, by seed."""
+
+
 class _Simulation:
     def __init__(self, seed: int, open_store: Callable[[], Store] | None, trace: Trace) -> None:
         self.seed = seed
@@ -118,7 +123,8 @@ class _Simulation:
         self.store = FailingStore(
             open_store or (lambda: MemoryStore(memory)), self.rng, lambda: self.world.rates
         )
-        rule = Chooser if seed % DOUBTED else AsWithoutMemory
+        kind = Chooser if seed % DOUBTED else AsWithoutMemory
+        rule = partial(kind, AT_ONCE[seed // DOUBTED % len(AT_ONCE)])
         self.coordinator = Coordinator(self.world, self.store, self.rng, trace.line, rule)
         self.trace = trace
 

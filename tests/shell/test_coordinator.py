@@ -17,6 +17,7 @@ import anyio
 import pytest
 from anyio import to_thread
 
+from fleet import engine
 from fleet.core import events
 from fleet.core.decisions import StopWorker, TellWorker
 from fleet.core.dispatch import explain
@@ -162,6 +163,7 @@ class House:
             log=open_log("json", self.veil, self._log),
             veil=self.veil,
             workers_max=8,
+            heeds_load=False,  # of the machine that runs the tests
             until_idle=until_idle,
             login_reader=self.reader,
             cleaner=self.cleaner,
@@ -244,6 +246,28 @@ def test_it_ends_when_everything_has_landed(house: House) -> None:
     assert house.engine.fleet.attempts == {}
     house.crash()
     assert house.engine.outstanding == ()
+
+
+def test_what_a_round_has_no_time_to_place_is_placed_at_once_by_the_next(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing else happens meanwhile: no beat, and no worker has begun."""
+    monkeypatch.setattr(engine, "PLACED_AT_ONCE", 1)
+    monkeypatch.setattr(coordinator, "BEAT_S", 2 * PATIENCE_S)
+    together = threading.Barrier(3)
+
+    def wait_for_the_others(attempt: Attempt) -> None:
+        together.wait(PATIENCE_S)
+
+    house.workers.before_start = wait_for_the_others
+    house.engine = Engine(house.store)
+    house.engine.apply((account(), tasks("one", "two", "three")))
+
+    async def all_are_there(made: Coordinator) -> None:
+        await until(lambda: len(house.workers.starts) == 3)
+
+    house.run(all_are_there, until_idle=False)
+    assert house.workers.starts == {"t1.1": 1, "t2.1": 1, "t3.1": 1}
 
 
 def test_a_performer_that_fails_is_tried_again_while_the_others_go_on(house: House) -> None:

@@ -81,6 +81,7 @@ from fleet.core.events.reports import (
     PerformWentWell,
     Priced,
     ProtectionsMade,
+    RoundGoesOn,
     Spooled,
     StartFailed,
     StartFault,
@@ -148,6 +149,7 @@ __all__ = [
     "ReservationAdded",
     "ReservationRemoved",
     "RetryAsked",
+    "RoundGoesOn",
     "SendBackAsked",
     "Spooled",
     "StartFailed",
@@ -194,6 +196,7 @@ World = (
     | Checkpointed
     | WorkReclaimed
     | Beat
+    | RoundGoesOn
     | Priced
     | ProtectionsMade
 )

@@ -234,6 +234,11 @@ class Beat(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RoundGoesOn(Event):
+    """A round of dispatch had made as many placements as one may: there may be more to make."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Priced(Event):
     """The planning problem was solved anew."""
 
