@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from fleet.core import events
@@ -172,6 +172,22 @@ def gather(facts: list[events.Fact], further: Iterable[events.Fact]) -> None:
             facts[-1] = fact
         else:
             facts.append(fact)
+
+
+def folded(facts: Iterable[events.Fact]) -> Iterator[events.Fact]:
+    """The same, with answers that follow each other told as one: so that what it costs to apply them does not grow with
+    their number."""
+    last: events.Answered | None = None
+    for fact in facts:
+        if isinstance(fact, events.Answered):
+            last = fact if last is None else last.and_then(fact)
+            continue
+        if last is not None:
+            yield last
+            last = None
+        yield fact
+    if last is not None:
+        yield last
 
 
 def _continues(last: events.Fact | None, fact: events.Fact) -> bool:

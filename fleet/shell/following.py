@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from fleet.core import events
 from fleet.core.model import HERE, Attempt, Fleet
-from fleet.shell.facts import Listener, gather, is_urgent
+from fleet.shell.facts import Listener, folded, gather, is_urgent
 from workers.client import listen
 from workers.spool import Batch, Follower, parse
 
@@ -121,7 +121,7 @@ class Following:
             return []
         due = [
             events.Spooled(
-                at_ms=at_ms, id=uuid4().hex, attempt=a, start=p.start, end=p.end, facts=tuple(p.facts)
+                at_ms=at_ms, id=uuid4().hex, attempt=a, start=p.start, end=p.end, facts=tuple(folded(p.facts))
             )
             for a, p in self._pending.items()
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from random import Random
 from typing import Any
 
 import pytest
@@ -316,6 +317,26 @@ def test_what_a_worker_said_is_counted_once_and_kept_with_its_attempt() -> None:
     story.says("t1.1", Used(Tokens(3, 9), 0.5), TurnEnded("limited", ""))
     story.exit()
     assert (story.fleet.ended[0].tokens, story.fleet.ended[0].cost_usd) == (Tokens(3, 9), 0.5)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_answers_that_are_told_as_one_count_as_each_of_them_does(seed: int) -> None:
+    rng = Random(seed)
+    said = [
+        events.Answered(f"m{rng.choice([n, n - 1, n - 1])}", Tokens(rng.randint(0, 9), rng.randint(0, 9)))
+        for n in range(rng.randint(2, 12))
+    ]
+    one_by_one, together = story_with_worker(), story_with_worker()
+    edges = sorted({0, len(said), *(rng.randint(0, len(said)) for _ in range(3))})
+    for start, end in pairwise(edges):
+        as_one = said[start]
+        for further in said[start + 1 : end]:
+            as_one = as_one.and_then(further)
+        together.says("t1.1", as_one)
+        one_by_one.says("t1.1", *said[start:end])
+    assert together.attempt("t1.1") == one_by_one.attempt("t1.1")
+    assert together.fleet.accounts == one_by_one.fleet.accounts
+    assert together.task() == one_by_one.task()
 
 
 # --- fences ---

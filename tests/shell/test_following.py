@@ -11,7 +11,7 @@ import pytest
 from fleet.core.events import Answered, Fact, Spooled, TurnEnded, WindowsRead, WordTaken
 from fleet.core.model import Account, Attempt, Fleet
 from fleet.shell import following
-from fleet.shell.facts import Listener, is_urgent
+from fleet.shell.facts import Listener, folded, is_urgent
 from fleet.shell.following import Following
 from tests.shell.spools import TIERS, as_lines, records, write
 from tests.workers.client import recordings
@@ -152,7 +152,7 @@ def rest_of(name: str, cut: int) -> list[Fact]:
     """What a listener that was never interrupted hears after `cut` records."""
     listener = Listener(TIERS)
     listener.hear(records(name)[:cut])
-    return listener.hear(records(name)[cut:]).facts
+    return list(folded(listener.hear(records(name)[cut:]).facts))
 
 
 @pytest.mark.usefixtures("at_once")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from fleet.core.model.tokens import Tokens
+from fleet.core.model.replacing import replace
+from fleet.core.model.tokens import NO_TOKENS, Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +31,33 @@ class Began:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """One model answer; the same `message_id` again replaces its tokens (it was still streaming)."""
+    """One model answer; the same `message_id` again replaces its tokens (it was still streaming).
+
+    Several that follow each other may be told as one (`and_then`): then this is the last of `count`, `first` is the id
+    of the first one, and `earlier` are the tokens of all but the last."""
 
     message_id: str
     tokens: Tokens
+    count: int = 1
+    first: str | None = None
+    earlier: Tokens = NO_TOKENS
+
+    @property
+    def begins_with(self) -> str:
+        """The id of the first one."""
+        return self.message_id if self.first is None else self.first
+
+    def and_then(self, further: Answered) -> Answered:
+        """Both as one. `further` is one answer, and may be a further piece of the last of these."""
+        if further.message_id == self.message_id:
+            return replace(self, tokens=further.tokens)
+        return Answered(
+            further.message_id,
+            further.tokens,
+            self.count + 1,
+            self.begins_with,
+            self.earlier + self.tokens,
+        )
 
 
 @dataclass(frozen=True, slots=True)

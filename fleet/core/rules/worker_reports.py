@@ -34,6 +34,9 @@ from fleet.core.rules.worktrees import remember_heard
 from fleet.core.wording import opening_id, plan_made
 from fleet.spoken import spans
 
+DOUBLINGS_MAX = 32
+"""More of them in one event would only make the number large: the account's concurrency is less."""
+
 
 def spooled(draft: Draft, event: Spooled) -> None:
     """Applies the facts of one piece of spool, at the attempt's own offset only."""
@@ -71,7 +74,9 @@ def _began(draft: Draft, attempt: Attempt, fact: Began) -> None:
 
 def _answered(draft: Draft, attempt: Attempt, fact: Answered) -> None:
     """An answer proves the account, ends rows of faults, and lets the account's allowance grow."""
-    new = fact.message_id != attempt.answer_id
+    goes_on = fact.begins_with == attempt.answer_id
+    new = fact.count - goes_on
+    before = attempt.running_tokens if goes_on else attempt.running_tokens + attempt.answer_tokens
     _count(
         draft,
         attempt,
@@ -79,7 +84,7 @@ def _answered(draft: Draft, attempt: Attempt, fact: Answered) -> None:
             attempt,
             answers=attempt.answers + new,
             answer_id=fact.message_id,
-            running_tokens=attempt.running_tokens + attempt.answer_tokens if new else attempt.running_tokens,
+            running_tokens=before + fact.earlier if fact.count > 1 else before,
             answer_tokens=fact.tokens,
             awaits_background=False,
         ),
@@ -91,7 +96,7 @@ def _answered(draft: Draft, attempt: Attempt, fact: Answered) -> None:
     if task is not draft.tasks[attempt.task]:
         draft.put_task(task)
     if new:
-        _account_answered(draft, attempt)
+        _account_answered(draft, attempt, new)
 
 
 def _count(draft: Draft, before: Attempt, after: Attempt) -> None:
@@ -111,16 +116,17 @@ def _at_work(draft: Draft, attempt: Attempt) -> Attempt:
     return replace(attempt, tier=plan) if attempt.plans and plan is not None else attempt
 
 
-def _account_answered(draft: Draft, attempt: Attempt) -> None:
+def _account_answered(draft: Draft, attempt: Attempt, answers: int) -> None:
     account = draft.accounts[attempt.account]
-    allowance = min(max(account.concurrency, 1), account.allowance * 2)
+    allowance = min(max(account.concurrency, 1), account.allowance << min(answers, DOUBLINGS_MAX))
     draft.settle = draft.settle or allowance != account.allowance or account.answered_ms is None
     account = silence.answered(account)
     draft.put_account(replace(account, allowance=allowance, answered_ms=draft.now_ms, busy_count=0))
-    for bucket in headroom.drawn_on(draft.peek(), account, _at_work(draft, attempt).tier):
-        cleared = headroom.cleared_by_answer(bucket, draft.now_ms)
-        if cleared is not bucket:
-            draft.put_bucket(f"{bucket.pool}/{bucket.name}", cleared)
+    refusing = [b for b in draft.buckets.values() if b.refusals and b.pool == account.pool]
+    for bucket in refusing:
+        if bucket.scope in (None, _at_work(draft, attempt).tier):
+            cleared = headroom.cleared_by_answer(bucket, draft.now_ms)
+            draft.put_bucket(bucket_key(bucket.pool, bucket.name), cleared)
 
 
 def _windows_read(draft: Draft, attempt: Attempt, fact: WindowsRead) -> None:
