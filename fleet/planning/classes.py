@@ -119,7 +119,7 @@ def _item(
     late = worth
     if deadline is not None:
         in_time = periods.last_in_time((deadline - now) / HOUR_MS - hours)
-        others = worth_now(replace(task, spec=replace(task.spec, value=0.0)), now)
+        others = task.unlocks * aged(task, now)  # apart from its own value
         late = (worth - others) * LATE / urgency(deadline, now, hours * HOUR_MS) + others
         # Too late already, worth_now says so; in time to the end, nothing need.
         due = in_time if 0 <= in_time < periods.count - 1 else None

@@ -26,16 +26,23 @@ class Need:
 
 
 class Needs:
-    """Looks costs up once for each project, kind and tiers."""
+    """Of one state of a fleet. Looks costs up once for each project, kind and tiers, and once for each task."""
 
     def __init__(self, fleet: Fleet, allowed: Allowed) -> None:
         self._fleet = fleet
         self._allowed = allowed
+        self.costs = costs.Costs(fleet)
+        self._by_task: dict[str, tuple[Need, ...]] = {}
         self._by_kind: dict[tuple[str, str, tuple[str, ...]], tuple[Need, ...]] = {}
         self._blank = TaskSpec(prompt="", repo="", title="", tiers=(), target="")
 
     def of(self, task: Task) -> tuple[Need, ...]:
         """Of what is still to be done of the task, the least capable tier first."""
+        if task.id not in self._by_task:
+            self._by_task[task.id] = self._of(task)
+        return self._by_task[task.id]
+
+    def _of(self, task: Task) -> tuple[Need, ...]:
         spec = task.spec
         found = self.of_kind(spec.project_name, spec.kind, spec.tiers)
         if task.tier_failed is not None:
@@ -44,7 +51,7 @@ class Needs:
         if task.tier_work <= 0.0:
             return found
         return tuple(
-            self._need(need.tier, costs.remaining(self._fleet, task, need.tier), spec.size, need.aside)
+            self._need(need.tier, self.costs.remaining(task, need.tier), spec.size, need.aside)
             for need in found
         )
 
@@ -54,7 +61,7 @@ class Needs:
         if key not in self._by_kind:
             example = replace(self._blank, project=project, kind=kind)
             self._by_kind[key] = tuple(
-                self._need(tier, costs.expected(self._fleet, example, tier), 1.0, aside)
+                self._need(tier, self.costs.expected(example, tier), 1.0, aside)
                 for tier, aside in self._tiers(project, named)
             )
         return self._by_kind[key]

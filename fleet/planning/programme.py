@@ -95,6 +95,8 @@ class Programme:
         self._discounts = periods.discounts(fleet.policy.strategy.haste)
         self.pace = _paces(classes)
         self.rates: dict[tuple[str, str], float] = {}
+        self._pools = headroom.Pools(fleet)
+        self._estimates: dict[str, rates.Estimates] = {}
         self.begun: list[Begun] = []
         self.served: list[Served] = []
         self.slot_rows: dict[str, int] = {}
@@ -128,9 +130,9 @@ class Programme:
         fleet, periods = self.fleet, self.periods
         busy: dict[str, list[float]] = {}
         all_busy: list[float] = []
+        of_work = costs.Costs(fleet)
         for _, attempt in sorted(fleet.attempts.items()):
-            task = fleet.tasks[attempt.task]
-            hours = costs.remaining(fleet, task, attempt.tier).ms / HOUR_MS
+            hours = of_work.remaining(fleet.tasks[attempt.task], attempt.tier).ms / HOUR_MS
             busy.setdefault(attempt.account, []).append(hours)
             all_busy.append(hours)
         for account in self.accounts:
@@ -170,12 +172,17 @@ class Programme:
     def drawn_on(self, account: Account, tier: str) -> list[str]:
         """Keys of the buckets that the tier draws on; their rates are known from then on."""
         keys = []
-        for bucket in headroom.drawn_on(self.fleet, account, tier):
+        for bucket in self._pools.drawn_on(account.pool, tier):
             key = bucket_key(bucket.pool, bucket.name)
             if (key, tier) not in self.rates:
-                self.rates[key, tier] = rates.rate(self.fleet, bucket.pool, bucket.name, tier)
+                self.rates[key, tier] = self._estimates_of(bucket.name).of(bucket.pool, tier)
             keys.append(key)
         return keys
+
+    def _estimates_of(self, bucket: str) -> rates.Estimates:
+        if bucket not in self._estimates:
+            self._estimates[bucket] = rates.Estimates(self.fleet.rates, self.fleet.policy, bucket)
+        return self._estimates[bucket]
 
     def _begin(self) -> None:
         self.supply_rows: list[int] = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from math import inf
 
-from fleet.core.capacity import costs
 from fleet.core.model import Fleet, is_paused
 from fleet.planning.needs import Needs
 from fleet.planning.periods import HOUR_MS
@@ -36,7 +35,7 @@ def _takes(fleet: Fleet, needs: Needs, task_id: str) -> float:
         return inf
     attempt = fleet.attempts.get(task.attempt or "")
     if attempt is not None:
-        return costs.remaining(fleet, task, attempt.tier).ms / HOUR_MS
+        return needs.costs.remaining(task, attempt.tier).ms / HOUR_MS
     if task.state not in ("queued", "waiting"):
         return 0.0
     if is_paused(fleet, task) or task.consent:

@@ -11,7 +11,7 @@ from fleet.core.model.prices import Prices
 from fleet.planning.answer import Answer, Planned
 from fleet.planning.classes import classes_of, with_unlocks
 from fleet.planning.periods import HOUR_MS, Periods
-from fleet.planning.programme import Begun, Metered, Programme
+from fleet.planning.programme import Begun, Programme
 from fleet.planning.sheet import Solved
 from fleet.planning.unlocks import unlocks_of
 
@@ -94,8 +94,9 @@ def _prices(programme: Programme, solved: Solved) -> Prices:
     duals = [dual * scale for dual in solved.duals]
     hosts = programme.host_row
     tiers = sorted({tier for account in programme.accounts for tier, _ in account.tiers})
+    windows = {key: _cheapest_windows(programme, duals, key) for key in programme.metered}
     by_account = {
-        (account.name, tier): _costs(programme, duals, account, tier)
+        (account.name, tier): _costs(programme, duals, windows, account, tier)
         for account in programme.accounts
         for tier, _ in account.tiers
     }
@@ -124,27 +125,33 @@ def _prices(programme: Programme, solved: Solved) -> Prices:
 
 
 def _costs(
-    programme: Programme, duals: list[float], account: Account, tier: str
+    programme: Programme,
+    duals: list[float],
+    windows: Mapping[str, list[float]],
+    account: Account,
+    tier: str,
 ) -> list[tuple[float, float]]:
     """What a work unit costs on the account in each period (shares of buckets, and its bill), and what an hour of a
-    worker's place does."""
+    worker's place does. `windows`: the price of each bucket's cheapest one in each period."""
     bill, hosts = programme.bill(account, tier), programme.host_row
     costs = []
     keys = programme.drawn_on(account, tier)
     for n in range(programme.periods.count):
         place = duals[programme.slot_rows[account.name] + n]
         place += 0.0 if hosts is None else duals[hosts + n]
-        shares = sum(
-            programme.rates[key, tier] * _cheapest_window(programme.metered[key], duals, n) for key in keys
-        )
+        shares = sum(programme.rates[key, tier] * windows[key][n] for key in keys)
         costs.append((shares + bill, place))
     return costs
 
 
-def _cheapest_window(metered: Metered, duals: list[float], n: int) -> float:
-    """Per whole bucket, in period n; nothing where no window is known to limit."""
-    prices = [duals[metered.row + i] for i, window in enumerate(metered.windows) if n in window.periods]
-    return min(prices, default=0.0)
+def _cheapest_windows(programme: Programme, duals: list[float], key: str) -> list[float]:
+    """Per whole bucket, by period; nothing where no window is known to limit."""
+    metered = programme.metered[key]
+    prices: list[list[float]] = [[] for _ in range(programme.periods.count)]
+    for i, window in enumerate(metered.windows):
+        for n in window.periods:
+            prices[n].append(duals[metered.row + i])
+    return [min(of_period, default=0.0) for of_period in prices]
 
 
 def _unused(programme: Programme, solved: Solved) -> dict[str, float]:
