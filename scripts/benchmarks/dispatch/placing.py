@@ -1,5 +1,7 @@
-"""What one event costs in a fleet that works: a worker's end and the placement that follows, an answer, a host that is
-seen, a task that is added, a beat; by the number of workers, as many tasks queued, half of them with a session.
+"""What one event costs in a fleet that works: a worker's end and the placement that follows, one whose task has been
+verified before it, an answer, twenty of them, a host that is seen, a task that is added, a beat; by the number of
+workers, as many tasks queued, half of them with a session. And the longest slice when a hundred places come free at
+once.
 
 Time of the processor for one event, state and decisions committed to a store in memory, after a first one that is not
 counted: a coordinator keeps what it has worked out. Beside it a fixed loop in the same minute, and the exponent of
@@ -31,6 +33,7 @@ from fleet.core.model import (
 )
 from fleet.core.model.tokens import Tokens
 from fleet.engine import Engine
+from fleet.shell.facts import folded
 from fleet.virtual.memory_store import Memory, MemoryStore
 
 WORKERS = (200, 1_000, 10_000)
@@ -40,6 +43,10 @@ TARGETS_MS = {1_000: 5.0, 10_000: 25.0}
 ADDED_MS = 200.0
 """Of a task that is added to a fleet of 200 workers."""
 
+SLICE_MS = 50.0
+"""Of the longest slice of a round."""
+
+FREED = 100
 ROUNDS = 9
 NOW_MS = 1_760_000_000_000
 ELAPSED_MS = 600_000
@@ -138,19 +145,57 @@ def _added(at_ms: int, name: str) -> events.Event:
     return events.TasksAdded(at_ms=at_ms, id=name, specs=(spec,))
 
 
+def _spooled(at_ms: int, name: str, attempt: str, *facts: events.Fact) -> events.Event:
+    return events.Spooled(at_ms=at_ms, id=name, attempt=attempt, start=0, end=100, facts=facts)
+
+
+def _answers(count: int) -> events.Fact:
+    """As following tells them."""
+    said = [events.Answered(f"m{n}", Tokens(1, 1)) for n in range(count)]
+    return next(folded(said))
+
+
+BEFORE: dict[str, Callable[[int, str, str], list[events.Event]]] = {
+    "a worker's end and a placement, its task verified": lambda at_ms, name, attempt: [
+        _spooled(at_ms, f"{name}t", attempt, events.TurnEnded("finished", "")),
+    ],
+}
+"""What happens before it, and is not counted."""
+
 KINDS: dict[str, Callable[[int, str, str], events.Event]] = {
     "a worker's end and a placement": lambda at_ms, name, attempt: events.WorkerLost(
         at_ms=at_ms, id=name, attempt=attempt, detail="gone"
     ),
-    "an answer": lambda at_ms, name, attempt: events.Spooled(
-        at_ms=at_ms, id=name, attempt=attempt, start=0, end=100, facts=(events.Answered("m1", Tokens(1, 1)),)
+    "a worker's end and a placement, its task verified": lambda at_ms, name, attempt: events.WorkChecked(
+        at_ms=at_ms,
+        id=name,
+        task=attempt.rpartition(".")[0],
+        attempt=attempt,
+        ok=True,
+        commit="c",
+        output="",
     ),
-    "a host that is seen": lambda at_ms, name, _: events.HostSeen(
-        at_ms=at_ms, id=name, host="h1", workers_max=50, memory_free_bytes=10**13, cores=256, load=1.0
-    ),
+    "an answer": lambda at_ms, name, attempt: _spooled(at_ms, name, attempt, _answers(1)),
+    "twenty answers": lambda at_ms, name, attempt: _spooled(at_ms, name, attempt, _answers(20)),
+    "a host that is seen": lambda at_ms, name, _: _host_seen(at_ms, name, 50),
     "a task that is added": lambda at_ms, name, _: _added(at_ms, name),
     "a beat": lambda at_ms, name, _: events.Beat(at_ms=at_ms, id=name),
 }
+
+
+AFTER: dict[str, Callable[[int, str, str], list[events.Event]]] = {
+    "a worker's end and a placement, its task verified": lambda at_ms, name, attempt: [
+        events.Spooled(
+            at_ms=at_ms,
+            id=f"{name}x",
+            attempt=attempt,
+            start=100,
+            end=200,
+            facts=(events.Exited("stopped", 0, ""),),
+        ),
+    ],
+}
+"""What follows from it, and is counted."""
 
 
 def milliseconds(fleet: Fleet, kind: str, rounds: int) -> float:
@@ -160,11 +205,46 @@ def milliseconds(fleet: Fleet, kind: str, rounds: int) -> float:
     attempts = sorted(engine.fleet.attempts)
     took = []
     for n in range(rounds):
-        event = KINDS[kind](NOW_MS + n, f"e{n}", attempts[n])
-        began = process_time_ns()
-        engine.apply([event])
-        took.append((process_time_ns() - began) / 1e6)
+        about = (NOW_MS + n, f"e{n}", attempts[n])
+        engine.apply(BEFORE[kind](*about) if kind in BEFORE else [])
+        counted = [KINDS[kind](*about), *(AFTER[kind](*about) if kind in AFTER else [])]
+        took.append(sum(_applied(engine, event) for event in counted))
     return median(took)
+
+
+def _applied(engine: Engine, event: events.Event) -> float:
+    """How long it took, in milliseconds."""
+    began = process_time_ns()
+    engine.apply([event])
+    return (process_time_ns() - began) / 1e6
+
+
+def longest_slice(fleet: Fleet) -> float:
+    """Of the rounds that fill a hundred places which come free at once, in milliseconds."""
+    engine = Engine(MemoryStore(Memory(fleet)))
+    engine.apply([events.Beat(at_ms=NOW_MS, id="first")])
+    places = engine.fleet.hosts["h1"].workers_max + FREED
+    event: events.Event = _host_seen(NOW_MS + 1, "free", places)
+    took, more = [], True
+    while more:
+        began = process_time_ns()
+        more = engine.apply([event]).more
+        took.append((process_time_ns() - began) / 1e6)
+        event = events.RoundGoesOn(at_ms=NOW_MS + 1, id=f"g{len(took)}")
+    assert sum(attempt.host == "h1" for attempt in engine.fleet.attempts.values()) == places
+    return max(took)
+
+
+def _host_seen(at_ms: int, name: str, places: int) -> events.Event:
+    return events.HostSeen(
+        at_ms=at_ms,
+        id=name,
+        host="h1",
+        workers_max=places,
+        memory_free_bytes=10**13,
+        cores=256,
+        load=1.0,
+    )
 
 
 def measure(options: Options) -> list[Figure]:
@@ -176,7 +256,7 @@ def measure(options: Options) -> list[Figure]:
         took = {number: milliseconds(fleet, kind, ROUNDS) for number, fleet in fleets.items()}
         detail: dict[str, object] = {f"{number}_ms": round(ms, 2) for number, ms in took.items()}
         detail |= {"exponent": round(exponent(numbers, list(took.values())), 2), **beside()}
-        if "placement" in kind:
+        if kind.endswith("a placement"):
             for number, target_ms in TARGETS_MS.items():
                 if number in took:
                     name = f"{kind}, {number:,} workers and as many queued"
@@ -187,4 +267,8 @@ def measure(options: Options) -> list[Figure]:
             figures.append(
                 Figure(f"{kind}, {numbers[-1]:,} workers", round(took[numbers[-1]], 2), None, "ms", detail)
             )
+    slices = {number: longest_slice(fleet) for number, fleet in fleets.items()}
+    detail = {f"{number}_ms": round(ms, 2) for number, ms in slices.items()} | beside()
+    name = f"the longest slice of a round, {numbers[-1]:,} workers"
+    figures.append(Figure(name, round(slices[numbers[-1]], 2), SLICE_MS, "ms", detail))
     return figures
