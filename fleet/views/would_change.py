@@ -107,7 +107,9 @@ def _of_worth(fleet: Fleet, task: Task, quote: Quote, where: str) -> Iterator[st
         else:
             more = replace(spec, priority=spec.priority + step)
             told = f"its priority were {more.priority} or more (it is {spec.priority})"
-        against, _ = Round(fleet, Slots(fleet)).refusals.considered(replace(task, spec=more), account, quote.tier)
+        against, _ = Round(fleet, Slots(fleet)).refusals.considered(
+            replace(task, spec=more), account, quote.tier
+        )
         if against is None:
             yield f"{where} now if {told}"
             return
