@@ -31,7 +31,7 @@ class Applied:
     their turn."""
 
 
-PLACED_AT_ONCE = 8
+PLACED_AT_ONCE = 4
 """So many placements a round, so that whoever waits for the fleet does not wait for all of them."""
 
 

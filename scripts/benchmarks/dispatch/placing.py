@@ -198,10 +198,18 @@ AFTER: dict[str, Callable[[int, str, str], list[events.Event]]] = {
 """What follows from it, and is counted."""
 
 
+def _settled(fleet: Fleet) -> Engine:
+    """With all free places filled."""
+    engine = Engine(MemoryStore(Memory(fleet)))
+    more = engine.apply([events.Beat(at_ms=NOW_MS, id="first")]).more
+    while more:
+        more = engine.apply([events.RoundGoesOn(at_ms=NOW_MS, id="more")]).more
+    return engine
+
+
 def milliseconds(fleet: Fleet, kind: str, rounds: int) -> float:
     """The median for one event of the kind, each about a worker of its own, one after the other."""
-    engine = Engine(MemoryStore(Memory(fleet)))
-    engine.apply([events.Beat(at_ms=NOW_MS, id="first")])
+    engine = _settled(fleet)
     attempts = sorted(engine.fleet.attempts)
     took = []
     for n in range(rounds):
@@ -221,8 +229,7 @@ def _applied(engine: Engine, event: events.Event) -> float:
 
 def longest_slice(fleet: Fleet) -> float:
     """Of the rounds that fill a hundred places which come free at once, in milliseconds."""
-    engine = Engine(MemoryStore(Memory(fleet)))
-    engine.apply([events.Beat(at_ms=NOW_MS, id="first")])
+    engine = _settled(fleet)
     places = engine.fleet.hosts["h1"].workers_max + FREED
     event: events.Event = _host_seen(NOW_MS + 1, "free", places)
     took, more = [], True
