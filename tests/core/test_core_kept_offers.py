@@ -270,18 +270,6 @@ TOUCHES: dict[str, tuple[Callable[[Fleet], Fleet], Callable[[Fleet], Fleet]]] = 
 }
 
 
-@pytest.mark.parametrize("what", sorted(TOUCHES))
-def test_whatever_touches_an_offer_that_was_kept_makes_it_anew(what: str) -> None:
-    first, then = TOUCHES[what]
-    kept, before = Chooser(), first(two_sessions())
-    for _ in range(3):  # what is kept is used, and not only made
-        assert list(kept(before)) == list(choose(before))
-    after = without_the_dear(then(before))
-    expected = list(choose(after))
-    assert _told(expected) != _told(choose(without_the_dear(before))), "it touches nothing"
-    assert list(kept(after)) == expected
-
-
 def _project_of_its_own(before: Fleet) -> Fleet:
     """One worker at once for the project of `a0`'s tasks, and another project for those of `a1`."""
     others = [replace(before.tasks[n], spec=replace(before.tasks[n].spec, repo="/r1")) for n in ("t2", "t4")]
@@ -324,6 +312,18 @@ TOUCHES |= {
 }
 
 
+@pytest.mark.parametrize("what", sorted(TOUCHES))
+def test_whatever_touches_an_offer_that_was_kept_makes_it_anew(what: str) -> None:
+    first, then = TOUCHES[what]
+    kept, before = Chooser(), first(two_sessions())
+    for _ in range(3):  # what is kept is used, and not only made
+        assert list(kept(before)) == list(choose(before))
+    after = without_the_dear(then(before))
+    expected = list(choose(after))
+    assert _told(expected) != _told(choose(without_the_dear(before))), "it touches nothing"
+    assert list(kept(after)) == expected
+
+
 def heavy_first() -> Fleet:
     """Behind the first task of `a0`, which has become large, stands one that is worth more for what it takes; between
     them lies what `a1` offers. One place at home, and one on `h1`."""
@@ -362,7 +362,7 @@ def test_behind_a_head_that_cannot_go_the_next_of_its_lane_counts(
 ) -> None:
     kept, before = Chooser(), first(heavy_first())
     for _ in range(3):
-        assert list(kept(before)) == list(choose(before))
+        assert list(islice(kept(before), 1)) == list(islice(choose(before), 1))
     assert next(choose(before)).task == "t2"
     after = then(before)
     assert next(choose(after)).task == "t1"
