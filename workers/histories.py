@@ -12,10 +12,11 @@ import errno
 import os
 import re
 import stat
-import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+
+from workers.plain_files import open_folder, open_plain, written
 
 Parts = tuple[str, ...]
 """A file's path below `projects/`, taken apart: at least the slug and one name."""
@@ -91,7 +92,7 @@ class Histories:
         """The file's content, None when there is none."""
         try:
             with self._folder(parts[:-1], make=False) as folder:
-                fd = _open_plain(parts[-1], os.O_RDONLY, folder)
+                fd = open_plain(parts[-1], os.O_RDONLY, folder)
         except FileNotFoundError:
             return None
         with os.fdopen(fd, "rb") as file:
@@ -99,25 +100,14 @@ class Histories:
 
     def write(self, parts: Parts, data: bytes) -> None:
         """Make the file anew, with its directories; what was there before is replaced in one step."""
-        with self._folder(parts[:-1], make=True) as folder:
-            draft = f".carry-{uuid.uuid4().hex}"
-            try:
-                fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFELY, 0o600, dir_fd=folder)
-                with os.fdopen(fd, "wb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.replace(draft, parts[-1], src_dir_fd=folder, dst_dir_fd=folder)
-            except OSError:
-                with suppress(FileNotFoundError):
-                    os.unlink(draft, dir_fd=folder)
-                raise
+        with self._folder(parts[:-1], make=True) as folder, written(folder, parts[-1]) as file:
+            file.write(data)
 
     def extend(self, parts: Parts, offset: int, end: bytes) -> bool:
         """Give a file this end from `offset` on. False, and nothing is written, where it has a second name: what lies
         under that is nobody's history."""
         with self._folder(parts[:-1], make=False) as folder:
-            fd = _open_plain(parts[-1], os.O_RDWR, folder)
+            fd = open_plain(parts[-1], os.O_RDWR, folder)
         with os.fdopen(fd, "r+b") as file:
             if os.fstat(file.fileno()).st_nlink != 1:
                 return False
@@ -154,28 +144,13 @@ class Histories:
                 if make:
                     with suppress(FileExistsError):
                         os.mkdir(name, 0o700, dir_fd=fd)
-                fd = _open_folder(name, fd, self.path(parts))
+                fd = self._inner(name, fd, parts)
                 opened.callback(os.close, fd)
             yield fd
 
-
-_SAFELY = os.O_NOFOLLOW | os.O_CLOEXEC
-
-
-def _open_folder(name: str, above: int, path: Path) -> int:
-    try:
-        return os.open(name, os.O_RDONLY | os.O_DIRECTORY | _SAFELY, dir_fd=above)
-    except OSError as failed:
-        if failed.errno in (errno.ELOOP, errno.ENOTDIR, errno.EMLINK):
+    def _inner(self, name: str, above: int, parts: Parts) -> int:
+        try:
+            return open_folder(name, above)
+        except NotADirectoryError as failed:
             story = f"{name} is a link or no directory, so no session's history is read or written below it"
-            raise OSError(failed.errno, story, str(path)) from failed
-        raise
-
-
-def _open_plain(name: str, flags: int, folder: int) -> int:
-    """Raises OSError for a link, a device or a pipe."""
-    fd = os.open(name, flags | os.O_NONBLOCK | _SAFELY, dir_fd=folder)
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
-        raise OSError(errno.EINVAL, "it is no plain file", name)
-    return fd
+            raise OSError(failed.errno, story, str(self.path(parts))) from failed

@@ -400,23 +400,26 @@ def scratch_of(run_dir: str) -> str:
 
 def remove_scratch(run_dir: str) -> None:
     """For when nothing of the run is left. What cannot be removed stays: no run waits for that."""
-    top = scratch_of(run_dir)
-    for folder, inner, _ in os.walk(top):
-        for name in inner:
-            if not os.path.islink(os.path.join(folder, name)):
-                _try(os.chmod, os.path.join(folder, name), 0o700)  # before it is read
-    for folder, inner, files in os.walk(top, topdown=False):
-        for name in (*files, *inner):
+    waiting, found = [scratch_of(run_dir)], []
+    while waiting:
+        folder = waiting.pop()
+        found.append(folder)
+        _try(os.chmod, folder, 0o700)  # before it is read
+        for name in _try(os.listdir, folder) or ():
             path = os.path.join(folder, name)
-            _try(os.rmdir if name in inner and not os.path.islink(path) else os.unlink, path)
-    _try(os.rmdir, top)
+            if os.path.isdir(path) and not os.path.islink(path):
+                waiting.append(path)
+            else:
+                _try(os.unlink, path)
+    for folder in reversed(found):
+        _try(os.rmdir, folder)
 
 
-def _try(remove: Any, *words: Any) -> None:
+def _try(does: Any, *words: Any) -> Any:
     try:
-        remove(*words)
+        return does(*words)
     except OSError:
-        return
+        return None
 
 
 class CannotStart(Exception):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from fleet.shell.traces import strangers
 from fleet.spoken import settings
 from fleet.spoken.spans import DAY_MS, span_ms
 from workers.git import GitError
+from workers.worktree.deleting import delete
 
 Part = Literal["worktrees", "branches", "runs", "journal"]
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -206,7 +206,7 @@ def _removed(path: Path) -> bool:
     try:
         if fd >= 0:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(path)
+        delete(path)
     except BlockingIOError:
         return False
     finally:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Literal
 from uuid import UUID
 
-from workers.histories import Histories, Parts
+from workers.histories import FILES_MAX, Histories, Parts
+from workers.plain_files import folders, read_plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,7 @@ def whole_lines(path: Path) -> bytes:
     """The file up to its last line end: a client that was killed may have left half a line, which none could
     read.
     """
-    return only_whole_lines(path.read_bytes())
+    return only_whole_lines(read_plain(path))
 
 
 def only_whole_lines(data: bytes) -> bytes:
@@ -152,11 +153,11 @@ def _copy_side(source: Path, into: Histories, place: Parts) -> None:
     side = source.with_suffix("")
     if not side.is_dir():
         return
-    for path in sorted(side.rglob("*")):
+    for path in sorted(Path(one.path) for _, names in folders(side, FILES_MAX) for one in names):
         if path.is_symlink() or not path.is_file():
             continue
         copy = (place[0], side.name, *path.relative_to(side).parts)
-        data, there = path.read_bytes(), into.read(copy)
+        data, there = read_plain(path), into.read(copy)
         if there is None or len(there) < len(data):
             into.write(copy, data)
 

@@ -28,6 +28,7 @@ TRAVELLING = (
     "workers/machine.py",
     "workers/messages.py",
     "workers/orders.py",
+    "workers/plain_files.py",
     "workers/private.py",
     "workers/processes.py",
     "workers/spool.py",

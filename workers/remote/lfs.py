@@ -8,13 +8,15 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
 from workers.git import Git, GitError, answer
+from workers.plain_files import open_plain, reached, written
 from workers.remote.disk_space import check_room
 from workers.remote.mirror import Mirror
 from workers.remote.quarantine import CONTENT_BYTES_MAX
@@ -69,10 +71,10 @@ def send_large_files(mirror: Mirror, commit: str, git_lfs: str | None) -> None:
         files = {large.oid: large for large in _in_tree(mirror.git, commit)}
         mirror.ask("mirror_config", {"set": SETTINGS})
         for oid in _missing_there(mirror, list(files)):
-            place = _place(store, oid)
-            if not place.is_file():
+            if not store.has(oid):
                 raise LargeFilesMissing(_not_here(mirror, commit, oid))
-            _put(mirror, oid, place)
+            with store.opened(oid) as file:
+                _put(mirror, oid, file)
 
 
 def bring_large_files(mirror: Mirror, commit: str, base: str) -> None:
@@ -82,15 +84,15 @@ def bring_large_files(mirror: Mirror, commit: str, base: str) -> None:
         return
     store = _store(mirror)
     found = {large.oid: large for large in _since(mirror.git, commit, base)}
-    missing = [large for large in found.values() if not _place(store, large.oid).is_file()]
+    missing = [large for large in found.values() if not store.has(large.oid)]
     wanted = sum(large.size for large in missing)
     if wanted > CONTENT_BYTES_MAX:
         raise mirror.far.distrust(f"commit {commit[:12]}, whose new large files hold {wanted} bytes")
     if missing:
-        store.mkdir(parents=True, exist_ok=True)
-        check_room(store, wanted)
+        store.root.mkdir(parents=True, exist_ok=True)
+        check_room(store.root, wanted)
     for large in missing:
-        _get(mirror, large, _place(store, large.oid))
+        _get(mirror, large, store)
 
 
 def _uses_lfs(git: Git, commit: str) -> bool:
@@ -124,14 +126,45 @@ def _pointers(git: Git, blobs: Iterable[str]) -> Iterator[Large]:
         yield from (Large(found[1], int(found[2])) for found in _POINTER.finditer(said))
 
 
-def _store(mirror: Mirror) -> Path:
-    """Where git-lfs keeps what it has of the repository here."""
+@dataclass(frozen=True)
+class _Store:
+    """Where git-lfs keeps what it has of a repository here: `within` its `root`. Workers write there, too."""
+
+    root: Path
+    within: str
+
+    def has(self, oid: str) -> bool:
+        try:
+            with self.opened(oid):
+                return True
+        except FileNotFoundError:
+            return False
+
+    @contextmanager
+    def opened(self, oid: str) -> Iterator[BinaryIO]:
+        """Raises FileNotFoundError where it is not there, OSError where something else is."""
+        with reached(self.root, self._place(oid)) as (folder, name):
+            fd = open_plain(name, os.O_RDONLY, folder)
+        with os.fdopen(fd, "rb") as file:
+            yield file
+
+    @contextmanager
+    def made(self, oid: str) -> Iterator[BinaryIO]:
+        """A new one, to be written; it is there as the block ends well."""
+        with reached(self.root, self._place(oid), make=True) as (folder, name), written(folder, name) as file:
+            yield file
+
+    def _place(self, oid: str) -> str:
+        return f"{self.within}/{oid[:2]}/{oid[2:4]}/{oid}"
+
+
+def _store(mirror: Mirror) -> _Store:
     own = answer(mirror.git, "config", "--type=path", "lfs.storage")
-    return mirror.place.common_dir / (own.out if own.ok and own.out else "lfs") / "objects"
-
-
-def _place(store: Path, oid: str) -> Path:
-    return store / oid[:2] / oid[2:4] / oid
+    if own.ok and own.out.startswith("/"):
+        return _Store(Path(own.out), "objects")
+    return _Store(
+        mirror.place.common_dir, f"{os.path.normpath(own.out) if own.ok and own.out else 'lfs'}/objects"
+    )
 
 
 def _missing_there(mirror: Mirror, oids: list[str]) -> list[str]:
@@ -139,37 +172,28 @@ def _missing_there(mirror: Mirror, oids: list[str]) -> list[str]:
     return missing
 
 
-def _put(mirror: Mirror, oid: str, place: Path) -> None:
+def _put(mirror: Mirror, oid: str, file: BinaryIO) -> None:
     """In pieces, so that neither side holds a large file in its memory."""
-    with place.open("rb") as file:
-        size, offset = os.fstat(file.fileno()).st_size, 0
-        while True:
-            piece = file.read(PIECE_BYTES)
-            last = offset + len(piece) >= size
-            mirror.ask("lfs_put", {"oid": oid, "offset": offset, "last": last}, piece, timeout_s=_PIECE_S)
+    size, offset = os.fstat(file.fileno()).st_size, 0
+    while True:
+        piece = file.read(PIECE_BYTES)
+        last = offset + len(piece) >= size
+        mirror.ask("lfs_put", {"oid": oid, "offset": offset, "last": last}, piece, timeout_s=_PIECE_S)
+        offset += len(piece)
+        if last:
+            return
+
+
+def _get(mirror: Mirror, large: Large, store: _Store) -> None:
+    digest, offset = hashlib.sha256(), 0
+    with store.made(large.oid) as file:
+        while offset < large.size:
+            piece = _piece(mirror, large, offset)
+            digest.update(piece)
+            file.write(piece)
             offset += len(piece)
-            if last:
-                return
-
-
-def _get(mirror: Mirror, large: Large, place: Path) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
-    handle, draft = tempfile.mkstemp(dir=place.parent, prefix=".fleet-")
-    try:
-        digest, offset = hashlib.sha256(), 0
-        with os.fdopen(handle, "wb") as file:
-            while offset < large.size:
-                piece = _piece(mirror, large, offset)
-                digest.update(piece)
-                file.write(piece)
-                offset += len(piece)
-            file.flush()
-            os.fsync(file.fileno())
         if digest.hexdigest() != large.oid:
             raise LargeFilesMissing(f"{_not_there(mirror, large)}: what it has is another content")
-        Path(draft).replace(place)
-    finally:
-        Path(draft).unlink(missing_ok=True)
 
 
 def _piece(mirror: Mirror, large: Large, offset: int) -> bytes:

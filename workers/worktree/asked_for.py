@@ -6,17 +6,18 @@ caches do not count: nobody commits what is built.
 
 from __future__ import annotations
 
+import os
 import posixpath
 import shlex
-import shutil
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+from workers.plain_files import reached, written
 from workers.worktree.ignored_work import is_cache
 from workers.worktree.inner_repositories import above_of
-from workers.worktree.seed import leads_out
-from workers.worktree.set_aside import SetAside, where_aside
+from workers.worktree.set_aside import SetAside, plain_aside
 
 BYTES_MAX = 1_000_000
 """Of each file."""
@@ -35,12 +36,14 @@ def asked_for(worktree: Path, aside: SetAside, command: str) -> list[str]:
 
 
 def lay_copies(worktree: Path, paths: list[str]) -> None:
-    """Where they were before they were set aside; `put_back` replaces them by the files themselves. Raises OSError."""
+    """Where they were before they were set aside, unless a link is in the way by now; `put_back` replaces them by the
+    files themselves. Raises OSError."""
     for path in paths:
-        aside = where_aside(worktree, path)
-        if aside is not None and not leads_out(worktree, worktree / path):
-            (worktree / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(aside, worktree / path)
+        with plain_aside(worktree, path) as aside, suppress(NotADirectoryError):
+            if aside is not None:
+                with reached(worktree, path, make=True) as (folder, name), written(folder, name) as copy:
+                    copy.write(aside.read(BYTES_MAX))
+                    os.fchmod(copy.fileno(), stat.S_IMODE(os.fstat(aside.fileno()).st_mode))
 
 
 def _named(command: str) -> Iterator[str]:
@@ -59,11 +62,10 @@ def _named(command: str) -> Iterator[str]:
 
 
 def _may_be_work(worktree: Path, path: str) -> bool:
-    place = where_aside(worktree, path)
-    about = None if place is None else place.lstat()
+    with plain_aside(worktree, path) as aside:
+        about = None if aside is None else os.fstat(aside.fileno())
     return (
         about is not None
-        and stat.S_ISREG(about.st_mode)
         and not about.st_mode & 0o111
         and about.st_size <= BYTES_MAX
         and not is_cache(worktree, path)

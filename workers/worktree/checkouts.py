@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from workers.git import HEADS, Git
+from workers.plain_files import text_if_plain
 from workers.worktree.branch import claimed
 from workers.worktree.entry import entries
 from workers.worktree.repository import Place
 
 _COMES_BACK_TO = ("rebase-merge/head-name", "rebase-apply/head-name", "BISECT_START")
 """Files of git's own that name the branch to come back to."""
+_NAME_BYTES_MAX = 10_000
 
 
 def checkouts(git: Git) -> dict[str, Path]:
@@ -46,8 +48,8 @@ def persons_checkout(place: Place) -> Path | None:
 def comes_back_to(worktree: Path) -> list[str]:
     """The branches that a rebase or a bisect in progress moves, or stands on again, when it ends."""
     admin = _admin(worktree / ".git")
-    files = [admin / name for name in _COMES_BACK_TO if (admin / name).is_file()]
-    return [file.read_text().strip().removeprefix(HEADS) for file in files]
+    named = [text_if_plain(admin / name, _NAME_BYTES_MAX).strip() for name in _COMES_BACK_TO]
+    return [name.removeprefix(HEADS) for name in named if name]
 
 
 def _admin(pointer: Path) -> Path:

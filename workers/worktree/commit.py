@@ -18,6 +18,7 @@ from workers.git import (
     identity,
 )
 from workers.messages import fitting
+from workers.plain_files import text_if_plain
 from workers.worktree.dead_locks import clear_dead_locks
 from workers.worktree.entry import git_dir
 from workers.worktree.index_copy import as_stdin
@@ -27,6 +28,8 @@ from workers.worktree.ready import read_ready
 from workers.worktree.repository import locate
 from workers.worktree.set_aside import put_back
 from workers.worktree.submodules import Sources, share
+
+_LOG_BYTES_MAX = 64 << 20
 
 
 class HookRefused(GitError):
@@ -128,9 +131,7 @@ def _bring_back_its_branch(git: Git, admin: Path) -> None:
 
 def _where_head_was(admin: Path) -> Iterator[str]:
     """The commits of HEAD's own log, the latest first, then what the worktree was made from; see `git help reflog`."""
-    log = admin / "logs" / "HEAD"
-    lines = log.read_text(errors="replace").splitlines() if log.is_file() else []
-    for line in reversed(lines):
+    for line in reversed(text_if_plain(admin / "logs" / "HEAD", _LOG_BYTES_MAX).splitlines()):
         before, after, *_ = (*line.split(" ", 2), "", "")
         yield from (oid for oid in (after, before) if oid.strip("0"))
     ready = read_ready(admin)

@@ -13,11 +13,13 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from workers.plain_files import folders
 from workers.supervisor import process_table
 from workers.worktree.lock import WorktreeBusy
 
 PATIENCE_S = 2.0
 _PAUSE_S = 0.05
+_FOLDERS_MAX = 100_000
 
 
 def clear_dead_locks(admin: Path) -> list[Path]:
@@ -27,7 +29,7 @@ def clear_dead_locks(admin: Path) -> list[Path]:
     process has one open.
     """
     until = time.monotonic() + PATIENCE_S
-    while (locks := sorted(admin.rglob("*.lock"))) and time.monotonic() < until:
+    while (locks := _locks(admin)) and time.monotonic() < until:
         time.sleep(_PAUSE_S)
     for lock in locks:
         holders = _opened_by(lock)
@@ -35,6 +37,15 @@ def clear_dead_locks(admin: Path) -> list[Path]:
             raise WorktreeBusy(f"process {min(holders)} holds {lock}: wait for it to end")
         lock.replace(lock.with_name(f"{lock.name}.left-behind"))
     return locks
+
+
+def _locks(admin: Path) -> list[Path]:
+    return sorted(
+        Path(one.path)
+        for _, names in folders(admin, _FOLDERS_MAX)
+        for one in names
+        if one.name.endswith(".lock")
+    )
 
 
 def _opened_by(file: Path) -> set[int]:

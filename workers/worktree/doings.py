@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from workers.git import Git
+from workers.plain_files import if_plain, plain
 
 _TAIL_BYTES = 1 << 20
 _GAINED_MAX = 1_000
@@ -30,13 +31,11 @@ class Move:
 
 def log(file: Path) -> list[Move]:
     """The moves that a log tells of, or the latest of them, the oldest first. None where there is no log."""
-    try:
-        with file.open("rb") as lines:
-            size = os.fstat(lines.fileno()).st_size
-            lines.seek(max(0, size - _TAIL_BYTES))
-            text = lines.read().decode("utf-8", "surrogateescape")
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return []
+    size, text = 0, ""
+    with if_plain(), plain(file) as lines:
+        size = os.fstat(lines.fileno()).st_size
+        lines.seek(max(0, size - _TAIL_BYTES))
+        text = lines.read().decode("utf-8", "surrogateescape")
     whole = text.splitlines()[1 if size > _TAIL_BYTES else 0 :]
     return [Move(*parts) for line in whole if len(parts := line.split(" ", 2)) == 3]
 

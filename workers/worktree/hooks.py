@@ -66,7 +66,7 @@ def bring_hooks(checkout: Path | None, worktree: Path) -> None:
         return
     place = worktree / absent.path
     if not os.path.lexists(place) and not leads_out(worktree, place):
-        bring_copy(absent.checkout / absent.path, place)
+        bring_copy(absent.checkout / absent.path, worktree, absent.path)
 
 
 def _names(folder: Path) -> tuple[str, ...]:

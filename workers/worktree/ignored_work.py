@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workers.git import Git, answer
+from workers.plain_files import plain
 from workers.worktree.entry import git_dir
 from workers.worktree.index_copy import as_stdin, copied, show_hidden
 from workers.worktree.picture import EMPTY, Picture, read_picture, since
@@ -174,7 +175,7 @@ def _cache_itself(root: Path, path: str) -> bool:
 
 def _tagged(directory: Path) -> bool:
     try:
-        with (directory / _TAG).open("rb") as tag:
+        with plain(directory / _TAG) as tag:
             return tag.read(len(_SIGNATURE)) == _SIGNATURE
     except OSError:
         return False

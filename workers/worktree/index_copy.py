@@ -6,11 +6,14 @@ and what was changed beneath is in no commit and no listing.
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from workers.git import Git
+from workers.plain_files import BYTES_MAX, open_plain, plain
 
 
 def show_hidden(git: Git, env: Mapping[str, str]) -> list[str]:
@@ -34,11 +37,17 @@ def as_stdin(paths: Iterable[str]) -> bytes:
 
 def copied(admin: Path, copy: Path) -> bool:
     """Copy the index with its time: git compares that with the files' to know which ones it must read again. False
-    where there is none: a checkout was cut short."""
+    where there is none: a checkout was cut short. Both lie where the worker may write, too: nothing else is read or
+    written than plain files. Raises OSError."""
     try:
-        data, about = (admin / "index").read_bytes(), (admin / "index").stat()
+        with plain(admin / "index") as index:
+            about = os.fstat(index.fileno())
+            if about.st_size > BYTES_MAX:
+                raise OSError(errno.EINVAL, f"it has more than {BYTES_MAX} bytes", str(admin / "index"))
+            with os.fdopen(open_plain(str(copy), os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
+                shutil.copyfileobj(index, file)
+                file.flush()
+                os.utime(file.fileno(), ns=(about.st_atime_ns, about.st_mtime_ns))
     except FileNotFoundError:
         return False
-    copy.write_bytes(data)
-    os.utime(copy, ns=(about.st_atime_ns, about.st_mtime_ns))
     return True

@@ -6,12 +6,14 @@ As safe to repeat as `make_ready`, and as careful with whatever lies there.
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from workers.git import HEADS, Git
+from workers.plain_files import reached, written
 from workers.private import write_whole
 from workers.worktree.branch import key_of
 from workers.worktree.entry import entry_at, git_dir
@@ -147,7 +149,7 @@ def lay_down(files: bytes, worktree: Path) -> None:
             # A link that came before it may lead out by now.
             _refuse_outside(member, worktree)
             if not place.exists() and not place.is_symlink():
-                _unpack(archive, member, place)
+                _unpack(archive, member, worktree)
 
 
 def _refuse_outside(member: tarfile.TarInfo, worktree: Path) -> None:
@@ -158,13 +160,13 @@ def _refuse_outside(member: tarfile.TarInfo, worktree: Path) -> None:
         raise SettingsWrong(f"{FILE}: {member.name!r} is no plain file or leads out of the worktree")
 
 
-def _unpack(archive: tarfile.TarFile, member: tarfile.TarInfo, place: Path) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
-    if member.issym():
-        place.symlink_to(member.linkname)
-        return
-    content = archive.extractfile(member)
-    assert content is not None
-    with content, place.open("xb") as file:
-        file.write(content.read())
-    place.chmod(member.mode & 0o777)
+def _unpack(archive: tarfile.TarFile, member: tarfile.TarInfo, worktree: Path) -> None:
+    with reached(worktree, member.name, make=True) as (folder, name):
+        if member.issym():
+            os.symlink(member.linkname, name, dir_fd=folder)
+            return
+        content = archive.extractfile(member)
+        assert content is not None
+        with content, written(folder, name) as file:
+            file.write(content.read())
+            os.fchmod(file.fileno(), member.mode & 0o777)

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workers.git import HEADS, Git, GitError, GitFailed, GitResult, RunsGit, identity
+from workers.plain_files import folders, open_plain, text_if_plain
 from workers.worktree.entry import git_dir
 from workers.worktree.ignored_work import below, ignored_work
 from workers.worktree.index_copy import as_stdin, copied, show_hidden
@@ -40,6 +41,9 @@ _UNMERGED = ".fleet-unmerged"
 OURS = (_UNMERGED, _REPOSITORIES)
 """What a preserving commit has at its top that is no file of the work."""
 _REPOSITORY_BYTES_MAX = 1 << 30
+_FOLDERS_MAX = 100_000
+_NAMES_BYTES_MAX = 100_000
+"""Of a file that names commits: a merge of a thousand branches has half of it."""
 
 
 class PreserveFailed(GitError):
@@ -71,7 +75,7 @@ def preserve(worktree_path: Path, ref: str, *, ignored: bool = False) -> str | N
                 f"{worktree_path} is not a worktree of git: look at what is in it, then move it away"
             )
         return _keep(Git(worktree_path), ref, with_files=True, ignored=ignored)
-    except (GitFailed, OSError) as error:
+    except (GitFailed, OSError, RecursionError) as error:
         raise PreserveFailed(
             f"the work in {worktree_path} could not be preserved, so it was left alone: {error}"
         ) from error
@@ -88,7 +92,7 @@ def snapshot(worktree_path: Path, ref: str, *, ignored: bool = False) -> str | N
             git.run("update-ref", "-d", ref, earlier)
         elif commit is not None and commit != earlier:
             git.run("update-ref", "-m", "fleet: checkpoint", ref, commit, earlier or _ZERO)
-    except (GitFailed, OSError) as error:
+    except (GitFailed, OSError, RecursionError) as error:
         raise PreserveFailed(f"no checkpoint of {worktree_path} could be made: {error}") from error
     return commit
 
@@ -105,7 +109,7 @@ def preserve_remains(admin: Path, ref: str) -> str | None:
     """Like `preserve`, for a worktree whose directory is gone: what its HEAD and its index still hold."""
     try:
         return _keep(Git(admin), ref, with_files=False)
-    except (GitFailed, OSError) as error:
+    except (GitFailed, OSError, RecursionError) as error:
         raise PreserveFailed(
             f"what is left of the worktree in {admin} could not be preserved: {error}"
         ) from error
@@ -163,8 +167,7 @@ def _snapshot(git: Git, *, with_files: bool, ignored: bool, picture: Picture | N
 def _operation_commits(git: Git, admin: Path) -> Iterator[str]:
     """The commits that an unfinished merge, rebase, cherry-pick or revert hangs on."""
     for name in _OPERATION_FILES:
-        file = admin / name
-        for line in file.read_text().split() if file.is_file() else []:
+        for line in text_if_plain(admin / name, _NAMES_BYTES_MAX).split():
             commit = git.commit_of(line)
             if commit is not None:
                 yield commit
@@ -279,12 +282,14 @@ class _Index:
         place, packed = self._git.directory / path, self._copy.with_name("repository.tar")
         if not place.is_dir():
             return
-        size = sum(file.lstat().st_size for file in place.rglob("*"))
+        listed = (one for _, names in folders(place, _FOLDERS_MAX) for one in names)
+        size = sum(one.stat(follow_symlinks=False).st_size for one in listed)
         if size > _REPOSITORY_BYTES_MAX:
             raise PreserveFailed(
                 f"the repository {place} has {size >> 20} MB and cannot be kept in the one around it: move it away"
             )
-        with tarfile.open(packed, "w") as archive:
+        fd = open_plain(str(packed), os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        with os.fdopen(fd, "w+b") as file, tarfile.open(fileobj=file, mode="w") as archive:
             archive.add(place, ".git")
         blob = self._run("hash-object", "-w", "--no-filters", str(packed)).out
         name = f"{_REPOSITORIES}/{path.rpartition('/')[0]}.tar"

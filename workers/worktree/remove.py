@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workers.git import Git, GitError
+from workers.plain_files import read_if_plain
 from workers.private import write_whole
 from workers.worktree.branch import claimed
-from workers.worktree.deleting import BESIDE, beside, delete, make_writable
+from workers.worktree.deleting import BESIDE, beside, delete, make_writable, move
 from workers.worktree.entry import Entry, admin_dir, entries, entry_at
 from workers.worktree.ignored_work import ignored_work
 from workers.worktree.known_again import known_again
@@ -24,6 +25,8 @@ from workers.worktree.picture import read_picture
 from workers.worktree.preserve import preserve, preserve_remains
 from workers.worktree.repository import locate
 from workers.worktree.set_aside import put_back
+
+_NOTE_BYTES_MAX = 100_000
 
 
 class RemoveRefused(GitError):
@@ -63,6 +66,8 @@ def remove(repo: Path, worktree_path: Path, preserve_ref: str) -> Removed:
         take_down(path)
         kept = _kept_beside(admin, path)
         kept_at = kept if kept is not None and kept.exists() else None
+        for folder in [one for one in admin.iterdir() if one.is_dir()]:
+            delete(folder)  # git itself gives up where directories are too deep
         git.run("worktree", "remove", "--force", "--force", str(path))
     return Removed(path, preserved, kept_at=kept_at)
 
@@ -109,9 +114,9 @@ def _refuse_wrong(entry: Entry, root: Path) -> None:
 
 def _preserve_once(entry: Entry, admin: Path, ref: str) -> str | None:
     """A removal that was cut short has preserved all there was; what is left by then are only its own gaps."""
-    note = admin / REMOVING
-    if note.exists():
-        return note.read_text().strip() or None
+    noted = read_if_plain(admin / REMOVING, _NOTE_BYTES_MAX)
+    if noted is not None:
+        return noted.decode("utf-8", "replace").strip() or None
     if entry.missing and not (entry.path.is_dir() and any(entry.path.iterdir())):
         preserved = preserve_remains(admin, ref)
     else:
@@ -128,18 +133,15 @@ def keep_beside(path: Path, admin: Path) -> None:
         return
     kept = _kept_beside(admin, path) or beside(path)
     write_whole(admin / KEPT_BESIDE, os.fsencode(kept))
+    kept.mkdir(parents=True, exist_ok=True)
     for top in work.tops:
-        target = kept / top
-        target.parent.mkdir(parents=True, exist_ok=True)
-        make_writable((path / top).parent)
-        make_writable(path / top)
-        (path / top).rename(target)
+        move(path, top, kept, top)
 
 
 def _kept_beside(admin: Path, path: Path) -> Path | None:
     """Where it is already, if anywhere: beside the worktree, whatever else stands there."""
-    note = admin / KEPT_BESIDE
-    kept = Path(os.fsdecode(note.read_bytes())) if note.exists() else None
+    noted = read_if_plain(admin / KEPT_BESIDE, _NOTE_BYTES_MAX)
+    kept = None if noted is None else Path(os.fsdecode(noted))
     ours = kept is not None and kept.parent == path.parent and kept.name.startswith(f"{path.name}{BESIDE}")
     return kept if ours else None
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
 from workers.git import Git
+from workers.plain_files import reached
+from workers.worktree.deleting import delete, move
 from workers.worktree.wanted import FILE, SettingsWrong, WorktreeSettings
 
 
@@ -34,10 +37,9 @@ def seed(settings: WorktreeSettings, checkout: Path | None, worktree: Path) -> l
             continue
         _refuse_tracked(path, source, may_be_brought)
         if path in settings.copy_paths:
-            bring_copy(source, place)
+            bring_copy(source, worktree, path)
         else:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            _link(source, place, whole=path in may_be_brought)
+            _link(source, worktree, os.path.normpath(path), whole=path in may_be_brought)
     return notes
 
 
@@ -71,20 +73,27 @@ def _refuse_tracked(path: str, source: Path, allowed: set[str]) -> None:
         )
 
 
-def bring_copy(source: Path, place: Path) -> None:
-    """Copy a file or a directory, with what is above it."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    if source.is_dir():
-        shutil.copytree(source, place, symlinks=True)
-    else:
-        shutil.copy2(source, place)
+def bring_copy(source: Path, worktree: Path, path: str) -> None:
+    """Copy a file or a directory, with what is above it. It is made beside the worktree, for in there a worker may lay
+    links meanwhile."""
+    beside = worktree.with_name(f".{worktree.name}.seed")
+    delete(beside)
+    try:
+        if source.is_dir():
+            shutil.copytree(source, beside, symlinks=True)
+        else:
+            shutil.copy2(source, beside)
+        move(beside.parent, beside.name, worktree, os.path.normpath(path))
+    finally:
+        delete(beside)
 
 
-def _link(source: Path, place: Path, *, whole: bool) -> None:
+def _link(source: Path, worktree: Path, path: str, *, whole: bool) -> None:
     """A pattern like `node_modules/` ignores a directory but not a link: then the directory's entries are linked."""
     if whole or not source.is_dir():
-        place.symlink_to(source)
+        with reached(worktree, path, make=True) as (folder, name):
+            os.symlink(source, name, dir_fd=folder)
         return
-    place.mkdir()
-    for entry in sorted(source.iterdir()):
-        (place / entry.name).symlink_to(entry)
+    with reached(worktree, f"{path}/entry", make=True) as (folder, _):
+        for entry in sorted(source.iterdir()):
+            os.symlink(entry, entry.name, dir_fd=folder)

@@ -9,12 +9,15 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from workers.git import Git, GitError
-from workers.worktree.deleting import delete, make_writable, mode_to_give
+from workers.plain_files import if_plain, open_plain, reached
+from workers.worktree.deleting import delete, delete_below, give_back, mode_to_give, move
 from workers.worktree.entry import git_dir
 from workers.worktree.ignored_work import is_cache, is_made_by_running
 from workers.worktree.index_copy import as_stdin, copied, show_hidden
@@ -84,30 +87,34 @@ def put_back(worktree: Path) -> bool:
         return False
     worktree.mkdir(parents=True, exist_ok=True)
     for path in [] if (place / _CLEARED).exists() else journal["absent"]:
-        delete(worktree / path)
+        delete_below(worktree, path)
     (place / _CLEARED).touch()
     for number, path in reversed(list(enumerate(journal["moves"]))):
-        aside = place / _FILES / str(number)
-        if os.path.lexists(aside):
-            _make_way(worktree, path)
-            _rename(aside, worktree / path)
+        if os.path.lexists(place / _FILES / str(number)):
+            # What was made in the way of a file that comes back loses.
+            move(place / _FILES, str(number), worktree, path, make_way=True)
     for path, mode in journal["modes"].items():
-        if (worktree / path).is_dir():
-            (worktree / path).chmod(mode)
+        give_back(worktree, path, mode)
     (place / _JOURNAL).unlink()
     delete(place)
     return True
 
 
-def where_aside(worktree: Path, path: str) -> Path | None:
-    """Where that path lies while it, or a directory above it, is set aside; None when it is not."""
+@contextmanager
+def plain_aside(worktree: Path, path: str) -> Iterator[BinaryIO | None]:
+    """That file, to be read while it, or a directory above it, is set aside; None when it is not, or is no plain file.
+    A worker that lives on may still change what is in such a directory."""
     place = _place(worktree)
     moves: list[str] = json.loads((place / _JOURNAL).read_bytes())["moves"]
-    for top in (path, *above_of(path)):
-        if top in moves:
-            found = place / _FILES / str(moves.index(top)) / path[len(top) + 1 :]
-            return found if os.path.lexists(found) else None
-    return None
+    top = next((one for one in (path, *above_of(path)) if one in moves), None)
+    with ExitStack() as opened:
+        file = None
+        with if_plain():
+            if top is not None:
+                within = f"{moves.index(top)}{path[len(top) :]}"
+                folder, name = opened.enter_context(reached(place / _FILES, within))
+                file = opened.enter_context(os.fdopen(open_plain(name, os.O_RDONLY, folder), "rb"))
+        yield file
 
 
 def _place(worktree: Path) -> Path:
@@ -191,7 +198,7 @@ def _move(worktree: Path, moves: list[str], absent: list[str]) -> None:
     (place / _FILES).mkdir(parents=True)
     _write(place / _JOURNAL, {"moves": moves, "absent": absent, "modes": _modes(worktree, moves)})
     for number, path in enumerate(moves):
-        _rename(worktree / path, place / _FILES / str(number))
+        move(worktree, path, place / _FILES, str(number))
 
 
 def _modes(worktree: Path, moves: list[str]) -> dict[str, int]:
@@ -199,24 +206,6 @@ def _modes(worktree: Path, moves: list[str]) -> dict[str, int]:
     touched = {place for path in moves for place in (path, path.rpartition("/")[0])}
     modes = ((path, mode_to_give(worktree / path)) for path in sorted(touched))
     return {path: mode for path, mode in modes if mode is not None}
-
-
-def _rename(source: Path, target: Path) -> None:
-    """A directory that is moved must itself be writable: its `..` changes."""
-    make_writable(source.parent)
-    make_writable(target.parent)
-    make_writable(source)
-    source.rename(target)
-
-
-def _make_way(worktree: Path, path: str) -> None:
-    """What was made in the way of a file that comes back loses."""
-    for above in above_of(path):
-        place = worktree / above
-        if place.is_symlink() or not place.is_dir():
-            delete(place)
-            place.mkdir()
-    delete(worktree / path)
 
 
 def _write(file: Path, journal: object) -> None:

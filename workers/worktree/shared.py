@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from workers.git import Git, GitError
+from workers.plain_files import read_if_plain
 
 Picture = Mapping[str, str]
 """What was there by its name (`hooks/pre-commit`, `config core.hookspath`): a digest of what it says. A file of
@@ -30,7 +31,10 @@ _OF_NO_WEIGHT = ("refs", "sparse-checkout")
 _SHALLOW = "shallow "
 """Where history ends, however much of it there is: all that looks at what a branch brings looks no further."""
 _FILES_MAX = 10_000
+_BYTES_MAX = 100 << 20
+"""Of one of them."""
 _WHOLE = "whole "
+_NO_FILE = "no plain file"
 
 
 class PersonNeeded(GitError):
@@ -76,8 +80,7 @@ def _pictured(common_dir: Path, before: Picture) -> Iterator[tuple[str, str]]:
         if place == common_dir and os.path.lexists(place / "commondir"):
             # git would take its configuration and hooks from wherever that names, for the person's own checkout, too.
             yield "commondir", _file(place / "commondir")
-        if (place / "shallow").exists():
-            yield from ((f"{within}{_SHALLOW}{end}", "") for end in (place / "shallow").read_text().split())
+        yield from _ends_of_history(place / "shallow", f"{within}{_SHALLOW}")
     for path, said in _files(common_dir / "objects" / "info"):
         if path.endswith("alternates"):
             yield f"objects/info/{path}", said
@@ -86,11 +89,39 @@ def _pictured(common_dir: Path, before: Picture) -> Iterator[tuple[str, str]]:
 def _git_dirs(common_dir: Path) -> Iterator[Path]:
     """The repository's own, and those of its worktrees and submodules."""
     yield common_dir
-    for folder in ("worktrees", "modules"):
-        for found, inner, files in os.walk(common_dir / folder):
-            if "HEAD" in files:
-                inner[:] = [name for name in inner if name == "modules"]
-                yield Path(found)
+    waiting = [common_dir / "modules", common_dir / "worktrees"]
+    seen = 0
+    while waiting:
+        folder = waiting.pop()
+        seen += 1
+        if seen > _FILES_MAX:
+            raise _too_many(common_dir)
+        names = _listed(folder)
+        is_git_dir = any(one.name == "HEAD" and not one.is_dir(follow_symlinks=False) for one in names)
+        inner = [Path(one.path) for one in names if one.is_dir(follow_symlinks=False)]
+        waiting += [one for one in inner if one.name == "modules"] if is_git_dir else inner
+        if is_git_dir:
+            yield folder
+
+
+def _listed(folder: Path) -> list[os.DirEntry[str]]:
+    """Nothing where it cannot be read: git cannot, either."""
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError:
+        return []
+
+
+def _too_many(folder: Path) -> GitError:
+    return GitError(f"{folder} has more than {_FILES_MAX} files: remove what is not meant to be there")
+
+
+def _ends_of_history(file: Path, within: str) -> Iterator[tuple[str, str]]:
+    if os.path.lexists(file):
+        said = read_if_plain(file, _BYTES_MAX)
+        ends = [_NO_FILE] if said is None else said.decode("utf-8", "surrogateescape").split()
+        yield from ((f"{within}{end}", "") for end in ends)
 
 
 def _settings(file: Path, name: str, before: Picture) -> Iterator[tuple[str, str]]:
@@ -103,7 +134,8 @@ def _settings(file: Path, name: str, before: Picture) -> Iterator[tuple[str, str
         yield from ((key, said) for key, said in before.items() if key.startswith(f"{name} "))
         return
     values: dict[str, str] = {}
-    listing = Git(file.parent).run("config", "--file", str(file), "--no-includes", "--list", "-z")
+    # In no repository: git waits for what lies in this one, if that is a pipe.
+    listing = Git("/").run("config", "--file", str(file), "--no-includes", "--list", "-z")
     for field in listing.fields:
         key, _, value = field.partition("\n")
         values[key] = f"{values.get(key, '')}\0{value}"
@@ -113,24 +145,26 @@ def _settings(file: Path, name: str, before: Picture) -> Iterator[tuple[str, str
 
 
 def _files(folder: Path) -> Iterator[tuple[str, str]]:
-    count = 0
-    for found, _, files in os.walk(folder):
-        for name in files:
-            count += 1
-            if count > _FILES_MAX:
-                raise GitError(
-                    f"{folder} has more than {_FILES_MAX} files: remove what is not meant to be there"
-                )
-            path = Path(found, name)
-            if not name.endswith(".sample"):
-                yield str(path.relative_to(folder)), _file(path)
+    waiting, seen = [folder], 0
+    while waiting:
+        for one in _listed(waiting.pop()):
+            seen += 1
+            if seen > _FILES_MAX:
+                raise _too_many(folder)
+            if one.is_dir(follow_symlinks=False):
+                waiting.append(Path(one.path))
+            elif not one.name.endswith(".sample") and not Path(one.path).is_dir():
+                yield str(Path(one.path).relative_to(folder)), _file(Path(one.path))
 
 
 def _file(path: Path) -> str:
+    """What it is and says. A pipe, say, is not read, for nobody may ever write into it."""
     if path.is_symlink():
         return f"-> {path.readlink()}"
-    mode = path.stat().st_mode
-    return f"{'x' if mode & 0o111 else '-'} {_digest(path.read_bytes())}"
+    said = read_if_plain(path, _BYTES_MAX)
+    if said is None:
+        return _NO_FILE
+    return f"{'x' if path.stat().st_mode & 0o111 else '-'} {_digest(said)}"
 
 
 def _digest(data: bytes) -> str:

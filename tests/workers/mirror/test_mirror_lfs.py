@@ -130,3 +130,45 @@ def test_without_its_objects_git_itself_would_have_failed(mirror: Mirror, root: 
     mirror.ask("mirror_config", {"set": lfs.SETTINGS})
     with pytest.raises(FilterFailed, match="smudge"):
         prepare(mirror, root, tip)
+
+
+@pytest.mark.parametrize("level", [".part", "oid", "folder"])
+def test_a_large_file_is_laid_and_read_behind_no_link_in_a_mirror(
+    mirror: Mirror, root: Path, tmp_path: Path, level: str
+) -> None:
+    """A worker there may have laid one, where it knows what comes next."""
+    tip = mirror.git.said("rev-parse", "main")
+    mirror.send({base_ref("main"): tip})
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    place = stored(Path(), BIG)
+    there = next(root.glob("mirrors/*.git")) / place.relative_to(".git")
+    there.parent.mkdir(parents=True)
+    if level == "folder":
+        there.parent.rmdir()
+        there.parent.symlink_to(outside)
+    else:
+        (outside / ".bashrc").write_text("theirs\n")
+        name = there.name + (".part" if level == ".part" else "")
+        there.with_name(name).symlink_to(outside / ".bashrc")
+    with pytest.raises(OSError, match=r"no plain file|a link or no directory"):
+        send_large_files(mirror, tip, "git-lfs/3.3.0")
+    assert [path.read_text() for path in outside.iterdir()] == ["theirs\n"] * (level != "folder")
+
+
+def test_a_large_file_comes_home_behind_no_link_in_the_repository(
+    mirror: Mirror, repo: Path, root: Path, tmp_path: Path
+) -> None:
+    tree = started(mirror, root)
+    base = git(tree, "rev-parse", "HEAD")
+    (tree / "sub" / "a.bin").write_text("new\n" * 900)
+    head = finish(mirror, tree)
+    mirror.bring({"refs/fleet/there/t1": head})
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    place = stored(repo, "new\n" * 900).parent
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(outside)
+    with pytest.raises(OSError, match="a link or no directory"):
+        bring_large_files(mirror, head, base)
+    assert list(outside.iterdir()) == []

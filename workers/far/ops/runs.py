@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from workers import processes
 from workers.far.ops import Answer, Args, Here, Op
 from workers.host import NAME, RunElsewhere
 from workers.pinned.proof import ClientRefused, prove
+from workers.worktree.deleting import delete
 
 
 def launch(here: Here, args: Args, blob: bytes) -> Answer:
@@ -37,7 +37,7 @@ def drop_runs(here: Here, args: Args, _: bytes) -> Answer:
     found = [path.name for path in here.directory.runs.glob(f"{args['task']}.*") if NAME.fullmatch(path.name)]
     gone = [a for a in sorted(found) if here.host.abandon(a) or not here.host.alive(a)]
     for attempt in gone:
-        shutil.rmtree(here.host.run_dir(attempt))
+        delete(here.host.run_dir(attempt))
     return Answer({"dropped": gone})
 
 
