@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import pwd
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from workers.sandbox.bubblewrap import View, command
 from workers.sandbox.denied import told
-from workers.sandbox.gits_settings import gits_settings
+from workers.sandbox.gits_settings import GitsSettings, gits_settings
+from workers.sandbox.looked_up import LookedUp
 from workers.sandbox.toolchains import Toolchains, is_below, toolchains
 from workers.worktree.notes import BEFORE_WORK
 
@@ -92,6 +93,9 @@ class Sandbox:
     program: str
     environ: Mapping[str, str]
     home: Path
+    _tools: LookedUp[tuple[Path, ...], Toolchains] = field(default_factory=LookedUp, compare=False)
+    _gits_settings: LookedUp[int, GitsSettings] = field(default_factory=LookedUp, compare=False)
+    """Of a person, not of a piece of work: found out once for all cells."""
 
     def cell(self, worktree: Path, admin: Path, keep: Path, needs: Needs = NOTHING_MORE) -> Cell:
         """For work in `worktree`, of which `admin` is git's own directory, as git has it in that of the repository.
@@ -105,8 +109,8 @@ class Sandbox:
         empty = tuple(dict.fromkeys(real(one) for one in (*persons, *self._sockets(), self.home)))
         scratch = self._scratch()
         places = _Places((*empty, *scratch))
-        tools = toolchains(self.environ, (*persons, *empty, *scratch))
-        gits = [gits_settings(environ) for environ in self._gits()]
+        tools = self._toolchains((*persons, *empty, *scratch))
+        gits = [self._git(number, environ) for number, environ in enumerate(self._gits())]
         granted = (*needs.granted_reads, *needs.granted_writes)
         gits_reads = [path for one in gits for path in one.reads]
         shown = (*tools.reads, *gits_reads, *_name_service(), *needs.reads, *needs.granted_reads)
@@ -143,6 +147,14 @@ class Sandbox:
         for one in gits:
             seen += one.looked_at
         return Cell(self.program, view, needs.project, never, tuple(dict.fromkeys((keep, *seen))))
+
+    def _toolchains(self, hidden: tuple[Path, ...]) -> Toolchains:
+        return self._tools.get(
+            hidden, lambda: toolchains(self.environ, hidden), lambda found: found.looked_at
+        )
+
+    def _git(self, number: int, environ: Mapping[str, str]) -> GitsSettings:
+        return self._gits_settings.get(number, lambda: gits_settings(environ), lambda found: found.looked_at)
 
     def _gits(self) -> list[Mapping[str, str]]:
         """The environments of the gits that run there: Fleet's own may be told to read another file than the person's

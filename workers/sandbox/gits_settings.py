@@ -50,6 +50,12 @@ def gits_settings(environ: Mapping[str, str]) -> GitsSettings:
     own = environ.get("GIT_CONFIG_GLOBAL")
     also = Path(environ.get("XDG_CONFIG_HOME") or Path(home, ".config"), "git", "config")
     looked_at = (*map(Path, files), *([Path(own)] if own else [Path(home, ".gitconfig"), also]))
+    # Also those that are not there yet.
+    looked_at += tuple(
+        Path(file).parent / _expanded(value, home)
+        for file, key, value in found
+        if key.startswith(_LEADS_ON) and value
+    )
     if not any(names_a_credential(f"{key}={value}") for _, key, value in found):
         return GitsSettings((*map(Path, files), *named), looked_at)
     harmless = [

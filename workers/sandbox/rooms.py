@@ -8,7 +8,6 @@ write there alone.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,21 +16,11 @@ from workers.git import GitError
 from workers.sandbox import confined
 from workers.sandbox.bubblewrap import read_only
 from workers.sandbox.cell import NOTHING_MORE, Cell, Needs, Sandbox
-
-_TICK_NS = 20_000_000
-"""A file system's clock may be that far behind."""
+from workers.sandbox.looked_up import LookedUp
 
 
 class NoCell(GitError):
     """Something runs nowhere, as nobody can tell what it should see."""
-
-
-@dataclass(frozen=True)
-class _Made:
-    """A cell, and how what was looked at for it was then."""
-
-    cell: Cell
-    stamp: tuple[tuple[int, int, int] | None, ...]
 
 
 @dataclass(frozen=True)
@@ -44,8 +33,7 @@ class Rooms:
     kept: Path
     ours: tuple[Path, ...] = ()
     own_writes: tuple[Path, ...] = ()
-    _made: dict[tuple[Path, Path, Needs], _Made] = field(default_factory=dict, compare=False)
-    """A cell is found out anew when anything has changed that was looked at for it."""
+    _made: LookedUp[tuple[Path, Path, Needs], Cell] = field(default_factory=LookedUp, compare=False)
 
     def of_commands(self, directory: Path) -> Cell:
         """Of work that needs nothing more. Raises NoCell, OSError."""
@@ -84,18 +72,12 @@ class Rooms:
                 f"{directory} is no worktree below {self.worktrees}: nothing of a repository runs there"
             )
         admin = _admin(worktree)
-        key = (worktree, admin, needs)
-        found = self._made.get(key)
-        if found is not None and _stamp(found.cell.looked_at) == found.stamp:
-            return found.cell
-        began_ns = time.time_ns() - _TICK_NS
-        cell = self.sandbox.cell(worktree, admin, self.kept / worktree.parent.name, needs)
-        stamp = _stamp(cell.looked_at)
-        if all(
-            one is None or one[0] < began_ns for one in stamp
-        ):  # else it may have changed since it was read
-            self._made[key] = _Made(cell, stamp)
-        return cell
+        keep = self.kept / worktree.parent.name
+        return self._made.get(
+            (worktree, admin, needs),
+            lambda: self.sandbox.cell(worktree, admin, keep, needs),
+            lambda cell: cell.looked_at,
+        )
 
 
 @dataclass(frozen=True)
@@ -160,15 +142,3 @@ def _common_dir(directory: Path) -> Path:
             linked = place.parent.name == "worktrees" and (place / "commondir").is_file()
             return place.parent.parent if linked else place
     return directory
-
-
-def _stamp(paths: Sequence[Path]) -> tuple[tuple[int, int, int] | None, ...]:
-    return tuple(_seen(path) for path in paths)
-
-
-def _seen(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_ino, found.st_size

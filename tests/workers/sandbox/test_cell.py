@@ -194,3 +194,19 @@ def test_a_cell_is_found_out_anew_when_a_credential_comes_into_what_it_shows(hou
     assert "registry" in house.run("cat ~/.npmrc", cell).stdout
     house.write(settings, "//example.org/:_authToken=s3cret\n")
     assert "s3cret" not in house.run("cat ~/.npmrc", rooms.room(house.tree)).stdout
+
+
+def test_what_is_of_the_person_is_found_out_once_for_all_worktrees_and_anew_when_it_is_otherwise(
+    house: House,
+) -> None:
+    """Their git is asked what it is told, also by a file that is not there yet."""
+    house.tool("git", f'echo asked >> {house.root}/asked; exec /usr/bin/git "$@"')
+    house.write(house.person / ".gitconfig", "[include]\n\tpath = more\n[alias]\n\thi = version\n")
+    rooms = house.rooms()
+    while rooms.room(house.tree) is not rooms.room(house.tree):  # what was just made is not believed yet
+        pass
+    asked = (house.root / "asked").read_text()
+    rooms.room(house.neighbour)
+    assert (house.root / "asked").read_text() == asked
+    house.write(house.person / "more", "[alias]\n\tmore = version\n")
+    assert house.run("git more", rooms.room(house.tree)).stdout.startswith("git version")
