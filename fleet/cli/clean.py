@@ -47,7 +47,7 @@ def clean(args: argparse.Namespace) -> int:
 
     home = find_home(os.environ)
     by = rule(home, frozenset(part for part in PARTS if getattr(args, part)), _older_than(args.older_than))
-    found = ask(home, by, dry_run=args.dry_run)
+    found = ask(home, by, os.environ, dry_run=args.dry_run)
     if args.json:
         return as_json({"dry_run": args.dry_run, **_as_data(found)})
     would = "would be " if args.dry_run else ""

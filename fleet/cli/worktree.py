@@ -48,7 +48,7 @@ def prune(args: argparse.Namespace) -> int:
     from fleet.shell.cleaning import Rule
 
     home = find_home(os.environ)
-    tasks = clean(home, Rule(frozenset({"worktrees"}), older_than_ms=0)).worktrees
+    tasks = clean(home, Rule(frozenset({"worktrees"}), older_than_ms=0), os.environ).worktrees
     if args.json:
         return as_json({"tasks": tasks})
     running = state.status(home.root)["coordinator"] is not None

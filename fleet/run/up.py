@@ -21,7 +21,7 @@ from fleet.service.clients import proved_client
 from fleet.shell import cleaning, control, homelock, places, strays, traces
 from fleet.shell.agreed import Agreed
 from fleet.shell.asker import Asker, Doorkeeper
-from fleet.shell.cells import Cells, SandboxAsked
+from fleet.shell.cells import Cells, SandboxAsked, find_rooms
 from fleet.shell.coordinator import Coordinator
 from fleet.shell.feed import Feed
 from fleet.shell.finishing import Finisher
@@ -45,8 +45,6 @@ from profiles.secrets import Secrets, open_secrets
 from workers import children
 from workers.host import LocalHost, RunHeld
 from workers.processes import ProcessesRemain
-from workers.sandbox.bubblewrap import find
-from workers.sandbox.cell import Sandbox
 from workers.sandbox.confined import all_confined
 from workers.sandbox.rooms import Rooms
 
@@ -77,8 +75,8 @@ def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secr
     client = proved_client(home, environ)
     if shutil.which("git", path=environ.get("PATH")) is None:
         raise NotDone("there is no git on the PATH: install git 2.34 or newer, e.g. apt install git")
-    sandbox = _sandbox(home, options.sandbox, environ)
-    without = sandbox if isinstance(sandbox, str) else ""
+    rooms = _rooms(home, options.sandbox, environ)
+    without = rooms if isinstance(rooms, str) else ""
     try:
         held = homelock.hold(
             home,
@@ -97,8 +95,7 @@ def up(home: Home, options: UpOptions, environ: Mapping[str, str], secrets: Secr
             veiled = VeiledSecrets(opened, veil)
             home_id = engine.fleet.home_id
             cells = None
-            if not isinstance(sandbox, str):
-                rooms = Rooms(sandbox, home.worktrees, home.kept)
+            if isinstance(rooms, Rooms):
                 cells = Cells(rooms, lambda name: engine.fleet.projects.get(name))
             here = LocalDriver(home, home_id, LocalHost(home.runs, home_id), client, environ, cells=cells)
             hosts = Hosts(here, Connecting(home, home_id, lambda: engine.fleet, options.sandbox).driver)
@@ -145,13 +142,13 @@ def taken_up(store: SqliteStore) -> Engine:
     return engine
 
 
-def _sandbox(home: Home, asked: SandboxAsked, environ: Mapping[str, str]) -> Sandbox | str:
+def _rooms(home: Home, asked: SandboxAsked, environ: Mapping[str, str]) -> Rooms | str:
     """The sandbox, or why there is none. Raises NotDone where it was asked for and there is none."""
     if asked == "none":
         return "as asked for by --sandbox none"
-    found = find(environ)
-    if isinstance(found, str):
-        return Sandbox(found, environ, home.root)
+    found = find_rooms(home, environ)
+    if isinstance(found, Rooms):
+        return found
     if asked == "bwrap":
         raise NotDone(f"there is no sandbox: {found.why}. {found.cure}; or leave out --sandbox bwrap")
     return f"{found.why}. {found.cure}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from pathlib import Path
@@ -10,8 +10,10 @@ from typing import Literal
 
 from fleet.core.model import Task
 from fleet.core.model.policy import Project
+from fleet.home import Home
 from workers.git import Git
-from workers.sandbox.cell import Needs
+from workers.sandbox.bubblewrap import Unavailable, find
+from workers.sandbox.cell import Needs, Sandbox
 from workers.sandbox.rooms import Needing, Rooms
 from workers.worktree.checkouts import persons_checkout
 from workers.worktree.repository import locate
@@ -19,6 +21,14 @@ from workers.worktree.seed import leads_out
 from workers.worktree.settings import worktree_settings
 
 SandboxAsked = Literal["auto", "bwrap", "none"]
+
+
+def find_rooms(home: Home, environ: Mapping[str, str]) -> Rooms | Unavailable:
+    """The cells of a home's work on this machine."""
+    found = find(environ)
+    if isinstance(found, Unavailable):
+        return found
+    return Rooms(Sandbox(found, environ, home.root), home.worktrees, home.kept)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ Tasks go in by way of the store, with an attempt, a removed worktree and a histo
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from collections.abc import Mapping
@@ -52,7 +53,7 @@ def measure(options: Options) -> list[Figure]:
             most = {name: max(size, most[name]) for name, size in _sizes(cleaned).items()}
             before = time.perf_counter()
             older_ms = time.time_ns() // 1_000_000 - max(days.values()) + OLD_MS
-            clean(cleaned, Rule(older_than_ms=older_ms))
+            clean(cleaned, Rule(older_than_ms=older_ms), os.environ)
             took.append(time.perf_counter() - before)
         whole, left = _sizes(kept)["database"], _sizes(cleaned)
         told = {"not_cleaned_mb": whole / 1e6, "most_mb": most["database"] / 1e6}

@@ -232,6 +232,12 @@ class Link:
         facts = self.state().facts
         return f"{facts['dir']}/{FILE}" if facts else os.devnull
 
+    @property
+    def bubblewrap(self) -> str:
+        """The program there by which work is kept in a sandbox; empty where there is none."""
+        facts = self.state().facts
+        return str(facts["sandbox"].get("program") or "") if facts else ""
+
     @contextmanager
     def channel(self, command: str, intake: Intake) -> Iterator[socket.socket]:
         """A duplex of bytes to `sh -c COMMAND` there, which ends as the block is left, and is cut where more comes than

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from shlex import quote
+from shlex import join, quote
 from typing import Any, Protocol
 
 from workers.far.git_settings import variables
@@ -24,6 +24,7 @@ from workers.git import LOCK_PATIENCE_S, Git, GitError, GitFailed, GitResult, Sa
 from workers.remote.away import HostAway, NotToBeTrusted
 from workers.remote.disk_space import Intake
 from workers.remote.quarantine import Quarantine, Unfit, quarantine
+from workers.sandbox.bubblewrap import read_only
 
 PACK_BYTES_MAX = 4 * 1024**3
 """So much may come with one transfer. Larger files are git-lfs's, which come by themselves."""
@@ -54,6 +55,10 @@ class Far(Protocol):
     @property
     def git_settings(self) -> str:
         """The file there that git's end of a transfer reads instead of its user's configuration."""
+
+    @property
+    def bubblewrap(self) -> str:
+        """The program there by which work is kept in a sandbox; empty where there is none."""
 
     def call(self, op: str, args: Mapping[str, Any], blob: bytes = b"", *, timeout_s: float = 60.0) -> Answer:
         """Have the far end carry out `op`. Raises HostAway, and what the operation raises there."""
@@ -139,7 +144,9 @@ def push(git: Git, far: Far, mirror: str, refspecs: Sequence[str], *, make: bool
     All references are moved or none. Raises HostAway when the wire breaks in the middle (then it may or may not have
     been done), NotToBeTrusted, TransferFailed.
     """
-    command = _command(far, _RECEIVE, mirror, _MAKE if make else "")
+    # A worker there may have laid links in the mirror, which git's receiving end follows: it writes nowhere else.
+    confined = f"{join(read_only(far.bubblewrap, [Path(mirror)]))} " if far.bubblewrap else ""
+    command = _command(far, f"{confined}{_RECEIVE}", mirror, _MAKE if make else "")
     _transfer(git, far, _Errand(command, _PUSH, refspecs, TALK_BYTES_MAX))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.sandboxes import bubblewrap
 from tests.workers.mirror.wires import Wires
 from tests.workers.worktree.repositories import commit, git, hook, repository
 from workers.git import Git
@@ -337,3 +339,22 @@ def test_a_bare_repository_is_served_as_well(tmp_path: Path, wires: Wires, mirro
     source = repository(tmp_path / "source")
     git(tmp_path, "clone", "--quiet", "--bare", str(source), str(tmp_path / "bare.git"))
     send(tmp_path / "bare.git", wires, mirror, git(source, "rev-parse", "HEAD"))
+
+
+@pytest.mark.parametrize("place", ["refs/fleet", "logs/refs/fleet", "objects/pack"])
+def test_what_is_sent_follows_no_link_that_a_worker_has_laid_in_the_mirror(
+    repo: Path, wires: Wires, mirror: Path, tmp_path: Path, place: str
+) -> None:
+    wires.bubblewrap = bubblewrap()
+    send(repo, wires, mirror, "HEAD")
+    assert git(mirror, "rev-parse", INCOMING) == git(repo, "rev-parse", "HEAD")
+    git(mirror, "config", "core.logAllRefUpdates", "always")
+    git(mirror, "config", "receive.unpackLimit", "1")
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    shutil.rmtree(mirror / place, ignore_errors=True)
+    (mirror / place).parent.mkdir(parents=True, exist_ok=True)
+    (mirror / place).symlink_to(outside)
+    with suppress(TransferFailed, HostAway):
+        send(repo, wires, mirror, commit(repo, {"a.txt": "more\n"}))
+    assert list(outside.iterdir()) == []

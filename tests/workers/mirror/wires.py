@@ -27,6 +27,7 @@ class Wires:
 
     name = "there"
     git_settings = "/dev/null"
+    bubblewrap = ""
 
     def __init__(self, far: Far | None = None) -> None:
         self._far, self._lock = far, Lock()
