@@ -39,15 +39,23 @@ class Cells:
     rooms: Rooms
     project: Callable[[str], Project | None]
 
-    def of(self, task: Task, reads: Sequence[Path] = (), writes: Sequence[Path] = ()) -> Needing:
+    def of(
+        self,
+        task: Task,
+        reads: Sequence[Path] = (),
+        writes: Sequence[Path] = (),
+        sealed: Sequence[Path] = (),
+    ) -> Needing:
         """For what is run for that task, here or in the worktree of its landing. What it needs is found out when it is
         first asked for."""
-        return Needing(self.rooms, cache(lambda: self._needs(task, tuple(reads), tuple(writes))))
+        return Needing(self.rooms, cache(lambda: self._needs(task, reads, writes, sealed)))
 
-    def _needs(self, task: Task, reads: tuple[Path, ...], writes: tuple[Path, ...]) -> Needs:
+    def _needs(
+        self, task: Task, reads: Sequence[Path], writes: Sequence[Path], sealed: Sequence[Path]
+    ) -> Needs:
         laid_down = needs_of(task, self.project)
         linked = _linked(task, Path(task.spec.repo))
-        return replace(laid_down, reads=(*reads, *linked), writes=writes)
+        return replace(laid_down, reads=(*reads, *linked), writes=tuple(writes), sealed=tuple(sealed))
 
 
 def needs_of(task: Task, project: Callable[[str], Project | None]) -> Needs:

@@ -12,6 +12,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,24 @@ NAMES_CHARS_MAX = 20_000
 
 _NAME = re.compile(r"[^=\x00-\x1f\x7f-\x9f]+")
 _KEY = re.compile(r'(?=("(?:[^"\\\n]|\\.)*")\s*(?:/[/*].*)?:)')
+
+
+_FOR_ALL_FOLDERS = ("agents", "commands", "hooks", "output-styles", "plugins", "rules", "skills")
+_FOR_ALL_FILES = {"CLAUDE.md": b"", "settings.json": b"{}\n", "settings.local.json": b"{}\n"}
+"""What a client makes of its configuration directory for all sessions that come, and what says nothing."""
+
+
+def for_all_sessions(config_dir: Path) -> tuple[Path, ...]:
+    """The files and directories of an account by which one session could tell all later ones something, of whichever
+    project they are. They are made where they are not there, so that a sandbox can lay something over them. Raises
+    OSError."""
+    for name in _FOR_ALL_FOLDERS:
+        with suppress(FileExistsError):
+            (config_dir / name).mkdir(mode=0o700)
+    for name, nothing in _FOR_ALL_FILES.items():
+        with suppress(FileExistsError), (config_dir / name).open("xb") as file:
+            file.write(nothing)
+    return tuple(config_dir / name for name in (*_FOR_ALL_FOLDERS, *_FOR_ALL_FILES))
 
 
 class _Pairs(list):  # type: ignore[type-arg]

@@ -18,6 +18,11 @@ from workers.worktree.notes import BEFORE_WORK
 _HOMES = ("/home", "/root", "/Users")
 _SOCKETS = ("/run", "/var/run")
 _SCRATCH = ("/tmp", "/var/tmp")
+_SYSTEM = (
+    *("/", "/bin", "/boot", "/etc", "/lib", "/lib64", "/nix", "/opt", "/sbin", "/snap"),
+    *("/usr", "/usr/local", "/var"),
+)
+"""What nothing runs without, also where a person has made it a repository."""
 _NAMES_SOCKETS = ("SSH_AUTH_SOCK", "XDG_RUNTIME_DIR", "DOCKER_HOST", "DBUS_SESSION_BUS_ADDRESS")
 _SECRET = (
     ".1password",
@@ -72,12 +77,13 @@ _GITS_OWN = ("commondir", "config.worktree", "gitdir", "locked", *BEFORE_WORK)
 
 @dataclass(frozen=True)
 class Needs:
-    """What work needs beside its worktree: `reads` and `writes`; what is `granted` is a person's word for the `project`
-    of that name."""
+    """What work needs beside its worktree: `reads` and `writes`, of which it only reads what is `sealed`; what is
+    `granted` is a person's word for the `project` of that name."""
 
     project: str = ""
     reads: tuple[Path, ...] = ()
     writes: tuple[Path, ...] = ()
+    sealed: tuple[Path, ...] = ()
     granted_reads: tuple[Path, ...] = ()
     granted_writes: tuple[Path, ...] = ()
 
@@ -106,7 +112,8 @@ class Sandbox:
         keep.mkdir(mode=0o700, parents=True, exist_ok=True)
         common_dir = admin.parent.parent
         persons = self._homes()
-        empty = tuple(dict.fromkeys(real(one) for one in (*persons, *self._sockets(), self.home)))
+        hidden = (*persons, *self._sockets(), self.home, *_checkout(common_dir))
+        empty = tuple(dict.fromkeys(map(real, hidden)))
         scratch = self._scratch()
         places = _Places((*empty, *scratch))
         tools = self._toolchains((*persons, *empty, *scratch))
@@ -134,7 +141,12 @@ class Sandbox:
             versions=(*kept.laid_over(), *laid),
             writes=places.seen([worktree, common_dir, *needs.writes]),
             sealed=places.seen(
-                [*_in(common_dir, _GITS_SHARED), common_dir / "worktrees", *_alternates(common_dir)]
+                [
+                    *_in(common_dir, _GITS_SHARED),
+                    common_dir / "worktrees",
+                    *_alternates(common_dir),
+                    *needs.sealed,
+                ]
             ),
             own=places.seen([admin]),
             sealed_in_own=places.seen([worktree / ".git", *_in(admin, _GITS_OWN)]),
@@ -180,6 +192,11 @@ class Sandbox:
     def _scratch(self) -> tuple[Path, ...]:
         told = self.environ.get("TMPDIR", "")
         return tuple(dict.fromkeys(map(Path, (*_SCRATCH, *([told] if told.strip("/") else [])))))
+
+
+def _checkout(common_dir: Path) -> list[Path]:
+    """The person's own, wherever it lies: work sees what in it is git's, and what is linked."""
+    return [common_dir.parent] if common_dir.name == ".git" and str(common_dir.parent) not in _SYSTEM else []
 
 
 def real(path: Path) -> Path:

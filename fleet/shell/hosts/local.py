@@ -24,7 +24,7 @@ from workers.client.launch import Launched, launched
 from workers.gate import GateSettings, judge
 from workers.git import Git, identity, writer
 from workers.host import LocalHost
-from workers.pinned.files import named
+from workers.pinned.files import for_all_sessions, named
 from workers.pinned.proof import prove
 from workers.port_blocks import of_this_person
 from workers.sandbox.confined import confined
@@ -99,7 +99,9 @@ class LocalDriver:
     def _sandbox(self, task: Task, attempt: Attempt, path: Path, config_dir: Path) -> tuple[str, ...]:
         if self.cells is None:
             return ()
-        cell = self.cells.of(task, reads=[self.client.path], writes=[config_dir]).of_commands(path)
+        account = for_all_sessions(config_dir)
+        cells = self.cells.of(task, reads=[self.client.path], writes=[config_dir], sealed=account)
+        cell = cells.of_commands(path)
         scratch = Path(scratch_of(str(self.runs.run_dir(attempt.id))))
         return tuple(cell.before(scratch, path))
 

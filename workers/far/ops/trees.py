@@ -13,7 +13,7 @@ from workers.children import marked
 from workers.far.ops import Answer, Args, Here, Op, needs
 from workers.gate import GateSettings, judge
 from workers.git import HEADS, Git, head_branch
-from workers.pinned.files import named
+from workers.pinned.files import for_all_sessions, named
 from workers.pinned.proof import prove
 from workers.port_blocks import of_this_person
 from workers.sandbox.confined import confined
@@ -105,7 +105,12 @@ def _sandbox(here: Here, args: Args, worktree: Path) -> list[str]:
         return []
     account = here.directory.account(args["account"])
     account.mkdir(mode=0o700, parents=True, exist_ok=True)
-    own = replace(needs(args), reads=(Path(args["client"]["path"]),), writes=(account,))
+    own = replace(
+        needs(args),
+        reads=(Path(args["client"]["path"]),),
+        writes=(account,),
+        sealed=for_all_sessions(account),
+    )
     scratch = Path(scratch_of(str(here.host.run_dir(args["attempt"]))))
     return here.rooms.room(worktree, own).before(scratch, worktree)
 
