@@ -56,10 +56,10 @@ def read_plain(file: Path, bytes_max: int = BYTES_MAX) -> bytes:
 
 def read_if_plain(file: Path, bytes_max: int = BYTES_MAX) -> bytes | None:
     """None where there is none, or something else than a plain file of at most that size."""
+    found: bytes | None = None
     with if_plain(), plain(file) as opened:
-        data = opened.read(bytes_max + 1)
-        return data if len(data) <= bytes_max else None
-    return None
+        found = opened.read(bytes_max + 1)
+    return found if found is not None and len(found) <= bytes_max else None
 
 
 @contextmanager

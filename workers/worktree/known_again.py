@@ -16,6 +16,7 @@ from itertools import chain, count
 from pathlib import Path
 
 from workers.git import HEADS, Git
+from workers.plain_files import text_if_plain
 from workers.private import write_whole
 from workers.worktree.branch import claimed
 from workers.worktree.deleting import BESIDE, beside
@@ -30,6 +31,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from workers.worktree.make import Made
 
+_BYTES_MAX = 10_000
 _HEAD = re.compile(r"(?:ref: refs/\S+|[0-9a-f]{40}|[0-9a-f]{64})\n?")
 
 
@@ -172,7 +174,4 @@ def _free(common_dir: Path, name: str) -> Path:
 
 
 def _text(file: Path) -> str:
-    try:
-        return file.read_text(errors="surrogateescape")
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return ""
+    return text_if_plain(file, _BYTES_MAX)
