@@ -100,9 +100,10 @@ def test_a_hostile_worker_reaches_nothing_beyond_its_room(tmp_path: Path) -> Non
 
 def assert_a_hook_of_the_repository_reaches_nothing_as_branches_are_cleaned_away(house: Household) -> None:
     """By a command that no coordinator has to do with."""
+    house.fleet("clean", "--worktrees", "--older-than", "0")
     house.up_until_idle()  # the worktrees go first
     hook = house.repo / ".git" / "hooks" / "reference-transaction"
-    hook.write_text(f"#!/bin/sh\ntouch {house.repo}/.git/ran {house.root}/PWNED\n")
+    hook.write_text(f"#!/bin/sh\ntouch {house.repo}/.git/ran {house.root}/PWNED\nexit 0\n")
     hook.chmod(0o755)
     assert len(house.json("clean", "--branches", "--older-than", "0")["branches"]) == 2
     assert (house.repo / ".git" / "ran").exists() and not (house.root / "PWNED").exists()
