@@ -69,7 +69,8 @@ def test_the_first_seeds_break_nothing_and_do_reach_what_they_are_for() -> None:
 
 
 def test_hosts_whose_git_refuses_repositories_break_nothing_and_fail_no_task_alone() -> None:
-    outcomes = [simulate(seed) for seed in (5_006, 5_013, 5_015, 5_022)]  # in many others hosts get little to do
+    """These seeds are among those in which hosts get much to do."""
+    outcomes = [simulate(seed) for seed in (5_006, 5_013, 5_015, 5_022)]
     assert sum(o.refused for o in outcomes) > 10
 
 
