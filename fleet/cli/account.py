@@ -8,8 +8,8 @@ import sys
 
 from fleet.cli import pause
 from fleet.cli.parser import Parser, add_command, group_of, json_word, name_word, positive
-from fleet.cli.run import Failed
 from fleet.cli.show import agrees, as_json, clock, put, say, table, told_of, window
+from fleet.errors import Failed
 from fleet.home import find_home
 from fleet.views.light import state
 

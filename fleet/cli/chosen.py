@@ -10,10 +10,9 @@ from typing import Any, NamedTuple
 
 from fleet.cli.failures import failure
 from fleet.cli.parser import Parser
-from fleet.cli.run import Failed, NothingMatches, Partly
 from fleet.cli.show import agrees, as_json, put, say
 from fleet.cli.usage import WholeWords, did_you_mean
-from fleet.errors import NotDone, NotKnown
+from fleet.errors import Failed, NotDone, NothingMatches, NotKnown, Partly
 from fleet.home import find_home
 from fleet.spoken.choice import ALL, RANGE, STATES, Choice, UnknownIds, ids_of
 from fleet.store.sqlite_reader import SqliteReader

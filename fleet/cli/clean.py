@@ -7,8 +7,8 @@ import os
 from typing import Any
 
 from fleet.cli.parser import Parser, json_word
-from fleet.cli.run import Failed
 from fleet.cli.show import as_json, put, say
+from fleet.errors import Failed
 from fleet.home import find_home
 
 TYPE_CHECKING = False

@@ -157,7 +157,7 @@ def _editor(args: argparse.Namespace, path: str) -> list[str]:
     """Raises Failed."""
     from shlex import split
 
-    from fleet.cli.run import Failed
+    from fleet.errors import Failed
 
     said = args.editor or os.environ.get("VISUAL") or os.environ.get("EDITOR")
     if not said:
@@ -169,7 +169,7 @@ def _worktree(task_id: str) -> str:
     """The path of its worktree on this machine. Raises Failed."""
     from shlex import quote
 
-    from fleet.cli.run import Failed
+    from fleet.errors import Failed
 
     task = state.task(find_home(os.environ).root, task_id)
     worktree = task["worktree"]

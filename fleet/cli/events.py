@@ -11,9 +11,9 @@ from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 
-from fleet.cli.run import Failed
 from fleet.cli.show import clock, put, put_lines, say
 from fleet.core.notes import DATA
+from fleet.errors import Failed
 from fleet.homepath import home_path
 from fleet.shell.feed import VERSION
 from fleet.store.sqlite_reader import SqliteReader

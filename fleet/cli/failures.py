@@ -55,8 +55,7 @@ def failure(failed: Exception) -> Failure | None:
 
 def _kind(failed: Exception) -> tuple[str, str, int] | None:
     """Code, words, exit code."""
-    from fleet.cli.run import Failed, NothingMatches, Partly
-    from fleet.errors import NoCoordinator, NotDone, NotFound, NotKnown
+    from fleet.errors import Failed, NoCoordinator, NotDone, NotFound, NothingMatches, NotKnown, Partly
     from fleet.ports import StoreFailed
     from fleet.shell.homelock import HomeHeld
     from fleet.store.errors import StoreUnreadable

@@ -7,8 +7,8 @@ import os
 import sqlite3
 
 from fleet.cli.parser import Parser, json_word
-from fleet.cli.run import Failed
 from fleet.cli.show import as_json, clock, draw, put, say, table
+from fleet.errors import Failed
 from fleet.home import find_home
 from fleet.installed import not_whole
 

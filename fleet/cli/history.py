@@ -7,8 +7,8 @@ import sqlite3
 from contextlib import contextmanager
 from dataclasses import replace
 
-from fleet.cli.run import Failed
 from fleet.cli.show import as_json, draw, put, say, table
+from fleet.errors import Failed
 from fleet.history.ledger import LedgerUnreadable
 from fleet.homepath import home_path
 from fleet.streams import out

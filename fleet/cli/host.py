@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from fleet.cli import host_words
 from fleet.cli.parser import Parser, add_command, group_of, json_word, name_word, positive
-from fleet.cli.run import Failed
 from fleet.cli.show import as_json, clock, print_findings, put, say, table
+from fleet.errors import Failed
 from fleet.home import find_home
 from fleet.views.light import state
 

@@ -122,11 +122,6 @@ def meant(argv: list[str]) -> list[str]:
     return argv
 
 
-def other_names(prog: str) -> tuple[str, ...]:
-    """Further names that the commands of `prog` have."""
-    return (*ALIASES, *PLURALS) if prog == "fleet" else ()
-
-
 def parse(argv: list[str]) -> argparse.Namespace:
     """Exits with 2 and the command's usage when the words are off, or in one line of JSON where that was asked for."""
     words = meant(argv)
@@ -138,7 +133,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 def build(asked: Container[str] = frozenset(COMMANDS)) -> Parser:
     """A command that is not `asked` for is known by its name only."""
-    parser: Parser = WholeWords(
+    whole = WholeWords(
         prog="fleet",
         description="Runs Claude Code workers in git worktrees on several accounts, so that no limit stops the work.",
         epilog=(
@@ -146,6 +141,8 @@ def build(asked: Container[str] = frozenset(COMMANDS)) -> Parser:
             "list, accounts is account list, and so on. Further help: fleet help exit-codes, filters, states, files."
         ),
     )
+    whole.further_names = (*ALIASES, *PLURALS)
+    parser: Parser = whole
     parser.add_argument("-V", "--version", action="store_true", help="print the version")
     parser.set_defaults(run=GROUP)
     commands = parser.add_subparsers(metavar="COMMAND", title="commands")

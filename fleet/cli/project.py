@@ -7,8 +7,8 @@ import os
 from typing import Any
 
 from fleet.cli.parser import Parser, add_command, group_of, json_word, positive
-from fleet.cli.run import Failed
 from fleet.cli.show import agrees, as_json, put, say, table
+from fleet.errors import Failed
 from fleet.home import find_home
 
 TYPE_CHECKING = False

@@ -8,9 +8,8 @@ import sys
 
 from fleet.cli.chosen import chosen, may, task_words, tell_each
 from fleet.cli.parser import Commands, Parser, add_command, json_word
-from fleet.cli.run import Failed
 from fleet.cli.show import as_json, say
-from fleet.errors import NotDone
+from fleet.errors import Failed, NotDone
 from fleet.home import find_home
 from fleet.spoken.choice import one_id
 from fleet.views.light import state

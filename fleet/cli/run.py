@@ -20,23 +20,6 @@ if TYPE_CHECKING:
     """The words of a command, parsed: `run` names its function, `module:function`."""
 
 
-class Failed(Exception):
-    """A command could not do what it was asked; the message is for the person. Exit code 1."""
-
-
-class Partly(Failed):
-    """It was done for some of several. Exit code 3."""
-
-    def __init__(self, told: str, ids: tuple[str, ...]) -> None:
-        """`ids` are those that it was not done for."""
-        super().__init__(told)
-        self.ids = ids
-
-
-class NothingMatches(Failed):
-    """Nothing is as the person described it, so nothing was done. Exit code 4."""
-
-
 def run(args: Words) -> int:
     try:
         code = _ran(args)

@@ -8,8 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from fleet.cli.parser import Parser, json_word, up_to
-from fleet.cli.run import Failed
 from fleet.cli.show import as_json, draw, put, say, table
+from fleet.errors import Failed
 from fleet.home import find_home
 
 TYPE_CHECKING = False

@@ -12,8 +12,8 @@ from typing import Any
 from fleet.cli import diff, pause, review, task_list
 from fleet.cli.chosen import chosen, may, task_words, tell_each
 from fleet.cli.parser import Parser, add_command, color_word, group_of, json_word
-from fleet.cli.run import Failed
 from fleet.cli.show import as_json, clock, put, put_lines, say
+from fleet.errors import Failed
 from fleet.home import find_home
 from fleet.spoken.choice import Choice, one_id
 from fleet.spoken.task_fields import FIELDS, Field

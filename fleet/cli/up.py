@@ -8,8 +8,8 @@ import shutil
 import sys
 
 from fleet.cli.parser import Parser, color_word, positive
-from fleet.cli.run import Failed
 from fleet.cli.show import put_lines, say
+from fleet.errors import Failed
 from fleet.home import find_home
 
 TYPE_CHECKING = False

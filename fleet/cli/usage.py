@@ -50,13 +50,14 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 class WholeWords(argparse.ArgumentParser):
     """`gathers` names the words of a command that may stand anywhere among its options; `missing` says what it needs
-    besides, once they are read."""
+    besides, once they are read. `further_names` are those that its commands have besides their own."""
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         settings["allow_abbrev"] = False
         super().__init__(*args, **settings)
         self.color = False  # from Python 3.14 on argparse paints; our edge shows that as text
         self.gathers: str | None = None
+        self.further_names: Sequence[str] = ()
         self.missing: Callable[[argparse.Namespace], str] | None = None
         self._asked: list[str] = []
 
@@ -81,12 +82,10 @@ class WholeWords(argparse.ArgumentParser):
         if action.choices is None or value in action.choices:
             return
         if isinstance(action, argparse._SubParsersAction):
-            from fleet.cli.parser import other_names
-
             before = self._asked[: self._asked.index(value)]
             if unknown := self._unknown(before):
                 raise self._no_option(unknown)  # whose value this may be
-            meant = did_you_mean(value, (*action.choices, *other_names(self.prog)))
+            meant = did_you_mean(value, (*action.choices, *self.further_names))
             raise WordsOff(self, f"{self.prog} has no command {value}{meant or f': see {self.prog} --help'}")
         choices = [str(choice) for choice in action.choices]
         meant = did_you_mean(str(value), choices)

@@ -8,7 +8,7 @@ from dataclasses import astuple, dataclass
 from typing import Any
 
 from fleet.history.ledger.file import Ledger, transaction
-from fleet.history.ledger.statements import statements
+from fleet.history.ledger.statements import statements, sum_again
 from fleet.history.ledger.texts import Texts
 from fleet.history.prices import Tokens
 from fleet.history.transcripts.answers import Prices
@@ -105,10 +105,3 @@ def make_touched(connection: sqlite3.Connection) -> None:
     for name in ("messages", "quarters", "sessions"):
         connection.execute(statements()[f"make_touched_{name}"])
         connection.execute(statements()[f"forget_touched_{name}"])
-
-
-def sum_again(connection: sqlite3.Connection, which: str) -> None:
-    """`which`: all, or what was touched."""
-    for sums in ("quarters", "sessions"):
-        connection.execute(statements()[f"drop_{which}_{sums}"])
-        connection.execute(statements()[f"sum_{which}_{sums}"])

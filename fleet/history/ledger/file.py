@@ -135,8 +135,7 @@ def _from_1(connection: sqlite3.Connection) -> None:
     """Schema 1 chose among copies by their clocks, lost what stood behind torn lines, and took numbers and years that
     no report could add up. What cannot be is forgotten, and the transcripts that are still there are read once more."""
     # Only an old ledger needs the making of sums.
-    from fleet.history.ledger.corrections import sum_again
-    from fleet.history.ledger.statements import statements
+    from fleet.history.ledger.statements import statements, sum_again
 
     sql = statements()
     if connection.execute(sql["forget_impossible"], {"first": FIRST_MS, "last": LAST_MS}).rowcount > 0:

@@ -10,10 +10,10 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from fleet.history.ledger.corrections import add_readings, make_touched, sum_again
+from fleet.history.ledger.corrections import add_readings, make_touched
 from fleet.history.ledger.first_rows import FirstRows, Row
 from fleet.history.ledger.paths import kept
-from fleet.history.ledger.statements import statements
+from fleet.history.ledger.statements import statements, sum_again
 from fleet.history.ledger.texts import Texts
 from fleet.history.transcripts.answers import MAIN_CHAIN, ROW
 from fleet.history.transcripts.limits import Reading

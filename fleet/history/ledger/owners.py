@@ -25,8 +25,7 @@ def put_owner(ledger: Ledger, config_dir: str, account: str) -> None:
     """From now on, and for all that was read there before: what persons used there counts for this account, and
     so do the readings of its buckets. What the fleet ran stays with the account that its attempt ran on."""
     # Only who says this needs the making of sums.
-    from fleet.history.ledger.corrections import sum_again
-    from fleet.history.ledger.statements import statements
+    from fleet.history.ledger.statements import statements, sum_again
     from fleet.history.ledger.texts import Texts
 
     connection, sql, real = ledger.connection, statements(), os.path.realpath(config_dir)
