@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 
 from fleet.store.errors import (
     StoreGone,
@@ -38,9 +39,8 @@ def open_reader(path: str) -> sqlite3.Connection:
             try:
                 expect_none(path, "empty")
             except StoreGone:
-                connection.execute("ROLLBACK")
-                if not connection.execute("PRAGMA user_version").fetchone()[0]:
-                    raise  # else it has been made since the first look, and what was found is of that
+                if not _is_made(connection, path):
+                    raise  # else what was found is of the making
             raise StoreUnmade(f"{path} has nothing in it yet: `fleet up` makes it")
         if found > SCHEMA_VERSION:
             raise newer_database(path, found, SCHEMA_VERSION)
@@ -53,6 +53,18 @@ def open_reader(path: str) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _is_made(connection: sqlite3.Connection, path: str) -> bool:
+    """Whether it has been made since the first look, or is within two seconds, if somebody has begun to write it."""
+    connection.execute("ROLLBACK")
+    for _ in range(20):
+        if connection.execute("PRAGMA user_version").fetchone()[0]:
+            return True
+        if not os.path.exists(f"{path}-wal"):  # noqa: PTH110
+            return False
+        time.sleep(0.1)
+    return False
 
 
 def _connected(path: str) -> sqlite3.Connection:

@@ -34,6 +34,8 @@ COMMANDS = [
         "simulate",
         "pause",
         "resume",
+        "events",
+        "needs",
     ),
     *(f"account {word}" for word in ("add", "list", "show", "verify", "remove")),
     *(f"task {word}" for word in ("add", "list", "show", "edit", "cancel", "retry", "logs", "say")),

@@ -117,7 +117,7 @@ def test_a_second_coordinator_is_refused_and_told_who_is_first(tmp_path: Path) -
 def test_stopping_what_does_not_run_says_so(tmp_path: Path) -> None:
     with living(tmp_path, GREET) as house:
         ended = house.run("down")
-        assert ended.returncode == 1 and "no coordinator runs" in ended.stderr
+        assert ended.returncode == 5 and "no coordinator runs" in ended.stderr
 
 
 def test_an_attempt_that_runs_too_long_ends_its_task_with_that_reason(tmp_path: Path) -> None:

@@ -181,6 +181,7 @@ def test_a_project_is_laid_down_by_its_name_or_its_repository(home: Home, tmp_pa
         "accounts": ["work"],
         "tiers": ["sonnet", "opus"],
         "workers": 3,
+        "paused": None,
         "sandbox_read": [],
         "sandbox_write": [],
         "running": 0,
