@@ -50,6 +50,8 @@ def found_again(
     more what the set-up made and what the session, is made anew by `make`, which brings its files back (`make.clear`).
     `branches` as in `known_again`. Raises what `make` does, GitError, OSError."""
     common_dir, told = common_dir_of(repo), ""
+    if is_known(common_dir, path) and _is_emptied(path):
+        (path / ".git").unlink()  # the one file that a cell keeps from a session that deletes its worktree
     if not is_known(common_dir, path):
         with held(path):
             told = known_again(Git(repo), common_dir, path, branches)
@@ -63,6 +65,12 @@ def found_again(
     lines = make().setup_output.splitlines()
     beside_it = [f"what was in its place lies in {kept}" for kept in sorted(_kept_beside(path) - before)]
     return Found(True, "; ".join([told or gone, *beside_it, *filter(is_told_of_loss, lines)]))
+
+
+def _is_emptied(path: Path) -> bool:
+    """Whether nothing is left of a worktree but what a cell holds fast, though its index has files. Raises GitError,
+    OSError."""
+    return [child.name for child in path.iterdir()] == [".git"] and bool(Git(path).said("ls-files"))
 
 
 def _kept_beside(path: Path) -> set[Path]:

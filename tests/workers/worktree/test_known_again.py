@@ -171,3 +171,21 @@ def test_an_emptied_worktree_that_git_has_lost_is_no_work_of_deleting(repo: Path
             place.unlink()
     found = found_again(repo, tree, partial(make, repo, tree))
     assert found.remade and (tree / "b.txt").exists() and commit_work(tree, "work", branch=BRANCH) is None
+
+
+def test_a_worktree_that_a_session_emptied_in_its_cell_is_no_work_of_deleting(repo: Path, tree: Path) -> None:
+    """A cell holds the file `.git` fast, so git has not lost it."""
+    for place in tree.iterdir():
+        if place.name != ".git":
+            place.unlink()
+    found = found_again(repo, tree, partial(make, repo, tree))
+    assert found.remade and "was gone, with all that was in no commit" in found.told
+    assert (tree / "b.txt").exists() and commit_work(tree, "work", branch=BRANCH) is None
+
+
+def test_deleting_all_files_is_work_where_the_index_says_so(repo: Path, tree: Path) -> None:
+    git(tree, "rm", "-r", "--quiet", "--force", ".")
+    for place in tree.iterdir():
+        if place.name != ".git":
+            place.unlink()
+    assert not found_again(repo, tree, partial(make, repo, tree)).remade
