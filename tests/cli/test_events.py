@@ -33,20 +33,22 @@ def said(shell: Shell, *words: str) -> str:
     return ended.stdout
 
 
+BOX = [
+    "account",
+    "add",
+    "box",
+    "--kind",
+    "local",
+    "--base-url",
+    "http://127.0.0.1:9",
+    "--tier-map",
+    "local=m",
+]
+
+
 @pytest.fixture
 def worked(shell: Shell, repo: Path) -> Shell:
-    said(
-        shell,
-        "account",
-        "add",
-        "box",
-        "--kind",
-        "local",
-        "--base-url",
-        "http://127.0.0.1:9",
-        "--tier-map",
-        "local=m",
-    )
+    said(shell, *BOX)
     for title in ("Count", "Turn"):
         said(shell, "task", "add", title, "--repo", str(repo), "--tier", "local")
     said(shell, "task", "cancel", "t1")
@@ -109,18 +111,7 @@ def test_what_is_asked_for_and_is_not_there_is_said(worked: Shell, words: tuple[
 
 def test_needs_names_what_waits_for_a_person_and_says_so_by_its_exit_code(shell: Shell, repo: Path) -> None:
     assert said(shell, "needs", "--exit-code") == ""
-    said(
-        shell,
-        "account",
-        "add",
-        "box",
-        "--kind",
-        "local",
-        "--base-url",
-        "http://127.0.0.1:9",
-        "--tier-map",
-        "local=m",
-    )
+    said(shell, *BOX)
     said(shell, "task", "add", "Count", "--repo", str(repo), "--tier", "opus")
     ended = shell.fleet("needs", "--exit-code", "--json")
     found = json.loads(ended.stdout)
