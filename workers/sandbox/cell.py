@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -112,7 +112,8 @@ class Sandbox:
         keep.mkdir(mode=0o700, parents=True, exist_ok=True)
         common_dir = admin.parent.parent
         persons = self._homes()
-        hidden = (*persons, *self._sockets(), self.home, *_checkout(common_dir))
+        secrets = [home / name for home in persons for name in _SECRET]
+        hidden = (*persons, *self._sockets(), self.home, *_checkout(common_dir), *_led_out(secrets))
         empty = tuple(dict.fromkeys(map(real, hidden)))
         scratch = self._scratch()
         places = _Places((*empty, *scratch))
@@ -122,7 +123,9 @@ class Sandbox:
         gits_reads = [path for one in gits for path in one.reads]
         shown = (*tools.reads, *gits_reads, *_name_service(), *needs.reads, *needs.granted_reads)
         kept = _Kept(keep, places, tools, shown)
-        secrets = [home / name for home in persons for name in _SECRET]
+        reads = places.seen(shown)
+        writes = places.seen([worktree, common_dir, *needs.writes], reads)
+        bound = (*reads, *writes)
         _make_what_is_sealed(common_dir, admin)
         laid = [
             pair
@@ -133,25 +136,26 @@ class Sandbox:
             empty=empty,
             closed=[real(self.home)],
             scratch=scratch,
-            reads=places.seen(shown),
+            reads=reads,
             masked=tuple(_below(places.seen([self.home]), shown)),
             keep=keep,
             links=kept.links,
             kept=kept.bound,
             versions=(*kept.laid_over(), *laid),
-            writes=places.seen([worktree, common_dir, *needs.writes]),
+            writes=writes,
             sealed=places.seen(
                 [
                     *_in(common_dir, _GITS_SHARED),
                     common_dir / "worktrees",
                     *_alternates(common_dir),
                     *needs.sealed,
-                ]
+                ],
+                bound,
             ),
-            own=places.seen([admin]),
-            sealed_in_own=places.seen([worktree / ".git", *_in(admin, _GITS_OWN)]),
-            granted=places.seen(needs.granted_writes),
-            secret=tuple(_below(secrets, (*shown, *granted), granted)),
+            own=places.seen([admin], bound),
+            sealed_in_own=places.seen([worktree / ".git", *_in(admin, _GITS_OWN)], bound),
+            granted=places.seen(needs.granted_writes, bound),
+            secret=tuple(_secret_seen(secrets, shown, granted, places)),
         )
         shared = [common_dir / name for name in _GITS_SHARED if name != "hooks"]
         never = (*places.seen([self.home]), *secrets, *shared, common_dir / "worktrees")
@@ -209,15 +213,22 @@ class _Places:
     def __init__(self, bases: Sequence[Path]) -> None:
         self._bases = bases
 
-    def seen(self, paths: Sequence[Path]) -> tuple[Path, ...]:
-        """Each under its real name, and under the one that was said where that leads over a link which is not seen."""
+    def seen(self, paths: Sequence[Path], before: Sequence[Path] = ()) -> tuple[Path, ...]:
+        """Each under its real name, and under the one that was said where that leads over a link which is not seen.
+
+        A link is seen in a directory that is, one of these or of those `before`; there nothing can be laid over it.
+        """
         found: dict[Path, None] = {}
         for path in paths:
             lies = real(path)
             found[lies] = None
             if lies != path and self._is_within(path):
                 found[path] = None
-        return tuple(found)
+        places = (*before, *found)
+        return tuple(path for path in found if not _leads_on(path, places))
+
+    def hides(self, path: Path) -> bool:
+        return path in self._bases or self._is_within(path)
 
     def is_free(self, path: Path, reads: Sequence[Path]) -> bool:
         """Whether nothing is seen there, and something can be made."""
@@ -225,6 +236,13 @@ class _Places:
 
     def _is_within(self, path: Path) -> bool:
         return is_below(path, self._bases)
+
+
+def _leads_on(path: Path, places: Iterable[Path]) -> bool:
+    """Whether it goes over a link inside one of the places."""
+    return any(
+        is_below(path, [place]) and real(path) != real(place) / path.relative_to(place) for place in places
+    )
 
 
 class _Kept:
@@ -309,6 +327,23 @@ def _below(paths: Sequence[Path], shown: Sequence[Path], named: Sequence[Path] =
         meant = any(path == one or is_below(one, [path]) for one in named)
         if not meant and is_below(path, shown) and os.path.lexists(path):
             yield path
+
+
+def _led_out(secrets: Sequence[Path]) -> list[Path]:
+    """Directories in which a person's links have them, wherever that is."""
+    return [path for path in secrets if os.path.isdir(path) and str(real(path)) not in (str(path), *_SYSTEM)]
+
+
+def _secret_seen(
+    secrets: Sequence[Path], shown: Sequence[Path], granted: Sequence[Path], places: _Places
+) -> Iterator[Path]:
+    """Where those lie that would be seen: a link among them may lead out of what is hidden. Not what was granted."""
+    named = (*shown, *granted)
+    for path in secrets:
+        lies = real(path)
+        free = lies != path and not places.hides(lies)
+        if os.path.exists(lies) and (free or [*_below([path, lies], named, granted)]):
+            yield lies
 
 
 def _in(folder: Path, names: Sequence[str]) -> list[Path]:

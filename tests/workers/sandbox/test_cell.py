@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -116,6 +119,61 @@ def test_tools_below_home_run_and_cannot_be_changed(house: House) -> None:
     (house.person / ".local" / "bin" / "deep").symlink_to(real)
     said = house.run("greet && deep && echo evil > $(command -v greet)")
     assert said.stdout == "hello\nfrom beside\n" and "Read-only" in said.stderr, said
+
+
+def test_what_is_needed_may_be_named_by_a_link_in_a_directory_that_is_seen(house: House) -> None:
+    """As the client's own installer lays it: a link on the PATH, which is the program that a worker needs."""
+    version = house.person / ".local" / "share" / "claude" / "versions" / "2.1.330"
+    house.write(version, "#!/bin/sh\necho the client\n")
+    version.chmod(0o755)
+    client = house.person / ".local" / "bin" / "claude"
+    client.symlink_to(version)
+    said = house.run("claude", house.cell(reads=[client]))
+    assert said.stdout == "the client\n", said
+
+
+def test_what_a_person_lets_may_be_named_by_a_link_in_a_directory_that_is_seen(house: House) -> None:
+    """Read and written, and what is kept as it is in there stays so."""
+    data = house.root / "data"
+    house.write(data / "one.txt", "one\n")
+    (house.person / "shared").mkdir()
+    link = house.person / "shared" / "data"
+    link.symlink_to(data)
+    cell = house.cell(granted_reads=[link.parent], granted_writes=[link])
+    said = house.run(f"cat {link}/one.txt && echo two > {link}/two.txt && echo x > {link.parent}/x", cell)
+    assert said.stdout == "one\n" and "Read-only" in said.stderr, said
+    assert (data / "two.txt").read_text() == "two\n"
+
+
+@pytest.mark.parametrize("name", [".netrc", ".ssh"])
+def test_a_persons_keys_are_hidden_where_they_are_links(house: House, name: str) -> None:
+    """As programs lay them that keep a person's dotfiles in a repository."""
+    lies = house.person / "dotfiles" / name
+    lies.parent.mkdir()
+    (house.person / name).rename(lies)
+    (house.person / name).symlink_to(lies)
+    said = house.run(
+        f"cat ~/{name} ~/{name}/* ~/dotfiles/{name} ~/dotfiles/{name}/*; echo went on",
+        house.cell(granted_reads=[house.person]),
+    )
+    assert said.stdout == "went on\n", said
+
+
+@pytest.fixture
+def outside() -> Iterator[Path]:
+    """A directory that no rule hides."""
+    place = Path(tempfile.mkdtemp(prefix="fleet-test-", dir="/opt"))
+    yield place
+    shutil.rmtree(place)
+
+
+def test_a_persons_keys_are_hidden_where_they_lie_outside_of_every_home(house: House, outside: Path) -> None:
+    for name in (".ssh", ".netrc"):
+        (house.person / name).rename(outside / name)
+        (house.person / name).symlink_to(outside / name)
+    house.write(outside / "notes", "seen\n")
+    said = house.run(f"cat {outside}/.netrc {outside}/.ssh/* {outside}/notes")
+    assert said.stdout == "seen\n", said
 
 
 def test_what_tools_fetch_stays_for_the_next_command_of_the_project(house: House) -> None:
