@@ -13,9 +13,10 @@ from fleet.cli.parser import Parser
 from fleet.cli.show import agrees, as_json, put, say
 from fleet.cli.usage import WholeWords, did_you_mean
 from fleet.errors import Failed, NotDone, NothingMatches, NotKnown, Partly
-from fleet.home import find_home
+from fleet.home import Home, find_home
 from fleet.spoken.choice import ALL, RANGE, STATES, Choice, UnknownIds, ids_of
 from fleet.store.sqlite_reader import SqliteReader
+from fleet.views.light import state
 
 FILTERS = ("state", "project", "account", "label", "older_than", "where")
 LISTED = 20
@@ -175,6 +176,29 @@ def may(args: argparse.Namespace, found: Chosen, what: str) -> bool:
     if not answer:
         raise Failed("nothing was done")
     return True
+
+
+def to_each(
+    args: argparse.Namespace,
+    what: str,
+    do: Callable[[Home, Sequence[str]], Mapping[str, object]],
+    told: Callable[[str, Any], str],
+) -> int:
+    """Does one thing to each task that is meant, all at once. `do` gives what came of each by its id, NotDone where it
+    was refused; `told` says what else came of one. Raises Failed, and what a refusal is."""
+    found, home = chosen(args), find_home(os.environ)
+    if not may(args, found, what):
+        return 0
+    came = do(home, found.ids)
+    if not found.one:
+        return tell_each(args, came, lambda task_id: told(task_id, came[task_id]), found.ids)
+    (task_id,) = found.ids
+    if isinstance(refused := came[task_id], NotDone):
+        raise refused
+    if args.json:
+        return as_json(state.task(home.root, task_id))
+    say(f"{task_id}: {told(task_id, came[task_id])}")
+    return 0
 
 
 def _named(name: str, found: Chosen) -> str:

@@ -5,15 +5,20 @@ from __future__ import annotations
 import argparse
 import os
 
-from fleet.cli.chosen import chosen, may, task_words
+from fleet.cli.chosen import chosen, may, task_words, tell_each
 from fleet.cli.parser import Commands, Parser, add_command, json_word
 from fleet.cli.show import as_json, say
+from fleet.errors import NotDone
 from fleet.home import find_home
 from fleet.views.light import state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fleet.core.events import Paused
+
+    Came = dict[str, str | NotDone]
 
 
 def add_commands(commands: Commands) -> None:
@@ -56,30 +61,39 @@ def _which_words(parser: Parser) -> None:
 
 
 def pause(args: argparse.Namespace) -> int:
-    return _pause(args, *_which(args))
+    what, names = _which(args)
+    return _put(args, what, _pause(args, what, names))
 
 
 def resume(args: argparse.Namespace) -> int:
-    return _resume(args, *_which(args))
+    what, names = _which(args)
+    return _put(args, what, _resume(args, what, names))
 
 
 def pause_tasks(args: argparse.Namespace) -> int:
-    """All of them in one step, or none."""
-    found = chosen(args)
-    return _pause(args, "task", list(found.ids)) if may(args, found, "pause") else 0
+    return _of_tasks(args, "pause", _pause)
 
 
 def resume_tasks(args: argparse.Namespace) -> int:
+    return _of_tasks(args, "resume", _resume)
+
+
+def _of_tasks(args: argparse.Namespace, what: str, do: Callable[..., Came]) -> int:
     found = chosen(args)
-    return _resume(args, "task", list(found.ids)) if may(args, found, "resume") else 0
+    if not may(args, found, what):
+        return 0
+    came = do(args, "task", list(found.ids))
+    if found.one:
+        return _put(args, "task", came)
+    return tell_each(args, came, lambda name: f"{came[name]}{_how_on('task', name, came[name])}", found.ids)
 
 
 def pause_account(args: argparse.Namespace) -> int:
-    return _pause(args, "account", [args.name])
+    return _put(args, "account", _pause(args, "account", [args.name]))
 
 
 def resume_account(args: argparse.Namespace) -> int:
-    return _resume(args, "account", [args.name])
+    return _put(args, "account", _resume(args, "account", [args.name]))
 
 
 def _which(args: argparse.Namespace) -> tuple[Paused, list[str]]:
@@ -88,32 +102,39 @@ def _which(args: argparse.Namespace) -> tuple[Paused, list[str]]:
     return ("account", [args.account]) if args.account else ("project", [args.project])
 
 
-def _pause(args: argparse.Namespace, what: Paused, names: list[str]) -> int:
+def _pause(args: argparse.Namespace, what: Paused, names: list[str]) -> Came:
     from datetime import datetime
 
     from fleet.service import pauses
 
     now = datetime.now().astimezone()
     home = find_home(os.environ)
-    told = pauses.pause(home, what, names, now, why=args.reason, until=args.until, at_once=args.now)
-    return _put(args, what, told)
+    return pauses.pause(home, what, names, now, why=args.reason, until=args.until, at_once=args.now)
 
 
-def _resume(args: argparse.Namespace, what: Paused, names: list[str]) -> int:
+def _resume(_: argparse.Namespace, what: Paused, names: list[str]) -> Came:
     from fleet.service import pauses
 
-    return _put(args, what, pauses.resume(find_home(os.environ), what, names))
+    return pauses.resume(find_home(os.environ), what, names)
 
 
-def _put(args: argparse.Namespace, what: Paused, told: dict[str, str]) -> int:
+def _put(args: argparse.Namespace, what: Paused, came: Came) -> int:
+    """Of what is named one by one. Raises NotDone where it was refused."""
+    for refused in came.values():
+        if isinstance(refused, NotDone):
+            raise refused
+    told = {name: str(words) for name, words in came.items()}
     if args.json and what == "account":
         return as_json(state.account(find_home(os.environ).root, next(iter(told))))
     if args.json:
         return as_json({"what": what, "told": {name or "all": words for name, words in told.items()}})
     for name, words in told.items():
-        how = "" if words.startswith(("resumed", "was")) else f"; to go on: {_resuming(what, name)}"
-        say(f"{name or 'all work'}: {words}{how}")
+        say(f"{name or 'all work'}: {words}{_how_on(what, name, words)}")
     return 0
+
+
+def _how_on(what: Paused, name: str, came: str | NotDone) -> str:
+    return "" if str(came).startswith(("resumed", "was")) else f"; to go on: {_resuming(what, name)}"
 
 
 def _resuming(what: Paused, name: str) -> str:

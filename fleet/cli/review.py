@@ -6,18 +6,20 @@ import argparse
 import os
 import sys
 
-from fleet.cli.chosen import chosen, may, task_words, tell_each
+from fleet.cli.chosen import task_words, to_each
 from fleet.cli.parser import Commands, Parser, add_command, json_word
 from fleet.cli.show import as_json, say
-from fleet.errors import Failed, NotDone
+from fleet.errors import Failed
 from fleet.home import find_home
 from fleet.spoken.choice import one_id
 from fleet.views.light import state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
+    from collections.abc import Mapping, Sequence
+
+    from fleet.home import Home
+    from fleet.service.reviews import Approved
 
 
 def add_commands(commands: Commands) -> None:
@@ -60,15 +62,16 @@ def _land_words(parser: Parser) -> None:
 def land(args: argparse.Namespace) -> int:
     from fleet.service import reviews
 
-    home = find_home(os.environ)
+    def do(home: Home, ids: Sequence[str]) -> Mapping[str, object]:
+        came = reviews.land_each(home, ids, args.target)
+        held = (one.held for one in came.values() if isinstance(one, reviews.Merged))
+        for told in dict.fromkeys(filter(None, held)):
+            say(f"note: {told}")
+        return came
 
-    def do(task_id: str) -> str:
-        if held := reviews.land(home, task_id, args.target):
-            say(f"note: {held}")
-        target = state.task(home.root, task_id)["target"]
-        return f"is merged into {target}, once it is verified there"
-
-    return _to_each(args, "merge", do)
+    return to_each(
+        args, "merge", do, lambda _, merged: f"is merged into {merged.into}, once it is verified there"
+    )
 
 
 def _approve_words(parser: Parser) -> None:
@@ -100,20 +103,18 @@ def approve(args: argparse.Namespace) -> int:
 
     if args.commit is not None and len(args.ids) != 1:
         raise Failed("--commit is of one task: approve the others by themselves")
-    home = find_home(os.environ)
+    return to_each(
+        args,
+        "approve",
+        lambda home, ids: reviews.approve_each(home, ids, args.commit),
+        lambda _, one: _approved(one),
+    )
 
-    def do(task_id: str) -> str:
-        again = reviews.approve(home, task_id, args.commit)
-        return _approved(state.task(home.root, task_id), again)
 
-    return _to_each(args, "approve", do)
-
-
-def _approved(task: dict[str, Any], again: bool) -> str:
-    if again:
+def _approved(one: Approved) -> str:
+    if one.again:
         return "approved; its branch has moved, so it is verified again before it lands"
-    where = f"lands on {task['target']}" if task["land"] == "merge" else f"left on {task['branch']}"
-    return f"approved, {where}"
+    return f"approved, {f'left on {one.branch}' if one.into is None else f'lands on {one.into}'}"
 
 
 def send_back(args: argparse.Namespace) -> int:
@@ -137,35 +138,9 @@ def send_back(args: argparse.Namespace) -> int:
 
 
 def reject(args: argparse.Namespace) -> int:
-    from fleet.service import reviews
+    from fleet.service.reviews import rejecting
+    from fleet.service.talk import each
 
-    home = find_home(os.environ)
-
-    def do(task_id: str) -> str:
-        reviews.reject(home, task_id, args.reason)
-        return "rejected; what its worker had not committed is kept under refs/fleet/"
-
-    return _to_each(args, "reject", do)
-
-
-def _to_each(args: argparse.Namespace, what: str, do: Callable[[str], str]) -> int:
-    """Does it to each task that is meant, one after the other, as the repository of each is looked at; `do` gives what
-    to tell, or raises NotDone."""
-    found, home = chosen(args), find_home(os.environ)
-    if not may(args, found, what):
-        return 0
-    came: dict[str, str | NotDone] = {}
-    for task_id in found.ids:
-        try:
-            came[task_id] = do(task_id)
-        except NotDone as refused:
-            if found.one:
-                raise
-            came[task_id] = refused
-    if not found.one:
-        return tell_each(args, came, lambda task_id: str(came[task_id]), found.ids)
-    (task_id,) = found.ids
-    if args.json:
-        return as_json(state.task(home.root, task_id))
-    say(f"{task_id}: {came[task_id]}")
-    return 0
+    ask = rejecting(args.reason)
+    told = "rejected; what its worker had not committed is kept under refs/fleet/"
+    return to_each(args, "reject", lambda home, ids: each(home, ids, ask), lambda _id, _came: told)

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from fleet.cli import diff, pause, review, task_list
-from fleet.cli.chosen import chosen, may, task_words, tell_each
+from fleet.cli.chosen import chosen, may, task_words, tell_each, to_each
 from fleet.cli.parser import Parser, add_command, color_word, group_of, json_word
 from fleet.cli.show import as_json, clock, put, put_lines, say
 from fleet.errors import Failed
@@ -270,41 +270,30 @@ def cancel(args: argparse.Namespace) -> int:
             return f"its merge is being broken off: `fleet why {task_id}` tells when that is done"
         return "cancelled; what its worker had not committed is kept under refs/fleet/"
 
-    return _to_each(args, "cancel", cancelling, told)
+    return _ask_each(args, "cancel", cancelling, told)
 
 
 def retry(args: argparse.Namespace) -> int:
     from fleet.service.talk import retrying
 
     told = "put back, with a new session" if args.fresh else "put back"
-    return _to_each(args, "put back", retrying(fresh=args.fresh), lambda _: told)
+    return _ask_each(args, "put back", retrying(fresh=args.fresh), lambda _: told)
 
 
 def say_to(args: argparse.Namespace) -> int:
     from fleet.service.talk import saying
 
     message = args.ids.pop()
-    return _to_each(args, "tell", saying(message, interrupt=args.interrupt, tier=args.tier), lambda _: "said")
+    return _ask_each(
+        args, "tell", saying(message, interrupt=args.interrupt, tier=args.tier), lambda _: "said"
+    )
 
 
-def _to_each(args: argparse.Namespace, what: str, ask: Ask, told: Callable[[str], str]) -> int:
+def _ask_each(args: argparse.Namespace, what: str, ask: Ask, told: Callable[[str], str]) -> int:
     """Asks the same of each task that is meant, and says what came of it."""
-    from fleet.errors import NotDone
     from fleet.service.talk import each
 
-    found, home = chosen(args), find_home(os.environ)
-    if not may(args, found, what):
-        return 0
-    came = each(home, found.ids, ask)
-    if not found.one:
-        return tell_each(args, came, told, found.ids)
-    (task_id,) = found.ids
-    if isinstance(refused := came[task_id], NotDone):
-        raise refused
-    if args.json:
-        return as_json(state.task(home.root, task_id))
-    say(f"{task_id}: {told(task_id)}")
-    return 0
+    return to_each(args, what, lambda home, ids: each(home, ids, ask), lambda task_id, _: told(task_id))
 
 
 def logs(args: argparse.Namespace) -> int:

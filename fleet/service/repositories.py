@@ -66,6 +66,10 @@ class Repository:
         self._branches.update(self._reader.branches(asked))
         self._targets |= asked
 
+    def heads(self, branches: Iterable[str]) -> dict[str, str]:
+        """Those of the branches that there are, each with its commit."""
+        return self._reader.branches(branches)
+
     def target(self, named: str | None) -> str:
         """The branch to start from and land in: the one that was named, or the one checked out.
 

@@ -51,40 +51,39 @@ Came = Done | NotDone
 
 
 def submit_each(home: Home, asked: Sequence[events.Person]) -> list[Came]:
-    """Carries out each request that can be done, in their order: at once if a coordinator runs, else all of them with
-    one commit. Raises nothing of `NotDone`: what could not be done is among what they came to."""
-    requests = [wire.encode(event) for event in asked]
-    if any(_CREDENTIAL.search(wire.words(request)) is not None for request in requests):
+    """Carries out each request that can be done, in their order and with one commit: at once if a coordinator runs.
+    Raises nothing of `NotDone`: what could not be done is among what they came to."""
+    if not asked:
+        return []
+    request = wire.encode_all(asked)
+    if _CREDENTIAL.search(wire.words(request)) is not None:
         return [NotDone(HOLDS_CREDENTIAL) for _ in asked]
-    came: list[Came] = []
     until = time.monotonic() + homelock.SHORT_COMMAND_S
-    while len(came) < len(asked):
+    while True:
         holder = homelock.holder(home)
         try:
             if holder is None or not holder.socket:
-                came += _alone(home, asked[len(came) :])
-                continue
-            came.append(_came(control.ask(holder.socket, requests[len(came)])))
-            until = time.monotonic() + homelock.SHORT_COMMAND_S
+                return _alone(home, asked)
+            return _came(control.ask(holder.socket, request), len(asked))
         except control.AnswerLost as failed:
-            came.append(
-                NotKnown(
-                    f"{failed}: it may have been done or not. Look first (fleet task list, fleet account list), and "
-                    "ask again if it was not"
-                )
-            )
+            lost = f"{failed}: it may have been done or not. Look first (fleet task list, fleet account list), and "
+            return [NotKnown(f"{lost}ask again if it was not") for _ in asked]
         except CannotBeSent as failed:
-            came.append(NotDone(str(failed)))
+            return [NotDone(str(failed)) for _ in asked]
         except (control.NobodyAnswers, homelock.HomeHeld) as failed:
             # A coordinator that is just starting or stopping: it will be the one or the other in a moment.
             if time.monotonic() > until:
-                came += [NotDone(str(failed)) for _ in asked[len(came) :]]
-            else:
-                time.sleep(0.05)
-    return came
+                return [NotDone(str(failed)) for _ in asked]
+            time.sleep(0.05)
 
 
-def _came(reply: control.Reply) -> Came:
+def _came(reply: control.Reply, count: int) -> list[Came]:
+    """What each of so many came to, as the one answer to all of them tells."""
+    replies = reply["came"] if "came" in reply else [reply] * count
+    return [_done_or_not(one) for one in replies]
+
+
+def _done_or_not(reply: control.Reply) -> Came:
     try:
         return _done(reply)
     except NotDone as refused:

@@ -18,7 +18,7 @@ from fleet import threads
 from fleet.core import decisions, events, idle
 from fleet.core.model import Fleet, Trouble
 from fleet.core.rules.tasks import Refused
-from fleet.engine import Applied, Engine, done
+from fleet.engine import Applied, Done, Engine
 from fleet.ports import (
     Clock,
     CredentialReader,
@@ -435,18 +435,17 @@ class Coordinator:
         if self.veil.knows(wire.words(request)):
             return {"ok": False, "error": "it holds the credential of an account: say it without that"}
         try:
-            event = wire.decode(request)
+            asked = wire.decode_all(request)
         except ValueError as failed:
             return {"ok": False, "error": str(failed)}
         async with self._door:
-            before = self.engine.fleet
             try:
-                applied = self.engine.apply((event,))
-            except (Refused, StoreFailed) as failed:
+                applied, came = self.engine.apply_each((), asked)
+            except StoreFailed as failed:
                 return {"ok": False, "error": str(failed)}
             self._hand_out(applied)
-            after = self.engine.fleet
-        return {"ok": True, **asdict(done(before, event, after))}
+        replies = [_told(one) for one in came]
+        return {"ok": True, "came": replies} if request.get("kind") == wire.SEVERAL else replies[0]
 
     async def _asked_to_stop(self, stop_workers: bool) -> control.Reply:
         if not stop_workers:
@@ -465,6 +464,10 @@ class Coordinator:
             async for _ in signals:
                 self._stop.set()
                 return
+
+
+def _told(came: Done | Refused) -> control.Reply:
+    return {"ok": False, "error": str(came)} if isinstance(came, Refused) else {"ok": True, **asdict(came)}
 
 
 async def _run_in(scope: anyio.CancelScope, run: Callable[[], Awaitable[None]]) -> None:

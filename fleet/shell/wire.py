@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, get_args
 
 from pydantic import TypeAdapter
@@ -12,6 +12,26 @@ from fleet.core import events
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     kind.__name__: TypeAdapter(kind) for kind in (*get_args(events.Person), events.AccountRead)
 }
+
+
+SEVERAL = "several"
+"""A request that is many requests of a person; what each came to is answered, in their order, under `came`."""
+
+
+def encode_all(asked: Sequence[events.Person]) -> dict[str, Any]:
+    """One request for all of them."""
+    requests = [encode(event) for event in asked]
+    return requests[0] if len(requests) == 1 else {"kind": SEVERAL, "requests": requests}
+
+
+def decode_all(request: dict[str, Any]) -> list[events.Event]:
+    """Raises ValueError as `decode` does, also where that is so for one of several."""
+    if request.get("kind") != SEVERAL:
+        return [decode(request)]
+    requests = request.get("requests")
+    if not isinstance(requests, list) or not all(isinstance(one, dict) for one in requests):
+        raise ValueError("several requests are a list of JSON objects")
+    return [decode(one) for one in requests]
 
 
 def encode(event: events.Person | events.AccountRead) -> dict[str, Any]:

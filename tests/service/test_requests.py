@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from fleet.core.model import Fleet, TaskSpec
 from fleet.errors import NotDone, NotKnown
 from fleet.home import Home
 from fleet.service.making_home import home_id
-from fleet.service.requests import stop, submit
+from fleet.service.requests import stop, submit, submit_each
 from fleet.shell import control, homelock
 from fleet.shell.stamp import stamp
 from fleet.store.errors import StoreOlder
@@ -72,6 +73,21 @@ def test_a_running_coordinator_is_asked_and_its_refusal_told(tmp_path: Path) -> 
         submit(home, cancel())
     assert asked.taken == 1
     assert not home.database.exists(), "nobody but the coordinator may write"
+
+
+def test_many_requests_are_one_to_a_running_coordinator_and_each_has_its_answer(tmp_path: Path) -> None:
+    home, busy, gone = (Home(tmp_path / name) for name in ("home", "busy", "gone"))
+    asked = [cancel(), cancel(), cancel()]
+    reply = {"ok": True, "came": [{"ok": True}, {"ok": False, "error": "there is no task t1"}, {"ok": True}]}
+    with Answering(home, json.dumps(reply).encode() + b"\n") as answering:
+        came = submit_each(home, asked)
+    assert answering.taken == 1
+    assert [isinstance(one, NotDone) for one in came] == [False, True, False]
+    with Answering(busy, b'{"ok": false, "error": "the disk is full"}\n'):
+        assert [str(one) for one in submit_each(busy, asked)] == ["the disk is full"] * 3
+    with Answering(gone, b"") as answering:
+        assert all(isinstance(one, NotKnown) for one in submit_each(gone, asked))
+    assert answering.taken == 1
 
 
 def test_a_request_whose_answer_was_lost_is_not_sent_again(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from fleet.errors import NotDone
 from fleet.home import Home
 from fleet.ports import Change
-from fleet.service import reviews, tasks
+from fleet.service import reviews, talk, tasks
 from fleet.store.sqlite import SqliteStore
 from fleet.views.light import state
 from tests.service.repositories import git, repository
@@ -56,8 +56,34 @@ def seen(home: Home) -> str:
 
 
 def test_what_was_verified_is_approved_by_its_name_alone(home: Home) -> None:
-    assert reviews.approve(home, "t1") is False
+    assert approve(home).again is False
     assert seen(home) == "landed"
+
+
+def approve(home: Home, commit: str | None = None) -> reviews.Approved:
+    came = reviews.approve_each(home, ["t1"], commit)["t1"]
+    if isinstance(came, NotDone):
+        raise came
+    return came
+
+
+def test_of_many_each_has_its_own_answer_and_the_others_are_approved(home: Home, repo: Path) -> None:
+    git(repo, "switch", "--quiet", "main")
+    came = reviews.approve_each(home, ["t7", "t1"])
+    assert str(came["t7"]) == "there is no task t7: see `fleet task list`"
+    assert came["t1"] == reviews.Approved(again=False, into=None, branch=BRANCH)
+    merged = reviews.land_each(home, ["t1", "t7"])
+    held = f"main is checked out at {repo} and is never moved under you"
+    assert isinstance(merged["t7"], NotDone) and isinstance(merged["t1"], reviews.Merged)
+    assert merged["t1"].into == "main" and (merged["t1"].held or "").startswith(held)
+    assert seen(home) == "landing"
+
+
+def test_a_repository_that_is_gone_refuses_its_tasks_and_no_others(home: Home, repo: Path) -> None:
+    repo.rename(repo.with_name("elsewhere"))
+    for came in (reviews.approve_each(home, ["t1", "t7"]), reviews.land_each(home, ["t1", "t7"])):
+        assert str(repo) in str(came["t1"]) and "there is no task t7" in str(came["t7"])
+    assert seen(home) == "review"
 
 
 def test_a_branch_that_has_moved_is_refused_until_its_new_commit_is_named(home: Home, repo: Path) -> None:
@@ -66,15 +92,15 @@ def test_a_branch_that_has_moved_is_refused_until_its_new_commit_is_named(home: 
     moved = rf"{before[:12]} → {after[:12]}\): look again, with fleet task diff t1.* --commit {after[:12]}"
     for named in (None, before):
         with pytest.raises(NotDone, match=moved):
-            reviews.approve(home, "t1", named)
+            approve(home, named)
     assert seen(home) == "review"
-    assert reviews.approve(home, "t1", after[:12]) is True
+    assert approve(home, after[:12]).again is True
     assert seen(home) in ("checking", "queued"), "it is verified before it lands"
 
 
 def test_a_commit_that_is_none_is_refused_with_where_to_look(home: Home) -> None:
     with pytest.raises(NotDone, match=r"c0ffee is no commit of .*: fleet task diff t1"):
-        reviews.approve(home, "t1", "c0ffee")
+        approve(home, "c0ffee")
 
 
 def test_comments_reach_the_session_word_for_word_as_one_message(home: Home, tmp_path: Path) -> None:
@@ -95,6 +121,7 @@ def test_what_is_no_comment_on_a_line_is_refused_by_its_number(home: Home, comme
 
 
 def test_what_is_rejected_says_why(home: Home) -> None:
-    reviews.reject(home, "t1", "too clever")
+    (came,) = talk.each(home, ["t1"], reviews.rejecting("too clever")).values()
+    assert not isinstance(came, NotDone)
     shown = state.task(home.root, "t1")
     assert (shown["state"], shown["reason"]) == ("cancelled", "rejected by a person: too clever")

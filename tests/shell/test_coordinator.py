@@ -67,6 +67,7 @@ class FullDisk:
         self._store = store
         self.full = False
         self.refused = 0
+        self.committed: list[Change] = []
 
     def load(self) -> Loaded:
         return self._store.load()
@@ -78,6 +79,7 @@ class FullDisk:
         if self.full:
             self.refused += 1
             raise StoreFailed("the disk is full: free some space, then try again")
+        self.committed.append(change)
         return self._store.commit(change)
 
     def close(self) -> None:
@@ -633,6 +635,33 @@ def test_a_running_coordinator_answers_with_the_task_that_a_source_has_and_with_
         {"ok": True, **EMPTY, "tasks": ["t1"], "there": ["t1"]},
         {"ok": True, **EMPTY, "now": ["priority"], "later": ["max_turns"]},
     ]
+
+
+def test_many_requests_are_one_of_the_coordinator_with_one_commit_and_an_answer_to_each(house: House) -> None:
+    """More than a line holds; two of them are refused."""
+    house.engine.apply((tasks(*(f"x{n}" for n in range(1_000))),))
+    specs = {one.id: replace(one.spec, title="y" * 900) for one in house.engine.fleet.tasks.values()}
+    specs["t9999"] = specs.pop("t501")
+    asked: list[events.Person] = [
+        events.TaskRevised(**stamp(), task=name, fields=("title",), spec=spec) for name, spec in specs.items()
+    ]
+    asked.append(events.RetryAsked(**stamp(), task="t1"))
+    replies: list[control.Reply] = []
+    broken = {"kind": wire.SEVERAL, "requests": [wire.encode(asked[0]), "CancelAsked"]}
+
+    async def revise(made: Coordinator) -> None:
+        house.store.committed.clear()
+        replies.extend(await ask(house, broken, wire.encode_all(asked)))
+
+    fleet = house.run(revise, until_idle=False)
+    assert replies[0] == {"ok": False, "error": "several requests are a list of JSON objects"}
+    came = replies[1]["came"]
+    assert [n for n, one in enumerate(came) if not one["ok"]] == [999, 1_000]
+    assert "there is no task t9999" in came[999]["error"]
+    assert "only a failed or cancelled task" in came[1_000]["error"]
+    assert came[0] == {"ok": True, **EMPTY, "now": ["title"]}
+    assert [one.spec.title[0] for one in fleet.tasks.values()].count("y") == 999
+    assert sum(one.before.tasks is not one.after.tasks for one in house.store.committed) == 1
 
 
 def test_a_request_with_more_tasks_than_a_line_holds_is_done_as_a_whole_or_not_at_all(house: House) -> None:
