@@ -24,7 +24,7 @@ from typing import NoReturn, Protocol
 from workers import children, git_commands, trouble
 from workers.git_commands import only_reads, verb
 from workers.git_environment import FIXED, for_work
-from workers.sandbox.confined import Cell, cells_in_force, not_made, scratch
+from workers.sandbox.confined import Cell, cells_in_force, not_made
 from workers.trouble import Meaning
 
 HEADS = "refs/heads/"
@@ -262,9 +262,9 @@ class Git:
         told = bytearray()
         cell = self._cell(args)
         try:
-            with nullcontext() if cell is None else scratch() as place:
+            with nullcontext(()) if cell is None else cell.before_git() as before:
                 ended = children.run(
-                    words if cell is None or place is None else [*cell.before_git(place), *words],
+                    [*before, *words],
                     env={**self._inherited(os.environ), **FIXED, **(env or {})},
                     limit_s=limit_s,
                     still_s=still_s,

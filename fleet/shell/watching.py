@@ -53,8 +53,7 @@ class Watching:
         kept = self._read(task.id)
         seen = self._look(task, git, worktree, kept, None, SessionDoings) if kept else Seen()
         told = (*(kept.told if kept and not kept.turn else ()), *seen.noticed)
-        before = seen.picture or pictured(git)
-        protect(git, before, worktree)
+        before = protect(git, seen.picture or pictured(git), worktree)
         self._write(
             task.id,
             Kept(
@@ -156,9 +155,8 @@ class Watching:
             raise TargetMoved(teller.held)
         after = now
         if now != kept.before or teller.told:
-            after = pictured(git)
+            after = protect(git, pictured(git), worktree)
             refs = {**after.refs, **{name: kept.before.refs[name] for name in later}}
-            protect(git, after, worktree)
             told = (*kept.told, *teller.told)
             length = kept.log_bytes if later else self._log_bytes(task)
             seen = replace(kept, before=replace(after, refs=refs), log_bytes=length, turn=turn, told=told)

@@ -364,3 +364,24 @@ def test_whatever_both_do_nothing_of_the_persons_is_undone_or_lost(tmp_path: Pat
         else set()
     )
     assert entry in listed | set(stage.kept().values())
+
+
+def test_what_protects_a_picture_is_renewed_when_a_worker_moved_it_and_left_alone_when_it_is_right(
+    stage: Stage,
+) -> None:
+    [ref] = git(stage.repo, "for-each-ref", "--format=%(refname)", "refs/fleet/pictured").split()
+    was = git(stage.repo, "rev-parse", ref).strip()
+    parents = set(git(stage.repo, "rev-list", "--parents", "-1", ref).split()[1:])
+    assert {stage.at("trunk"), stage.at("side")} <= parents
+    log = stage.repo / ".git" / "logs" / ref
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.touch()  # git notes from now on who writes it
+    stage.begin()
+    assert not log.read_text()
+    stage.worker(f"git update-ref {ref} HEAD")
+    stage.begin()
+    assert git(stage.repo, "rev-parse", ref).strip() == was
+    stage.worker(f"git update-ref -d {ref}")
+    stage.begin()
+    assert git(stage.repo, "rev-parse", ref).strip() == was
+    stage.person("git reflog expire --expire=now --all; git fsck --strict")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import pwd
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from workers.sandbox.bubblewrap import View, command
+from workers.sandbox.confined import scratch
 from workers.sandbox.denied import told
 from workers.sandbox.gits_settings import GitsSettings, gits_settings
 from workers.sandbox.looked_up import LookedUp
@@ -384,9 +386,12 @@ class Cell:
         """The words to put before a command's own; `scratch` is a directory that it has for itself."""
         return command(self.program, self.view, scratch, cwd)
 
-    def before_git(self, scratch: Path) -> list[str]:
-        """The same before a git that has all its settings, and its directory, from elsewhere."""
-        return command(self.program, self.view, scratch)
+    @contextmanager
+    def before_git(self) -> Iterator[list[str]]:
+        """The same before a git that has all its settings, and its directory, from elsewhere; as long as it runs within
+        the block."""
+        with scratch() as place:
+            yield command(self.program, self.view, place)
 
     def denied(self, said: str) -> str:
         """What to add to the output of a command that failed: which paths it was denied, and how to let it."""

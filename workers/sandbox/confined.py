@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Protocol
@@ -26,8 +26,9 @@ class Cell(Protocol):
     def before(self, scratch: Path, cwd: Path) -> Sequence[str]:
         """The words to put before a command's own; `scratch` is a directory that it has for itself."""
 
-    def before_git(self, scratch: Path) -> Sequence[str]:
-        """The same before a git that has all its settings, and its directory, from elsewhere."""
+    def before_git(self) -> AbstractContextManager[Sequence[str]]:
+        """The same before a git that has all its settings, and its directory, from elsewhere; as long as it runs within
+        the block."""
 
     def denied(self, said: str) -> str:
         """What to add to the output of a command that failed: which paths it was denied, and how to let it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,10 +50,10 @@ class Rooms:
             return True
         return only_reads and self.worktree_of(directory) in (None, directory)
 
-    def git_in(self, directory: Path, needs: Needs = NOTHING_MORE) -> confined.Cell:
+    def git_in(self, directory: Path, needs: Callable[[], Needs] = lambda: NOTHING_MORE) -> confined.Cell:
         """Raises NoCell, OSError."""
         if self.worktree_of(directory) is not None:
-            return self.room(directory, needs)
+            return self.room(directory, needs())
         there = [_common_dir(directory), self.worktrees, *self.own_writes]
         return _Repository(self.sandbox.program, tuple(path for path in there if path.is_dir()))
 
@@ -95,7 +96,7 @@ class Needing:
         """Raises NoCell, OSError."""
         if self.rooms.harmless(directory, only_reads=only_reads):
             return None
-        return self.rooms.git_in(directory, self.needs())
+        return self.rooms.git_in(directory, self.needs)
 
 
 @dataclass(frozen=True)
@@ -108,8 +109,8 @@ class _Repository:
     def before(self, scratch: Path, cwd: Path) -> Sequence[str]:
         raise NoCell(f"{cwd} is no worktree: nothing of a repository runs there")
 
-    def before_git(self, scratch: Path) -> Sequence[str]:
-        return read_only(self.program, self.writes)
+    def before_git(self) -> AbstractContextManager[Sequence[str]]:
+        return nullcontext(read_only(self.program, self.writes))
 
     def denied(self, said: str) -> str:
         return ""

@@ -7,9 +7,10 @@ all of them as parents protects them from a `git gc --prune=now`.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from workers.git import HEADS, Git
@@ -20,6 +21,7 @@ from workers.worktree.stash import STASH, Stashed, stashed
 
 KEPT = "refs/fleet/kept"
 _PROTECTED = "refs/fleet/pictured"
+_SHA1_DIGITS = 40
 _NOT_PICTURED = ("refs/fleet/", "refs/remotes/", STASH)
 """Our own; what a fetch moves; the stash, whose entries are pictured."""
 
@@ -39,6 +41,8 @@ class References:
     refs: Mapping[str, str]
     stash: tuple[Stashed, ...] = ()
     trees: Mapping[str, Tree] = field(default_factory=dict)
+    protected: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """What protects pictures, when this one was taken; no part of it."""
 
     def text(self) -> str:
         head = {
@@ -63,13 +67,16 @@ def pictured(git: Git) -> References:
     """As it is now. Raises GitError, OSError."""
     listed = git.run("for-each-ref", "--format=%(objectname) %(refname)").lines
     refs: dict[str, str] = {}
+    protected: dict[str, str] = {}
     has_stash = False
     for line in listed:
         oid, _, name = line.partition(" ")
         has_stash = has_stash or name == STASH
+        if name.startswith(f"{_PROTECTED}/"):
+            protected[name] = oid
         if not name.startswith(_NOT_PICTURED):
             refs[name] = oid
-    return References(refs, stashed(git) if has_stash else (), dict(_trees(git)))
+    return References(refs, stashed(git) if has_stash else (), dict(_trees(git)), protected)
 
 
 def _trees(git: Git) -> Iterator[tuple[str, Tree]]:
@@ -79,15 +86,16 @@ def _trees(git: Git) -> Iterator[tuple[str, Tree]]:
             yield str(entry.path), Tree(entry.head, entry.branch)
 
 
-def protect(git: Git, picture: References, worktree: Path) -> None:
-    """Lets git keep what the picture names until `release`, whatever is deleted meanwhile. Raises GitError."""
+def protect(git: Git, picture: References, worktree: Path) -> References:
+    """Lets git keep what the picture names until `release`, whatever is deleted meanwhile; gives the picture of that.
+    Raises GitError."""
     branches = {oid for name, oid in picture.refs.items() if name.startswith(HEADS)}
     heads = {tree.head for tree in picture.trees.values() if tree.head}
     others = {oid for name, oid in picture.refs.items() if not name.startswith(HEADS)} - branches
     commits = sorted({*branches, *heads, *(one.commit for one in picture.stash), *_commits(git, others)})
     if not commits:
-        return
-    tree = git.run("hash-object", "-t", "tree", "-w", "--stdin", stdin=b"").out
+        return picture
+    tree = _id_of("tree", b"", commits[0])
     nobody = "Fleet <fleet@localhost> 0 +0000"
     lines = [
         f"tree {tree}",
@@ -97,9 +105,21 @@ def protect(git: Git, picture: References, worktree: Path) -> None:
     ]
     text = "\n".join(
         [*lines, "", "What was here before a worker began: kept from being pruned until it has ended", ""]
-    )
-    made = git.run("hash-object", "-t", "commit", "-w", "--stdin", stdin=text.encode()).out
+    ).encode()
+    made = _id_of("commit", text, commits[0])
+    if picture.protected.get(_protection(worktree)) == made:
+        return picture
+    if not picture.protected:  # else it is there, as theirs
+        git.run("hash-object", "-t", "tree", "-w", "--stdin", stdin=b"")
+    git.run("hash-object", "-t", "commit", "-w", "--stdin", stdin=text)
     git.run("update-ref", "-m", "fleet: pictured", _protection(worktree), made)
+    return replace(picture, protected={**picture.protected, _protection(worktree): made})
+
+
+def _id_of(kind: str, content: bytes, like: str) -> str:
+    """git's name for it, in a repository that has a commit named like that."""
+    named = hashlib.sha1 if len(like) == _SHA1_DIGITS else hashlib.sha256
+    return named(b"%s %d\0%s" % (kind.encode(), len(content), content)).hexdigest()
 
 
 def release(git: Git, worktree: Path) -> None:

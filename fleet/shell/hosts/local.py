@@ -93,7 +93,7 @@ class LocalDriver:
         watching.before(replace(task, attempt=attempt.id), made.branch, path)
         prove(self.client.path, self.client.version, self.home.client_proofs)
         config_dir = self.config_dir(attempt.account)
-        sandbox = self._sandbox(task, attempt, path, config_dir)
+        sandbox = self._sandbox(replace(task, base_commit=made.base_commit), attempt, path, config_dir)
         return Prepared(made, path, None, named(path, config_dir), sandbox)
 
     def _sandbox(self, task: Task, attempt: Attempt, path: Path, config_dir: Path) -> tuple[str, ...]:
