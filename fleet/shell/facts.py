@@ -11,6 +11,7 @@ from fleet.core.capacity.headroom import UNNAMED
 from fleet.core.model.tokens import Tokens
 from profiles.windows import is_informative, scope_of
 from workers.client import listen
+from workers.sandbox.confined import not_made
 from workers.spool import Record
 
 _TELLING = (listen.Answer, listen.Retry, listen.Result)
@@ -51,6 +52,7 @@ class Listener:
     def __init__(self, tiers: Mapping[str, str]) -> None:
         self._tiers = tiers
         self._ear = listen.Ear()
+        self._has_spoken = False
         self._turn_judged = False
         self._being_stopped = False
         self._good_end: events.TurnEnded | None = None
@@ -64,6 +66,7 @@ class Listener:
 
     def _record(self, record: Record, telling: list[listen.Message]) -> Iterable[events.Fact]:
         if record.kind == "o":
+            self._has_spoken = True
             said = self._ear.hear(record.payload)
             if isinstance(said.line, _TELLING):
                 telling.append(said.line)
@@ -134,6 +137,9 @@ class Listener:
             return ()
         code = said.get("code") if isinstance(said.get("code"), int) else None
         cause = str(said.get("cause") or "exited")
+        if cause == "exited" and not self._has_spoken and not_made(code, self._ear.stderr):
+            story = f"its sandbox could not be made: {self._ear.stderr.strip()}"
+            return (events.Exited("cannot_start", code, story),)
         return (events.Exited(cause, code, self._last_words(cause, code, said)),)
 
     def _last_words(self, cause: str, code: int | None, said: Mapping[str, object]) -> str:

@@ -326,6 +326,16 @@ def test_the_supervisors_own_reason_is_kept() -> None:
     ]
 
 
+def test_a_sandbox_that_could_not_be_made_is_no_end_of_the_client() -> None:
+    """So that the machine is at fault, not the task or the account: bubblewrap's words, and none of the client's."""
+    said = b"bwrap: Can't create file at /home/ann/.local/bin/claude: No such file or directory"
+    ended = json.dumps({"event": "exit", "code": 1, "cause": "exited"}).encode()
+    (fact,) = hear([Record("e", 1, said), Record("s", 2, ended)])
+    assert fact == Exited("cannot_start", 1, f"its sandbox could not be made: {said.decode()}")
+    *_, fact = hear([Record("o", 1, b"{}"), Record("e", 1, said), Record("s", 2, ended)])
+    assert isinstance(fact, Exited) and fact.cause == "exited"
+
+
 @pytest.mark.parametrize("name", recordings.NAMES)
 def test_hearing_again_up_to_any_record_leads_to_the_same_rest(name: str) -> None:
     """After a restart the spool is heard again up to the committed offset, in whatever pieces; what follows then gives

@@ -57,6 +57,11 @@ class Ear:
         """How many commands and agents run in the background."""
         return self._activity.background
 
+    @property
+    def stderr(self) -> str:
+        """The end of what it said on standard error."""
+        return self._stderr.lstrip("\n")
+
     def hear(self, payload: bytes) -> Heard:
         """A line of its standard output. Raises nothing, whatever the bytes."""
         line = read(payload)
