@@ -4,6 +4,8 @@ A coordinator's engine, store, socket and feed, with 10,000 tasks, make 500 chan
 with nobody who follows, then with twenty who read, in a process of their own, and one who never does. What that costs
 is the difference of the processor's time between the two. At the end each of the twenty must have had every event, and
 must show what the database has.
+
+What else a person waits for is in `verbs`.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 
 from benchmarks.figure import Figure, Options
 from benchmarks.status import fill
+from benchmarks.verbs import differences, many_at_once
 from fleet.core import events
 from fleet.engine import Applied, Engine
 from fleet.home import Home
@@ -103,6 +106,8 @@ def measure(options: Options) -> list[Figure]:
         Figure("followers that do not show what the database has", found["different"], 0, ""),
         Figure("longest publish", round(max(coordinator.publish_s) * 1000, 3), PUBLISH_S_MAX * 1000, "ms"),
         Figure("of a core that being followed takes", round(added, 4), CPU_MAX, ""),
+        *many_at_once(options),
+        *differences(options),
     ]
 
 
