@@ -88,7 +88,7 @@ def main() -> int:
 def run(load: int, busy: int, record: Path, tests: Sequence[str], **options: object) -> None:
     """Runs pytest in a machine with so many busy processes; its own output goes beside the record."""
     pytest = [sys.executable, "-m", "pytest", "-p", "tests.repeating", f"--record={record}", *tests]
-    pytest += ["-n", str(test_processes(load, busy)), "--dist", "worksteal"]
+    pytest += ["-n", str(test_processes(load, busy)), "--dist", "load", "--maxschedchunk", "1"]
     pytest += [f"--{name}={value}" for name, value in options.items()]
     log = record.with_suffix(".log")
     began = time.monotonic()

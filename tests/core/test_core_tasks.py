@@ -375,6 +375,9 @@ def test_of_many_that_wait_for_one_target_only_one_is_merged_after_another_in_th
     for attempt in ("t4.1", "t2.1", "t1.1", "t3.1"):
         story.to_landing(attempt)
         story.now_ms += 1
+    told = [note for note in story.news() if "to land on main" in note]
+    assert told == [f"verified; waits for its turn to land on main, behind {n} others" for n in (2, 3)]
+    assert "lands on main next" in story.notes()
     merged, turn = [], "t4"
     while turn:
         assert [t.id for t in story.fleet.tasks.values() if t.landing_begun] == [turn]

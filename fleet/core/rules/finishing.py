@@ -63,24 +63,21 @@ def send_on(draft: Draft, task: Task) -> None:
         return
     draft.put_task(replace(task, state="landing", landing_since_ms=draft.now_ms, landing_begun=False))
     begin_landings(draft)
-    if draft.tasks[task.id].landing_begun:
-        draft.note(
-            "debug",
-            "task.landing",
-            f"is merged into {task.spec.target}",
-            task=task.id,
-            target=task.spec.target,
-            waits=False,
-        )
-    else:
-        draft.note(
-            "info",
-            "task.landing",
-            f"verified; waits for its turn to land on {task.spec.target}",
-            task=task.id,
-            target=task.spec.target,
-            waits=True,
-        )
+    before = _merge_queue_before(draft, draft.tasks[task.id])
+    says = f"verified; waits for its turn to land on {task.spec.target}, behind {before} others"
+    if before == 0:
+        says = f"is merged into {task.spec.target}"
+    elif before == 1:
+        says = f"verified; lands on {task.spec.target} next"
+    # Only a queue is news: a task that is next follows within a moment.
+    draft.note(
+        "info" if before > 1 else "debug",
+        "task.landing",
+        says,
+        task=task.id,
+        target=task.spec.target,
+        waits=before > 0,
+    )
 
 
 def to_review(draft: Draft, task: Task, why: str) -> None:
@@ -214,6 +211,14 @@ def begin_landings(draft: Draft) -> None:
             begun.add(merge_queue)
             draft.put_task(replace(task, landing_begun=True))
             draft.decide(LandWork, task=task.id, begun_ms=task.landing_since_ms or 0)
+
+
+def _merge_queue_before(draft: Draft, task: Task) -> int:
+    """How many tasks of its repository and target land before this one."""
+    if task.landing_begun:
+        return 0
+    queue = (task.spec.repo, task.spec.target)
+    return sum(t.state == "landing" and (t.spec.repo, t.spec.target) == queue for t in draft.tasks.values()) - 1
 
 
 def landing_ended(draft: Draft, event: LandingEnded) -> None:

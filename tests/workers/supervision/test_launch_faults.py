@@ -120,8 +120,8 @@ def test_a_fault_at_any_call_of_a_launch_leaves_one_client_and_none_that_is_nobo
         # It makes the file before it writes in it, and is stopped soon after.
         clients = folder / "clients"
         until("its client is there", lambda c=clients: c.exists() and c.read_text())  # type: ignore[misc]
-        living = host.living()
-        assert living == {attempt}, f"call {number}: {living} live, {attempt} was launched"
+        # The supervisor of a run that was given up may come to its lock late: it finds no orders there, and ends.
+        until(f"of call {number} only {attempt} lives", lambda h=host, a=attempt: h.living() == {a})  # type: ignore[misc]
         host.order(attempt, Stop("over", "the test is over", quick=True))
         until("it has ended", lambda h=host, a=attempt: not h.alive(a))  # type: ignore[misc]
         assert not (folder / "two-clients").exists() and clients.read_text() == "x"
