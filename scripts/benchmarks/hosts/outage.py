@@ -52,7 +52,7 @@ def main(root: Path, machines: int, workers_each: int) -> None:
             farm.servers[machine.name] = machine.server
         house.make_repo()
         for name in ACCOUNTS:
-            house.add_account(name, "--concurrency", str(len(names)))
+            house.add_account(name, "--mine", "--concurrency", str(len(names)))
         for machine in made:
             farm.add(machine.name, "--workers", str(workers_each))
         house.fleet("host", "drain", "local")
