@@ -35,7 +35,7 @@ HOOKS = {
 NO_SUCH_COMMAND = "is not a git command"
 """Of `git hook`, say, which came with git 2.36."""
 
-_READING = frozenset(
+_READ_ONLY = frozenset(
     [
         *(
             "cat-file",
@@ -52,14 +52,14 @@ _READING = frozenset(
         *("config", "init"),
     ]
 )
-_READING_WITH = {
+_READ_ONLY_WITH = {
     "log": ("--format",),
     "show": ("--no-patch",),
     "symbolic-ref": ("--quiet",),
     "worktree": ("list",),
 }
 """What only reads with one of these words among its own."""
-_NOT_READING = (
+_WRITES = (
     "-p",
     "--patch",
     "-m",
@@ -88,10 +88,10 @@ def only_reads(args: Sequence[str]) -> bool:
     """Whether it writes no file of a repository and runs no program that one names (hook, filter, driver of merges or
     differences), whatever lies there. In doubt it does not. What talks over a wire that it was handed runs with no
     hook, and into a directory of its own (`workers.remote.transport`)."""
-    if any(word in _NOT_READING for word in args):
+    if any(word in _WRITES for word in args):
         return False
     command = verb(args)
-    if command in _READING or any(word.startswith(_OF_A_WIRE) for word in args):
+    if command in _READ_ONLY or any(word.startswith(_OF_A_WIRE) for word in args):
         return True
-    wanted = _READING_WITH.get(command, ())
+    wanted = _READ_ONLY_WITH.get(command, ())
     return any(word.partition("=")[0] in wanted for word in args)

@@ -22,8 +22,8 @@ RESET_JITTER_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """`utilization` is 0–1, `resets_ms` epoch milliseconds; None: not told."""
+class Level:
+    """How full a bucket was said to be. `utilization` is 0–1, `resets_ms` epoch milliseconds; None: it was not said."""
 
     bucket: str
     utilization: float | None
@@ -68,7 +68,7 @@ ORDER BY 1, 2
 """
 
 
-def take(ledger: Ledger, account: str, told: Iterable[Told], at_ms: int, source: str) -> int:
+def take(ledger: Ledger, account: str, told: Iterable[Level], at_ms: int, source: str) -> int:
     """Puts down what has changed; how many readings that was. Raises sqlite3.OperationalError when another process
     writes the ledger for longer than `PATIENCE_MS`, and then it is as it was."""
     new = [one for one in told if _is_news(ledger.connection, account, one, at_ms)]
@@ -84,7 +84,7 @@ def take(ledger: Ledger, account: str, told: Iterable[Told], at_ms: int, source:
     return len(new)
 
 
-def _is_news(connection: sqlite3.Connection, account: str, told: Told, at_ms: int) -> bool:
+def _is_news(connection: sqlite3.Connection, account: str, told: Level, at_ms: int) -> bool:
     before = connection.execute(_BEFORE, (account, told.bucket)).fetchone()
     if before is None:
         return True

@@ -13,7 +13,7 @@ from fleet.history.ledger.corrections import put_runs
 from fleet.history.ledger.owners import owners, put_owner
 from fleet.history.reports.tasks import ended_attempts
 from fleet.history.scan import ConfigDir, ScanResult, scan
-from fleet.history.watching import Told, latest, take
+from fleet.history.watching import Level, latest, take
 from fleet.views.history import places
 from fleet.views.history.prices import table_of
 from fleet.views.history.readings import latest_of_store
@@ -63,7 +63,7 @@ def _keep_readings(ledger: Ledger, home: str | os.PathLike[str]) -> None:
     known = {(one.account, one.bucket): one.at_ms for one in latest(ledger.connection)}
     for one in latest_of_store(home):
         if one.at_ms > known.get((one.account, one.bucket), -1):
-            told = Told(one.bucket, one.utilization, one.resets_ms)
+            told = Level(one.bucket, one.utilization, one.resets_ms)
             take(ledger, one.account, [told], one.at_ms, SOURCE)
 
 

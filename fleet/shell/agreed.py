@@ -25,7 +25,7 @@ _beginning_or_resting = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _AgreedPicture:
     """`watched`: a worker may have been there since; what is there now may be its doing."""
 
     picture: Picture
@@ -44,7 +44,7 @@ class Agreed:
         with _beginning_or_resting:
             common_dir, kept = self._of(repo)
             if kept is None or not kept.watched:
-                self._write(repo, common_dir, _Kept(take_picture(common_dir), watched=True))
+                self._write(repo, common_dir, _AgreedPicture(take_picture(common_dir), watched=True))
             else:
                 _compare(repo, common_dir, kept)
 
@@ -54,7 +54,7 @@ class Agreed:
         common_dir, kept = self._of(repo)
         picture = take_picture(common_dir, kept.picture if kept else None)
         if kept is None or changes(kept.picture, picture):
-            self._write(repo, common_dir, _Kept(picture, watched=True))
+            self._write(repo, common_dir, _AgreedPicture(picture, watched=True))
 
     def before_git(self, repo: Path) -> None:
         """Before git works on what a worker may have left. Raises like `before_worktree`."""
@@ -69,7 +69,7 @@ class Agreed:
             common_dir, kept = self._of(repo)
             if kept is not None and kept.watched and not in_use():
                 _compare(repo, common_dir, kept)
-                self._write(repo, common_dir, _Kept(kept.picture, watched=False))
+                self._write(repo, common_dir, _AgreedPicture(kept.picture, watched=False))
 
     def watched(self) -> set[Path]:
         """The repositories in which a worker may have been since a person's changes were last believed. One of which
@@ -92,21 +92,23 @@ class Agreed:
     def allow(self, repo: Path, picture: Picture) -> None:
         """A person agrees to what they were shown. Raises GitError, OSError."""
         kept = self._readable(repo)
-        self._write(repo, common_dir_of(repo), _Kept(picture, watched=kept is not None and kept.watched))
+        self._write(
+            repo, common_dir_of(repo), _AgreedPicture(picture, watched=kept is not None and kept.watched)
+        )
 
-    def _readable(self, repo: Path) -> _Kept | None:
+    def _readable(self, repo: Path) -> _AgreedPicture | None:
         try:
             return self._of(repo)[1]
         except Unreadable:
             return None
 
-    def _of(self, repo: Path) -> tuple[Path, _Kept | None]:
+    def _of(self, repo: Path) -> tuple[Path, _AgreedPicture | None]:
         common_dir = common_dir_of(repo)
         file = self._file(common_dir)
         try:
             said = json.loads(file.read_text(encoding="utf-8"))
             picture = {str(name): str(digest) for name, digest in said["picture"].items()}
-            return common_dir, _Kept(picture, said["watched"] is not False)
+            return common_dir, _AgreedPicture(picture, said["watched"] is not False)
         except FileNotFoundError:
             return common_dir, None
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as failed:
@@ -118,7 +120,7 @@ class Agreed:
     def _file(self, common_dir: Path) -> Path:
         return self.folder / f"{hashlib.sha256(os.fsencode(common_dir)).hexdigest()[:16]}.json"
 
-    def _write(self, repo: Path, common_dir: Path, kept: _Kept) -> None:
+    def _write(self, repo: Path, common_dir: Path, kept: _AgreedPicture) -> None:
         file = self._file(common_dir)
         self.folder.mkdir(mode=0o700, exist_ok=True)
         said = {"repository": str(repo), "watched": kept.watched, "picture": dict(kept.picture)}
@@ -129,7 +131,7 @@ class Unreadable(GitError):
     """There is a file, but no picture in it."""
 
 
-def _compare(repo: Path, common_dir: Path, kept: _Kept) -> None:
+def _compare(repo: Path, common_dir: Path, kept: _AgreedPicture) -> None:
     found = changes(kept.picture, take_picture(common_dir, kept.picture))
     if found:
         raise SharedChanged(repo, found)

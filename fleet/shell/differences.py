@@ -25,7 +25,7 @@ _OF_FLEETS = f"{HEADS}fleet/"
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class TaskPicture:
     """The picture of one task, and what was told at its turn, which may be asked for again after a crash. `turn` is
     empty where `told` has still to be told. `log_bytes`: how long the log of the target was then."""
 
@@ -45,7 +45,7 @@ class Differences:
 
     git: Git
     task: str
-    kept: Kept
+    kept: TaskPicture
     done: Doings
     session: SessionDoings
     commit: str | None

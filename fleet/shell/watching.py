@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fleet.core.model import Task
-from fleet.shell.differences import Differences, Kept
+from fleet.shell.differences import Differences, TaskPicture
 from fleet.shell.session_doings import SessionDoings
 from workers.git import HEADS, Git, GitError
 from workers.private import write_whole
@@ -56,7 +56,7 @@ class Watching:
         before = protect(git, seen.picture or pictured(git), worktree)
         self._write(
             task.id,
-            Kept(
+            TaskPicture(
                 task.spec.repo,
                 str(worktree),
                 branch,
@@ -132,7 +132,7 @@ class Watching:
         task: Task,
         git: Git,
         worktree: Path,
-        kept: Kept,
+        kept: TaskPicture,
         commit: str | None,
         session: Callable[[], SessionDoings],
         *,
@@ -163,7 +163,7 @@ class Watching:
             self._write(task.id, seen)
         return Seen(tuple(teller.told), refused, after)
 
-    def _clear_stash(self, task: Task, git: Git, kept: Kept) -> Iterator[str]:
+    def _clear_stash(self, task: Task, git: Git, kept: TaskPicture) -> Iterator[str]:
         for entry in stashed(git) if git.commit_of(STASH) else ():
             if entry.made_on(kept.branch):
                 ref = keep(git, task.id, f"stash/{entry.commit[:12]}", entry.commit)
@@ -173,7 +173,7 @@ class Watching:
     def _log_bytes(self, task: Task) -> int:
         return log_bytes(common_dir_of(Path(task.spec.repo)), HEADS + task.spec.target)
 
-    def _of(self, repo: Path) -> Iterator[tuple[str, Kept]]:
+    def _of(self, repo: Path) -> Iterator[tuple[str, TaskPicture]]:
         for file in sorted(self.folder.glob("*.picture")) if self.folder.is_dir() else ():
             with suppress(FileNotFoundError), file.open(encoding="utf-8", errors="surrogateescape") as lines:
                 if json.dumps(str(repo)) not in lines.readline():
@@ -185,14 +185,14 @@ class Watching:
     def _file(self, task_id: str) -> Path:
         return self.folder / f"{task_id}.picture"
 
-    def _read(self, task_id: str) -> Kept | None:
+    def _read(self, task_id: str) -> TaskPicture | None:
         try:
             head, _, text = (
                 self._file(task_id).read_text(encoding="utf-8", errors="surrogateescape").partition("\n")
             )
             said = json.loads(head)
             told = tuple(str(one) for one in said.pop("told"))
-            return Kept(**said, told=told, before=References.read(text))
+            return TaskPicture(**said, told=told, before=References.read(text))
         except FileNotFoundError:
             return None
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as failed:
@@ -201,7 +201,7 @@ class Watching:
                 f"repository: look at its branches and stash, then remove that file"
             ) from None
 
-    def _write(self, task_id: str, kept: Kept) -> None:
+    def _write(self, task_id: str, kept: TaskPicture) -> None:
         self.folder.mkdir(mode=0o700, exist_ok=True)
         head = {
             "repo": kept.repo,

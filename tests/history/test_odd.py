@@ -174,7 +174,7 @@ def test_a_key_that_comes_twice_counts_once(disk: Disk) -> None:
 
 
 def test_a_line_too_long_for_memory_is_skipped_and_told(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fleet.history.transcripts.reading.LINE_BYTES_MAX", 2 << 20)
+    monkeypatch.setattr("fleet.history.transcripts.incremental.LINE_BYTES_MAX", 2 << 20)
     disk.write("s1.jsonl", answer("a"), "\0" * (5 << 20), answer("b", second=1))
     with disk.path("s2.jsonl").open("wb") as file:
         file.truncate(5 << 20)

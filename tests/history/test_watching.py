@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from fleet.history.ledger import DATABASE, Ledger
-from fleet.history.watching import AGAIN_MS, Latest, Told, latest, take
+from fleet.history.watching import AGAIN_MS, Latest, Level, latest, take
 
 NOON = 1_795_000_000_000
 RESET = NOON + 3_600_000
-FIVE = Told("five_hour", 0.38, RESET)
+FIVE = Level("five_hour", 0.38, RESET)
 
 
 @pytest.fixture
@@ -23,13 +23,13 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
         yield made
 
 
-def told(ledger: Ledger, *what: Told, at_ms: int = NOON, account: str = "work") -> int:
+def told(ledger: Ledger, *what: Level, at_ms: int = NOON, account: str = "work") -> int:
     return take(ledger, account, what, at_ms, "status line")
 
 
 def test_what_is_told_again_and_again_is_kept_once(ledger: Ledger) -> None:
-    assert told(ledger, FIVE, Told("seven_day", 0.1, None)) == 2
-    assert told(ledger, FIVE, Told("seven_day", 0.1, None), at_ms=NOON + 300) == 0
+    assert told(ledger, FIVE, Level("seven_day", 0.1, None)) == 2
+    assert told(ledger, FIVE, Level("seven_day", 0.1, None), at_ms=NOON + 300) == 0
     assert told(ledger, replace(FIVE, resets_ms=RESET + 1_000), at_ms=NOON + 600) == 0, "a reset jitters"
     assert told(ledger, FIVE, at_ms=NOON + 900, account="side") == 1
 
@@ -37,15 +37,15 @@ def test_what_is_told_again_and_again_is_kept_once(ledger: Ledger) -> None:
 @pytest.mark.parametrize(
     ("change", "after_ms"),
     [
-        (Told("five_hour", 0.39, RESET), 1),
-        (Told("five_hour", 0.38, RESET + 5 * 3_600_000), 1),
-        (Told("five_hour", 0.38, None), 1),
-        (Told("five_hour", None, RESET), 1),
+        (Level("five_hour", 0.39, RESET), 1),
+        (Level("five_hour", 0.38, RESET + 5 * 3_600_000), 1),
+        (Level("five_hour", 0.38, None), 1),
+        (Level("five_hour", None, RESET), 1),
         (FIVE, AGAIN_MS),
     ],
 )
 def test_what_changed_is_kept_and_what_did_not_is_now_and_then(
-    change: Told, after_ms: int, ledger: Ledger
+    change: Level, after_ms: int, ledger: Ledger
 ) -> None:
     told(ledger, FIVE)
     assert told(ledger, change, at_ms=NOON + after_ms) == 1
@@ -53,7 +53,7 @@ def test_what_changed_is_kept_and_what_did_not_is_now_and_then(
 
 def test_the_latest_reading_of_each_bucket_that_told_something_is_found(ledger: Ledger) -> None:
     assert latest(ledger.connection) == []
-    told(ledger, FIVE, Told("seven_day", 0.1, None))
+    told(ledger, FIVE, Level("seven_day", 0.1, None))
     told(ledger, replace(FIVE, utilization=0.5), at_ms=NOON + 1)
     told(ledger, replace(FIVE, utilization=None), at_ms=NOON + 2)
     told(ledger, FIVE, account="side")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from fleet.core.events import AccountAdded, AccountRead, AccountVerified, WindowReading
 from fleet.core.model import Account
 from fleet.history.ledger import DATABASE, Ledger
-from fleet.history.watching import Latest, Told, latest
+from fleet.history.watching import Latest, Level, latest
 from fleet.home import Home
 from fleet.service.requests import submit
 from fleet.shell.homelock import hold
@@ -70,7 +70,7 @@ def test_percents_and_seconds_become_shares_and_milliseconds(home: Home) -> None
 
 def test_a_reset_told_as_iso_is_understood_too() -> None:
     told = json.loads(said(None, five_hour=(1, "2026-11-22T15:00:00Z")))
-    assert list(windows_of(told, 0)) == [Told("five_hour", 0.01, 1_795_359_600_000)]
+    assert list(windows_of(told, 0)) == [Level("five_hour", 0.01, 1_795_359_600_000)]
 
 
 def test_the_line_shows_every_account_by_its_fullest_bucket(home: Home) -> None:

@@ -78,7 +78,7 @@ since; of the worker, and others since."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Blame:
     """Whose a move was, where the reference stood before the worker moved it, and all that it was on the way."""
 
     whose: Whose
@@ -86,7 +86,7 @@ class Told:
     between: tuple[str, ...]
 
 
-def told(git: Git, common_dir: Path, done: Doings, name: str, old: str, new: str, *, said: bool) -> Told:
+def told(git: Git, common_dir: Path, done: Doings, name: str, old: str, new: str, *, said: bool) -> Blame:
     """Who moved a reference from `old` to `new`. `said`: the worker's own commands name it, which tells where nothing
     else does."""
     moves = _since(log(common_dir / "logs" / name), old)
@@ -99,8 +99,8 @@ def told(git: Git, common_dir: Path, done: Doings, name: str, old: str, new: str
     if "its" in tellers:
         first = tellers.index("its")
         since = set(tellers[first:])
-        return Told("its" if since == {"its"} else "some its", moves[first].old, between)
-    return Told("others'" if set(tellers) <= {"others'"} else "nobody's", old, between)
+        return Blame("its" if since == {"its"} else "some its", moves[first].old, between)
+    return Blame("others'" if set(tellers) <= {"others'"} else "nobody's", old, between)
 
 
 def log_bytes(common_dir: Path, name: str) -> int:

@@ -218,7 +218,9 @@ def _merge_queue_before(draft: Draft, task: Task) -> int:
     if task.landing_begun:
         return 0
     queue = (task.spec.repo, task.spec.target)
-    return sum(t.state == "landing" and (t.spec.repo, t.spec.target) == queue for t in draft.tasks.values()) - 1
+    return (
+        sum(t.state == "landing" and (t.spec.repo, t.spec.target) == queue for t in draft.tasks.values()) - 1
+    )
 
 
 def landing_ended(draft: Draft, event: LandingEnded) -> None:

@@ -16,8 +16,8 @@ from fleet.history.ledger.paths import kept
 from fleet.history.ledger.statements import statements, sum_again
 from fleet.history.ledger.texts import Texts
 from fleet.history.transcripts.answers import MAIN_CHAIN, ROW
+from fleet.history.transcripts.incremental import FileRead
 from fleet.history.transcripts.limits import Reading
-from fleet.history.transcripts.reading import FileRead
 
 CACHE_KB = 48_000
 """Of the ledger's pages, while a scan writes."""

@@ -8,7 +8,7 @@ from itertools import islice
 
 from fleet.history.scan.result import Unreadable
 from fleet.history.transcripts.answers import Prices
-from fleet.history.transcripts.reading import FileRead, Todo, read
+from fleet.history.transcripts.incremental import FileRead, Todo, read
 
 ALONE_BYTES = 24 << 20
 """Less than this is read before another process has started."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from fleet.history.transcripts.reading import BrokenLine
+    from fleet.history.transcripts.incremental import BrokenLine
 
 BROKEN_KEPT = 100
 """So many broken lines of a scan are told of one by one."""

@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from fleet.history.ledger.intake import Taken
     from fleet.history.transcripts.answers import Prices
-    from fleet.history.transcripts.reading import BrokenLine, FileRead, Todo
+    from fleet.history.transcripts.incremental import BrokenLine, FileRead, Todo
 
 WAIT_MS = 600_000
 """How long to wait for another scan: a first one of a very large history takes minutes."""
@@ -110,7 +110,7 @@ def _read(connection: sqlite3.Connection, seen: _Seen, dirs: Iterable[str], pric
 
 def _todo(found: Found, known: Known | None) -> Todo:
     """A file that only grew is read on where it ended, provided that what was read is still there (`reading.read`)."""
-    from fleet.history.transcripts.reading import Todo
+    from fleet.history.transcripts.incremental import Todo
 
     config_dir = found.config_dir.path
     slug, *below = os.path.relpath(found.path, os.path.join(config_dir, "projects")).split(os.sep)  # noqa: PTH118, PTH206

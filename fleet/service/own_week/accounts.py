@@ -81,7 +81,7 @@ def accounts_said(fleet: Fleet, found: tuple[Payer, ...], basis: Basis) -> list[
 
 
 def _buckets(fleet: Fleet, payer: Payer, basis: Basis) -> list[Said]:
-    told = Told(payer.name)
+    told = Known(payer.name)
     seen = sorted((b for b in fleet.buckets.values() if b.pool == payer.pool), key=lambda one: one.name)
     found = [said for bucket in seen for said in _bucket(fleet, payer, bucket, told)]
     if not found and any(account.kind == "subscription" for account in payer.accounts):
@@ -99,7 +99,7 @@ def _buckets(fleet: Fleet, payer: Payer, basis: Basis) -> list[Said]:
 
 
 @dataclass(slots=True)
-class Told:
+class Known:
     """What is known of one account's buckets, to be told in few sentences."""
 
     name: str
@@ -128,7 +128,7 @@ class Told:
             basis.guessed.append(f"{self.name} has shown no bucket so far: {self.unseen}")
 
 
-def _bucket(fleet: Fleet, payer: Payer, bucket: Bucket, told: Told) -> Iterator[Said]:
+def _bucket(fleet: Fleet, payer: Payer, bucket: Bucket, told: Known) -> Iterator[Said]:
     """Nothing where its tier is one that the account no longer has, or its window is too short."""
     if bucket.scope is not None and bucket.scope not in payer.tiers:
         return
@@ -143,7 +143,7 @@ def _bucket(fleet: Fleet, payer: Payer, bucket: Bucket, told: Told) -> Iterator[
     yield {"name": bucket.name, **stands, **_holds(fleet, payer, bucket.name, bucket.scope, told)}
 
 
-def _holds(fleet: Fleet, payer: Payer, bucket: str, scope: str | None, told: Told) -> Said:
+def _holds(fleet: Fleet, payer: Payer, bucket: str, scope: str | None, told: Known) -> Said:
     estimates = rates.Estimates(fleet.rates, fleet.policy, bucket)
     tiers = payer.tiers if scope is None else (scope,)
     reference = rates.GUESS_TIER if rates.GUESS_TIER in tiers else tiers[0]
@@ -162,7 +162,7 @@ def _holds(fleet: Fleet, payer: Payer, bucket: str, scope: str | None, told: Tol
     }
 
 
-def _stands(fleet: Fleet, bucket: Bucket, length: int, told: Told) -> Said:
+def _stands(fleet: Fleet, bucket: Bucket, length: int, told: Known) -> Said:
     """Its window: by the clock of the reading, else it begins with its first use, unused."""
     now_ms, settings = fleet.now_ms, fleet.settings
     used = headroom.utilization_now(bucket, now_ms, settings)

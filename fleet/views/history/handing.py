@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from fleet.history.watching import Told
+    from fleet.history.watching import Level
     from fleet.views.light.records import Record
 
 SEND_S_MAX = 0.05
@@ -24,7 +24,7 @@ WHOLE = ("five_hour", "seven_day")
 """Windows that are the whole account's; of any other that the fleet has not met yet it is not known whose it is."""
 
 
-def hand_over(home: str | os.PathLike[str], account: Record, windows: Iterable[Told], now_ms: int) -> None:
+def hand_over(home: str | os.PathLike[str], account: Record, windows: Iterable[Level], now_ms: int) -> None:
     """`account` is as `reading.status` tells it."""
     path = socket_of(home)
     scopes = {**dict.fromkeys(WHOLE), **{bucket["name"]: bucket["scope"] for bucket in account["buckets"]}}

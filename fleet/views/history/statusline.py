@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from fleet.history.ledger.file import DATABASE, Ledger, LedgerUnreadable
 from fleet.history.ledger.owners import owners
-from fleet.history.watching import Told, latest, take
+from fleet.history.watching import Level, latest, take
 from fleet.store.errors import StoreUnreadable
 from fleet.views.history import places
 from fleet.views.history.handing import hand_over
@@ -67,7 +67,7 @@ def config_dir(told: Mapping[str, Any], environ: Mapping[str, str]) -> str:
     return environ.get("CLAUDE_CONFIG_DIR") or places.own_defaults(environ)[0]
 
 
-def windows_of(told: Mapping[str, Any], now_ms: int) -> Iterator[Told]:
+def windows_of(told: Mapping[str, Any], now_ms: int) -> Iterator[Level]:
     """The client tells percents and epoch seconds; some versions told ISO 8601. What is not as expected is left out,
     and so is a window that has reset."""
     limits = told.get("rate_limits")
@@ -76,7 +76,7 @@ def windows_of(told: Mapping[str, Any], now_ms: int) -> Iterator[Told]:
             continue
         used, resets_ms = _number(window.get("used_percentage")), _ms(window.get("resets_at"))
         if used is not None and used >= 0.0 and (resets_ms is None or resets_ms > now_ms):
-            yield Told(bucket, used / PERCENT, resets_ms)
+            yield Level(bucket, used / PERCENT, resets_ms)
 
 
 def _number(value: object) -> float | None:
@@ -108,7 +108,7 @@ Seen = dict[str, dict[str, tuple[int, float, int | None]]]
 """By account and bucket: when it was read, its utilization, its reset."""
 
 
-def _seen(home: Home, account: str, windows: list[Told], now_ms: int) -> Seen:
+def _seen(home: Home, account: str, windows: list[Level], now_ms: int) -> Seen:
     """What the fleet's store and the ledger know, after the client's own windows were put down."""
     seen: Seen = {}
     accounts: dict[str, Record] = {}
