@@ -22,6 +22,7 @@ TAIL_BYTES = 16_000
 LOG_BYTES_MAX = 32_000_000
 FULL_BYTES = 64 * 1024
 """A disk with less room than this counts as full, for what was refused may have been larger than what is left."""
+_LATELY_LINES = 10
 # As a shell itself says it: bash, dash, zsh.
 _SAYS_NO_FORK = re.compile(r"^\S*sh: .*(?:[Cc]annot fork|fork: |fork failed)", re.MULTILINE)
 
@@ -34,13 +35,14 @@ class Log(Protocol):
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended. `code` is negative for a signal and None when it never started; `tail` is the end
-    of its output."""
+    """How a command ended. `code` is negative for a signal and None when it never started; `tail` is the end of its
+    output. `denied` is what its sandbox kept it from at the last, a sentence each: most likely why it failed."""
 
     code: int | None
     tail: str
     duration_s: float
     timed_out: bool = False
+    denied: tuple[str, ...] = ()
 
 
 def run_shell(
@@ -69,7 +71,11 @@ def run_shell(
         ended = run([*cell.before(place, cwd), "sh", "-c", command], sandboxed=True)
     if not_made(ended.code, ended.tail):
         raise OSError(f"the sandbox could not be made: {ended.tail.strip()}")
-    return ended if ended.code == 0 else replace(ended, tail=ended.tail + cell.denied(ended.tail))
+    if ended.code == 0:
+        return ended
+    lately = "\n".join(ended.tail.splitlines()[-_LATELY_LINES:])
+    told = "".join(f"\n[sandbox: {one}]" for one in cell.denied(ended.tail))
+    return replace(ended, tail=ended.tail + told, denied=tuple(cell.denied(lately)))
 
 
 def _run(

@@ -16,8 +16,9 @@ LINE_BYTES_MAX = 1_000_000
 class Verdict:
     """What the gate says. When it is shut, `command` is the one that shut it and `code` how that ended:
     negative for a signal, None when it never started. `duration_s` is the time of all that ran, in seconds. `tree` is
-    the one it is about, and `noticed` tells what lay beside it; both are empty for commands that merely ran.
-    `asked_for` are ignored files that the command names, with which alone it opens: see `worktree/asked_for`.
+    the one it is about, and `noticed` tells what lay beside it; both are empty for commands that merely ran. `denied`
+    is what the sandbox kept that command from, a sentence each. `asked_for` are ignored files that the command names,
+    with which alone it opens: see `worktree/asked_for`.
     """
 
     ok: bool
@@ -28,6 +29,7 @@ class Verdict:
     tree: str = ""
     noticed: str = ""
     asked_for: Sequence[str] = ()
+    denied: Sequence[str] = ()
 
 
 def verify(
@@ -54,7 +56,7 @@ def verify(
             tail = _explained(ended, command, timeout_s)
             if ended.timed_out or ended.code != 0:
                 raise_if_machines(ended.tail, cwd)
-                return Verdict(False, command, ended.code, tail, duration_s)
+                return Verdict(False, command, ended.code, tail, duration_s, denied=ended.denied)
     return Verdict(True, None, 0, tail, duration_s)
 
 

@@ -41,6 +41,7 @@ from workers.worktree.settings import SettingsWrong, read_settings
 from workers.worktree.submodules import SubmoduleMissing
 from workers.worktree.wanted import Settings, WorktreeSettings
 
+_COMMAND_SHOWN = 60
 SECRET_SCAN = "Fleet's own search for credentials"
 
 
@@ -54,6 +55,7 @@ class Checked:
     ignored: str = ""
     remade: bool = False
     asked_for: tuple[str, ...] = ()
+    denied: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,12 @@ class Finisher:
         finally:
             self.own_times.setdefault(task.id, []).append((began_ms, _now_ms()))
         told = "; ".join(filter(None, (noticed, checked.noticed, self._hooks(task))))
-        return replace(checked, output=self.hide(checked.output), noticed=self.hide(told))
+        return replace(
+            checked,
+            output=self.hide(checked.output),
+            noticed=self.hide(told),
+            denied=self.hide(checked.denied),
+        )
 
     def _unexplained(self, task: Task, worktree: Worktree) -> str:
         """What in the worktree its own session did not do: see `unexplained`."""
@@ -212,7 +219,15 @@ class Finisher:
             return Checked(False, commit, str(failed))
         output = "" if verdict.ok else told(verdict)
         asked_for = tuple(verdict.asked_for)
-        return Checked(verdict.ok, commit, output, verdict.noticed, unchanged=unchanged, asked_for=asked_for)
+        return Checked(
+            verdict.ok,
+            commit,
+            output,
+            verdict.noticed,
+            unchanged=unchanged,
+            asked_for=asked_for,
+            denied=denied_told(verdict),
+        )
 
     def _try_the_merges_message(
         self, task: Task, worktree: Worktree, asked: Settings, ends: tuple[str, str]
@@ -429,6 +444,15 @@ def told(verdict: Verdict) -> str:
     return f"`{verdict.command}` {how}:\n{verdict.output_tail[-8_000:].strip()}{noticed}"
 
 
+def denied_told(verdict: Verdict) -> str:
+    """What the sandbox kept a failed verification from, for who may let it; empty where that is not what failed."""
+    if not verdict.denied:
+        return ""
+    command = verdict.command or ""
+    shown = command if len(command) <= _COMMAND_SHOWN else f"{command[:_COMMAND_SHOWN]}…"
+    return f"{'; '.join(verdict.denied)} (`{shown}` failed on that)"
+
+
 def _as_ended(ended: landing.Outcome, task: Task) -> Ended:
     if isinstance(ended, landing.Landed):
         already = (
@@ -437,6 +461,8 @@ def _as_ended(ended: landing.Outcome, task: Task) -> Ended:
         return Ended("landed", ended.commit, already if ended.by_another else "")
     if isinstance(ended, landing.Conflict):
         return Ended("conflict", None, f"conflicting files: {', '.join(ended.files)}\n{ended.output}")
+    if isinstance(ended, landing.VerifyFailed) and ended.verdict.denied:
+        return Ended("denied", None, denied_told(ended.verdict))
     if isinstance(ended, landing.VerifyFailed):
         return Ended("unverified", None, told(ended.verdict))
     if isinstance(ended, landing.Unapproved):

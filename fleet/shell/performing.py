@@ -206,6 +206,7 @@ class Performer:
                 unchanged=checked.unchanged,
                 ignored=checked.ignored,
                 remade=checked.remade,
+                denied=checked.denied,
             )
         ]
 

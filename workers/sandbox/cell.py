@@ -393,6 +393,6 @@ class Cell:
         with scratch() as place:
             yield command(self.program, self.view, place)
 
-    def denied(self, said: str) -> str:
-        """What to add to the output of a command that failed: which paths it was denied, and how to let it."""
+    def denied(self, said: str) -> Sequence[str]:
+        """Which paths a command was denied that failed and `said` that, and how to let it: a sentence each."""
         return told(self.view, said, self.project, self.never)

@@ -30,8 +30,8 @@ class Cell(Protocol):
         """The same before a git that has all its settings, and its directory, from elsewhere; as long as it runs within
         the block."""
 
-    def denied(self, said: str) -> str:
-        """What to add to the output of a command that failed: which paths it was denied, and how to let it."""
+    def denied(self, said: str) -> Sequence[str]:
+        """Which paths a command was denied that failed and `said` that, and how to let it: a sentence each."""
 
 
 class Cells(Protocol):

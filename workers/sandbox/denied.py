@@ -25,22 +25,46 @@ _REFUSED = re.compile(
     r"|device or resource busy",
     re.IGNORECASE,
 )
+_OUTRIGHT = re.compile(r"read-only file ?system|EROFS", re.IGNORECASE)
+_INDEX = re.compile(r"unable to write new_?.?index|could not write index|index\.lock", re.IGNORECASE)
+"""As git says it, which may rename nothing onto an index that lies in a cell to be read."""
 _PATH = re.compile(r"(?:^|(?<=[\s'\"`‘“(\[=:<]))/[^\s'\"`’”()\[\],;:<>|]+")
 _LINES_MAX = 400
 _TOLD_MAX = 3
 
 
-def told(view: View, said: str, project: str, never: Sequence[Path]) -> str:
-    """A line for each path, the last ones first; empty when nothing was denied. `never` are those that are hidden, or
-    kept as they are, on purpose."""
+def told(view: View, said: str, project: str, never: Sequence[Path]) -> tuple[str, ...]:
+    """A sentence for each path, the last ones first; none when nothing was denied. `never` are those that are hidden,
+    or kept as they are, on purpose."""
     lines = [
-        line for line in said.splitlines()[-_LINES_MAX:] if _MISSING.search(line) or _REFUSED.search(line)
+        line
+        for line in said.splitlines()[-_LINES_MAX:]
+        if any(words.search(line) for words in (_MISSING, _REFUSED, _INDEX))
     ]
     found: dict[str, None] = {}
     for line in reversed(lines):
-        for path in map(_plain, _PATH.findall(line)):
+        named = _PATH.findall(line)
+        for path in map(_plain, named):
             found.update(dict.fromkeys(_of(view, path, bool(_REFUSED.search(line)), project, never)))
-    return "".join(f"\n[sandbox: {one}]" for one in list(found)[:_TOLD_MAX])
+        if _INDEX.search(line):
+            found.update(dict.fromkeys(_of_the_checkout(never)))
+        elif not named and _OUTRIGHT.search(line):
+            found[_unnamed(line, project)] = None
+    return tuple(found)[:_TOLD_MAX]
+
+
+def _of_the_checkout(never: Sequence[Path]) -> Iterator[str]:
+    for index in (path for path in never if path.name == "index"):
+        yield (
+            f"{index.parent} is the person's own, and its index may not be written by work, on purpose: let the "
+            "command work in a clone, or all work without a sandbox: fleet up --sandbox none"
+        )
+
+
+def _unnamed(line: str, project: str) -> str:
+    """What is read-only in a cell is nearly always so because of it."""
+    command = f"fleet project set {shlex.quote(project)} --sandbox-write DIRECTORY"
+    return f"work writes below its worktree alone (`{line.strip()[:200]}`); if it should elsewhere: {command}"
 
 
 def _plain(path: str) -> Path:

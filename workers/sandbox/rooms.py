@@ -112,8 +112,8 @@ class _Repository:
     def before_git(self) -> AbstractContextManager[Sequence[str]]:
         return nullcontext(read_only(self.program, self.writes))
 
-    def denied(self, said: str) -> str:
-        return ""
+    def denied(self, said: str) -> Sequence[str]:
+        return ()
 
 
 def _admin(worktree: Path) -> Path:

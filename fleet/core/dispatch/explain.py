@@ -369,6 +369,12 @@ def _placed(fleet: Fleet, task: Task) -> Explanation:
     )
 
 
+_HELD = {
+    "nothing": "nothing was changed, so nothing landed",
+    "denied": "its verification was denied something by the sandbox",
+}
+
+
 def _beyond(task: Task) -> Explanation:
     """States behind the workers: review, landing, held and the ends."""
     if task.state == "review":
@@ -384,8 +390,7 @@ def _beyond(task: Task) -> Explanation:
         place = "is being merged and verified" if task.landing_begun else "waits for its turn to be merged"
         return Explanation(task.id, task.state, f"verified; {place} into {task.spec.target}")
     if task.state == "held":
-        nothing = task.held_for == "nothing"
-        summary = "nothing was changed, so nothing landed" if nothing else "verified, but not landed"
+        summary = _HELD.get(task.held_for, "verified, but not landed")
         return Explanation(task.id, task.state, summary, stuck=True, advice=task.reason)
     if task.state == "landed":
         commit = (task.landed_commit or "")[:12]

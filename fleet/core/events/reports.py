@@ -139,7 +139,8 @@ class WorkChecked(Event):
     """Work committed and verified in the worktree: `commit` is the branch's head, `output` what failed, `noticed` what
     its own session did not do, and what was in no commit, in words. `unchanged`: it brings nothing that the target does
     not have, and `ignored` is what its session made that git ignores, in words. `remade`: the worktree was gone, and
-    was made anew from its branch; the worker still stands in the one that is gone."""
+    was made anew from its branch; the worker still stands in the one that is gone. `denied` is what the sandbox kept
+    the verification from that failed, in words."""
 
     task: str
     attempt: str
@@ -150,10 +151,11 @@ class WorkChecked(Event):
     unchanged: bool = False
     ignored: str = ""
     remade: bool = False
+    denied: str = ""
 
 
 LandingOutcome = Literal[
-    "landed", "conflict", "unverified", "unapproved", "held", "moved", "broken", "broken off"
+    "landed", "conflict", "unverified", "denied", "unapproved", "held", "moved", "broken", "broken off"
 ]
 
 
@@ -161,6 +163,7 @@ LandingOutcome = Literal[
 class LandingEnded(Event):
     """How bringing a branch into its target ended. `moved`: the target moved meanwhile, try again.
     `held`: verified, but the target is checked out somewhere; `detail` says what a person can do.
+    `denied`: the sandbox kept its verification from something; `detail` says what.
     `broken`: a person has to mend the repository first (it vanished, or its target did; a hook refuses the message
     of the merge), or to agree to a text of it (`consent`, by its digest); `detail` says what. Of `landed` it says why
     nothing had to be brought. `unapproved`: the branch is no longer where a person has approved it. `broken off`: it

@@ -23,7 +23,7 @@ SHUNNING = "\x1e"
 """In the lane of tasks whose session some account does not take."""
 
 Land = Literal["branch", "merge"]
-HeldFor = Literal["checkout", "repository", "nothing"]
+HeldFor = Literal["checkout", "repository", "nothing", "denied"]
 """What a held task waits for: that its target is checked out nowhere; that a person mends what keeps the repository
 from taking it in; that a person says whether it is right that nothing was changed."""
 Rank = tuple[int, float, int, str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fleet.core.capacity import costs
-from fleet.core.decisions import LandWork, LookAtHeld
+from fleet.core.decisions import CheckWork, LandWork, LookAtHeld
 from fleet.core.dispatch.tiers import stronger
 from fleet.core.draft import Draft
 from fleet.core.events import HeldSeen, LandingEnded, WorkChecked
@@ -31,7 +31,16 @@ def work_checked(draft: Draft, event: WorkChecked) -> None:
         stop(
             draft, attempt, "finished", how="close"
         )  # its session goes on in the worktree that was made anew
-    if not event.ok:
+    _go_its_way(draft, task, event)
+
+
+def _go_its_way(draft: Draft, task: Task, event: WorkChecked) -> None:
+    if not event.ok and event.denied and not task.words:
+        _hold_denied(draft, replace(task, commit=event.commit), event.denied)
+        attempt = draft.attempts.get(event.attempt)
+        if attempt is not None:
+            stop(draft, attempt, "finished", how="close")
+    elif not event.ok:
         _give_back(draft, task, check_failed(event.id, event.output), "verification failed")
     elif task.words:
         _go_on_with_words(draft, task)
@@ -131,6 +140,34 @@ def _nothing_told(task: Task, ignored: str) -> str:
 
 def _landed_empty(draft: Draft, task: Task) -> None:
     landed(draft, task, task.commit, f"nothing had to be changed: {task.spec.target} has all of it already")
+
+
+def _hold_denied(draft: Draft, task: Task, denied: str) -> None:
+    """What the sandbox keeps from work a person settles, and no turn of its session."""
+    cure = (
+        "It is verified again as soon as work of its project may do more, and when `fleet up` begins; if the work "
+        f'should do without: fleet task say {task.id} "…"'
+    )
+    _hold(draft, task, "denied", f"{denied}. {cure}")
+
+
+def let_by_its_project(draft: Draft, project: str) -> None:
+    """What a person lets work of a project do may be what a verification of it was denied."""
+    for task in [t for t in draft.tasks.values() if t.spec.project_name == project]:
+        if task.state == "held" and task.held_for == "denied":
+            verify_again(draft, task, f"what work of {project} may do has changed")
+
+
+def verify_again(draft: Draft, task: Task, why: str) -> None:
+    """The gate is asked once more, where the worktree is; with none left its session goes on, and ends there."""
+    worktree = draft.worktrees.get(task.id)
+    if task.attempt is None or worktree is None or worktree.state != "ready":
+        draft.put_task(replace(task, state="queued", reason=f"{why}: it is verified again"))
+        draft.settle = True
+        return
+    draft.put_task(replace(task, state="checking"))
+    draft.decide(CheckWork, attempt=task.attempt)
+    draft.note("debug", "task.checking", f"{why}: it is verified again", task=task.id)
 
 
 def allow_empty(draft: Draft, task: Task) -> None:
@@ -249,6 +286,8 @@ def _not_landed(draft: Draft, task: Task, event: LandingEnded) -> None:
         draft.put_task(task)
     elif event.outcome == "unapproved":
         to_review(draft, task, event.detail)
+    elif event.outcome == "denied":
+        _hold_denied(draft, task, event.detail)
     elif event.outcome == "conflict":
         _give_back(draft, task, landing_conflict(task, event.id, event.detail), "merging met a conflict")
     elif event.outcome == "unverified":
@@ -291,6 +330,9 @@ def _hold(draft: Draft, task: Task, held_for: HeldFor, reason: str) -> None:
 def look_at_held(draft: Draft, *, at_once: bool = False) -> None:
     """Asks whether a person has freed the target of a held task, or merged it, and tries again what the repository
     refused: on a beat, if that was not just now, and whenever a coordinator begins."""
+    if at_once:
+        for task in [t for t in draft.tasks.values() if t.state == "held" and t.held_for == "denied"]:
+            verify_again(draft, task, "the fleet begins anew")
     settings = draft.before.settings
     pauses = {"checkout": settings.held_recheck_ms, "repository": settings.held_retry_ms}
     for task in [t for t in draft.tasks.values() if t.state == "held" and t.held_for in pauses]:

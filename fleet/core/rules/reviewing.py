@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fleet.core.decisions import CheckWork
 from fleet.core.draft import Draft
 from fleet.core.events import ApproveAsked, LandAsked, RejectAsked, SendBackAsked
 from fleet.core.model import Task, Word
-from fleet.core.rules.finishing import cancel, send_on
+from fleet.core.rules.finishing import cancel, send_on, verify_again
 from fleet.core.rules.tasks import Refused, known, refuse_unprintable, take_back
 
 
@@ -82,18 +81,6 @@ def review_revised(draft: Draft, task: Task) -> None:
         task.state == "landing" and task.spec.review and task.approved is None
     ):
         send_on(draft, task)
-
-
-def verify_again(draft: Draft, task: Task, why: str) -> None:
-    """The gate is asked once more, where the worktree is; with none left its session goes on, and ends there."""
-    worktree = draft.worktrees.get(task.id)
-    if task.attempt is None or worktree is None or worktree.state != "ready":
-        draft.put_task(replace(task, state="queued", reason=f"{why}: it is verified again"))
-        draft.settle = True
-        return
-    draft.put_task(replace(task, state="checking"))
-    draft.decide(CheckWork, attempt=task.attempt)
-    draft.note("debug", "task.checking", f"{why}: it is verified again", task=task.id)
 
 
 def _in_review(draft: Draft, task_id: str, what: str) -> Task:

@@ -15,8 +15,8 @@ from fleet.core.events import TaskRevised
 from fleet.core.model import Fleet, Task, Word
 from fleet.core.model.lifecycles import TaskState
 from fleet.core.rules.attempts import tell
-from fleet.core.rules.finishing import allow_empty
-from fleet.core.rules.reviewing import review_revised, verify_again
+from fleet.core.rules.finishing import allow_empty, verify_again
+from fleet.core.rules.reviewing import review_revised
 from fleet.core.rules.tasks import Refused, known, refuse_unprintable, take_back
 from fleet.core.wording import stable_id, task_revised
 from fleet.spoken.task_fields import FIELDS, WORDS

@@ -22,6 +22,7 @@ from fleet.core.events import (
 )
 from fleet.core.model import Account
 from fleet.core.model.policy import AUTO, Limit, Policy, Project, Reservation, Tier
+from fleet.core.rules.finishing import let_by_its_project
 from fleet.core.rules.tasks import Refused
 
 
@@ -49,7 +50,14 @@ def project_set(draft: Draft, event: ProjectSet) -> None:
         project=project.name,
         weight=project.weight,
     )
+    if _lets(before) != _lets(project):
+        let_by_its_project(draft, project.name)
     draft.settle = True
+
+
+def _lets(project: Project | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What its work may read, and write, beside its worktrees."""
+    return ((), ()) if project is None else (project.sandbox_read, project.sandbox_write)
 
 
 def _only(project: Project) -> str:

@@ -84,6 +84,31 @@ def test_keys_and_the_fleets_own_are_never_offered(house: House, monkeypatch: py
     assert "sandbox" not in gone, gone
 
 
+def test_what_is_denied_without_a_name_is_told_all_the_same(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative path, and git, which says nothing of the index that it may not put in its place."""
+    said = output_of(house, f"cd {house.repo}/.git/hooks && echo x > new", monkeypatch)
+    assert "(`sh: 1: cannot create new: Read-only file system`)" in said and "--sandbox-write" in said, said
+    said = output_of(house, f"cd {house.repo} && echo x > x && git add x", monkeypatch)
+    assert f"[sandbox: {house.repo}/.git is the person's own, and its index" in said, said
+
+
+def test_the_verdict_says_what_was_denied_at_the_last_and_not_what_was_missed_on_the_way(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program may look for a file, complain, and go on; then the work itself fails."""
+    for name, value in house.env.items():
+        monkeypatch.setenv(name, value)
+    data = house.person / "data" / "set.csv"
+    house.write(data, "1,2\n")
+    with confined(OfProject(house.rooms())):
+        shut = verify([f"cat {data}"], house.tree, {}, PATIENCE_S)
+        by_itself = verify([f"cat {data}; seq 20; false"], house.tree, {}, PATIENCE_S)
+    assert [f"--sandbox-read {data}" in one for one in shut.denied] == [True], shut
+    assert not by_itself.denied and "--sandbox-read" in by_itself.output_tail, by_itself
+
+
 def test_a_command_that_succeeds_or_fails_by_itself_tells_of_no_sandbox(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

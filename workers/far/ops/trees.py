@@ -199,7 +199,7 @@ def _stand(path: Path) -> dict[str, str | None]:
 
 def verify(here: Here, args: Args, _: bytes) -> Answer:
     """{commands, asking: which of these, setup, path, env, timeout_s, setup_timeout_s, log: a name, needs} → {ok,
-    command, code, output_tail, duration_s, tree, noticed, asked_for}. Raises NotTheCommit."""
+    command, code, output_tail, duration_s, tree, noticed, asked_for, denied}. Raises NotTheCommit."""
     log = here.directory.check_log(args["log"])
     log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = here.directory.worktree(args["path"])
