@@ -9,6 +9,7 @@ from random import Random
 
 import pytest
 
+from fleet.core.capacity.experience import with_task
 from fleet.core.dispatch import Chooser, Placement, choose
 from fleet.core.model import (
     Account,
@@ -439,9 +440,11 @@ def test_a_clock_that_is_put_back_makes_everything_anew() -> None:
 
 
 WALKS = 8
+WENT_WRONG = (481, 1315)
+"""Walks on which lanes that are alike were once given an account that was full, and nothing."""
 
 
-@pytest.mark.parametrize("seed", [*range(WALKS), *large(*range(WALKS, 150))])
+@pytest.mark.parametrize("seed", [*range(WALKS), *WENT_WRONG, *large(*range(WALKS, 150))])
 def test_a_fleet_that_goes_on_is_given_the_placements_of_one_who_remembers_nothing(seed: int) -> None:
     rng = Random(seed)
     tasks = [task(n, session=rng.choice([None, *ACCOUNTS])) for n in range(1, rng.choice([6, 20, 40]))]
@@ -454,6 +457,54 @@ def test_a_fleet_that_goes_on_is_given_the_placements_of_one_who_remembers_nothi
         assert list(islice(kept(now), some)) == expected[:some], f"seed {seed}, round {number}"
         if rng.random() < 0.5:
             now = _begun(now, expected[: rng.choice([1, 2])])
+
+
+@pytest.mark.parametrize("seed", [*range(WALKS), *large(*range(WALKS, 150))])
+def test_a_fleet_that_learns_all_the_time_is_given_the_placements_of_one_who_remembers_nothing(
+    seed: int,
+) -> None:
+    """Little else changes meanwhile, so that lanes rest on what was believed before."""
+    rng = Random(seed)
+    tasks = [
+        replace(one, spec=_some_spec(one.spec, rng), tier_work=rng.choice([0.0, 0.0, 3e4, 1e6]))
+        for one in (task(n, session=rng.choice([None, *ACCOUNTS])) for n in range(1, rng.choice([20, 60])))
+    ]
+    now, kept = fleet(tasks, places=rng.choice([1, 3]), running=rng.choice([0, 12])), Chooser()
+    for one in rng.sample(sorted(now.buckets), rng.choice([0, 3, 9])):
+        used = rng.choice([0.9, 0.97, 0.99])
+        now = put(now, "buckets", replace(now.buckets[one], utilization=used))
+    if rng.random() < 0.3:
+        now = put(now, "floors", Floor("f", 0.5, rng.choice(ACCOUNTS)))
+    for number in range(40):
+        changes = [_work_learned, _work_learned, _work_learned, _some_work, _time]
+        now = rng.choice(changes)(now, rng)
+        expected = list(choose(now))
+        some = rng.choice([None, 0, 1, 1])
+        assert list(islice(kept(now), some)) == expected[:some], f"seed {seed}, round {number}"
+        if rng.random() < 0.3:
+            now = _begun(now, expected[:1])
+
+
+def _some_spec(spec: TaskSpec, rng: Random) -> TaskSpec:
+    return replace(
+        spec,
+        size=rng.choice([0.1, 1.0, 1.0, 7.0, 40.0]),
+        priority=rng.randint(-1, 3),
+        kind=rng.choice(["execution", "reasoning"]),
+        tiers=rng.choice([("auto",), TIERS, TIERS[1:], ("opus",)]),
+    )
+
+
+def _work_learned(now: Fleet, rng: Random) -> Fleet:
+    """As one more task that was verified, or was not, teaches it: of all classes that it belongs to."""
+    tier = rng.choice(TIERS)
+    kind = f"{rng.choice(['execution', 'reasoning'])}\x1f{tier}"
+    log_work, log_ms = rng.uniform(9, 14), rng.uniform(11, 15)
+    won = rng.random() < 0.6
+    for key in (tier, kind, f"{rng.choice(PROJECTS)}\x1f{kind}"):
+        before = now.experience.get(key) or Experience(key)
+        now = put(now, "experience", with_task(before, log_work=log_work, log_ms=log_ms, won=won))
+    return now
 
 
 def _begun(now: Fleet, placements: list[Placement]) -> Fleet:

@@ -36,11 +36,20 @@ class Believed(NamedTuple):
     chance: float
 
 
+Class = tuple[str, str, str]
+"""Project, kind and tier."""
+
+
+def class_of(spec: TaskSpec, tier: str) -> Class:
+    """What tasks agree in of which the same is believed."""
+    return spec.project_name, spec.kind, tier
+
+
 class Costs:
     """What tasks are expected to take, worked out once for each class. It may be kept for later states of the fleet."""
 
     def __init__(self, fleet: Fleet) -> None:
-        self._classes: dict[tuple[str, str, str], tuple[tuple[object, ...], Believed]] = {}
+        self._classes: dict[Class, tuple[tuple[object, ...], Believed]] = {}
         self._learned: tuple[object, ...] = ()
         self.follow(fleet)
 
@@ -51,7 +60,7 @@ class Costs:
         self.quantile = fleet.policy.strategy.quantile
         learned = (fleet.experience, fleet.policy.tiers)
         if not self._learned or any(was is not now for was, now in zip(self._learned, learned, strict=True)):
-            self._looked_at: dict[tuple[str, str, str], Believed] = {}
+            self._looked_at: dict[Class, Believed] = {}
         self._learned = learned
 
     def expected(self, spec: TaskSpec, tier: str) -> Expected:
@@ -96,15 +105,19 @@ class Costs:
             size * lognormal.quantile_left(known.work, known.work_spread, passed, self.quantile),
         )
 
+    def known(self, of: Class) -> Believed | None:
+        """As `believed`, None where nobody has asked for it since something was learned."""
+        return self._looked_at.get(of)
+
     def believed(self, spec: TaskSpec, tier: str) -> Believed:
         """Of the task's class with that tier."""
-        key = (spec.project_name, spec.kind, tier)
+        key = class_of(spec, tier)
         known = self._looked_at.get(key)
         if known is None:
             known = self._looked_at[key] = self._believed(key, spec, tier)
         return known
 
-    def _believed(self, key: tuple[str, str, str], spec: TaskSpec, tier: str) -> Believed:
+    def _believed(self, key: Class, spec: TaskSpec, tier: str) -> Believed:
         fleet = self._fleet
         found = [fleet.experience.get(one) for one in experience.keys(spec, tier)]
         inputs = (*found, fleet.policy.tiers)

@@ -18,6 +18,8 @@ from statistics import NormalDist
 _NORMAL = NormalDist()
 _SURE = -8.0
 """Below so many deviations nothing has been learned from having got so far."""
+_ROOT_2 = sqrt(2.0)
+_ROOT_2_PI = sqrt(2.0 * pi)
 _TAIL = 8.0
 """Above so many deviations the tail's asymptotic forms are exact to a thousandth."""
 
@@ -67,7 +69,7 @@ def _further(place: float, quantile: float) -> float:
 def _mills(z: float) -> float:
     """Mills' ratio; in the tail by Laplace's continued fraction (Abramowitz and Stegun 26.2.14)."""
     if z < 5.0:
-        return 0.5 * erfc(z / sqrt(2.0)) * sqrt(2.0 * pi) * exp(0.5 * z * z)
+        return 0.5 * erfc(z / _ROOT_2) * _ROOT_2_PI * exp(0.5 * z * z)
     fraction = z
     for n in range(12, 0, -1):
         fraction = z + n / fraction

@@ -11,28 +11,30 @@ from collections.abc import Mapping
 from math import fsum, sqrt
 
 from fleet.core.capacity import experience, rates
-from fleet.core.capacity.costs import Believed, Costs
+from fleet.core.capacity.costs import Believed, Costs, class_of
+from fleet.core.capacity.lognormal import mean_left
 from fleet.core.model import Account, Attempt, Fleet, Task, bucket_key
 from fleet.core.model.learned import Experience, work_of
 from fleet.core.model.maps import changed
 
-Left = tuple[float, float]
-"""What is expected to be taken still, in work units: the mean, and the square of what the high quantile lies above it;
-of independent tasks both add up."""
-
-NOTHING: Left = (0.0, 0.0)
+Sums = Mapping[str, float]
+"""By tier, over all running work of it: of independent tasks both means and squared distances add up."""
 
 
 class _Live:
-    """One attempt as it was counted, and what is left of its work as last believed."""
+    """One attempt as it was counted, with the work it has done, and what is left of it as last believed."""
 
-    __slots__ = ("attempt", "believed", "left", "quantile", "task")
+    __slots__ = ("attempt", "believed", "left", "of", "size", "task", "work", "works")
 
     def __init__(self, attempt: Attempt, task: Task) -> None:
         self.attempt, self.task = attempt, task
+        self.of = class_of(task.spec, attempt.tier)
+        self.size = task.spec.size
+        self.work = task.tier_work + work_of(attempt.used)
+        self.works = attempt.state != "stopping" and task.state == "running"
+        """An attempt that is being stopped, or whose work is being checked, takes nothing."""
         self.believed: Believed | None = None
-        self.quantile = 0.0
-        self.left = NOTHING
+        self.left = 0.0
 
 
 class Running:
@@ -52,13 +54,19 @@ class Running:
         self._accounts: Mapping[str, Account] | None = None
         self._live: dict[str, _Live] = {}
         self._of_task: dict[str, set[str]] = {}
-        self._on: dict[str, dict[str, _Live]] = {}
-        self._left: dict[str, Mapping[str, Left]] = {}
+        self._on: dict[str, dict[str, dict[str, _Live]]] = {}
+        """By account and tier."""
+        self._left: dict[str, dict[str, float | None]] = {}
+        """By pool and tier, None where nothing works."""
+        self._sums: dict[str, Sums] = {}
+        self._spread: dict[str, Sums] = {}
         self._changed: set[str] = set()
         self._believed: tuple[object, ...] = (None, None)
         self._experience: Mapping[str, Experience] = {}
         self.relearned: set[str] = set()
         """The tiers of which something has been learned between the last two states."""
+        self.reweighed: set[str] = set()
+        """The pools whose running work has not changed, but only what is believed of it."""
         self.follow(fleet)
 
     def follow(self, fleet: Fleet) -> set[str] | None:
@@ -77,21 +85,30 @@ class Running:
         believed = (fleet.policy.tiers, self.costs.quantile)
         same = all(was is now for was, now in zip(self._believed, believed, strict=True))
         self._believed = believed
+        self.reweighed = set()
         if not same or self.pools != before:
             self._left.clear()
+            self._sums.clear()
+            self._spread.clear()
             self._changed.clear()
             return None
-        if self.relearned:
-            self._changed.update(name for name, some in self._on.items() if self._is_relearned(some))
         accounts = fleet.accounts
         touched = {accounts[name].pool for name in self._changed if name in accounts}
         for pool in touched:
             self._left.pop(pool, None)
+        for name, of_tier in self._on.items() if self.relearned else ():
+            again = self.relearned & of_tier.keys()
+            if again and name in accounts:
+                pool = accounts[name].pool
+                self.reweighed.add(pool)
+                for tier in again:
+                    self._left.get(pool, {}).pop(tier, None)
+        for pool in touched | self.reweighed:
+            self._sums.pop(pool, None)
+            self._spread.pop(pool, None)
+        self.reweighed -= touched
         self._changed.clear()
         return touched
-
-    def _is_relearned(self, some: Mapping[str, _Live]) -> bool:
-        return any(one.attempt.tier in self.relearned for one in some.values())
 
     def _follow_attempts(self, fleet: Fleet) -> None:
         live, tasks = self._live, fleet.tasks
@@ -110,13 +127,17 @@ class Running:
         self._attempts, self._tasks = fleet.attempts, tasks
 
     def _add(self, name: str, attempt: Attempt, task: Task) -> None:
-        self._live[name] = self._on.setdefault(attempt.account, {})[name] = _Live(attempt, task)
+        of_tier = self._on.setdefault(attempt.account, {}).setdefault(attempt.tier, {})
+        self._live[name] = of_tier[name] = _Live(attempt, task)
         self._of_task.setdefault(attempt.task, set()).add(name)
         self._count(attempt, task, 1)
 
     def _remove(self, name: str) -> None:
         left = self._live.pop(name)
-        del self._on[left.attempt.account][name]
+        of_account = self._on[left.attempt.account]
+        del of_account[left.attempt.tier][name]
+        if not of_account[left.attempt.tier]:
+            del of_account[left.attempt.tier]
         of_task = self._of_task[left.attempt.task]
         of_task.discard(name)
         if not of_task:
@@ -131,47 +152,62 @@ class Running:
         if not attempt.answers:
             self.starting[attempt.host] += by
 
-    def left(self, pool: str) -> Mapping[str, Left]:
-        """What running work on the pool's accounts is expected to take still, by tier. An attempt that is being
-        stopped, or whose work is being checked, takes nothing."""
-        found = self._left.get(pool)
+    def left(self, pool: str) -> Sums:
+        """What running work on the pool's accounts is expected to take still, in work units."""
+        found = self._sums.get(pool)
         if found is None:
-            parts: dict[str, list[Left]] = {}
-            for account in self.pools.get(pool, ()):
-                for one in self._on.get(account, {}).values():
-                    if one.attempt.state != "stopping" and one.task.state == "running":
-                        parts.setdefault(one.attempt.tier, []).append(self._left_of(one))
-            # Whatever their order is, the sum is the same.
-            found = self._left[pool] = {
-                tier: (fsum(mean for mean, _ in some), fsum(square for _, square in some))
-                for tier, some in parts.items()
-            }
+            known = self._left.setdefault(pool, {})
+            on = [self._on.get(name, {}) for name in self.pools.get(pool, ())]
+            for tier in {tier for of_tier in on for tier in of_tier} - known.keys():
+                known[tier] = self._left_with(tier, on)
+            found = self._sums[pool] = {tier: left for tier, left in known.items() if left is not None}
         return found
 
-    def _left_of(self, one: _Live) -> Left:
-        """What such a task takes still that has already taken what this one has."""
-        costs, task, attempt = self.costs, one.task, one.attempt
-        known = costs.believed(task.spec, attempt.tier)
-        if one.believed is not known or one.quantile != costs.quantile:
-            mean, high = costs.work_left(known, task.spec.size, task.tier_work + work_of(attempt.used))
-            one.believed, one.quantile = known, costs.quantile
-            one.left = (mean, max(high - mean, 0.0) ** 2)
-        return one.left
+    def _left_with(self, tier: str, on: list[dict[str, dict[str, _Live]]]) -> float | None:
+        """What such tasks take still that have already taken what these have. None where nothing works."""
+        parts, costs = [], self.costs
+        for one in (one for of_tier in on for one in of_tier.get(tier, {}).values()):
+            if one.works:
+                known = costs.known(one.of) or costs.believed(one.task.spec, tier)
+                if one.believed is not known:
+                    one.believed = known
+                    one.left = one.size * mean_left(known.work, known.work_spread, one.work / one.size)
+                parts.append(one.left)
+        # Whatever their order is, the sum is the same.
+        return fsum(parts) if parts else None
+
+    def spread(self, pool: str) -> Sums:
+        """The squares of what the high quantile of each lies above its mean. It is asked of few pools: those of which
+        something is kept."""
+        found = self._spread.get(pool)
+        if found is None:
+            parts: dict[str, list[float]] = {}
+            for name in self.pools.get(pool, ()):
+                for tier, some in self._on.get(name, {}).items():
+                    for one in some.values():
+                        if one.works:
+                            known = self.costs.believed(one.task.spec, tier)
+                            mean, high = self.costs.work_left(known, one.size, one.work)
+                            parts.setdefault(tier, []).append(max(high - mean, 0.0) ** 2)
+            found = self._spread[pool] = {tier: fsum(some) for tier, some in parts.items()}
+        return found
 
 
-def committed_of(left: Mapping[str, Left], rate_of: Mapping[str, float]) -> tuple[float, float]:
-    """What running work takes of a bucket still: shares, the mean and the high quantile. `rate_of` are the bucket's
-    rates by tier, of those that draw on it.
+def mean_of(left: Sums, rate_of: Mapping[str, float]) -> float:
+    """What running work takes of a bucket still: the share expected. `rate_of` are the bucket's rates by tier, of those
+    that draw on it."""
+    return fsum(left[tier] * rate for tier, rate in rate_of.items())
 
-    Tasks overrun independently of each other, so variances add up and not deviations: the high quantile of a sum lies
-    above its mean by the root of the sum of the squares of what each one's lies above its own.
-    """
-    mean = fsum(left[tier][0] * rate for tier, rate in rate_of.items())
-    return mean, mean + sqrt(fsum(left[tier][1] * rate * rate for tier, rate in rate_of.items()))
+
+def high_of(mean: float, spread: Sums, rate_of: Mapping[str, float]) -> float:
+    """The high quantile of it. Tasks overrun independently of each other, so variances add up and not deviations: the
+    high quantile of a sum lies above its mean by the root of the sum of the squares of what each one's lies above its
+    own."""
+    return mean + sqrt(fsum(spread[tier] * rate * rate for tier, rate in rate_of.items()))
 
 
 def committed(fleet: Fleet) -> dict[str, tuple[float, float]]:
-    """As `committed_of`, by bucket key, of every bucket that running work draws on."""
+    """As `mean_of` and `high_of`, by bucket key, of every bucket that running work draws on."""
     running = Running(fleet)
     estimates = {b.name: rates.Estimates(fleet.rates, fleet.policy, b.name) for b in fleet.buckets.values()}
     found = {}
@@ -179,5 +215,9 @@ def committed(fleet: Fleet) -> dict[str, tuple[float, float]]:
         left, rate = running.left(bucket.pool), estimates[bucket.name]
         rate_of = {tier: rate.of(bucket.pool, tier) for tier in left if bucket.scope in (None, tier)}
         if rate_of:
-            found[bucket_key(bucket.pool, bucket.name)] = committed_of(left, rate_of)
+            mean = mean_of(left, rate_of)
+            found[bucket_key(bucket.pool, bucket.name)] = (
+                mean,
+                high_of(mean, running.spread(bucket.pool), rate_of),
+            )
     return found

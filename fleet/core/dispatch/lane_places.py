@@ -90,13 +90,15 @@ class LanePlaces:
         known = self.memory.places.get(lane)
         if known is None or known[0] != mark:
             tiers = [] if self.slots.account_is_full(warm) else allowed(self.fleet, first)
-            places = [
-                (tier, [warm])
-                for tier in tiers
-                if self._is_open(warm, first, tier) and not self.shares.is_spent(warm, tier)
-            ]
-            known = self.memory.places[lane] = mark, places
-        return known[1]
+            known = mark, [tier for tier in tiers if self._is_open(warm, first, tier)]
+            self.memory.places[lane] = known
+        return [(tier, [warm]) for tier in known[1] if not self.shares.is_spent(warm, tier)]
+
+    def open_on(self, lane: str, warm: Account) -> list[str] | None:
+        """The tiers that are open to a lane whose sessions stay on that account, None where nobody has looked since it
+        was touched."""
+        known = self.memory.places.get(lane)
+        return None if known is None or known[0] != self.memory.mark(warm.pool) else known[1]
 
     def _with_room(self, openings: Openings, labels: tuple[str, ...]) -> Places:
         able = (
@@ -128,7 +130,7 @@ class LanePlaces:
             allowed(self.fleet, task),
             task.plans_with,
             task.shuns,
-            task.session_account if task.bound else None,
+            task.bound and (task.session_account or ""),
         )
 
     def _open_for(self, task: Task, tier: str) -> frozenset[str]:

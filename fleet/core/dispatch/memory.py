@@ -31,7 +31,7 @@ Places = list[tuple[str, list[Account]]]
 """Tiers, each with the accounts that have a place, in the order in which they are tried."""
 
 Seen = tuple[tuple[str, str, int], ...]
-"""Tiers, each with the name of an account and the mark of its pool."""
+"""Tiers, each with the name of an account and the weight of its pool."""
 
 OFFERS_KEPT = 4
 """So many kept offers a queued task at most: then those of tasks that have gone are forgotten."""
@@ -48,6 +48,8 @@ class Kept:
     came: Offer | Against
     at_ms: int
     until_ms: float
+    stale: bool = False
+    """Whether other amounts or another chance are believed of it since."""
     first: bool = False
     """Whether it fits, with each tier, where it is tried first: then that is so still when it fits still, and where it
     is tried first now; the tier that is chosen stays the same."""
@@ -88,8 +90,9 @@ class Memory:
         self.market = Market(fleet, self.shares, self.slots.running.costs)
         self.warm: dict[str, tuple[int, Account | None]] = {}
         """By lane, at a mark of the pool: the account that its sessions stay on."""
-        self.places: dict[str, tuple[int, Places]] = {}
-        """By lane whose sessions stay on an account, at a mark of its pool: where there is room, apart from hosts."""
+        self.places: dict[str, tuple[int, list[str]]] = {}
+        """By lane whose sessions stay on an account, at a mark of its pool: the tiers that are open to it there, while
+        there is room."""
         self.gives: dict[str, dict[str, bool]] = {}
         """By tier and account: whether it gives anything to the tier, whatever the task."""
         self.orders: dict[str, dict[str, tuple[float | str, ...] | None]] = {}
@@ -97,8 +100,11 @@ class Memory:
         self.offers: dict[str, Kept] = {}
         """By task."""
         self.resting = Resting(fleet.queue)
+        self.unsure: set[str] = set()
+        """Lanes at rest of which something is believed that is not what they rest on."""
         self._served = self.market.served()
         self._marks: dict[str, int] = {}
+        self._weights: dict[str, int] = {}
         self._marked = 0
         self._taken: set[str] = set()
         self._until: dict[str, float] = {}
@@ -107,6 +113,10 @@ class Memory:
     def mark(self, pool: str) -> int:
         """Another number whenever the pool has been touched."""
         return self._marks.get(pool, 0)
+
+    def weight(self, pool: str) -> int:
+        """Another number whenever the pool has been touched, or running work is believed to take something else."""
+        return self._weights.get(pool, 0)
 
     def take(self, pool: str) -> None:
         """A placement has been made on the pool: what is known of it no longer holds, and neither will what is found
@@ -146,9 +156,10 @@ class Memory:
             self._look_ahead(fleet, pool)
         if accounts or (touched and self.market.prices is not None):
             self._follow_what_is_served()
-        if running.relearned:
-            self._forget_what_is_relearned(running.relearned)
         self._stir(before, fleet, touched)
+        if running.relearned:
+            self._reweigh(running.reweighed - touched)
+            self._doubt(running.relearned)
         if len(self.offers) > OFFERS_KEPT * sum(map(len, fleet.queue.values())):
             self.offers.clear()
 
@@ -159,16 +170,29 @@ class Memory:
             self.offers.clear()
             self.resting.stir_all()
 
-    def _forget_what_is_relearned(self, tiers: set[str]) -> None:
+    def _reweigh(self, pools: set[str]) -> None:
+        """Running work is believed to take another share of these pools, of which nothing else has changed."""
+        self.shares.reweigh(pools)
+        for pool in pools:
+            self._marked += 1
+            self._weights[pool] = self._marked
+            self._forget_orders(pool)
+            self.unsure |= self.resting.on(pool)
+
+    def _doubt(self, tiers: set[str]) -> None:
         """What tasks take and how likely they end well is believed anew, with these tiers."""
 
         def may_use_them(task: Task) -> bool:
             return not tiers.isdisjoint(allowed(self._fleet, task))
 
-        self.offers = {name: kept for name, kept in self.offers.items() if not may_use_them(kept.task)}
-        for lane, head in list(self.resting.heads.items()):
+        for name, kept in list(self.offers.items()):
+            if may_use_them(kept.task):
+                kept.stale = True
+                if not kept.first:
+                    del self.offers[name]
+        for lane, head in self.resting.heads.items():
             if head.kept is not None and may_use_them(head.kept.task):
-                self.resting.stir(lane)
+                self.unsure.add(lane)
 
     def _stir(self, before: Fleet, after: Fleet, touched: set[str]) -> None:
         """The lanes of which something has changed."""
@@ -198,10 +222,14 @@ class Memory:
 
     def _forget(self, pool: str) -> None:
         self._marked += 1
-        self._marks[pool] = self._marked
+        self._marks[pool] = self._weights[pool] = self._marked
         for name in self.slots.running.pools.get(pool, ()):
             for gives in self.gives.values():
                 gives.pop(name, None)
+        self._forget_orders(pool)
+
+    def _forget_orders(self, pool: str) -> None:
+        for name in self.slots.running.pools.get(pool, ()):
             for orders in self.orders.values():
                 orders.pop(name, None)
 

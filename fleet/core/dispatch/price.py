@@ -6,7 +6,8 @@ have to give up is worth. Without fresh prices every bucket is free, and the ord
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from fleet.core.capacity.costs import Believed, Costs, Expected
@@ -252,6 +253,27 @@ class Market:
             density=_density(quote.gross, tightest, need),
         )
 
+    def relearned(self, quote: Quote, account: Account, need: Expected, after: float, other: float) -> Quote:
+        """The same placement as it was worth when it was quoted, of which other amounts are believed; `after` and
+        `other` for each unit of worth, and nothing has a price."""
+        worth = quote.worth
+        density = _density(
+            worth * (need.chance + after), need.work * self.tightest(account, quote.tier), need
+        )
+        return Quote(
+            account.name,
+            quote.tier,
+            worth,
+            need.chance,
+            need,
+            (),
+            0.0,
+            0.0,
+            worth * other,
+            worth * after,
+            density,
+        )
+
     def _preference(self, task: Task, tier: str) -> float:
         if is_free(task):
             return self._fuel(task, tier)
@@ -351,6 +373,15 @@ class Market:
 
 def _density(gross: float, tightest: float, need: Expected) -> float:
     return gross / max(tightest, need.ms / HOUR_MS * HOUR_SHARE, SHARE_MIN)
+
+
+def are_apart(bids: Sequence[Bid]) -> bool:
+    """Whether rounding decides nothing between bids of one task, whatever it is worth."""
+    merits = sorted(bid.preference - bid.gross for bid in bids)
+    apart = CLOSE * bids[0].worth
+    return not any(bid.close for bid in bids) and not any(
+        after - before <= apart for before, after in pairwise(merits)
+    )
 
 
 def fresh(fleet: Fleet) -> Prices | None:

@@ -62,13 +62,15 @@ class Head:
 @dataclass(slots=True)
 class Group:
     """`seen`: for each tier the account that is tried first, which are `firsts`; `most`: the most that any of its lanes
-    needs with each tier, in the least time. `is_open`: whether there is a place for them in this round."""
+    needs with each tier, in the least time. `is_open`: whether there is a place for them in this round. `is_unsure`:
+    whether their needs have changed since it was looked whether they fit."""
 
     seen: Seen
     firsts: dict[str, Account]
     most: dict[str, Expected] = field(default_factory=dict)
     lanes: set[str] = field(default_factory=set)
     is_open: bool = True
+    is_unsure: bool = False
 
     def needs(self, tier: str, need: Expected) -> None:
         """One of its lanes needs that."""
@@ -123,6 +125,19 @@ class Resting:
     def touch(self, pool: str) -> None:
         for lane in list(self._of_pool.get(pool, ())):
             self.stir(lane)
+
+    def on(self, pool: str) -> set[str]:
+        """Those whose sessions stay on an account of the pool."""
+        return self._of_pool.get(pool, set())
+
+    def replace(self, lane: str) -> None:
+        """What it offers is worth something else than it was."""
+        head, place = self.heads[lane], self._places.get(lane)
+        if head.kept is not None and place is not None:
+            order = self._order[head.line]
+            del order[bisect_left(order, (place, lane))]
+            place = self._places[lane] = _order(head.kept, head.line)
+            insort(order, (place, lane))
 
     def dissolve(self, alike: Alike) -> None:
         """Each lane of the group has to be looked at."""

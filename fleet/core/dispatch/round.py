@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from heapq import merge
-from itertools import pairwise
 from math import inf
 from typing import Literal, NamedTuple
 
@@ -23,8 +22,9 @@ from fleet.core.dispatch.feasible import (
 )
 from fleet.core.dispatch.lane_places import LanePlaces
 from fleet.core.dispatch.memory import Kept, Memory, Places, Seen
-from fleet.core.dispatch.price import CLOSE, Quote
+from fleet.core.dispatch.price import Quote, are_apart
 from fleet.core.dispatch.refusals import TOLERANCE, Refusals
+from fleet.core.dispatch.relearned import Relearned
 from fleet.core.dispatch.resting import WORK_MIN, Group, Head, Line, Order, at_most
 from fleet.core.dispatch.slots import Slots
 from fleet.core.dispatch.spending import Spending
@@ -78,6 +78,7 @@ class Round:
     def lanes(self) -> list[str]:
         """Those that have to be looked at when the round begins. The others are at rest: what they offer comes, the
         best first, from `resting`."""
+        Relearned(self.fleet, self.memory, self.places, self.spending).settle()
         if not self._rests:
             return sorted(self.fleet.queue)
         self._follow_groups()
@@ -90,20 +91,23 @@ class Round:
 
     def _offers_of(self, line: Line, lanes: list[tuple[Order, str]]) -> Iterator[Waiting]:
         heads, now_ms = self.memory.resting.heads, self.fleet.now_ms
-        more, first = 1.0 + TOLERANCE, None
+        more = 1.0 + TOLERANCE
+        first: Account | None = None
+        seen: Seen = ()
         if line is not None:
             alike, tier = line
             group = self.memory.resting.groups[alike]
             if not group.is_open:
                 return
-            first = group.firsts[tier]
+            first, seen = group.firsts[tier], group.seen
             more /= max(self.market.tightest(first, tier), WORK_MIN)
         for order, lane in lanes:
             _, number, name = order
             kept = heads[lane].kept
             if kept is not None and self.slots.project_refusal(kept.task) is None:
-                if first is not None and not isinstance(kept.came, str):
-                    kept.came = kept.came._replace(account=first)
+                if first is not None and kept.seen != seen and not isinstance(kept.came, str):
+                    quote = self.market.requoted(kept.came.quote, first)
+                    kept.came, kept.seen = kept.came._replace(account=first, quote=quote), seen
                 yield (-at_most(order, now_ms) * more, number, name), lane, kept
 
     def _follow_groups(self) -> None:
@@ -120,17 +124,18 @@ class Round:
     def _group_still_fits(self, group: Group, task: Task, places: Places) -> bool:
         """As `_still_fits`, of all lanes that are like that of the task."""
         seen = self._seen(places)
-        if seen == group.seen:
+        if seen == group.seen and not group.is_unsure:
             return True
         if [tier for tier, _, _ in seen] != [tier for tier, _, _ in group.seen]:
             return False
         if not all(self._is_fit(task, some[0], tier, group.most[tier]) for tier, some in places):
             return False
         group.seen, group.firsts = seen, {tier: some[0] for tier, some in places}
+        group.is_unsure = False
         return True
 
     def _seen(self, places: Places) -> Seen:
-        return tuple((tier, some[0].name, self.memory.mark(some[0].pool)) for tier, some in places)
+        return tuple((tier, some[0].name, self.memory.weight(some[0].pool)) for tier, some in places)
 
     def _is_fit(self, task: Task, account: Account, tier: str, need: Expected) -> bool:
         """Whether what the task needs fits there, and nothing there has a price."""
@@ -264,6 +269,7 @@ class Round:
             kept is not None
             and kept.task is task
             and self.fleet.now_ms < kept.until_ms
+            and not kept.stale
             and (kept.seen == seen or self._still_fits(kept, seen, places))
         ):
             return kept if isinstance(kept.came, Offer) else kept.came
@@ -272,7 +278,10 @@ class Round:
         by_the_first = isinstance(came, Offer) and not self.shares.found_short
         if (stays or by_the_first) and self._stays_so(task, places, came):
             until_ms = min(self.shares.eases_ms, backs_off_from(self.fleet, task))
-            self.memory.offers[task.id] = Kept(task, seen, came, self.fleet.now_ms, until_ms, by_the_first)
+            kept = Kept(task, seen, came, self.fleet.now_ms, until_ms, first=by_the_first)
+            self.memory.offers[task.id] = kept
+            if isinstance(came, Offer):
+                return kept
         return came
 
     def _still_fits(self, kept: Kept, seen: Seen, places: Places) -> bool:
@@ -297,12 +306,8 @@ class Round:
         changes what came of looking at the task: nothing has a price, no limit counts, and rounding decides nothing."""
         if self.fleet.limits or (self.spending.matters and not isinstance(came, Offer)):
             return False
-        bids = [self.market.bid(task, tier) for tier, _ in places]
-        merits = sorted(bid.preference - bid.gross for bid in bids)
-        apart = CLOSE * bids[0].worth
         return (
-            not any(bid.close for bid in bids)
-            and not any(after - before <= apart for before, after in pairwise(merits))
+            are_apart([self.market.bid(task, tier) for tier, _ in places])
             and all(self.market.is_calm(task, some[0], tier) for tier, some in places)
             and not any(self.spending.asks(some[0], task) for _, some in places)
         )

@@ -11,7 +11,7 @@ from fleet.core.capacity import headroom, reserved
 from fleet.core.capacity.budgets import Budgets
 from fleet.core.capacity.costs import Expected
 from fleet.core.capacity.rates import Estimates
-from fleet.core.capacity.running import Running, committed_of
+from fleet.core.capacity.running import Running, high_of, mean_of
 from fleet.core.model import Account, Bucket, Fleet
 
 OVERLAP = 0.5
@@ -35,17 +35,20 @@ ROUNDING = 0.999999
 
 @dataclass(slots=True)
 class Left:
-    """What one bucket can still give: `mean` after what running work is expected to take, `high` after the strategy's
-    quantile of it. `guarded`: a part is kept for persons or below a floor, so that the quantile decides."""
+    """What one bucket can still give, of which `free` is neither used nor kept: `mean` after what running work is
+    expected to take, `high` after the strategy's quantile of it. `guarded`: a part is kept for persons or below a
+    floor, so that the quantile decides."""
 
     bucket: Bucket
-    mean: float
-    high: float
+    free: float
     guarded: bool
     known: bool
     whole: float
     """What a fresh window would give: 1 less what is kept."""
-    untried: bool
+    mean: float = 0.0
+    high: float = 0.0
+    """Of a bucket that is not guarded it is the mean: nobody asks for it."""
+    untried: bool = False
     """Nobody knows what it gives, and no work of ours will tell: then one may begin, and is stopped where the kept part
     begins. Else nothing would ever run again after a reset where half of a window is kept."""
 
@@ -137,17 +140,28 @@ class Shares:
             if used is None:
                 # Unknown is not zero: where something is kept, half of it counts as used.
                 used = 1.0 - headroom.UNKNOWN_HEADROOM if kept > 0 else 0.0
-            mean, high = self._committed(bucket)
             free = 1.0 - used - kept
-            untried = not known and mean <= 0.0 and kept < 1.0
-            of_pool[bucket.name] = Left(
-                bucket, free - mean, free - high, kept > 0, known, 1.0 - kept, untried
-            )
+            left = of_pool[bucket.name] = Left(bucket, free, kept > 0, known, 1.0 - kept)
+            self._weigh(left)
         return of_pool[bucket.name]
 
-    def _committed(self, bucket: Bucket) -> tuple[float, float]:
-        left = self._running.left(bucket.pool)
-        return committed_of(left, {t: self._rate(bucket, t) for t in left if bucket.scope in (None, t)})
+    def _weigh(self, left: Left) -> None:
+        """Takes off what running work is expected to take."""
+        bucket = left.bucket
+        sums = self._running.left(bucket.pool)
+        rate_of = {tier: self._rate(bucket, tier) for tier in sums if bucket.scope in (None, tier)}
+        mean = mean_of(sums, rate_of)
+        left.mean = left.high = left.free - mean
+        if left.guarded:
+            left.high = left.free - high_of(mean, self._running.spread(bucket.pool), rate_of)
+        left.untried = not left.known and mean <= 0.0 and left.whole > 0.0
+
+    def reweigh(self, pools: Iterable[str]) -> None:
+        """Of these pools only what running work takes is believed to be something else."""
+        for pool in pools:
+            self._rooms.pop(pool, None)
+            for left in self._left.get(pool, {}).values():
+                self._weigh(left)
 
     def is_spent(self, account: Account, tier: str) -> bool:
         """Whether a bucket has nothing left that work of the tier could have, however small it is."""
