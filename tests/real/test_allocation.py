@@ -91,6 +91,7 @@ def test_each_kind_of_work_gets_its_tier_and_what_came_of_it_is_learned(househol
     assert {rate.bucket for rate in fleet.rates.values()} >= {"five_hour"}
 
 
+@pytest.mark.large
 def test_a_tier_that_fails_its_verification_hands_the_session_to_a_stronger_one(
     household: MakeHousehold,
 ) -> None:
@@ -305,6 +306,7 @@ def test_a_limit_and_the_breaker_let_nothing_start_until_they_are_lifted(househo
         house.wait_for_state(slow, "landed")
 
 
+@pytest.mark.large
 def test_prices_leave_scarce_capacity_to_those_who_need_it_and_fill_what_expires(
     household: MakeHousehold,
 ) -> None:

@@ -105,6 +105,7 @@ def test_a_client_that_ends_at_once_is_tried_a_few_times_and_the_task_goes_on_on
         assert any(said in line for line in journal(house, task))
 
 
+@pytest.mark.large
 def test_a_client_that_says_nothing_is_stopped_and_tried_again(tmp_path: Path) -> None:
     with living(tmp_path, GREET) as house:
         task = with_task(house)

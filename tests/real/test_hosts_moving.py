@@ -88,6 +88,7 @@ def test_a_drained_hosts_work_goes_on_elsewhere_with_its_session_and_its_loose_f
         assert house.leftovers() == []
 
 
+@pytest.mark.large
 def test_a_worker_on_a_host_is_limited_talked_to_corrected_and_cancelled(household: MakeHousehold) -> None:
     house = household(
         Script(

@@ -29,6 +29,7 @@ def logins(node: Node) -> int:
     return (node.directory / "log").read_text().count("Accepted publickey")
 
 
+@pytest.mark.large
 def test_a_worker_on_another_node_than_the_one_that_answers_is_neither_doubled_nor_given_up(
     household: MakeHousehold, tmp_path: Path
 ) -> None:

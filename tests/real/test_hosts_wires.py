@@ -23,6 +23,7 @@ def grows(spool: Path, size: int) -> bool:
     return spool.exists() and spool.stat().st_size > size
 
 
+@pytest.mark.large
 def test_a_worker_speaks_through_a_cut_a_stall_and_a_killed_coordinator(household: MakeHousehold) -> None:
     house = household(
         Script(

@@ -37,6 +37,7 @@ from workers.orders import RunSpec
 pytestmark = pytest.mark.client
 
 
+@pytest.mark.large
 def test_a_stale_lock_on_the_target_is_named_and_waited_for(tmp_path: Path) -> None:
     """Nobody of ours removes it. `up --until-idle` waits with the tasks, tells where it is and since when, and once it
     is gone all lands by itself."""
