@@ -1,4 +1,4 @@
-"""What a person waits for who does one thing to a thousand tasks while a coordinator runs, or looks at what one changed.
+"""What a person waits for who does one thing to a thousand tasks while a coordinator runs, or looks at a difference.
 
 The coordinator is a real one with 10,000 tasks and no account, so that nothing starts; the commands are whole
 processes. The difference is of 20 files with a lock file of 20,000 lines, by the view that `fleet task diff` shows.
@@ -103,7 +103,7 @@ def _fill(home: Home, repo: Path) -> None:
 def _coordinator(fleet: str, home: Home, environment: Mapping[str, str]) -> Iterator[int]:
     words = [fleet, "up", "--sandbox", "none", "--log-format", "json"]
     with (
-        open(home.root / "log", "wb") as log,
+        (home.root / "log").open("wb") as log,
         subprocess.Popen(words, env=environment, stdout=log, stderr=log) as process,
     ):
         try:
