@@ -19,6 +19,8 @@ TOKENS_ASKED = "%C\x1f%L\x1f%l"
 _TOKEN = re.compile(r"%(.?)|\$\{([^}]*)\}", re.DOTALL)
 _BETWEEN_FILES = re.compile(r" (?=[/~]|none(?: |$))")
 """`ssh -G` puts a space between files, and no quotes around those that have some."""
+_OF_A_PROXY = "%hnpr"
+"""The tokens that ssh knows in a ProxyCommand: it refuses one with any other."""
 ALGORITHMS = ("ciphers", "macs", "kexalgorithms", "hostkeyalgorithms", "pubkeyacceptedalgorithms")
 
 
@@ -87,7 +89,7 @@ def read(printed: str, home: str, environ: Mapping[str, str]) -> SshSettings:
         user=one("user") or tokens["u"],
         known_as=one("hostkeyalias"),
         jump=one("proxyjump"),
-        proxy_command=command and expanded(command, tokens),
+        proxy_command=command and expanded(command, {letter: tokens[letter] for letter in _OF_A_PROXY}),
         passes_descriptor=one("proxyusefdpass") == "yes",
         keys_allowed=one("pubkeyauthentication") not in ("no", "false"),
         identities=paths("identityfile"),

@@ -236,6 +236,17 @@ def test_a_token_that_does_not_exist_is_named() -> None:
     assert expanded("%h%%%h", {"h": "box", "%": "%"}) == "box%box"
 
 
+@pytest.mark.parametrize("token", ["%u", "%d", "%C", "%i", "%k", "%z"])
+def test_a_proxy_command_has_the_tokens_that_ssh_knows_there_and_no_others(
+    configured: Person, token: str
+) -> None:
+    """`ssh -G` prints it all the same; ssh itself ends with "unknown key" before it runs anything."""
+    configured.configure(f"Host c\n ProxyCommand carry %h {token}\n")
+    with pytest.raises(CannotConnect, match=f"{token}$") as refused:
+        asked(parse("c"))
+    assert refused.value.lasting
+
+
 def test_fleet_logs_in_where_ssh_does_and_nowhere_else(tmp_path: Path) -> None:
     """In a home of the user database, as people have it: there ssh reads its files by itself."""
     needs("ssh", "sshd", "unshare")
