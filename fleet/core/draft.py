@@ -11,7 +11,7 @@ from fleet.core.model import Account, Attempt, Bucket, Fleet, Host, Rank, Task, 
 from fleet.core.model.learned import Demand, Experience, Rate
 from fleet.core.model.lifecycles import check_transition
 from fleet.core.model.maps import Map
-from fleet.core.model.policy import Floor, Limit, Project, Reservation
+from fleet.core.model.policy import Floor, Limit, Policy, Project, Reservation
 from fleet.core.model.replacing import replace
 from fleet.core.notes import NoteType, Value
 
@@ -122,12 +122,18 @@ class Draft:
         self._fields[name] = value
 
     def put_task(self, task: Task) -> Task:
-        """Writes the task. A trouble is one of the state it came in."""
+        """Writes the task, with since when it is in its state. A trouble is one of the state it came in."""
         before = self.tasks.get(task.id)
-        if before is not None:
+        if before is None:
+            task = replace(task, since_ms=self.now_ms)
+        else:
             check_transition("task", task.id, before.state, task.state, self.cause)
-            if before.state != task.state and task.trouble is not None:
-                task = replace(task, trouble=None)
+            if before.state != task.state:
+                task = replace(task, since_ms=self.now_ms, trouble=None)
+            elif task.trouble is not None and task.trouble.since_ms is None:
+                is_known = before.trouble is not None and before.trouble.story == task.trouble.story
+                since_ms = before.trouble.since_ms if is_known and before.trouble else self.now_ms
+                task = replace(task, trouble=replace(task.trouble, since_ms=since_ms))
         self._requeue(before, task)
         return self._write("tasks", task.id, task)
 
@@ -159,9 +165,12 @@ class Draft:
         return attempt
 
     def put_account(self, account: Account) -> Account:
+        """Writes the account, with since when it is in its state."""
         before = self.accounts.get(account.name)
         if before is not None:
             check_transition("account", account.name, before.state, account.state, self.cause)
+        if before is None or before.state != account.state:
+            account = replace(account, since_ms=self.now_ms)
         return self._write("accounts", account.name, account)
 
     def put_bucket(self, key: str, bucket: Bucket) -> Bucket:
@@ -181,6 +190,13 @@ class Draft:
         if before is not None:
             check_transition("host", host.name, before.state, host.state, self.cause)
         return self._write("hosts", host.name, host)
+
+    def put_policy(self, policy: Policy) -> None:
+        """Writes the policy, with since when its breaker is open."""
+        before: Policy = self.value("policy")
+        if bool(policy.breaker) != bool(before.breaker):
+            policy = replace(policy, breaker_since_ms=self.now_ms if policy.breaker else None)
+        self.set("policy", policy)
 
     def put_worktree(self, worktree: Worktree) -> Worktree:
         before = self.worktrees.get(worktree.task)

@@ -67,6 +67,7 @@ def _beat(draft: Draft, event: events.Beat) -> None:
     pausing.resume_due(draft)
     finishing.look_at_held(draft)
     deadlines.pass_by(draft)
+    deadlines.look_at_risks(draft)
     accounts.tell_of_tokens(draft)
     draft.settle = True
 

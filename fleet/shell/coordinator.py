@@ -287,7 +287,15 @@ class Coordinator:
         at_once = trouble.consent is not None
         trouble = replace(trouble, lasting=trouble.lasting and (at_once or tries >= TRIES_BEFORE_LASTING))
         if (at_once or tries >= TRIES_BEFORE_TOLD) and self._trouble_of(effect) != trouble:
-            told = events.PerformFailed(**self._stamp(), task=_task_of(effect), **asdict(trouble))
+            told = events.PerformFailed(
+                **self._stamp(),
+                task=_task_of(effect),
+                effect=trouble.effect,
+                story=trouble.story,
+                lasting=trouble.lasting,
+                host=trouble.host,
+                consent=trouble.consent,
+            )
             await self.apply(told)
 
     def _trouble_of(self, effect: decisions.Effect) -> Trouble | None:
@@ -383,6 +391,12 @@ class Coordinator:
                 self._group.start_soon(_run_in, keeping[driver.name], keeper.run)
             await anyio.sleep(BEAT_S / 2)
 
+    def _disk_free_bytes(self) -> int | None:
+        try:
+            return self.hosts.here.runs.disk_free_bytes()
+        except OSError:  # its file system does not answer, say
+            return None
+
     def _host_event(self) -> events.HostSeen:
         self._host_seen_at = time.monotonic()
         free = self.hosts.here.runs.memory_free_bytes()
@@ -392,6 +406,7 @@ class Coordinator:
             host=self.hosts.here.name,
             workers_max=self.workers_max,
             memory_free_bytes=grained,
+            disk_free_bytes=self._disk_free_bytes(),
             cores=cores(),
             load=round(os.getloadavg()[0], 1) if self.heeds_load else None,
             machine=this_machine().text(),

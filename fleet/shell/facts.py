@@ -110,9 +110,9 @@ class Listener:
         """A good end waits until the client is at rest: words told in the meantime get a turn of their own."""
         self._turn_judged = True
         outcome = _outcome(judged)
-        denials = len(result.permission_denials)
+        denied = result.permission_denials
         if outcome == "finished":
-            self._good_end = events.TurnEnded(outcome, "", denials=denials)
+            self._good_end = events.TurnEnded(outcome, "", denied=denied)
             if self._ear.background:
                 yield events.AwaitsBackground()
             return
@@ -123,7 +123,7 @@ class Listener:
         readings: tuple[events.WindowReading, ...] = ()
         if outcome == "limited" and judged.window is None:
             readings = (events.WindowReading(UNNAMED, None, None, None, "rejected", refused=True),)
-        yield events.TurnEnded(outcome, judged.reason, readings, denials)
+        yield events.TurnEnded(outcome, judged.reason, readings, denied)
 
     def _supervised(self, payload: bytes) -> Iterable[events.Fact]:
         try:

@@ -1,7 +1,7 @@
 """What of the state faces are shown, section by section, and how a change of the fleet shows in it.
 
 `tasks` by id, `accounts` and `hosts` by name, `workers` by attempt, `counts` of tasks by state, and of the `fleet` its
-`breaker`: each in the shape in which `fleet.views.light` shows it. Pure.
+`breaker` with `breaker_since`: each in the shape in which `fleet.views.light` shows it. Pure.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ class Changes:
             host = fleet.hosts.get(name)
             yield ("hosts", name), None if host is None else records.host(_body(host), workers)
         if "policy" in touched:
-            yield ("fleet", "breaker"), fleet.policy.breaker
+            shown = records.breaker(_body(fleet.policy))
+            for key in ("breaker", "breaker_since"):
+                yield ("fleet", key), shown.get(key)
 
     def _counted(self, tasks: Mapping[str, Task]) -> Iterator[tuple[Thing, int | None]]:
         for key in changed(self._tasks, tasks):

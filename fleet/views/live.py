@@ -99,7 +99,7 @@ def read_state(reader: Reader, now_ms: int) -> State:
             "workers": {worker["attempt"]: worker for worker in workers},
             "hosts": {body["name"]: records.host(body, workers) for body in reader.hosts()},
             "counts": dict(reader.task_states()),
-            "fleet": {"breaker": (reader.policy() or {}).get("breaker") or ""},
+            "fleet": records.breaker(reader.policy() or {}),
         },
     )
 

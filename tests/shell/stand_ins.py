@@ -107,6 +107,9 @@ class Workers:
     def memory_free_bytes(self) -> int:
         return 16_000_000_000
 
+    def disk_free_bytes(self) -> int:
+        return 64_000_000_000
+
 
 class Finishing:
     """Stands for a Finisher that finds everything in order."""

@@ -44,6 +44,8 @@ BIG = {
     "labels": ["gpu", "big"],
     "unfit": [],
     "unsandboxed": "",
+    "disk_free_bytes": None,
+    "disk_low_since": None,
     "observed_at": "1970-01-01T00:00:06.000Z",
 }
 HERE: dict[str, Any] = {
@@ -61,6 +63,8 @@ HERE: dict[str, Any] = {
     "labels": [],
     "unfit": [],
     "unsandboxed": "",
+    "disk_free_bytes": None,
+    "disk_low_since": None,
     "observed_at": "1970-01-01T00:00:07.500Z",
 }
 
@@ -245,6 +249,11 @@ def test_tasks_are_listed_in_their_order_or_by_state(home: Path) -> None:
             "paused": None,
             "created_at": "1970-01-01T00:00:02.500Z",
             "ended_at": None,
+            "since": "1970-01-01T00:00:02.500Z",
+            "trouble_since": None,
+            "at_risk_since": None,
+            "denied": {},
+            "denied_since": None,
             "tiers": ["sonnet", "opus"],
             "labels": ["gpu", "big"],
         }

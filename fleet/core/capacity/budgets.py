@@ -274,4 +274,4 @@ def fault(draft: Draft, *, ended_well: bool) -> None:
             by="fleet",
             faults=faults,
         )
-    draft.set("policy", replace(policy, faults=faults, breaker=breaker))
+    draft.put_policy(replace(policy, faults=faults, breaker=breaker))

@@ -120,7 +120,8 @@ class TurnEnded:
     outcome: Outcome
     detail: str
     readings: tuple[WindowReading, ...] = ()
-    denials: int = 0
+    denied: tuple[str, ...] = ()
+    """The tools whose calls were denied, one for each call."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,7 @@ class HostSeen(Event):
     load: float | None = None
     machine: str | None = None
     unsandboxed: str = ""
+    disk_free_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

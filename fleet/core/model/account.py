@@ -76,6 +76,8 @@ class Account:
     """How many days before the token's end (`TOKEN_DAYS_TOLD`) that was told last."""
     models: tuple[tuple[str, str], ...] = ()
     """Tier → the model that the client last said it works with there."""
+    since_ms: int | None = None
+    """Since when it is in its state; None where an older release put it there."""
     mine: bool = False
     """A person has confirmed, adding it, that each of their plans is their own and its terms allow this use."""
 

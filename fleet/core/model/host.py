@@ -62,6 +62,10 @@ class Host:
     machine: str | None = None
     unfit: tuple[Unfit, ...] = ()
     unsandboxed: str = ""
+    disk_free_bytes: int | None = None
+    """Where runs and worktrees lie; None is unknown."""
+    disk_low_ms: int | None = None
+    """Since when that is less than `Settings.disk_low_bytes`."""
 
     def unfit_for(self, repo: str) -> Unfit | None:
         return next((unfit for unfit in self.unfit if unfit.repo == repo), None)

@@ -62,9 +62,9 @@ STRATEGIES = (
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """`breaker`: why the circuit breaker is open, empty while work may start, and `breaker_until_ms` until when, where
-    a time was named; `breaker_faults` ends of workers without an answer in a row, fleet-wide, open it.
-    `protect_by_forecast`: whether what a person is expected to use is kept for them."""
+    """`breaker`: why the circuit breaker is open, empty while work may start; `breaker_since_ms` since when, and
+    `breaker_until_ms` until when, where a time was named; `breaker_faults` ends of workers without an answer in a row,
+    fleet-wide, open it. `protect_by_forecast`: whether what a person is expected to use is kept for them."""
 
     tiers: tuple[Tier, ...] = TIERS
     strategy: Strategy = STRATEGIES[1]
@@ -73,6 +73,7 @@ class Policy:
     faults: int = 0
     protect_by_forecast: bool = True
     breaker_until_ms: int | None = None
+    breaker_since_ms: int | None = None
 
     def order_of(self, tier: str) -> int:
         """Place in the ordering, the least capable first; unknown tiers after all known ones."""

@@ -45,6 +45,10 @@ class Settings:
     """A host that has been tried for so long in vain counts as lost."""
     move_patience_ms: int = 120_000
     """So long a task waits for a place where its work is, before it moves."""
+    disk_low_bytes: int = 2_000_000_000
+    """With less free on its disk a host needs somebody who makes room: worktrees and builds take that in minutes."""
+    denied_max: int = 3
+    """After so many denials a task's tools are a person's matter."""
     load_per_core_max: float = 8.0
     """A host with more load is left alone."""
 

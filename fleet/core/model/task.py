@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import log2
 from typing import Literal, get_args
 
@@ -110,6 +110,8 @@ class Trouble:
     lasting: bool = False
     host: str = ""
     consent: str | None = None
+    since_ms: int | None = field(default=None, compare=False)
+    """Since when it is tried in vain; `Draft.put_task` says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +186,14 @@ class Task:
     refused_on: tuple[tuple[str, str], ...] = ()
     approved: str | None = None
     on_branch: bool = False
+    since_ms: int | None = None
+    """Since when it is in its state; None where an older release put it there."""
+    at_risk_ms: int | None = None
+    """Since when it is not expected to be done by its deadline (`rules.deadlines`)."""
+    denied: tuple[tuple[str, int], ...] = ()
+    """The tools that its sessions were denied since what it may use was last revised, and how often each."""
+    denied_ms: int | None = None
+    """Since when these are `DENIED_TIMES` and more: it needs a person who allows them, or says how to do without."""
 
     @property
     def releases(self) -> bool:

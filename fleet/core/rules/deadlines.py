@@ -1,12 +1,14 @@
 """Deadlines that pass: what has missed its deadline goes to another lane of the queue, where it is in the order of
-value again and stands in nobody's way."""
+value again and stands in nobody's way. And those that are at risk: a person may want to do something about them."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from fleet.core.capacity.costs import Costs
 from fleet.core.draft import Draft
-from fleet.core.model import is_timed
+from fleet.core.model import Task, is_timed
+from fleet.core.model.lifecycles import TASK_ENDS
+from fleet.core.model.policy import AUTO
+from fleet.core.model.replacing import replace
 
 
 def pass_by(draft: Draft) -> None:
@@ -17,3 +19,33 @@ def pass_by(draft: Draft) -> None:
             if deadline_ms > draft.now_ms:
                 break
             draft.put_task(replace(draft.tasks[task_id], late=True))
+
+
+def look_at_risks(draft: Draft) -> None:
+    """Says of each task with a deadline whether it is expected to be done by then, were it begun now."""
+    costs: Costs | None = None
+    for task in list(draft.tasks.values()):
+        if task.spec.deadline_ms is None and task.at_risk_ms is None:
+            continue
+        costs = costs or Costs(draft.peek())
+        if _is_at_risk(draft, costs, task) != (task.at_risk_ms is not None):
+            draft.put_task(replace(task, at_risk_ms=draft.now_ms if task.at_risk_ms is None else None))
+
+
+def _is_at_risk(draft: Draft, costs: Costs, task: Task) -> bool:
+    deadline_ms = task.spec.deadline_ms
+    if deadline_ms is None or task.state in TASK_ENDS:
+        return False
+    return draft.now_ms + _needs_ms(draft, costs, task) > deadline_ms
+
+
+def _needs_ms(draft: Draft, costs: Costs, task: Task) -> float:
+    """How long its work is expected to take still, by the quickest of its tiers; what is verified takes none."""
+    if task.state not in ("queued", "waiting", "running"):
+        return 0.0
+    attempt = draft.attempts.get(task.attempt or "")
+    if attempt is not None:
+        return costs.remaining(task, attempt.tier).ms
+    order = [tier.name for tier in draft.value("policy").tiers]
+    tiers = order if AUTO in task.spec.tiers else task.spec.tiers
+    return min((costs.remaining(task, tier).ms for tier in tiers), default=0.0)

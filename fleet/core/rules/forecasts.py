@@ -24,7 +24,7 @@ def protections_made(draft: Draft, event: ProtectionsMade) -> None:
 
 def protection_set(draft: Draft, event: ProtectionSet) -> None:
     policy: Policy = draft.value("policy")
-    draft.set("policy", replace(policy, protect_by_forecast=event.on))
+    draft.put_policy(replace(policy, protect_by_forecast=event.on))
     if event.on:
         draft.note("info", "protection.set", "what you are expected to use is kept for you", on=True)
     else:

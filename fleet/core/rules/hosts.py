@@ -128,6 +128,8 @@ def host_seen(draft: Draft, event: HostSeen) -> None:
             load=event.load,
             machine=event.machine or known.machine,
             unsandboxed=event.unsandboxed,
+            disk_free_bytes=event.disk_free_bytes,
+            disk_low_ms=_disk_low_ms(draft, known, event.disk_free_bytes),
             state="ready",
             silent_since_ms=None,
         )
@@ -143,6 +145,15 @@ def host_seen(draft: Draft, event: HostSeen) -> None:
         )
     _tell_problem(draft, known, event.problem)
     draft.settle = True
+
+
+def _disk_low_ms(draft: Draft, before: Host, free: int | None) -> int | None:
+    """Since when its disk is nearly full; what is not known now, is as it was."""
+    if free is None:
+        return before.disk_low_ms
+    if free >= draft.before.settings.disk_low_bytes:
+        return None
+    return draft.now_ms if before.disk_low_ms is None else before.disk_low_ms
 
 
 def _tell_problem(draft: Draft, before: Host, problem: str) -> None:

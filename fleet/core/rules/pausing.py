@@ -100,7 +100,7 @@ def _all(draft: Draft, _: str, pause: Pause | None, told: str) -> None:
     else:
         changed = replace(policy, breaker=pause.why or ALL, breaker_until_ms=pause.until_ms)
     if changed != policy:
-        draft.set("policy", changed)
+        draft.put_policy(changed)
         draft.note(
             "info",
             "fleet.resumed" if pause is None else "fleet.paused",

@@ -113,7 +113,10 @@ def task_revised_asked(draft: Draft, event: TaskRevised) -> None:
     if "max_budget_usd" in changed and left is not None and left <= 0.0:
         raise Refused(f"{task.id} has cost ${task.spent_usd:.2f} already: name a budget above that")
     still_late = task.late and spec.deadline_ms is not None and spec.deadline_ms <= draft.now_ms
-    task = draft.put_task(replace(task, spec=spec, late=still_late, revisions=task.revisions + 1))
+    task = replace(task, spec=spec, late=still_late, revisions=task.revisions + 1)
+    if "allow_tools" in changed:
+        task = replace(task, denied=(), denied_ms=None)
+    task = draft.put_task(task)
     _tell_revised(draft, task, changed, event.by)
     if "allow_empty" in changed:
         allow_empty(draft, task)

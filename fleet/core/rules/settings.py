@@ -205,7 +205,7 @@ def strategy_set(draft: Draft, event: StrategySet) -> None:
         raise Refused(
             f"the weights of {event.strategy.name} are no strategy: choose one by name (`fleet strategy`)"
         )
-    draft.set("policy", replace(policy, strategy=event.strategy))
+    draft.put_policy(replace(policy, strategy=event.strategy))
     draft.note("info", "strategy.set", f"strategy: {event.strategy.name}", strategy=event.strategy.name)
     draft.settle = True
 
@@ -219,7 +219,7 @@ def tiers_set(draft: Draft, event: TiersSet) -> None:
         if tier.name in [before.name for before in event.tiers[:n]]:
             raise Refused(f"the tier {tier.name} is in the ordering twice: name each once")
     policy: Policy = draft.value("policy")
-    draft.set("policy", replace(policy, tiers=event.tiers))
+    draft.put_policy(replace(policy, tiers=event.tiers))
     draft.note(
         "info",
         "tiers.set",
@@ -257,7 +257,7 @@ def breaker_set(draft: Draft, event: BreakerSet) -> None:
     elif event.why is not None:
         policy = replace(policy, breaker="", breaker_until_ms=None, faults=0)
         draft.note("info", "breaker.closed", "the circuit breaker is closed: work starts again")
-    draft.set("policy", policy)
+    draft.put_policy(policy)
     draft.settle = True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -36,6 +37,11 @@ from fleet.spoken import spans
 
 DOUBLINGS_MAX = 32
 """More of them in one event would only make the number large: the account's concurrency is less."""
+
+
+DENIED_TOOLS_MAX = 20
+TOOL_CHARS_MAX = 80
+"""Of what is kept of denials: tools are named by the worker."""
 
 
 def spooled(draft: Draft, event: Spooled) -> None:
@@ -262,20 +268,32 @@ def _awaits_background(draft: Draft, attempt: Attempt, fact: AwaitsBackground) -
 
 def _turn_ended(draft: Draft, attempt: Attempt, fact: TurnEnded) -> None:
     read_windows(draft, attempt, fact.readings, draft.now_ms)
-    if fact.denials:
-        draft.note(
-            "warning",
-            "attempt.denied",
-            f"{fact.denials} tool calls were denied: see --allow-tool",
-            attempt=attempt,
-            denials=fact.denials,
-        )
+    if fact.denied:
+        _denied(draft, attempt, fact.denied)
     if attempt.state == "running":
         rule = _OUTCOMES.get(fact.outcome, _retry)
         rule(draft, attempt, fact)
         stopped = draft.attempts[attempt.id]
         if stopped.state == "stopping":  # its account is closed at once, not when the worker has gone
             silence.ended(draft, stopped, stopped.reason, stopped.detail)
+
+
+def _denied(draft: Draft, attempt: Attempt, tools: tuple[str, ...]) -> None:
+    """Tells of it, and counts with the task."""
+    draft.note(
+        "warning",
+        "attempt.denied",
+        f"{len(tools)} tool calls were denied: see --allow-tool",
+        attempt=attempt,
+        denials=len(tools),
+    )
+    task = draft.tasks[attempt.task]
+    counts = Counter(dict(task.denied))
+    counts.update(tool[:TOOL_CHARS_MAX] for tool in tools)
+    denied = tuple(sorted(counts.items())[:DENIED_TOOLS_MAX])
+    many = counts.total() >= draft.before.settings.denied_max
+    since_ms = draft.now_ms if many and task.denied_ms is None else task.denied_ms
+    draft.put_task(replace(task, denied=denied, denied_ms=since_ms))
 
 
 def _finished(draft: Draft, attempt: Attempt, fact: TurnEnded) -> None:

@@ -172,6 +172,7 @@ class Keeper:
             host=self._driver.name,
             workers_max=self._driver.workers_max,
             memory_free_bytes=seen.memory_free_bytes,
+            disk_free_bytes=seen.disk_free_bytes,
             cores=seen.cores,
             load=seen.load,
             problem=seen.problem,

@@ -63,6 +63,7 @@ class Observed:
     problem: str
     machine: str | None = None
     unsandboxed: str = ""
+    disk_free_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,7 @@ class SshDriver:
         problem = fitness.problem(facts) or (without if self._sandbox_required else "")
         problem = problem or self._git_refuses(facts, prove) or self._client_refused()
         moves = (facts["memory_free_bytes"], facts["cores"], facts["load1"])
-        return Observed(*moves, problem, facts.get("machine"), without)
+        return Observed(*moves, problem, facts.get("machine"), without, facts["disk_free_bytes"])
 
     def _told_needs(self, task: Task) -> dict[str, Any]:
         needs = self._needs(task)

@@ -22,6 +22,8 @@ READING_LIFE_MS = 5 * 3_600_000
 
 DAY_MS = 86_400_000
 
+TOKEN_SOON_DAYS = 30
+
 PAUSED = "paused by you"
 """`feasible.PAUSED`, held to it by a test, as what is said here of tokens is to `Account.token_ends_ms`."""
 
@@ -77,6 +79,7 @@ def account_brief(body: Record, buckets: list[Record], now_ms: int) -> Record:
         "state": _account_state(body, buckets),
         "reason": _reason(body),
         "needs_person": body.get("needs_person", False),
+        "since": iso(_account_since_ms(body)),
         "tiers": dict(body["tiers"]),
         **_token_ends(body, now_ms),
         "buckets": buckets,
@@ -104,13 +107,25 @@ def _reason(body: Record) -> str:
     return body["reason"] or body.get("unreached") or ""
 
 
+def _account_since_ms(body: Record) -> int:
+    """Since when it is in its state, or since when its credential cannot be had; of an older release's, since when at
+    the earliest."""
+    if body["state"] == "ready" and body.get("unreached") and body.get("unreached_ms") is not None:
+        unreached_ms: int = body["unreached_ms"]
+        return unreached_ms
+    since_ms: int | None = body.get("since_ms")
+    return body["added_ms"] if since_ms is None else since_ms
+
+
 def _token_ends(body: Record, now_ms: int) -> Record:
     """`Account.token_ends_ms`, and whether it is time to renew it."""
     if body["kind"] != "subscription" or not body["secret"] or body["login"]:
-        return {"token_ends_at": None, "token_ends_soon": False}
+        return {"token_ends_at": None, "token_ends_soon": False, "token_ends_soon_since": None}
     given_ms = body["added_ms"] if body.get("token_ms") is None else body["token_ms"]
     ends_ms = given_ms + 365 * DAY_MS
-    return {"token_ends_at": iso(ends_ms), "token_ends_soon": (ends_ms - now_ms) // DAY_MS <= 30}
+    soon = (ends_ms - now_ms) // DAY_MS <= TOKEN_SOON_DAYS
+    since = iso(ends_ms - (TOKEN_SOON_DAYS + 1) * DAY_MS) if soon else None
+    return {"token_ends_at": iso(ends_ms), "token_ends_soon": soon, "token_ends_soon_since": since}
 
 
 def account(body: Record, buckets: list[Record], workers: list[Record], now_ms: int) -> Record:
@@ -157,9 +172,20 @@ def task_brief(body: Record) -> Record:
         "paused": pause(spec.get("paused")),
         "created_at": iso(body["created_ms"]),
         "ended_at": iso(body["ended_ms"]),
+        "since": iso(_since_ms(body)),
+        "trouble_since": iso((body.get("trouble") or {}).get("since_ms")),
+        "at_risk_since": iso(body.get("at_risk_ms")),
+        "denied": dict(body.get("denied", ())),
+        "denied_since": iso(body.get("denied_ms")),
         "tiers": spec["tiers"],
         "labels": spec.get("labels", []),
     }
+
+
+def _since_ms(body: Record) -> int:
+    """Since when a task is in its state; of one that an older release put there, since when at the earliest."""
+    since_ms: int | None = body.get("since_ms")
+    return since_ms if since_ms is not None else body["ended_ms"] or body["created_ms"]
 
 
 def pause(body: Record) -> Record | None:
@@ -292,6 +318,8 @@ def host(body: Record, workers: list[Record]) -> Record:
         "cores": body.get("cores"),
         "load": body.get("load"),
         "memory_free_bytes": body["memory_free_bytes"],
+        "disk_free_bytes": body.get("disk_free_bytes"),
+        "disk_low_since": iso(body.get("disk_low_ms")),
         "labels": body.get("labels", []),
         "unfit": [_unfit(one) for one in body.get("unfit", ())],
         "unsandboxed": body.get("unsandboxed", ""),
@@ -325,3 +353,12 @@ def host_full(body: Record, workers: list[Record], worktrees: list[Record], hist
         "checkpoint_at": max((one["checkpoint_at"] or "" for one in worktrees), default="") or None,
         "history": history,
     }
+
+
+# --- the breaker ----------------------------------------------------------------------------------------
+
+
+def breaker(policy: Record) -> Record:
+    """Why it is open, empty while it is not, and since when, where that is known."""
+    since = iso(policy.get("breaker_since_ms"))
+    return {"breaker": policy.get("breaker") or "", **({"breaker_since": since} if since else {})}

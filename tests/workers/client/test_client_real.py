@@ -169,6 +169,10 @@ def test_a_tool_rule_reaches_the_client_whole(start: Start) -> None:
     result = next(line for line in client.lines if isinstance(line, Result))
     assert sorted(one.is_error for one in tools) == [False, True]
     assert result.permission_denials == ("Bash",)
+    client.say("[[double:short]] Hello.")
+    client.rest()
+    results = [line for line in client.lines if isinstance(line, Result)]
+    assert [one.permission_denials for one in results] == [("Bash",), ()], "a result names those of its turn"
 
 
 @pytest.mark.parametrize("name", ["a b.c_d-é 🚀+1", "x" * 100 + "/" + "y" * 120])
