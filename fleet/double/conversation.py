@@ -22,6 +22,8 @@ _MID_TURN = re.compile(
     r"The user sent a new message while you were working:\n(.*?)(?:\n\nThis is how Claude Code|\n\nIMPORTANT:|\Z)",
     re.DOTALL,
 )
+REVIEW_ASKED = "You review the work of another session"
+"""How a coordinator begins what it asks of who reviews."""
 _WORKING_DIRECTORY = re.compile(
     r"^[ \t\-*]*(?:primary )?(?:working directory|cwd):[ \t]*(/.*?)(?: \(was .*\))?[ \t]*$",
     re.MULTILINE | re.I,
@@ -191,13 +193,17 @@ class _Reader:
 
     def _task_named_in(self, said: str) -> tuple[Task | None, int]:
         marker = _MARKER.search(said)
+        if marker is not None and self._first and said.startswith(REVIEW_ASKED):
+            reviewers = (t for t in self._script.tasks if t.reviews == marker.group(1))
+            return next((t for t in reviewers if (t.match or "") in said), None), 0
         if marker is not None:
             named = next((task for task in self._script.tasks if task.name == marker.group(1)), None)
             self._unknown_marker = marker.group(1) if named is None else None
             return named, int(marker.group(2) or 0)
         if not self._first:
             return None, 0
-        fitting = [task for task in self._script.tasks if (task.match or task.name) in said]
+        authors = [task for task in self._script.tasks if task.reviews is None]
+        fitting = [task for task in authors if (task.match or task.name) in said]
         return max(fitting, key=lambda task: len(task.match or task.name), default=None), 0
 
     def _reaction_to(self, said: str) -> Reaction | None:

@@ -97,11 +97,13 @@ class Reaction:
 @dataclass(frozen=True)
 class Task:
     """The answers of one conversation. It is chosen by `[[double:NAME]]` in a user message, or by `match`
-    (default: the name) standing in the conversation's first user message."""
+    (default: the name) standing in the conversation's first user message. One that `reviews` another task is who is
+    asked to review its work, where `match` (default: anything) stands in what they are asked."""
 
     name: str
     steps: tuple[Step, ...]
     match: str | None = None
+    reviews: str | None = None
     reactions: tuple[Reaction, ...] = ()
 
 

@@ -142,6 +142,7 @@ def _task(table: _Table) -> Task:
     return Task(
         name=table.text("name"),
         match=table.text("match", None),
+        reviews=table.text("reviews", None),
         steps=table.each("step", _step),
         reactions=table.each("reaction", _reaction),
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+
 from fleet.double import Account, Reaction, Request, Step, Task, ToolCall, Window
 
 HOUR_S = 3600.0
@@ -28,6 +31,17 @@ def job(name: str, *steps: Step, **reactions: tuple[Step, ...]) -> Task:
     """A task chosen by `[[double:NAME]]`; a reaction's name stands for its words, `_` being a space."""
     found = tuple(Reaction(on.replace("_", " "), reaction) for on, reaction in reactions.items())
     return Task(name, steps, reactions=found)
+
+
+def reviewer(name: str, of: str, *steps: Step, where: str | None = None) -> Task:
+    """Who reviews the work of the task `of`, where `where` stands in what they are shown."""
+    return Task(name, steps, match=where, reviews=of)
+
+
+def judges(*findings: Mapping[str, object]) -> Step:
+    """An answer of a reviewer: a pass, but for these findings."""
+    verdict = "findings" if findings else "pass"
+    return says(json.dumps({"verdict": verdict, "findings": list(findings)}))
 
 
 def subscription(name: str, *windows: Window, token: str | None = None) -> Account:
