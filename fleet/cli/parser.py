@@ -11,6 +11,7 @@ from collections.abc import Callable, Container
 from typing import NamedTuple, TypeAlias
 
 from fleet.cli.usage import WholeWords, WordsOff, tell
+from fleet.spoken.reviews import PERSON, is_one
 
 Parser = argparse.ArgumentParser
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
@@ -122,9 +123,26 @@ def meant(argv: list[str]) -> list[str]:
     return argv
 
 
+REVIEW = "--review"
+
+
+def with_reviewers(words: list[str]) -> list[str]:
+    """The same, where `--review` alone means a person: it takes the next word only if that says who reviews, so that a
+    prompt or an id behind it stays what it is."""
+    joined: list[str] = []
+    for at, word in enumerate(words):
+        if word == "--":
+            return [*joined, *words[at:]]
+        if joined and joined[-1] == REVIEW:
+            joined[-1:] = [f"{REVIEW}={word}"] if is_one(word) else [f"{REVIEW}={PERSON}", word]
+        else:
+            joined.append(word)
+    return joined
+
+
 def parse(argv: list[str]) -> argparse.Namespace:
     """Exits with 2 and the command's usage when the words are off, or in one line of JSON where that was asked for."""
-    words = meant(argv)
+    words = with_reviewers(meant(argv))
     try:
         return build(words).parse_args(words)
     except WordsOff as off:

@@ -110,6 +110,17 @@ def _field_words(parser: Parser, field: Field, of: Callable[[str], object]) -> N
         parser.add_argument(
             field.option, action=argparse.BooleanOptionalAction, default=None, help=field.help_
         )
+    elif field.alone is not None:
+        parser.add_argument(
+            field.option, nargs="?", const=field.alone, metavar=field.metavar, help=field.help_
+        )
+        parser.add_argument(
+            field.option.replace("--", "--no-", 1),
+            action="store_false",
+            default=None,
+            dest=field.word,
+            help="nobody does",
+        )
     elif field.many:
         parser.add_argument(field.option, action="append", metavar=field.metavar, help=field.help_)
     else:
@@ -225,12 +236,22 @@ def _show(task: dict[str, Any]) -> None:
         put(f"  asked for by {task['source']}")
     if task["labels"]:
         put(f"  only on hosts with {', '.join(task['labels'])}")
+    if task["verdict"]:
+        _show_verdict(task["verdict"])
     if task["worktree"]:
         put(f"  {_worktree(task['worktree'])}")
     for attempt in task["attempts"]:
         put(f"  {_attempt(attempt)}")
     for line in task["history"]:
         put(f"    {clock(line['at'])}  {line['text']}")
+
+
+def _show_verdict(verdict: dict[str, Any]) -> None:
+    found = "passes it" if verdict["passed"] else "found something blocking"
+    put(f"  review of {verdict['commit'][:12]} by {verdict['tier']} on {verdict['account']}: {found}")
+    for one in verdict["findings"]:
+        where = one["path"] if one["line"] is None else f"{one['path']}:{one['line']}"
+        put(f"    {where}: {one['severity']}: {one['evidence']}")
 
 
 def _why(paused: dict[str, Any]) -> str:

@@ -45,11 +45,24 @@ def listing(args: argparse.Namespace) -> int:
             one["name"],
             f"{one['weight']:g}",
             ",".join(one["accounts"]) or "none",
+            _reviews(one["reviews"]),
         )
         for one in found
     ]
-    table(("PLACE", "TIER", "WEIGHT", "ACCOUNTS"), rows)
+    table(("PLACE", "TIER", "WEIGHT", "ACCOUNTS", "REVIEWS"), rows)
     return 0
+
+
+def _reviews(count: dict[str, int]) -> str:
+    """How often it reviewed, and how often that was right."""
+    told = []
+    if count["passed"]:
+        told.append(f"passed {count['passed']} ({count['missed']} wrongly)")
+    if count["objected"]:
+        told.append(
+            f"objected to {count['objected']} ({count['confirmed']} confirmed, {count['overruled']} overruled)"
+        )
+    return ", ".join(told) or "-"
 
 
 def set_(args: argparse.Namespace) -> int:

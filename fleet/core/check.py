@@ -16,6 +16,7 @@ def broken(fleet: Fleet) -> list[str]:
         *_workers(fleet),
         *_order(fleet),
         *_reviews(fleet),
+        *_judging(fleet),
         *_landings(fleet),
         *_worktrees(fleet),
         *_hosts(fleet),
@@ -88,6 +89,18 @@ def _reviews(fleet: Fleet) -> Iterator[str]:
             yield f"nobody works on what a person looks at: {attempt.id} is {attempt.state}"
         if task.approved is not None:
             yield f"what has been approved is not looked at again: {task.id}"
+
+
+def _judging(fleet: Fleet) -> Iterator[str]:
+    for task in fleet.tasks.values():
+        if task.judging is not None and task.state not in ("queued", "running"):
+            yield f"work is judged only before it goes its way: {task.id} is {task.state}"
+        if task.judging is not None and task.words:
+            yield f"what is said to a session is never said to its judge: {task.id}"
+    for attempt in fleet.attempts.values():
+        judging = fleet.tasks[attempt.task].judging is not None
+        if attempt.state != "stopping" and attempt.judges != judging:
+            yield f"who judges works nothing, and who works judges nothing: {attempt.id}"
 
 
 def _landings(fleet: Fleet) -> Iterator[str]:

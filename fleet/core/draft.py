@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
 from fleet.core.decisions import AnyDecision, Note
-from fleet.core.model import Account, Attempt, Bucket, Fleet, Host, Rank, Task, Worktree
+from fleet.core.model import Account, Attempt, Bucket, Fleet, Host, Rank, Reviewer, Task, Worktree
 from fleet.core.model.learned import Demand, Experience, Rate
 from fleet.core.model.lifecycles import check_transition
 from fleet.core.model.maps import Map
@@ -79,6 +79,10 @@ class Draft:
     @property
     def demand(self) -> Mapping[str, Demand]:
         return self._map("demand")
+
+    @property
+    def reviewers(self) -> Mapping[str, Reviewer]:
+        return self._map("reviewers")
 
     @property
     def reservations(self) -> Mapping[str, Reservation]:

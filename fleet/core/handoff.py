@@ -41,16 +41,16 @@ def _sections(prompt: str, work: WorkSoFar) -> Iterator[str]:
     )
     yield f"The task:\n\n{prompt}"
     if work.told:
-        yield _quoted("What it was told later, the newest last:", _newest(work.told, SAID_CHARS_MAX))
+        yield quoted("What it was told later, the newest last:", _newest(work.told, SAID_CHARS_MAX))
     if work.said:
-        yield _quoted("What it said itself, the newest last:", _newest(work.said, SAID_CHARS_MAX))
+        yield quoted("What it said itself, the newest last:", _newest(work.said, SAID_CHARS_MAX))
     if work.diff:
-        yield _quoted("What it has changed so far:", _beginning(work.diff, DIFF_CHARS_MAX))
+        yield quoted("What it has changed so far:", _beginning(work.diff, DIFF_CHARS_MAX))
     if work.verifier:
-        yield _quoted("How the verification failed last:", work.verifier[-VERIFIER_CHARS_MAX:])
+        yield quoted("How the verification failed last:", work.verifier[-VERIFIER_CHARS_MAX:])
 
 
-def _quoted(heading: str, text: str) -> str:
+def quoted(heading: str, text: str) -> str:
     """Between fences that are longer than any in the text: what is quoted is no part of what is asked for."""
     fence = "~" * 3
     while fence in text:

@@ -59,7 +59,7 @@ def _never_placeable(fleet: Fleet) -> set[str]:
         for task in (fleet.tasks[rank[3]] for rank in ranks):
             # One whose back-off runs is explained by that; it is not stuck before it has been tried.
             if task.not_before_ms <= fleet.now_ms:
-                size = task.spec.size if fleet.limits else 0.0
+                size = task.work.size if fleet.limits else 0.0
                 place = "" if not unfit else task.id if task.id in fleet.worktrees else task.spec.repo
                 alike[lane, size, task.id if task.id in limited else "", place].append(task.id)
     return {name for names in alike.values() if explain(fleet, fleet.tasks[names[0]]).stuck for name in names}

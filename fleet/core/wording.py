@@ -6,6 +6,7 @@ from uuid import UUID, uuid5
 
 from fleet.core.handoff import WorkSoFar, handoff
 from fleet.core.model import Attempt, Task, Word
+from fleet.core.review_words import UNFIT, review_asked
 
 _FLEET = UUID("6f0a1c7e-3d52-5a7b-9d0e-5f1e1ee7f1ee")
 
@@ -40,18 +41,28 @@ def is_of_the_fleet(text: str) -> bool:
 
 def begins_anew(task: Task, attempt: Attempt, *, resumed: bool) -> bool:
     """Whether a new session goes on with the work of an earlier one."""
-    return not resumed and (attempt.resumes or task.branch is not None)
+    return not resumed and not attempt.judges and (attempt.resumes or task.branch is not None)
 
 
-def opening_text(task: Task, attempt: Attempt, *, resumed: bool, work: WorkSoFar | None = None) -> str:
+def opening_text(
+    task: Task, attempt: Attempt, *, resumed: bool, work: WorkSoFar | None = None, diff: str = ""
+) -> str:
     """The first message: the prompt for a new session; for one that goes on, what has been said since. `work`: what a
-    new session is to know of an earlier one."""
+    new session is to know of an earlier one; `diff`: what one that reviews is to look at."""
+    if attempt.judges:
+        return _judges_opening(task, diff, resumed=resumed)
     said = [word.text for word in attempt.opening] + [PLAN] * attempt.plans
     if resumed:
         return "\n\n".join(said) or GO_ON
     if begins_anew(task, attempt, resumed=resumed):
         return "\n\n".join([handoff(task.spec.prompt, work or WorkSoFar()), *said])
     return "\n\n".join([task.spec.prompt, *said])
+
+
+def _judges_opening(task: Task, diff: str, *, resumed: bool) -> str:
+    if not resumed:
+        return review_asked(task, diff)
+    return UNFIT if task.judging is not None and task.judging.asked_again else GO_ON
 
 
 def plan_made(attempt: Attempt) -> Word:

@@ -112,7 +112,7 @@ def _item(
     needs: tuple[Need, ...],
     begins: float,
 ) -> Item:
-    size, now, deadline = task.spec.size, fleet.now_ms, task.spec.deadline_ms
+    size, now, deadline = task.work.size, fleet.now_ms, task.spec.deadline_ms
     hours = min(need.hours for need in needs) * size
     worth = worth_now(task, now, hours * HOUR_MS)
     due: int | None = None
@@ -123,7 +123,7 @@ def _item(
         late = (worth - others) * LATE / urgency(deadline, now, hours * HOUR_MS) + others
         # Too late already, worth_now says so; in time to the end, nothing need.
         due = in_time if 0 <= in_time < periods.count - 1 else None
-    label = f"{task.spec.project_name} {task.spec.kind}"
+    label = f"{task.spec.project_name} {task.work.kind}"
     ready = periods.holding(begins)
     return Item(task.id, label, accounts, needs, worth / size, late / size, due, ready, size)
 

@@ -43,9 +43,9 @@ class Needs:
         return self._by_task[task.id]
 
     def _of(self, task: Task) -> tuple[Need, ...]:
-        spec = task.spec
+        spec = task.work
         found = self.of_kind(spec.project_name, spec.kind, spec.tiers)
-        if task.tier_failed is not None:
+        if task.tier_failed is not None and task.judging is None:
             left = tiers.allowed(self._fleet, task)
             found = tuple(need for need in found if need.tier in left)
         if task.tier_work <= 0.0:

@@ -40,4 +40,4 @@ def _takes(fleet: Fleet, needs: Needs, task_id: str) -> float:
         return 0.0
     if is_paused(fleet, task) or task.consent:
         return inf
-    return min((need.hours * task.spec.size for need in needs.of(task)), default=inf)
+    return min((need.hours * task.work.size for need in needs.of(task)), default=inf)

@@ -59,7 +59,7 @@ def _last_first(waiting: list[Task]) -> list[Task]:
 
 def _net(fleet: Fleet, task: Task, needs: Needs, prices: Prices) -> float:
     """With the tier that leaves most, at the prices of the next period."""
-    size = task.spec.size
+    size = task.work.size
     best, age = 0.0, aged(task, fleet.now_ms)
     for need in needs.of(task):
         if not prices.later.get(need.tier):

@@ -25,6 +25,7 @@ from fleet.service.repositories import MANY, Repositories, Repository
 from fleet.service.requests import submit
 from fleet.shell import traces
 from fleet.shell.stamp import stamp
+from fleet.spoken import reviews
 from fleet.spoken.labels import read_labels
 from fleet.spoken.times import UnknownTime, parse_when
 from fleet.views.snapshot import snapshot
@@ -69,7 +70,7 @@ class TaskRequest(BaseModel):
     source: str | None = None
     paused: str | None = None
     allow_empty: bool = False
-    review: bool = False
+    review: str | None = None
 
     @field_validator("tier", mode="before")
     @classmethod
@@ -92,6 +93,11 @@ class TaskRequest(BaseModel):
         if value is not None and (not value.isprintable() or len(value.split()) != 1):
             raise ValueError("must be one word")
         return value
+
+    @field_validator("review", mode="before")
+    @classmethod
+    def _reviewed(cls, value: object) -> object:
+        return reviews.read(value)
 
     @field_validator("label")
     @classmethod
@@ -225,7 +231,7 @@ def without_account(fleet: Fleet, specs: list[TaskSpec]) -> list[str]:
     asked = dict.fromkeys(
         tier
         for spec in specs
-        for tier in (*spec.tiers, spec.plan_tier, spec.subagent_tier)
+        for tier in (*spec.tiers, spec.plan_tier, spec.subagent_tier, reviews.tier_of(spec.review))
         if tier not in (None, AUTO)
     )
     advice = f"accounts have {', '.join(sorted(there))}" if there else "fleet account add"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fleet.core.events import TiersSet
-from fleet.core.model import Fleet
+from fleet.core.model import Fleet, Reviewer
 from fleet.core.model.policy import Policy, Tier
 from fleet.errors import NotDone
 from fleet.home import Home
@@ -16,7 +16,8 @@ from fleet.views.snapshot import snapshot
 
 def tiers(home: Home) -> list[dict[str, Any]]:
     """The least capable first; then, with the place None, those that accounts have and the ordering does not: tasks may
-    name them, `auto` does not choose them. `accounts` are those that have the tier."""
+    name them, `auto` does not choose them. `accounts` are those that have the tier, `reviews` how often its
+    reviews of work were right (`Reviewer`)."""
     fleet = snapshot(home)
     having = _having(fleet)
     ordered = [tier.name for tier in fleet.policy.tiers]
@@ -27,9 +28,20 @@ def tiers(home: Home) -> list[dict[str, Any]]:
             "name": name,
             "weight": fleet.policy.weight_of(name),
             "accounts": having.get(name, []),
+            "reviews": _reviews(fleet.reviewers.get(name) or Reviewer(name)),
         }
         for n, name in enumerate((*ordered, *unordered))
     ]
+
+
+def _reviews(of: Reviewer) -> dict[str, int]:
+    return {
+        "passed": of.passed,
+        "missed": of.missed,
+        "objected": of.objected,
+        "confirmed": of.confirmed,
+        "overruled": of.overruled,
+    }
 
 
 def _having(fleet: Fleet) -> dict[str, list[str]]:

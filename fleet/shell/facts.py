@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fleet.core import events
 from fleet.core.capacity.headroom import UNNAMED
 from fleet.core.model.tokens import Tokens
+from fleet.shell.judgements import read_judgement
 from profiles.windows import is_informative, scope_of
 from workers.client import listen
 from workers.sandbox.confined import not_made
@@ -49,8 +50,10 @@ class Listener:
     """Hears one attempt's spool from its beginning. What it was told before the committed offset is heard again with
     `hear` after a restart, and the facts thrown away: so its memory of the running turn is as it was."""
 
-    def __init__(self, tiers: Mapping[str, str]) -> None:
+    def __init__(self, tiers: Mapping[str, str], *, judges: bool = False) -> None:
+        """`judges`: its answers are judgements of work."""
         self._tiers = tiers
+        self._judges = judges
         self._ear = listen.Ear()
         self._has_spoken = False
         self._turn_judged = False
@@ -112,7 +115,8 @@ class Listener:
         outcome = _outcome(judged)
         denied = result.permission_denials
         if outcome == "finished":
-            self._good_end = events.TurnEnded(outcome, "", denied=denied)
+            judgement = read_judgement(result.text) if self._judges else None
+            self._good_end = events.TurnEnded(outcome, "", denied=denied, judgement=judgement)
             if self._ear.background:
                 yield events.AwaitsBackground()
             return

@@ -217,7 +217,7 @@ class Finisher:
             verdict = driver.verify(task, worktree, commands, env, self.hide, asking)
         except NotTheCommit as failed:
             return Checked(False, commit, str(failed))
-        output = "" if verdict.ok else told(verdict)
+        output = verdict.output_tail.strip() if verdict.ok else told(verdict)
         asked_for = tuple(verdict.asked_for)
         return Checked(
             verdict.ok,
@@ -275,7 +275,7 @@ class Finisher:
                     verified_ref=places.verified_ref(task),
                     ports=ports,
                     marker_env=self._environment(task, ports),
-                    approved=task.approved,
+                    approved=task.reviewed,
                 )
         except (SetupFailed, SubmoduleMissing) as failed:
             return Ended("unverified", None, str(failed))

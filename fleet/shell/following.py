@@ -89,7 +89,7 @@ class Following:
 
     def _watch(self, fleet: Fleet, attempt: Attempt) -> None:
         account = fleet.accounts[attempt.account]
-        listener = Listener(dict(account.tiers))
+        listener = Listener(dict(account.tiers), judges=attempt.judges)
         if attempt.offset:
             self._hear_again(attempt, listener)
         self._listeners[attempt.id] = listener

@@ -13,7 +13,7 @@ from fleet.core.wording import begins_anew, fresh_session_id, opening_id, openin
 from fleet.shell import places
 from fleet.shell.consent import ConsentNeeded
 from fleet.shell.hosts.driver import Driver, Drivers, Prepared
-from fleet.shell.work_so_far import work_so_far
+from fleet.shell.work_so_far import change_to_review, work_so_far
 from profiles.errors import NoUsableKeyring
 from profiles.isolation import PLACEHOLDER, Isolation, environment_on
 from profiles.profile import Profile, make_profile
@@ -112,7 +112,8 @@ class Starter:
         work = None
         if begins_anew(task, attempt, resumed=resumed):
             work = work_so_far(self.runs, task, path if attempt.host == HERE else None)
-        opening = opening_text(task, attempt, resumed=resumed, work=work)
+        diff = _change_to_review(task) if attempt.judges and not resumed else ""
+        opening = opening_text(task, attempt, resumed=resumed, work=work, diff=diff)
         self._run(driver, attempt, launch, isolation, opening, secret, prepared)
         return Started(made, path, session_id, resumed, kept)
 
@@ -254,8 +255,12 @@ class Starter:
             kept = pinned(isolation.env, prepared.named, own_login=isolation.secret_fd is None)
         except PinsContradicted as failed:
             raise CannotStart("setup", str(failed)) from failed
+        try:
+            argv = command(driver.client.path, launch, driver.client.flags, kept.arguments)
+        except BadLaunch as failed:
+            raise CannotStart("setup", str(failed)) from failed
         spec = RunSpec(
-            argv=tuple(command(driver.client.path, launch, driver.client.flags, kept.arguments)),
+            argv=tuple(argv),
             cwd=str(launch.cwd),
             env=kept.env,
             secret_fd=isolation.secret_fd,
@@ -271,6 +276,15 @@ class Starter:
             driver.runs.launch(attempt.id, spec, secret)
         except LaunchFailed as failed:
             raise CannotStart("launch", str(failed)) from failed
+
+
+def _change_to_review(task: Task) -> str:
+    try:
+        return change_to_review(task)
+    except GitError as failed:
+        if failed.of_the_host:
+            raise _of_the_machine(failed, "the change to review could not be read") from failed
+        raise CannotStart("repository", str(failed)) from failed
 
 
 def _unless_chosen(variables: Mapping[str, str], account: Account) -> dict[str, str]:
@@ -306,8 +320,9 @@ def _launch(
             moved=moved,
             model=attempt.model,
             cwd=path,
-            allow_tools=task.spec.allow_tools,
-            max_turns=task.spec.max_turns,
+            allow_tools=() if attempt.judges else task.spec.allow_tools,
+            max_turns=None if attempt.judges else task.spec.max_turns,
+            reads_only=attempt.judges,
             # The client would price a local server's answers as another's, and stop at that.
             max_budget_usd=None if account.kind == "local" else task.budget_left_usd,
         )

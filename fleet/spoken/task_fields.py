@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
 class Field:
     """`name` is that of `TaskSpec`, `word` the key in a tasks file and, with dashes, the option; `shown` the key in
-    what is printed. What is said is read by `of`; a field that is said `many` times is a list, a `flag` is
-    said without a value. One that `stays` cannot
-    be revised. Without a `help_` it is no option; `older` is what it is in a body of a version that did not have it."""
+    what is printed. What is said is read by `of`; a field that is said `many` times is a list, a `flag` is said without
+    a value, and one with `alone` may be, then meaning that. One that `stays` cannot be revised. Without a `help_` it is
+    no option; `older` is what it is in a body of a version that did not have it."""
 
     __slots__ = (
+        "alone",
         "choices",
         "flag",
         "help_",
@@ -43,6 +44,7 @@ class Field:
         of: Callable[[str], Any] = str,
         many: bool = False,
         flag: bool = False,
+        alone: str | None = None,
         choices: tuple[str, ...] | None = None,
         older: Any = None,
         stays: bool = False,
@@ -55,6 +57,7 @@ class Field:
         self.of = of
         self.many = many
         self.flag = flag
+        self.alone = alone
         self.choices = choices
         self.older = older
         self.stays = stays
@@ -124,9 +127,9 @@ FIELDS = (
     ),
     Field(
         "review",
-        flag=True,
-        help_="verified work waits for you to look at it, before it lands",
-        older=False,
+        alone="person",
+        metavar="WHO",
+        help_="who looks at verified work before it lands: person (default), model, model:TIER, model+person",
     ),
     Field("source", metavar="NAME", help_="who asks; of a source there is one task in a project", stays=True),
     Field("paused", metavar="REASON", help_="nothing starts it until it is resumed"),

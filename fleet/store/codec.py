@@ -15,7 +15,7 @@ from pydantic_core import PydanticSerializationError
 
 from fleet.core import decisions
 from fleet.core.decisions import Effect
-from fleet.core.model import Account, Attempt, Bucket, Host, Task, Worktree
+from fleet.core.model import Account, Attempt, Bucket, Host, Reviewer, Task, Worktree
 from fleet.core.model.learned import Demand, Experience, Rate
 from fleet.core.model.policy import Floor, Limit, Policy, Project, Reservation, Spent
 from fleet.core.model.prices import Prices
@@ -38,6 +38,7 @@ VALUES: dict[str, type[Any]] = {
     "rates": Rate,
     "experience": Experience,
     "demand": Demand,
+    "reviewers": Reviewer,
 }
 """The kind of value in each map of the fleet, those first that others refer to."""
 

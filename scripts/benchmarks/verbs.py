@@ -84,7 +84,7 @@ def _fill(home: Home, repo: Path) -> None:
     """The second thousand waits for a review, at the commit of one branch that all of them share."""
     store = SqliteStore(home.database)
     engine = Engine(store)
-    spec = TaskSpec("Change it.", str(repo), "Change", ("sonnet",), "main", review=True)
+    spec = TaskSpec("Change it.", str(repo), "Change", ("sonnet",), "main", review="person")
     engine.apply([TasksAdded(**stamp(), specs=(spec,) * TASKS)])
     before = engine.fleet
     commit = _git(repo, "rev-parse", BRANCH)

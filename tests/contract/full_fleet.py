@@ -19,13 +19,18 @@ from fleet.core.decisions import (
 from fleet.core.model import (
     Account,
     Attempt,
+    Author,
     Bucket,
+    Finding,
     Fleet,
     Host,
+    Judging,
     Pause,
+    Reviewer,
     Task,
     TaskSpec,
     Trouble,
+    Verdict,
     Word,
     Worktree,
     queue_of,
@@ -105,6 +110,23 @@ ATTEMPT = Attempt(
     cost_usd=0.125,
     malformed=1,
 )
+AUTHOR = Author(
+    session_id="5c0a1c7e-3d52-4a7b-9d0e-5f1e1ee7f1ee",
+    session_account="side",
+    answered_by="side",
+    shuns=("work",),
+    unanswered=1,
+    bound=True,
+    renewed=True,
+    renewals=1,
+    renewed_for="it was lost",
+    faults=1,
+    host_faults=2,
+    killed=1,
+    tier_work=12.5,
+    tier_ms=900,
+)
+FINDING = Finding("src/clock.py", 12, "blocking", "it is wrong\n  on “Sundays”")
 FAR = Host(
     name="big",
     workers_max=8,
@@ -198,7 +220,17 @@ def full_fleet(home_id: str) -> Fleet:
             planned=True,
             revisions=2,
         ),
-        Task(id="t10", number=10, spec=SPEC, created_ms=2_600, state="queued"),
+        Task(
+            id="t10",
+            number=10,
+            spec=replace(SPEC, review="model:opus+person"),
+            created_ms=2_600,
+            state="queued",
+            judging=Judging("4f1c2a9", ("opus",), "9 passed", AUTHOR, True),
+            verdict=Verdict("0a1b2c3", "opus", "work", (FINDING, replace(FINDING, line=None)), True),
+            returned=1,
+            made_with="sonnet",
+        ),
         Task(
             id="t3",
             number=3,
@@ -251,6 +283,7 @@ def full_fleet(home_id: str) -> Fleet:
                 "clocks/judgement", "clocks", "judgement", ("opus",), 1.5, 2.0, 3.0, 1_000, 7_000
             )
         },
+        reviewers={"opus": Reviewer("opus", 4, 1, 3, 2, 1)},
         policy=POLICY,
         prices=PRICES,
         tasks_made=10,

@@ -71,7 +71,7 @@ def test_who_takes_the_merge_back_has_the_branch_as_it_was(begun: bool) -> None:
 
 
 def test_what_was_reviewed_on_its_branch_is_merged_as_it_was_approved() -> None:
-    story = left(review=True)
+    story = left(review="person")
     story.tell(events.ApproveAsked, task="t1", commit="c1", seen="c1")
     assert story.task().state == "landed"
     assert "LandWork" in kinds(land(story))

@@ -17,7 +17,7 @@ from tests.core.story import Story, account, kinds, spec, started
 
 def in_review(land: str = "merge", **but: Any) -> Story:
     story = Story(account("a"))
-    story.add(spec(land=land, review=True, key="x", **but), spec(after=("x",)))
+    story.add(spec(land=land, review="person", key="x", **but), spec(after=("x",)))
     story.to_landing()
     story.exit()
     return story
@@ -29,7 +29,7 @@ def approve(story: Story, commit: str = "c1", seen: str = "c1") -> list[Any]:
 
 def test_verified_work_waits_for_a_person_its_place_is_free_and_what_waits_for_it_waits_on() -> None:
     story = Story(account("a"), workers_max=1)
-    story.add(spec(land="merge", review=True, key="x"), spec(after=("x",)), spec())
+    story.add(spec(land="merge", review="person", key="x"), spec(after=("x",)), spec())
     assert [kinds(story.to_landing()), story.task().state] == [["StopWorker"], "review"]
     assert started(story.exit()) == ["t3.1"]
     assert story.task("t2").state == "waiting"
@@ -145,7 +145,7 @@ VERDICTS: list[tuple[type[events.Event], dict[str, Any]]] = [
 @pytest.mark.parametrize(("kind", "said"), VERDICTS)
 def test_only_what_waits_for_a_review_gets_a_verdict(kind: type[events.Event], said: dict[str, Any]) -> None:
     story = Story(account("a"))
-    story.add(spec(review=True))
+    story.add(spec(review="person"))
     with pytest.raises(Refused, match=r"t1 is running: there is nothing to .* yet \(fleet why t1\)"):
         story.tell(kind, task="t1", **said)
     story.tell(events.TaskRevised, task="t1", fields=("review",), spec=spec())

@@ -48,7 +48,7 @@ OTHER: dict[str, Any] = {
     "subagent_tier": "haiku",
     "source": "card",
     "allow_empty": True,
-    "review": True,
+    "review": "person",
 }
 """Another value for each field than that of the stories' tasks."""
 
@@ -91,7 +91,7 @@ def in_stage(stage: Stage) -> Story:
         story.add(spec(land="merge"))
         story.to_landing("t1.1")
         story.exit("t1.1")
-    story.add(spec(land="merge", review=stage == "review"))
+    story.add(spec(land="merge", review="person" if stage == "review" else None))
     one = named(stage) + ".1"
     if stage == "cancelled":
         story.tell(events.CancelAsked, task="t1")
@@ -211,7 +211,7 @@ def test_a_field_is_revised_now_or_with_the_next_attempt_or_refused_as_the_table
     before, fleet = story.task(task), story.fleet
     said, other = TABLE[field][stage], OTHER[field]
     if (field, stage) == ("review", "review"):
-        other = False
+        other = None
     if said not in ("now", "next attempt"):
         with pytest.raises(Refused) as refused:
             revise(story, task, **{field: other})

@@ -21,6 +21,8 @@ from fleet.core.events import (
     WordLost,
     WordTaken,
 )
+from fleet.core.model import Finding, Judgement
+from fleet.core.model.judgement import Severity
 from fleet.core.model.tokens import Tokens
 from fleet.virtual.agenda import Agenda
 from tests.faults.meters import Pool
@@ -68,6 +70,7 @@ class Run:
     tier: str
     session: str
     resumed: bool
+    judges: bool
     work: Work
     pool: Pool
     credential: Credential
@@ -191,9 +194,16 @@ class Run:
             self.inbox.clear()
         if outcome == "finished":
             self.write(Used(Tokens(10, 20), 0.01))
-        self.write(TurnEnded(outcome, detail))
+        judges = self.judges and outcome == "finished"
+        self.write(TurnEnded(outcome, detail, judgement=self._judgement() if judges else None))
         if self.inbox or self.ending == "close":
             self._soon(self.rng.randint(10, 1_000))
+
+    def _judgement(self) -> Judgement | None:
+        """Of the work that it read: a pass, findings, or an answer that does not fit."""
+        severities: tuple[Severity, ...] = ("blocking", "minor")
+        found = [Finding("src/x.py", 1, one, "wrong") for one in severities if self.rng.random() < 0.4]
+        return None if self.rng.random() < 0.25 else Judgement(tuple(found))
 
     def _jitter_ms(self) -> int:
         return self.rng.randint(-2_000, 2_000) if self.rng.random() < self.rates().reading_jitter else 0

@@ -84,7 +84,7 @@ class People:
             value=rng.choice([None, None, 0.5, 20.0]),
             plan_tier=rng.choice([None, None, None, *TIERS]),
             labels=self._world.machines.labels if rng.random() < 0.1 else (),
-            review=rng.random() < 0.2,
+            review=rng.choice((*[None] * 5, "person", "model", "model:sonnet", "model+person")),
         )
 
     def act(self, fleet: Fleet, at_ms: int, name: str) -> events.Event:

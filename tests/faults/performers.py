@@ -126,7 +126,7 @@ class Performers:
         if task.breaking_off:
             outcome = repos.break_off(task.id, lane_of(task), rates)
         else:
-            outcome = repos.merge(task.id, lane_of(task), rates, approved=task.approved is not None)
+            outcome = repos.merge(task.id, lane_of(task), rates, approved=task.reviewed is not None)
         return [
             lambda at_ms, name: events.LandingEnded(
                 at_ms=at_ms,

@@ -43,8 +43,9 @@ class Outcome:
     between accounts, `carried` those of work between hosts, `revised` revisions of tasks; `silences` are accounts that
     answered nobody for a time, `renewed` sessions in whose place a new one was begun; `outages` are those of
     the keyring that work met, `pauses`, `approved` and `merged_later` what persons paused, approved, and had merged
-    after all; `zombies` are workers that came back with a lost host. `kept_apart` is how often another machine
-    answered than the one with the workers, `refused` how often the git of a host refused a start."""
+    after all, `judged` answers of models that reviewed; `zombies` are workers that came back with a lost host.
+    `kept_apart` is how often another machine answered than the one with the workers, `refused` how often the git of a
+    host refused a start."""
 
     seed: int
     digest: str
@@ -64,6 +65,7 @@ class Outcome:
     pauses: int
     approved: int
     merged_later: int
+    judged: int
     kept_apart: int
     refused: int
 
@@ -295,6 +297,7 @@ class _Simulation:
             pauses=watch.pauses,
             approved=watch.approvals,
             merged_later=watch.merged_later,
+            judged=watch.judgements,
             refused=watch.refusals,
         )
 

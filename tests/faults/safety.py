@@ -10,6 +10,7 @@ from fleet.core.capacity.headroom import LENGTHS_MS, LONGEST_MS
 from fleet.core.check import broken
 from fleet.core.decisions import Effect, LandWork, StartWorker, StopWorker
 from fleet.core.model import Account, Attempt, Fleet, Settings
+from fleet.spoken.reviews import by_model, by_person
 
 CLOCK_SLACK_MS = 10 * 60_000
 SETTINGS = Settings()
@@ -43,6 +44,9 @@ class Watch:
         """The commit of each task's last verification that went well."""
         self.approved: dict[str, str] = {}
         """The commit of each task that a person has approved."""
+        self.judged: dict[str, str] = {}
+        """The commit of each task that a model's review has passed last."""
+        self.judgements = 0
         self.approvals = 0
         self.merged_later = 0
         self.outages = 0
@@ -112,7 +116,10 @@ class Watch:
             known = before.tasks.get(task.id)
             left = task.state == "landed" and task.spec.land == "branch" and known and known.state != "landed"
             lands = task.spec.review and (left or task.id in landing)
-            if lands and self.approved.get(task.id) != self.verified.get(task.id):
+            looked_at = {self.approved.get(task.id)}
+            if by_model(task.spec.review) and not by_person(task.spec.review):
+                looked_at.add(self.judged.get(task.id))
+            if lands and self.verified.get(task.id) not in looked_at:
                 raise Violation(f"{task.id} lands, and nobody has approved it as it is")
 
     @staticmethod
@@ -223,7 +230,9 @@ class Watch:
             self._account(event, before)
 
     def _of_review(self, event: events.Event, before: Fleet) -> None:
-        if isinstance(event, events.WorkChecked):
+        if isinstance(event, events.Spooled):
+            self._judged(event, before)
+        elif isinstance(event, events.WorkChecked):
             if event.ok and before.tasks[event.task].state == "checking":
                 self.verified[event.task] = event.commit
         elif isinstance(event, events.ApproveAsked):
@@ -233,6 +242,18 @@ class Watch:
             self.merged_later += 1
         elif isinstance(event, events.SendBackAsked):
             self.owed[event.task].add(event.word)
+
+    def _judged(self, event: events.Spooled, before: Fleet) -> None:
+        """A pass is of the commit that was judged, and of no other."""
+        attempt = before.attempts.get(event.attempt)
+        judging = None if attempt is None else before.tasks[attempt.task].judging
+        if attempt is None or judging is None or not attempt.judges or attempt.offset != event.start:
+            return
+        for fact in event.facts:
+            if isinstance(fact, events.TurnEnded) and fact.judgement is not None:
+                self.judgements += 1
+                if fact.judgement.passed:
+                    self.judged[attempt.task] = judging.commit
 
     def _revised(self, event: events.TaskRevised, before: Fleet, after: Fleet) -> None:
         """A prompt that a session goes on with is owed to it; other tiers may close the account that it is on."""
@@ -395,11 +416,12 @@ class Watch:
         """A session has moved when it runs elsewhere; a start that failed on the way moved nothing."""
         if attempt.carry_from is not None:
             left = fleet.accounts[attempt.carry_from]
-            self.moves[attempt.task, left.name] += 1
+            session = f"{attempt.task}/judge" if attempt.judges else attempt.task
+            self.moves[session, left.name] += 1
             closings = self.closings[left.name] + (self.closings[left.pool] if left.pool != left.name else 0)
             project = fleet.tasks[attempt.task].spec.project_name
             closings += self.closings_to[project, left.name] + self.closings_to[attempt.task, left.name]
-            if self.moves[attempt.task, left.name] > closings:
+            if self.moves[session, left.name] > closings:
                 raise Violation(
                     f"{attempt.task} left {left.name} more often than that was closed: {closings}"
                 )

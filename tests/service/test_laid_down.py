@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from fleet.core.events import AccountAdded, AccountVerified, WindowReading
-from fleet.core.model import Account, Fleet
+from fleet.core.model import Account, Fleet, Reviewer
 from fleet.core.model.policy import Spent
 from fleet.errors import NotDone
 from fleet.home import Home
@@ -243,13 +243,25 @@ def test_a_tier_is_added_moved_and_taken_out_of_the_ordering(home: Home) -> None
     tiers.set_tier(home, "opus", weight=6)
     for name in ("small", "local", "haiku", "opusplan", "sonnet"):
         tiers.remove_tier(home, name)
-    assert tiers.tiers(home) == [
+    found = [{key: value for key, value in one.items() if key != "reviews"} for one in tiers.tiers(home)]
+    assert found == [
         {"place": 1, "name": "opus", "weight": 6.0, "accounts": ["key", "work"]},
         {"place": 2, "name": "fable", "weight": 10.0, "accounts": []},
         {"place": 3, "name": "wise", "weight": 20.0, "accounts": []},
         {"place": None, "name": "sonnet", "weight": 3.0, "accounts": ["key", "work"]},
     ]
     assert [one.name for one in snapshot(home).policy.tiers] == ["opus", "fable", "wise"]
+
+
+def test_a_tier_says_how_often_its_reviews_were_right(home: Home) -> None:
+    counted = Reviewer("opus", passed=7, missed=1, objected=4, confirmed=3)
+    store = SqliteStore(home.database)
+    fleet = store.load().fleet
+    store.commit(Change(fleet, replace(fleet, reviewers={"opus": counted})))
+    store.close()
+    found = {one["name"]: one["reviews"] for one in tiers.tiers(home)}
+    assert found["opus"] == {"passed": 7, "missed": 1, "objected": 4, "confirmed": 3, "overruled": 0}
+    assert set(found["haiku"].values()) == {0}
 
 
 def test_an_ordering_that_cannot_be_meant_is_told(home: Home) -> None:

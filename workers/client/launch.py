@@ -30,6 +30,9 @@ WAYS_OUT = ("EnterWorktree", "ExitWorktree", "Agent(isolation:worktree)")
 """Rules for what a client must not use. With these tools it makes worktrees in the person's own checkout and works on
 there, where nothing is committed or verified for the task (docs/client-facts.md, "Ways out of its worktree")."""
 
+READING = ("Read", "Grep", "Glob")
+"""All that a client has which only reads: with `--tools` there is no other built-in one, and pins leave no foreign."""
+
 _RULE = re.compile(r"[A-Za-z_][\w*-]*(\(.+\))?", re.DOTALL)
 
 
@@ -43,6 +46,7 @@ class Launch:
 
     `moved`: the session has been in another directory, or on another account or host. The system prompt that was
     recorded there names places of that time, so it is made anew; with every resume, for the record stays as it is.
+    `reads_only`: it has no tool that changes anything.
     """
 
     session_id: str
@@ -54,6 +58,7 @@ class Launch:
     max_turns: int | None = None
     max_budget_usd: float | None = None
     moved: bool = False
+    reads_only: bool = False
 
     def __post_init__(self) -> None:
         _check_session(self.session_id)
@@ -69,7 +74,10 @@ class Launch:
 
 def command(client: Path, launch: Launch, known_flags: Set[str], pins: Sequence[str]) -> list[str]:
     """The argument list. `known_flags` (`probe.flags`) decides over flags that older clients do not have; `pins`
-    (`workers.pinned`) keep it from the orders of a repository."""
+    (`workers.pinned`) keep it from the orders of a repository. Raises BadLaunch for a client that cannot be kept to
+    reading."""
+    if launch.reads_only and "--tools" not in known_flags:
+        raise BadLaunch("this client has no --tools, so that it cannot be kept to reading: update it")
     argv = [str(client), "-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose"]
     argv += ["--resume" if launch.resume else "--session-id", launch.session_id]
     argv += ["--model", launch.model, "--permission-mode", launch.permission_mode]
@@ -84,6 +92,8 @@ def command(client: Path, launch: Launch, known_flags: Set[str], pins: Sequence[
     if launch.max_budget_usd is not None:
         argv += ["--max-budget-usd", f"{launch.max_budget_usd:.6f}".rstrip("0").rstrip(".")]
     argv += pins
+    if launch.reads_only:
+        argv.append(f"--tools={','.join(READING)}")
     # One `=` argument for each rule: a list flag would swallow whatever came after it.
     argv += [f"--disallowedTools={rule}" for rule in WAYS_OUT]
     return argv + [f"--allowedTools={rule}" for rule in launch.allow_tools]

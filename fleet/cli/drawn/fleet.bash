@@ -275,6 +275,7 @@ _fleet_takes() {
     'task add --plan') kind='@tiers' ;;
     'task add --subagents') kind='@tiers' ;;
     'task add --label') kind='text' ;;
+    'task add --review') kind='text' ;;
     'task add --source') kind='text' ;;
     'task add --paused') kind='text' ;;
     'task list --state') kind='waiting queued paused running checking review landing held landed on-branch failed cancelled' ;;
@@ -309,6 +310,7 @@ _fleet_takes() {
     'task edit --max-budget-usd') kind='text' ;;
     'task edit --value') kind='text' ;;
     'task edit --label') kind='text' ;;
+    'task edit --review') kind='text' ;;
     'task edit --paused') kind='text' ;;
     'task cancel --state') kind='waiting queued paused running checking review landing held landed on-branch failed cancelled' ;;
     'task cancel --project') kind='@projects' ;;

@@ -101,7 +101,7 @@ function __fleet_at
             set -g __fleet_words ''
         case 'task add'
             set -g __fleet_commands 
-            set -g __fleet_options '-h	show this help message and exit' '--help	show this help message and exit' '--file	many tasks at once' '--repo	the git repository (default: the one you stand in)' '--title	what it is called (default: its prompt\'s first line)' '--tier	tiers it may use; auto: all of them' '--priority	higher runs first (default 0)' '--deadline	2h, 18:30, 2026-11-30T18:30' '--after	start only when that task has landed' '--verify	must succeed before it lands' '--land	leave the branch, or merge it into the target' '--target	start from and land in (default: the current branch)' '--allow-tool	such as \'Bash(npm test *)\'' '--max-turns	for each thing that its session is told' '--max-budget-usd	over all its attempts, by the client\'s estimate' '--kind	execution (default), judgement, reasoning, or a word of yours' '--size	S, M (default), L, XL, or a multiple of a usual task' '--value	what it is worth (default 2 ** priority)' '--project	default: its repository' '--plan	plan with this tier, then execute' '--subagents	the tier of its subagents' '--label	only on hosts that have this label' '--allow-empty	it is done, too, when nothing has to be changed' '--no-allow-empty	it is done, too, when nothing has to be changed' '--review	verified work waits for you to look at it, before it lands' '--no-review	verified work waits for you to look at it, before it lands' '--source	who asks; of a source there is one task in a project' '--paused	nothing starts it until it is resumed' '--json	one JSON document on standard output'
+            set -g __fleet_options '-h	show this help message and exit' '--help	show this help message and exit' '--file	many tasks at once' '--repo	the git repository (default: the one you stand in)' '--title	what it is called (default: its prompt\'s first line)' '--tier	tiers it may use; auto: all of them' '--priority	higher runs first (default 0)' '--deadline	2h, 18:30, 2026-11-30T18:30' '--after	start only when that task has landed' '--verify	must succeed before it lands' '--land	leave the branch, or merge it into the target' '--target	start from and land in (default: the current branch)' '--allow-tool	such as \'Bash(npm test *)\'' '--max-turns	for each thing that its session is told' '--max-budget-usd	over all its attempts, by the client\'s estimate' '--kind	execution (default), judgement, reasoning, or a word of yours' '--size	S, M (default), L, XL, or a multiple of a usual task' '--value	what it is worth (default 2 ** priority)' '--project	default: its repository' '--plan	plan with this tier, then execute' '--subagents	the tier of its subagents' '--label	only on hosts that have this label' '--allow-empty	it is done, too, when nothing has to be changed' '--no-allow-empty	it is done, too, when nothing has to be changed' '--review	who looks at verified work before it lands: person (default), model, model:TIER, model+person' '--no-review	nobody does' '--source	who asks; of a source there is one task in a project' '--paused	nothing starts it until it is resumed' '--json	one JSON document on standard output'
             set -g __fleet_words 'text'
         case 'task list'
             set -g __fleet_commands 
@@ -113,7 +113,7 @@ function __fleet_at
             set -g __fleet_words '@tasks'
         case 'task edit'
             set -g __fleet_commands 
-            set -g __fleet_options '-h	show this help message and exit' '--help	show this help message and exit' '--state	in one of these states' '--project	of this project: a name, or the path of a repository' '--account	whose last worker ran on this account' '--older-than	added so long ago, such as 2h or 3d' '--where	with this in the title or the prompt' '--yes	do it to all that match, without being asked' '--dry-run	list them, and do nothing' '--prompt	what to do; - reads it from standard input' '--title	what it is called (default: its prompt\'s first line)' '--tier	tiers it may use; auto: all of them' '--priority	higher runs first (default 0)' '--deadline	2h, 18:30, 2026-11-30T18:30' '--verify	must succeed before it lands' '--target	start from and land in (default: the current branch)' '--allow-tool	such as \'Bash(npm test *)\'' '--max-turns	for each thing that its session is told' '--max-budget-usd	over all its attempts, by the client\'s estimate' '--value	what it is worth (default 2 ** priority)' '--label	only on hosts that have this label' '--allow-empty	it is done, too, when nothing has to be changed' '--no-allow-empty	it is done, too, when nothing has to be changed' '--review	verified work waits for you to look at it, before it lands' '--no-review	verified work waits for you to look at it, before it lands' '--paused	nothing starts it until it is resumed' '--resume	it is paused no longer' '--json	one JSON document on standard output'
+            set -g __fleet_options '-h	show this help message and exit' '--help	show this help message and exit' '--state	in one of these states' '--project	of this project: a name, or the path of a repository' '--account	whose last worker ran on this account' '--older-than	added so long ago, such as 2h or 3d' '--where	with this in the title or the prompt' '--yes	do it to all that match, without being asked' '--dry-run	list them, and do nothing' '--prompt	what to do; - reads it from standard input' '--title	what it is called (default: its prompt\'s first line)' '--tier	tiers it may use; auto: all of them' '--priority	higher runs first (default 0)' '--deadline	2h, 18:30, 2026-11-30T18:30' '--verify	must succeed before it lands' '--target	start from and land in (default: the current branch)' '--allow-tool	such as \'Bash(npm test *)\'' '--max-turns	for each thing that its session is told' '--max-budget-usd	over all its attempts, by the client\'s estimate' '--value	what it is worth (default 2 ** priority)' '--label	only on hosts that have this label' '--allow-empty	it is done, too, when nothing has to be changed' '--no-allow-empty	it is done, too, when nothing has to be changed' '--review	who looks at verified work before it lands: person (default), model, model:TIER, model+person' '--no-review	nobody does' '--paused	nothing starts it until it is resumed' '--resume	it is paused no longer' '--json	one JSON document on standard output'
             set -g __fleet_words '@tasks'
         case 'task cancel'
             set -g __fleet_commands 
@@ -540,6 +540,8 @@ function __fleet_takes
             echo '@tiers'
         case 'task add --label'
             echo 'text'
+        case 'task add --review'
+            echo 'text'
         case 'task add --source'
             echo 'text'
         case 'task add --paused'
@@ -607,6 +609,8 @@ function __fleet_takes
         case 'task edit --value'
             echo 'text'
         case 'task edit --label'
+            echo 'text'
+        case 'task edit --review'
             echo 'text'
         case 'task edit --paused'
             echo 'text'

@@ -84,10 +84,10 @@ class Costs:
         work, ms = task.tier_work, float(task.tier_ms)
         if attempt is not None:
             if attempt.tier != tier:
-                return self.expected(task.spec, tier)
+                return self.expected(task.work, tier)
             work += work_of(attempt.used)
             ms += attempt.ms_at(self._fleet.now_ms)
-        return self._left(task.spec, tier, work, ms)
+        return self._left(task.work, tier, work, ms)
 
     def _left(self, spec: TaskSpec, tier: str, work: float, ms: float) -> Expected:
         """What is left after so much work and time."""
@@ -149,14 +149,15 @@ def learn(draft: Draft, task: Task, attempt: Attempt, *, won: bool) -> None:
         work += work_of(attempt.used)
         ms += attempt.ms_at(draft.now_ms)
     measured = work > 0.0 and ms > 0.0
-    for key in experience.keys(task.spec, attempt.tier):
+    spec = task.work
+    for key in experience.keys(spec, attempt.tier):
         draft.put(
             "experience",
             key,
             experience.with_task(
                 draft.experience.get(key) or Experience(key),
-                log_work=log(work / task.spec.size) if measured else None,
-                log_ms=log(ms / task.spec.size) if measured else None,
+                log_work=log(work / spec.size) if measured else None,
+                log_ms=log(ms / spec.size) if measured else None,
                 won=won,
             ),
         )

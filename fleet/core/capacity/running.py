@@ -28,8 +28,8 @@ class _Live:
 
     def __init__(self, attempt: Attempt, task: Task) -> None:
         self.attempt, self.task = attempt, task
-        self.of = class_of(task.spec, attempt.tier)
-        self.size = task.spec.size
+        self.of = class_of(task.work, attempt.tier)
+        self.size = task.work.size
         self.work = task.tier_work + work_of(attempt.used)
         self.works = attempt.state != "stopping" and task.state == "running"
         """An attempt that is being stopped, or whose work is being checked, takes nothing."""
@@ -168,7 +168,7 @@ class Running:
         parts, costs = [], self.costs
         for one in (one for of_tier in on for one in of_tier.get(tier, {}).values()):
             if one.works:
-                known = costs.known(one.of) or costs.believed(one.task.spec, tier)
+                known = costs.known(one.of) or costs.believed(one.task.work, tier)
                 if one.believed is not known:
                     one.believed = known
                     one.left = one.size * mean_left(known.work, known.work_spread, one.work / one.size)
@@ -186,7 +186,7 @@ class Running:
                 for tier, some in self._on.get(name, {}).items():
                     for one in some.values():
                         if one.works:
-                            known = self.costs.believed(one.task.spec, tier)
+                            known = self.costs.believed(one.task.work, tier)
                             mean, high = self.costs.work_left(known, one.size, one.work)
                             parts.setdefault(tier, []).append(max(high - mean, 0.0) ** 2)
             found = self._spread[pool] = {tier: fsum(some) for tier, some in parts.items()}

@@ -103,7 +103,10 @@ def _troubled(explained: Explanation, trouble: Trouble) -> Explanation:
 
 def _explained(fleet: Fleet, task: Task) -> Explanation:
     if task.state == "queued":
-        return _queued(fleet, task)
+        queued = _queued(fleet, task)
+        if task.judging is None:
+            return queued
+        return replace(queued, summary=f"verified; to be reviewed by a model: {queued.summary}")
     if task.state == "waiting":
         return _waiting(fleet, task)
     return _placed(fleet, task) if task.state in ("running", "checking") else _beyond(task)
@@ -338,7 +341,9 @@ def _placed(fleet: Fleet, task: Task) -> Explanation:
         return Explanation(task.id, task.state, task.reason or task.state)
     doing = {
         "starting": "is being started",
-        "running": "its work is being verified" if task.state == "checking" else "works",
+        "running": "its work is being verified"
+        if task.state == "checking"
+        else ("reviews the verified work" if attempt.judges else "works"),
         "stopping": f"is being stopped ({attempt.reason})",
     }.get(attempt.state, attempt.state)
     account = fleet.accounts.get(attempt.account)
@@ -382,7 +387,9 @@ def _beyond(task: Task) -> Explanation:
             f'fleet task diff {task.id}, then fleet task approve {task.id}, or fleet task send-back {task.id} "…", or '
             f"fleet task reject {task.id}"
         )
-        return Explanation(task.id, task.state, "verified; waits for your review", stuck=True, advice=advice)
+        told = f"{task.reason}; " if task.reason else ""
+        summary = f"verified; {told}waits for your review"
+        return Explanation(task.id, task.state, summary, stuck=True, advice=advice)
     if task.state == "landing":
         if task.breaking_off:
             told = f"cancelled; its merge into {task.spec.target} is being broken off"

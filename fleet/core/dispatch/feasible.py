@@ -132,6 +132,8 @@ def _not_for_project(fleet: Fleet, task: Task, account: Account, tier: str) -> R
 def _not_taken(task: Task, account: Account, tier: str) -> Refusal | None:
     """What the account, or another one, made of the task's session. Where nothing else is left a new one takes its
     place, so nobody has to act."""
+    if account.name in task.shuns and task.judging is not None and task.session_id is None:
+        return Refusal(account.name, tier, "made the work, so that another account is to review it")
     if account.name in task.shuns:
         return Refusal(account.name, tier, "did not take its session")
     if task.bound and account.name != task.session_account:

@@ -146,7 +146,7 @@ class Market:
             if begun not in self._remaining:
                 self._remaining[begun] = self._costs.remaining(task, tier)
             return self._remaining[begun]
-        spec = task.spec
+        spec = task.work
         key, believed = (spec.project_name, spec.kind, tier), self._costs.believed(spec, tier)
         known = self._expected.get(key)
         if known is None or known[0] is not believed or known[1] != self._costs.quantile:

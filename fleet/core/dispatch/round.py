@@ -216,14 +216,14 @@ class Round:
             elif offer == "price" and not timed:
                 break
             elif offer == "size":
-                self._too_large[lane] = too_large = min(too_large, task.spec.size)
+                self._too_large[lane] = too_large = min(too_large, task.work.size)
             elif offer == "both" and not timed and not task.attempts:
-                too_large = min(too_large, task.spec.size)
+                too_large = min(too_large, task.work.size)
         return min(found, key=lambda o: (-o.rank, o.task.number, o.task.id), default=None)
 
     def _waits_until(self, task: Task, too_large: float) -> float | None:
         """Until when a task is passed by, should nothing of it change; an unknown time is past. None: it is not."""
-        if task.spec.size >= too_large and not task.attempts:
+        if task.work.size >= too_large and not task.attempts:
             return -inf
         if task.id in self._placed or held_back(self.fleet, task):
             return -inf

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from fleet.core.model import Account, Fleet, Task
 from fleet.core.model.policy import AUTO
+from fleet.spoken.reviews import tier_of
 
 
 def is_free(task: Task) -> bool:
     """Whether the engine chooses the tier; otherwise the person named tiers, the preferred one first."""
-    return AUTO in task.spec.tiers
+    return AUTO in task.work.tiers
 
 
 def allowed(fleet: Fleet, task: Task) -> tuple[str, ...]:
-    """Of those it may use, the ones above the strongest that has failed; the strongest again when none is above."""
+    """Of those it may use, the ones above the strongest that has failed; the strongest again when none is above. Of a
+    review, those that may judge."""
+    if task.judging is not None:
+        return task.judging.tiers
     named = task.spec.tiers
     if AUTO in named:
         project = fleet.projects.get(task.spec.project_name)
@@ -31,6 +35,27 @@ def stronger(fleet: Fleet, task: Task, tier: str) -> str | None:
     return min(above, key=order, default=None)
 
 
+def judges_of(fleet: Fleet, task: Task) -> tuple[str, ...]:
+    """The tiers that may review its work: the one that is asked for, unless the work was made with a stronger one; else
+    all that are not below that."""
+    order, asked = fleet.policy.order_of, tier_of(task.spec.review)
+    made_with = task.made_with
+    if asked is not None and (made_with is None or order(asked) >= order(made_with)):
+        return (asked,)
+    known = tuple(t.name for t in fleet.policy.tiers)
+    if made_with is None:
+        return known
+    return tuple(dict.fromkeys((made_with, *(t for t in known if order(t) >= order(made_with)))))
+
+
+def others_judge(fleet: Fleet, task: Task, account: str) -> bool:
+    """Whether there is another account than this one that may judge the task."""
+    return any(
+        other.name != account and any(_serves(fleet, task, other, tier) for tier in allowed(fleet, task))
+        for other in fleet.accounts.values()
+    )
+
+
 def is_for_project(fleet: Fleet, task: Task, account: Account) -> bool:
     """Whether the task's project may use the account."""
     project = fleet.projects.get(task.spec.project_name) if fleet.projects else None
@@ -39,10 +64,13 @@ def is_for_project(fleet: Fleet, task: Task, account: Account) -> bool:
 
 def _is_served(fleet: Fleet, task: Task, tier: str) -> bool:
     """Whether an account that the task may use has the tier."""
-    return any(
+    return any(_serves(fleet, task, account, tier) for account in fleet.accounts.values())
+
+
+def _serves(fleet: Fleet, task: Task, account: Account, tier: str) -> bool:
+    return (
         account.state != "removed"
         and account.spends != "never"
         and account.model_of(tier) is not None
         and is_for_project(fleet, task, account)
-        for account in fleet.accounts.values()
     )

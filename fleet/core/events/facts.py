@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from fleet.core.model.judgement import Judgement
 from fleet.core.model.replacing import replace
 from fleet.core.model.tokens import NO_TOKENS, Tokens
 
@@ -115,13 +116,15 @@ Outcome = Literal[
 
 @dataclass(frozen=True, slots=True)
 class TurnEnded:
-    """A `result` line, judged: a good one once the client is at rest, any other at once."""
+    """A `result` line, judged: a good one once the client is at rest, any other at once. `judgement` is what it says
+    of the work it was asked to review; None when nothing was, or it does not fit the schema."""
 
     outcome: Outcome
     detail: str
     readings: tuple[WindowReading, ...] = ()
     denied: tuple[str, ...] = ()
     """The tools whose calls were denied, one for each call."""
+    judgement: Judgement | None = None
 
 
 @dataclass(frozen=True, slots=True)

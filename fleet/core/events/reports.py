@@ -136,11 +136,11 @@ class WorkReclaimed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkChecked(Event):
-    """Work committed and verified in the worktree: `commit` is the branch's head, `output` what failed, `noticed` what
-    its own session did not do, and what was in no commit, in words. `unchanged`: it brings nothing that the target does
-    not have, and `ignored` is what its session made that git ignores, in words. `remade`: the worktree was gone, and
-    was made anew from its branch; the worker still stands in the one that is gone. `denied` is what the sandbox kept
-    the verification from that failed, in words."""
+    """Work committed and verified in the worktree: `commit` is the branch's head, `output` what failed, or the end of
+    what passed, `noticed` what its own session did not do, and what was in no commit, in words. `unchanged`: it brings
+    nothing that the target does not have, and `ignored` is what its session made that git ignores, in words. `remade`:
+    the worktree was gone, and was made anew from its branch; the worker still stands in the one that is gone. `denied`
+    is what the sandbox kept the verification from that failed, in words."""
 
     task: str
     attempt: str

@@ -9,6 +9,7 @@ from fleet.core.model.account import Account, Bucket, Kind, Spend, bucket_key
 from fleet.core.model.attempt import ATTEMPT_MS_MAX, Attempt
 from fleet.core.model.fleet import NEVER_MS, Fleet, is_paused
 from fleet.core.model.host import HERE, Host, Unfit, Worktree
+from fleet.core.model.judgement import Author, Finding, Judgement, Judging, Reviewer, Verdict
 from fleet.core.model.settings import Settings
 from fleet.core.model.task import (
     AGE_DOUBLES_MS,
@@ -41,21 +42,27 @@ __all__ = [
     "WORTH_MIN",
     "Account",
     "Attempt",
+    "Author",
     "Bucket",
+    "Finding",
     "Fleet",
     "HeldFor",
     "Host",
+    "Judgement",
+    "Judging",
     "Kind",
     "Land",
     "Pause",
     "Queue",
     "Rank",
+    "Reviewer",
     "Settings",
     "Spend",
     "Task",
     "TaskSpec",
     "Trouble",
     "Unfit",
+    "Verdict",
     "Word",
     "Worktree",
     "bucket_key",

@@ -20,9 +20,9 @@ class Attempt:
     `resumes`: it was started to go on with a session;
     `carry_from` is the account whose directory that session has to be brought from. `told` are the ids of words
     handed to the worker that it has not taken up yet. `plans`: its first turn only makes a plan, with the task's
-    planning tier; then it goes on with `tier`. `tokens` are those of turns that have ended, `running_tokens`
-    and `answer_tokens` those of the running one, whose latest answer may still grow. While it is `stopping`,
-    `reason` is already what it will have ended for.
+    planning tier; then it goes on with `tier`. `judges`: it reviews the task's work, and reads only.
+    `tokens` are those of turns that have ended, `running_tokens` and `answer_tokens` those of the running one, whose
+    latest answer may still grow. While it is `stopping`, `reason` is already what it will have ended for.
     """
 
     id: str
@@ -39,6 +39,7 @@ class Attempt:
     resumes: bool = False
     carry_from: str | None = None
     plans: bool = False
+    judges: bool = False
     opening: tuple[Word, ...] = ()
     told: tuple[str, ...] = ()
     reason: str = ""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from fleet.core.model.account import Account, Bucket
 from fleet.core.model.attempt import Attempt
 from fleet.core.model.host import Host, Worktree
+from fleet.core.model.judgement import Reviewer
 from fleet.core.model.learned import Demand, Experience, Rate
 from fleet.core.model.policy import DEFAULT, Floor, Limit, Policy, Project, Reservation, Spent
 from fleet.core.model.prices import Prices
@@ -47,6 +48,7 @@ class Fleet:
     rates: Mapping[str, Rate] = field(default_factory=dict)
     experience: Mapping[str, Experience] = field(default_factory=dict)
     demand: Mapping[str, Demand] = field(default_factory=dict)
+    reviewers: Mapping[str, Reviewer] = field(default_factory=dict)
     policy: Policy = DEFAULT
     prices: Prices | None = None
     protections: Protections | None = None

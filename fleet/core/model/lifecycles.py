@@ -22,13 +22,14 @@ def _table(**rows: str) -> Table:
 
 TASK: Table = _table(
     waiting="queued cancelled",  # until everything in `after` has landed
-    queued="running landed cancelled",  # until dispatch finds it a placement; landed: see rules/older
-    running="queued checking landed failed cancelled",  # an attempt is alive
+    # until dispatch finds it a placement; landed: see rules/older, or as behind checking, when its review is called off
+    queued="running checking review landing landed cancelled",
+    running="queued checking review landing landed failed cancelled",  # an attempt is alive; on: it was a review
     checking="running queued review landing held landed failed cancelled",  # work committed, verification runs
     review="checking queued landing landed cancelled",  # verified; a person has to look before it lands
     landing="landed review held queued failed cancelled",  # verified, in the serial queue of its target
     held="checking landed review landing queued cancelled",  # only a person can bring it further: `Task.held_for`
-    landed="landing review",  # where it was left on its branch, and is to be merged after all
+    landed="landing review queued",  # where it was left on its branch, and is to be merged after all
     failed="queued waiting cancelled",
     cancelled="queued waiting",
 )

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from math import log2
 from typing import Literal, get_args
 
+from fleet.core.model.judgement import JUDGEMENT, Judging, Verdict
 from fleet.core.model.lifecycles import TaskState
+from fleet.core.model.replacing import replace
+from fleet.spoken.reviews import by_model, by_person
 
 PRIORITY_MAX = 100
 """Steps of priority that count: a hundred doublings are more than any two tasks differ by, and still a number."""
@@ -59,7 +62,8 @@ class TaskSpec:
     its kind. With `plan_tier` the session plans with that tier and then executes with the one it was placed with. It
     runs only on hosts that have all `labels`. `source` says who asked for it, such as `board:github#12`; in a project
     there is one task of a source, however often it is asked for. With `allow_empty` it is done, too, when nothing had
-    to be changed. With `review` a person looks at verified work before it lands, however it lands."""
+    to be changed. `review` says who looks at verified work before it lands, however it lands: a person, a model, or
+    both (`fleet.spoken.reviews`)."""
 
     prompt: str
     repo: str
@@ -85,7 +89,7 @@ class TaskSpec:
     source: str | None = None
     paused: Pause | None = None
     allow_empty: bool = False
-    review: bool = False
+    review: str | None = None
 
     @property
     def worth(self) -> float:
@@ -129,8 +133,12 @@ class Task:
     that was last looked at. `unlocks`: what the tasks that wait for it are worth beyond their cost, as last planned.
     `revisions`: how often what was asked for has been revised. `empty_told`: its session was asked once why nothing has
     changed. `held_for` counts while it is held. `breaking_off`: it was cancelled while it was being merged. `approved`
-    is the commit that a person has looked at, and that may land. `on_branch`: it was left on its branch before it is
-    merged, so what waits for it waits no longer.
+    is the commit that a person has looked at, and that may land. `on_branch`: it was left on its branch before it
+    is merged, so what waits for it waits no longer.
+
+    `judging` is a model's review of its work while that is under way: the session is then the judge's. `verdict` is
+    what the last one found. `returned`: how often findings have gone back to its session since a person looked.
+    `made_with` is the tier that worked at it last.
 
     Of its session: `answered_by` is the account that has answered it last, `shuns` are the accounts that gave it no
     answer twice in a row or refused it, `unanswered` counts its ends in a row without one where it is now. `bound`:
@@ -194,6 +202,30 @@ class Task:
     """The tools that its sessions were denied since what it may use was last revised, and how often each."""
     denied_ms: int | None = None
     """Since when these are `DENIED_TIMES` and more: it needs a person who allows them, or says how to do without."""
+    judging: Judging | None = None
+    verdict: Verdict | None = None
+    returned: int = 0
+    made_with: str | None = None
+
+    @property
+    def work(self) -> TaskSpec:
+        """What its next or present attempt does, as it is placed and priced: a review is judgement, of usual size."""
+        if self.judging is None:
+            return self.spec
+        return replace(self.spec, kind=JUDGEMENT, tiers=self.judging.tiers, size=1.0, plan_tier=None)
+
+    @property
+    def stands(self) -> Verdict | None:
+        """The verdict about the commit that it has come to; None when that was not judged."""
+        return self.verdict if self.verdict is not None and self.verdict.commit == self.commit else None
+
+    @property
+    def reviewed(self) -> str | None:
+        """The commit that whoever had to has looked at, and that may land: a person's word counts whatever a model
+        says."""
+        if self.approved is not None or not by_model(self.spec.review) or by_person(self.spec.review):
+            return self.approved
+        return self.commit if self.stands is not None and self.stands.passed else None
 
     @property
     def releases(self) -> bool:
@@ -225,13 +257,13 @@ class Task:
     @property
     def plans_with(self) -> str | None:
         """The tier that has to make its plan still, None when there is nothing to plan."""
-        return None if self.planned else self.spec.plan_tier
+        return None if self.planned else self.work.plan_tier
 
     @property
     def lane(self) -> str:
         """The lane of the queue it stands in: tasks that agree in this may have the same placements, and differ only in
         value, size and age. What has a deadline stands in lanes of its own, and so does what has missed it."""
-        spec = self.spec
+        spec = self.work
         session = (self.session_account or "") if self.session_id else ""
         if self.shuns:
             session = SHUNNING.join((session, *self.shuns, "bound" if self.bound else ""))
@@ -243,7 +275,7 @@ class Task:
                 spec.kind,
                 tiers,
                 self.plans_with or "",
-                self.tier_failed or "",
+                "" if self.judging is not None else self.tier_failed or "",
                 session,
                 ",".join(sorted(spec.labels)),
                 timed,
@@ -254,7 +286,7 @@ class Task:
     def rank(self) -> Rank:
         """Its place in the lane, a total order: the nearer deadline, then value for its size, older ones counting more
         (`AGE_DOUBLES_MS`), then first come."""
-        spec = self.spec
+        spec = self.work
         density = (
             log2(max(spec.worth + self.unlocks, WORTH_MIN) / spec.size) - self.created_ms / AGE_DOUBLES_MS
         )

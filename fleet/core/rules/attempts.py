@@ -18,7 +18,7 @@ from fleet.core.events import StartFailed, WorkerLost, WorkerStarted
 from fleet.core.model import Attempt, Task, Trouble, Word, is_paused
 from fleet.core.model.learned import work_of
 from fleet.core.model.tokens import Tokens
-from fleet.core.rules import keyring, sessions, silence
+from fleet.core.rules import judging, keyring, sessions, silence
 from fleet.core.rules.worktrees import remove_worktree
 from fleet.core.wording import opening_id
 
@@ -250,13 +250,14 @@ def end(draft: Draft, attempt: Attempt, reason: str, detail: str, *, told: bool 
     draft.settle = True
     _leave_worktree(draft, attempt.task)
     task = draft.tasks[attempt.task]
+    # What a tier took that has failed is no part of what the next one takes, nor a review of what the work did.
+    counts = reason != "escalated" and judging.is_of(task, attempt)
     task = draft.put_task(
         replace(
             task,
             spent_usd=task.spent_usd + (attempt.cost_usd or 0.0),
-            # What a tier took that has failed is no part of what the next one takes.
-            tier_work=task.tier_work + work_of(attempt.used) * (reason != "escalated"),
-            tier_ms=task.tier_ms + attempt.ms_at(draft.now_ms) * (reason != "escalated"),
+            tier_work=task.tier_work + work_of(attempt.used) * counts,
+            tier_ms=task.tier_ms + attempt.ms_at(draft.now_ms) * counts,
         )
     )
     if attempt.state != "stopping":  # else its last turn has told before what it says of its account
@@ -349,7 +350,19 @@ def _session_refused(draft: Draft, task: Task, attempt: Attempt, why: str) -> No
     draft.put_task(replace(after, state="queued", reason=why, not_before_ms=draft.now_ms + pause))
 
 
+def end_judging(draft: Draft, task: Task) -> Task:
+    """The task as its own session goes on; who judges it is stopped. The same where nobody does."""
+    attempt = draft.attempts.get(task.attempt or "")
+    if task.judging is not None and attempt is not None:
+        stop(draft, attempt, "paused", how="ladder")
+    return judging.restored(task)
+
+
 def fail(draft: Draft, task: Task, reason: str) -> None:
+    """It ends; verified work whose review cannot be had goes to a person instead."""
+    if task.judging is not None:
+        judging.to_review(draft, judging.restored(task), f"no model could review it ({reason})")
+        return
     draft.put_task(replace(task, state="failed", reason=reason, ended_ms=draft.now_ms, not_before_ms=0))
     draft.note("error", "task.failed", f"failed: {reason}", task=task.id)
 

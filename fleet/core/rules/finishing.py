@@ -10,9 +10,12 @@ from fleet.core.dispatch.tiers import stronger
 from fleet.core.draft import Draft
 from fleet.core.events import HeldSeen, LandingEnded, WorkChecked
 from fleet.core.model import HeldFor, Task, Trouble, Word
-from fleet.core.rules.attempts import fail, stop, takes_no_turn, tell
+from fleet.core.rules import judging
+from fleet.core.rules.attempts import end_judging, fail, stop, takes_no_turn, tell
+from fleet.core.rules.judging import to_review
 from fleet.core.rules.worktrees import remove_worktree
 from fleet.core.wording import check_failed, landing_conflict, landing_unverified, nothing_changed
+from fleet.spoken.reviews import by_model
 
 
 def work_checked(draft: Draft, event: WorkChecked) -> None:
@@ -47,25 +50,30 @@ def _go_its_way(draft: Draft, task: Task, event: WorkChecked) -> None:
     elif event.unchanged:
         _nothing_changed(draft, replace(task, commit=event.commit), event.id, event.ignored)
     else:
-        _accept(draft, replace(task, commit=event.commit))
+        _accept(draft, replace(task, commit=event.commit), event.output)
 
 
-def _accept(draft: Draft, task: Task) -> None:
-    """Verified: the worker may go, and the work goes its way."""
+def _accept(draft: Draft, task: Task, output: str) -> None:
+    """Verified: the worker may go, and the work goes its way. What a review found was right if it was mended."""
     draft.note("debug", "task.verified", "verified", task=task.id, commit=task.commit)
     attempt = draft.attempts.get(task.attempt or "")
-    if attempt is not None:
+    if attempt is not None and not attempt.judges:
         costs.learn(draft, task, attempt, won=True)
-    send_on(draft, task)
+    if task.verdict is not None and not task.verdict.passed and task.stands is None:
+        task = judging.settled(draft, task, wanted=False)
+    send_on(draft, task, output)
     if attempt is not None:
         stop(draft, attempt, "finished", how="close")
 
 
-def send_on(draft: Draft, task: Task) -> None:
-    """Verified work goes its way: to a person, where a review is asked for that it has not had; else its branch is
-    left, or waits for its turn to be merged."""
-    if task.spec.review and task.approved is None:
-        to_review(draft, task, "verified; waits for your review")
+def send_on(draft: Draft, task: Task, output: str = "") -> None:
+    """Verified work goes its way: to a model or a person, where a review is asked for that it has not had; else its
+    branch is left, or waits for its turn to be merged. `output` is what the gate said."""
+    if task.spec.review is not None and task.reviewed is None:
+        if by_model(task.spec.review) and task.stands is None:
+            judging.begin(draft, task, output)
+            return
+        to_review(draft, task, "" if task.stands is None else judging.in_words(task, task.stands))
         return
     if task.spec.land == "branch":
         landed(draft, task, task.commit)
@@ -86,18 +94,6 @@ def send_on(draft: Draft, task: Task) -> None:
         task=task.id,
         target=task.spec.target,
         waits=before > 0,
-    )
-
-
-def to_review(draft: Draft, task: Task, why: str) -> None:
-    """Nothing happens to it until a person has looked; it takes no place meanwhile."""
-    draft.put_task(replace(task, state="review", reason="", approved=None, not_before_ms=0))
-    draft.note(
-        "info",
-        "task.review",
-        f"{why}: fleet task diff {task.id}, then fleet task approve {task.id}",
-        task=task.id,
-        commit=task.commit,
     )
 
 
@@ -304,7 +300,8 @@ def _not_landed(draft: Draft, task: Task, event: LandingEnded) -> None:
 def cancel(draft: Draft, task: Task, why: str = "cancelled by a person") -> None:
     """Ends a task as a person wished. What its session left is preserved as its worktree goes. Of one that was left on
     its branch, and nobody has gone on with since, only its merge is taken back."""
-    if task.on_branch and task.state in ("review", "landing", "held"):
+    judged, task = task.judging is not None, end_judging(draft, task)
+    if task.on_branch and (judged or task.state in ("review", "landing", "held")):
         as_it_was = replace(
             task, spec=replace(task.spec, land="branch"), landing_begun=False, breaking_off=False
         )

@@ -34,6 +34,7 @@ def place(draft: Draft, choose: Choose) -> None:
 
 def _place(draft: Draft, placement: Placement) -> None:
     task = draft.tasks[placement.task]
+    made_with = task.made_with if task.judging is not None else placement.tier
     attempt = draft.put_attempt(_attempt(draft, task, placement))
     _restart_ramp(draft, attempt.account)
     draft.put_task(
@@ -42,6 +43,7 @@ def _place(draft: Draft, placement: Placement) -> None:
             state="running",
             attempt=attempt.id,
             attempts=attempt.number,
+            made_with=made_with,
             reason="",
             not_before_ms=0,
             unanswered=0 if attempt.carry_from else task.unanswered,
@@ -49,11 +51,11 @@ def _place(draft: Draft, placement: Placement) -> None:
     )
     claim_worktree(draft, task, attempt.host)
     draft.decide(StartWorker, attempt=attempt.id)
-    how = f"starts on {attempt.account}"
+    how = f"{'its review ' * attempt.judges}starts on {attempt.account}"
     if attempt.resumes:
-        how = f"continues on {attempt.account}"
+        how = f"{'its review ' * attempt.judges}continues on {attempt.account}"
     if attempt.carry_from:
-        how = f"moves from {attempt.carry_from} to {attempt.account}, with its session"
+        how = f"{'its review ' * attempt.judges}moves from {attempt.carry_from} to {attempt.account}, with its session"
     where, released = _where(draft, attempt), _released(task, attempt)
     draft.note(
         "info",
@@ -165,6 +167,7 @@ def _attempt(draft: Draft, task: Task, placement: Placement) -> Attempt:
         tier=placement.tier,
         model=(planning or account.model_of(placement.tier)) or placement.tier,
         plans=planning is not None,
+        judges=task.judging is not None,
         host=placement.host,
         session_id=task.session_id or fresh_session_id(draft.before.home_id, attempt_id),
         started_ms=draft.now_ms,

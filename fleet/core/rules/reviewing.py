@@ -11,8 +11,11 @@ from dataclasses import replace
 from fleet.core.draft import Draft
 from fleet.core.events import ApproveAsked, LandAsked, RejectAsked, SendBackAsked
 from fleet.core.model import Task, Word
+from fleet.core.rules.attempts import end_judging
 from fleet.core.rules.finishing import cancel, send_on, verify_again
+from fleet.core.rules.judging import settled
 from fleet.core.rules.tasks import Refused, known, refuse_unprintable, take_back
+from fleet.spoken.reviews import by_person
 
 
 def approve_asked(draft: Draft, event: ApproveAsked) -> None:
@@ -29,7 +32,7 @@ def approve_asked(draft: Draft, event: ApproveAsked) -> None:
         task=task.id,
         commit=event.commit,
     )
-    task = replace(task, approved=event.commit)
+    task = replace(settled(draft, task, wanted=True) if task.stands else task, approved=event.commit)
     if event.commit == task.commit:
         send_on(draft, task)
     else:
@@ -42,13 +45,15 @@ def send_back_asked(draft: Draft, event: SendBackAsked) -> None:
     draft.note(
         "info", "task.sent_back", f"sent back by a person: {event.text}", task=task.id, word=event.word
     )
-    draft.put_task(replace(task, repairs=0, words=(*task.words, Word(event.word, event.text))))
+    task = settled(draft, task, wanted=False) if task.stands else task
+    draft.put_task(replace(task, repairs=0, returned=0, words=(*task.words, Word(event.word, event.text))))
     take_back(draft, task.id, "a person has sent it back")
 
 
 def reject_asked(draft: Draft, event: RejectAsked) -> None:
     task = _in_review(draft, event.task, "reject")
     refuse_unprintable("reason", event.why)
+    task = settled(draft, task, wanted=False) if task.stands else task
     cancel(draft, task, f"rejected by a person: {event.why}" if event.why else "rejected by a person")
 
 
@@ -76,9 +81,12 @@ def land_asked(draft: Draft, event: LandAsked) -> None:
 
 
 def review_revised(draft: Draft, task: Task) -> None:
-    """A review is asked for before its merge has begun, or not any more."""
-    if (task.state == "review" and not task.spec.review) or (
-        task.state == "landing" and task.spec.review and task.approved is None
+    """Another review is asked for before its merge has begun, or none any more."""
+    review = task.spec.review
+    if task.judging is not None:
+        send_on(draft, end_judging(draft, task))
+    elif (task.state == "review" and not by_person(review)) or (
+        task.state == "landing" and review is not None and task.reviewed is None
     ):
         send_on(draft, task)
 

@@ -14,7 +14,7 @@ from fleet.core.draft import Draft
 from fleet.core.events import TaskRevised
 from fleet.core.model import Fleet, Task, Word
 from fleet.core.model.lifecycles import TaskState
-from fleet.core.rules.attempts import tell
+from fleet.core.rules.attempts import end_judging, tell
 from fleet.core.rules.finishing import allow_empty, verify_again
 from fleet.core.rules.reviewing import review_revised
 from fleet.core.rules.tasks import Refused, known, refuse_unprintable, take_back
@@ -122,8 +122,8 @@ def task_revised_asked(draft: Draft, event: TaskRevised) -> None:
         allow_empty(draft, task)
     if "review" in changed:
         review_revised(draft, task)
-    elif "verify" in changed and task.state == "review":
-        verify_again(draft, task, "its verification was revised")
+    elif "verify" in changed and (task.state == "review" or task.judging is not None):
+        verify_again(draft, end_judging(draft, task), "its verification was revised")
     if "prompt" in changed:
         _tell_prompt(draft, task, event.id)
     draft.settle = True
@@ -158,7 +158,7 @@ def _tell_prompt(draft: Draft, task: Task, cause: str) -> None:
         return
     word = Word(stable_id(cause, "prompt"), task_revised(task.spec.prompt))
     draft.put_task(replace(task, words=(*task.words, word)))
-    if task.state == "running" and attempt is not None and attempt.state == "running":
-        tell(draft, attempt.id, word)
-    elif task.state in ("review", "landing", "held"):
+    if task.state in ("review", "landing", "held") or task.judging is not None:
         take_back(draft, task.id, "its prompt was revised")
+    elif task.state == "running" and attempt is not None and attempt.state == "running":
+        tell(draft, attempt.id, word)

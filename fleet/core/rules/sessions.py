@@ -96,7 +96,9 @@ def renew_where_nobody_takes(draft: Draft) -> None:
         ]
         if not soon or any(name not in task.shuns and _takes_it(task, name) for name in soon):
             continue
-        if may_renew(draft, task):
+        if task.judging is not None and task.session_id is None:
+            draft.put_task(replace(task, shuns=()))  # nothing refused it: another account was only preferred
+        elif may_renew(draft, task):
             names = ", ".join(sorted(task.shuns))
             draft.put_task(renewed(draft, task, f"{names} did not take the one it had"))
         else:

@@ -20,7 +20,7 @@ from fleet.core.events import (
 )
 from fleet.core.model import Attempt, Fleet, Task, TaskSpec, Word
 from fleet.core.model.lifecycles import TASK_ENDS
-from fleet.core.rules.attempts import stop
+from fleet.core.rules.attempts import end_judging, stop
 from fleet.core.rules.finishing import cancel, look_at_held
 from fleet.core.rules.sessions import without_session
 from fleet.core.rules.worktrees import remove_worktree
@@ -180,6 +180,7 @@ def retry_asked(draft: Draft, event: RetryAsked) -> None:
             host_faults=0,
             killed=0,
             repairs=0,
+            returned=0,
             not_before_ms=0,
             ended_ms=None,
             unanswered=0,
@@ -215,7 +216,9 @@ def person_said(draft: Draft, event: PersonSaid) -> None:
         )
     word = Word(event.word, event.text)
     attempt = draft.attempts.get(task.attempt or "")
-    works = task.state == "running" and attempt is not None and attempt.state == "running"
+    works = (
+        task.state == "running" and attempt is not None and attempt.state == "running" and not attempt.judges
+    )
     if event.tier is not None and not works:
         raise Refused(
             f"{task.id} has no worker at work now, and only a session at work can be given another tier"
@@ -224,7 +227,7 @@ def person_said(draft: Draft, event: PersonSaid) -> None:
     draft.note("info", "task.said", f"a person said: {event.text}", task=task.id, word=word.id)
     if attempt is not None and works:
         _tell_at_work(draft, attempt, word, event)
-    elif task.state in ("review", "landing", "held"):
+    elif task.state in ("review", "landing", "held") or task.judging is not None:
         take_back(draft, task.id, "a person has said more")
 
 
@@ -235,6 +238,7 @@ def _tell_at_work(draft: Draft, attempt: Attempt, word: Word, event: PersonSaid)
         if model is None:
             raise Refused(f"{attempt.account}, where {attempt.task} is at work, has no tier {event.tier}")
         attempt = replace(attempt, tier=event.tier, model=model)
+        draft.put_task(replace(draft.tasks[attempt.task], made_with=event.tier))
     draft.put_attempt(replace(attempt, told=(*attempt.told, word.id)))
     draft.decide(
         TellWorker, attempt=attempt.id, word=word.id, text=word.text, interrupt=event.interrupt, model=model
@@ -242,8 +246,9 @@ def _tell_at_work(draft: Draft, attempt: Attempt, word: Word, event: PersonSaid)
 
 
 def take_back(draft: Draft, task_id: str, why: str) -> None:
-    """There is more for its session to do before it may land."""
-    draft.put_task(replace(draft.tasks[task_id], state="queued", reason=why, not_before_ms=0))
+    """There is more for its session to do before it may land, and before a model reviews it."""
+    task = end_judging(draft, draft.tasks[task_id])
+    draft.put_task(replace(task, state="queued", reason=why, not_before_ms=0))
     draft.settle = True
 
 

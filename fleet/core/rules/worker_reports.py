@@ -29,7 +29,7 @@ from fleet.core.model import Account, Attempt, Bucket, Task, bucket_key
 from fleet.core.model.learned import work_of
 from fleet.core.model.replacing import replace
 from fleet.core.model.tokens import Tokens
-from fleet.core.rules import models, sessions, silence
+from fleet.core.rules import judging, models, sessions, silence, verdicts
 from fleet.core.rules.attempts import backoff_ms, end, stop, takes_no_turn, tell
 from fleet.core.rules.worktrees import remember_heard
 from fleet.core.wording import opening_id, plan_made
@@ -95,9 +95,15 @@ def _answered(draft: Draft, attempt: Attempt, fact: Answered) -> None:
             awaits_background=False,
         ),
     )
-    task = sessions.answered(draft.tasks[attempt.task], attempt.account)
+    task = draft.tasks[attempt.task]
+    if judging.is_of(task, attempt):
+        task = sessions.answered(task, attempt.account)
     in_a_row = task.faults or task.host_faults
-    if in_a_row and attempt.answers + new >= draft.before.settings.progress_answers:
+    if (
+        in_a_row
+        and judging.is_of(task, attempt)
+        and attempt.answers + new >= draft.before.settings.progress_answers
+    ):
         task = replace(task, faults=0, host_faults=0)
     if task is not draft.tasks[attempt.task]:
         draft.put_task(task)
@@ -160,7 +166,7 @@ def _take(
         newly = bucket.refused_until_ms is not None and (
             before is None or before.refused_until_ms != bucket.refused_until_ms
         )
-        _keep_clear(draft, bucket)
+        keep_clear(draft, bucket)
         if newly:
             until = f" for {spans.in_words((bucket.refused_until_ms or 0) - draft.now_ms)} still"
             draft.note(
@@ -177,7 +183,7 @@ def _take(
             draft.settle = True
 
 
-def _keep_clear(draft: Draft, bucket: Bucket) -> None:
+def keep_clear(draft: Draft, bucket: Bucket) -> None:
     """Stops work that has come down to what is kept of the bucket: its task goes on when that is free again, or on
     another account. Automation then stays away for a while, so that nothing is begun and stopped in a circle."""
     fleet = draft.peek()
@@ -268,7 +274,7 @@ def _awaits_background(draft: Draft, attempt: Attempt, fact: AwaitsBackground) -
 
 def _turn_ended(draft: Draft, attempt: Attempt, fact: TurnEnded) -> None:
     read_windows(draft, attempt, fact.readings, draft.now_ms)
-    if fact.denied:
+    if fact.denied and not attempt.judges:  # a judge reads only, whatever its task allows
         _denied(draft, attempt, fact.denied)
     if attempt.state == "running":
         rule = _OUTCOMES.get(fact.outcome, _retry)
@@ -301,6 +307,10 @@ def _finished(draft: Draft, attempt: Attempt, fact: TurnEnded) -> None:
     while it is paused."""
     task = draft.tasks[attempt.task]
     if task.state != "running":
+        return
+    if attempt.judges:
+        if not attempt.told:
+            verdicts.judged(draft, attempt, fact.judgement)
         return
     has_plan = attempt.plans and not task.planned
     if (attempt.told or task.words or has_plan) and takes_no_turn(draft, attempt):
@@ -417,7 +427,8 @@ def _exited(draft: Draft, attempt: Attempt, fact: Exited) -> None:
     if attempt.state == "stopping":
         end(draft, attempt, attempt.reason, attempt.detail)
         return
-    if fact.cause == "stalled" and attempt.awaits_background and draft.tasks[attempt.task].state == "running":
+    running = draft.tasks[attempt.task].state == "running" and not attempt.judges
+    if fact.cause == "stalled" and attempt.awaits_background and running:
         # Only what it left in the background was still running (a server, say): its own work is done.
         _check(draft, attempt)
     reason = "crashed" if fact.cause == "exited" else fact.cause

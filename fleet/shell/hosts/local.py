@@ -36,7 +36,7 @@ from workers.worktree.known_again import found_again
 from workers.worktree.lock import held
 from workers.worktree.make import SETUP_TIMEOUT_S, Made, Site, equip, make_ready
 from workers.worktree.remove import remove
-from workers.worktree.repository import locate
+from workers.worktree.repository import common_dir_of, locate
 
 VERIFY_TIMEOUT_S = 3_600.0
 """For each command of a verification."""
@@ -99,8 +99,10 @@ class LocalDriver:
     def _sandbox(self, task: Task, attempt: Attempt, path: Path, config_dir: Path) -> tuple[str, ...]:
         if self.cells is None:
             return ()
-        account = for_all_sessions(config_dir)
-        cells = self.cells.of(task, reads=[self.client.path], writes=[config_dir], sealed=account)
+        sealed = list(for_all_sessions(config_dir))
+        if attempt.judges:  # it reads only
+            sealed += [path, common_dir_of(Path(task.spec.repo))]
+        cells = self.cells.of(task, reads=[self.client.path], writes=[config_dir], sealed=sealed)
         cell = cells.of_commands(path)
         scratch = Path(scratch_of(str(self.runs.run_dir(attempt.id))))
         return tuple(cell.before(scratch, path))

@@ -52,5 +52,8 @@ SELECT id, body FROM experience ORDER BY seq;
 -- name: demand
 SELECT id, body FROM demand ORDER BY seq;
 
+-- name: reviewers
+SELECT id, body FROM reviewers ORDER BY seq;
+
 -- name: singles
 SELECT name, body FROM singles;

@@ -137,6 +137,12 @@ CREATE TABLE demand (
     body  TEXT    NOT NULL
 );
 
+CREATE TABLE reviewers (
+    seq   INTEGER PRIMARY KEY,
+    id    TEXT    NOT NULL UNIQUE,
+    body  TEXT    NOT NULL
+);
+
 -- Values of which there is one: the policy, the prices of capacity.
 CREATE TABLE singles (
     name  TEXT PRIMARY KEY,

@@ -55,6 +55,10 @@ ON CONFLICT (id) DO UPDATE SET body = excluded.body;
 INSERT INTO demand (id, body) VALUES (:id, :body)
 ON CONFLICT (id) DO UPDATE SET body = excluded.body;
 
+-- name: put_reviewers
+INSERT INTO reviewers (id, body) VALUES (:id, :body)
+ON CONFLICT (id) DO UPDATE SET body = excluded.body;
+
 -- name: drop_tasks
 DELETE FROM tasks WHERE id = :id;
 
@@ -96,6 +100,9 @@ DELETE FROM experience WHERE id = :id;
 
 -- name: drop_demand
 DELETE FROM demand WHERE id = :id;
+
+-- name: drop_reviewers
+DELETE FROM reviewers WHERE id = :id;
 
 -- name: put_single
 INSERT INTO singles (name, body) VALUES (:id, :body)

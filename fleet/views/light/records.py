@@ -220,6 +220,18 @@ def task_full(body: Record) -> Record:
         "project": spec.get("project") or spec["repo"],
         "session_id": body["session_id"],
         "words": body["words"],
+        "verdict": verdict(body.get("verdict")),
+    }
+
+
+def verdict(body: Record | None) -> Record | None:
+    """What a model found that reviewed the task's work last."""
+    return body and {
+        "commit": body["commit"],
+        "tier": body["tier"],
+        "account": body["account"],
+        "passed": all(one["severity"] != "blocking" for one in body["findings"]),
+        "findings": body["findings"],
     }
 
 
