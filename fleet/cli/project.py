@@ -10,6 +10,7 @@ from fleet.cli.parser import Parser, add_command, group_of, json_word, positive
 from fleet.cli.show import agrees, as_json, put, say, table
 from fleet.errors import Failed
 from fleet.home import find_home
+from fleet.spoken.choice import shown_word
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def listing(args: argparse.Namespace) -> int:
 
 
 def _row(one: dict[str, Any]) -> tuple[str, ...]:
-    tasks = ", ".join(f"{count} {state}" for state, count in one["tasks"].items()) or "none"
+    tasks = ", ".join(f"{count} {shown_word(state)}" for state, count in one["tasks"].items()) or "none"
     return (
         one["name"],
         f"{one['weight']:g}",

@@ -7,6 +7,7 @@ import os
 from fleet.cli import host_words
 from fleet.cli.show import as_json, clock, paused, put, table, told_of, waits, window
 from fleet.homepath import home_path
+from fleet.spoken.choice import shown_word
 from fleet.views.light import state
 
 TYPE_CHECKING = False
@@ -46,7 +47,7 @@ def status(args: Words) -> int:
 
 
 def _put_tasks(found: dict[str, Any]) -> None:
-    counts = ", ".join(f"{count} {state}" for state, count in sorted(found["tasks"].items()))
+    counts = ", ".join(f"{count} {shown_word(state)}" for state, count in sorted(found["tasks"].items()))
     put(f"tasks: {counts or 'none (fleet task add)'}")
     for trouble in found["troubles"]:
         put(f"  {trouble['task']} {trouble['state']}, in trouble: {trouble['story']}")

@@ -109,7 +109,7 @@ def projects(home: Home) -> list[dict[str, Any]]:
     fleet = snapshot(home)
     tasks: dict[str, Counter[str]] = {name: Counter() for name in fleet.projects}
     for task in fleet.tasks.values():
-        tasks.setdefault(task.spec.project_name, Counter())[task.state] += 1
+        tasks.setdefault(task.spec.project_name, Counter())[task.shown_state] += 1
     running = Counter(fleet.tasks[a.task].spec.project_name for a in fleet.attempts.values())
     return [
         _shown(fleet.projects.get(name, Project(name)), tasks[name], running[name]) for name in sorted(tasks)

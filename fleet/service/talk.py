@@ -9,6 +9,7 @@ from uuid import UUID
 from fleet.core.events import CancelAsked, Person, PersonSaid, RetryAsked
 from fleet.core.model import HERE
 from fleet.core.model.lifecycles import TASK_ENDS
+from fleet.core.model.task import ON_BRANCH
 from fleet.home import Home
 from fleet.service.requests import Came, submit_each
 from fleet.shell.stamp import stamp
@@ -89,7 +90,7 @@ def logs_of_all(home: Home, *, follow: bool, colour: bool) -> Iterator[str]:
         while True:
             with SqliteReader(home.root) as reader:
                 living = {body["id"]: body for body in reader.workers()}
-                is_open = bool(set(reader.task_states()) - TASK_ENDS)
+                is_open = bool(set(reader.task_states()) - TASK_ENDS - {ON_BRANCH})
             for name in [name for name in living if name not in accounts]:
                 accounts[name] = living[name]["account"]
                 spools.watch(name, 0)

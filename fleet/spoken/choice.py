@@ -46,6 +46,11 @@ def state_word(state: str, land: str, *, paused: bool) -> str:
     return "paused" if state == "queued" and paused else state
 
 
+def shown_word(state: str) -> str:
+    """How one of `STATES` is read."""
+    return state.replace("-", " ")
+
+
 class UnknownIds(ValueError):
     """The words are no range of ids."""
 

@@ -72,8 +72,6 @@ class MemoryReader:
 
     def _is_of(self, task: Task, choice: Choice) -> bool:
         states = {task.state, task.shown_state}
-        if task.state == "landed" and task.spec.land == "branch":
-            states.add("on-branch")
         workers = self.attempts_of(task.id)
         return (
             (not choice.states or not states.isdisjoint(choice.states))

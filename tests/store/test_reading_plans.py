@@ -18,10 +18,11 @@ def looks_of(tmp_path: Path, statement: str) -> list[str]:
     return [step[3] for step in plan if "tasks" in step[3]]
 
 
-def test_states_and_pauses_are_counted_without_looking_into_a_body(tmp_path: Path) -> None:
+def test_states_pauses_and_branches_are_counted_without_looking_into_a_body(tmp_path: Path) -> None:
     looks = looks_of(tmp_path, "task_states")
-    assert len(looks) == 2
-    assert all("INDEX tasks_by_state" in look or "INDEX tasks_paused" in look for look in looks), looks
+    names = ("tasks_by_state", "tasks_paused", "tasks_on_branch")
+    assert len(looks) == len(names)
+    assert all(any(f"INDEX {name}" in look for look in looks) for name in names), looks
 
 
 def test_queued_tasks_that_need_consent_are_found_without_looking_into_those_that_do_not(

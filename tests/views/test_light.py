@@ -7,6 +7,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+from collections import Counter
 from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from fleet.moments import iso
 from fleet.ports import Change
 from fleet.spoken.choice import Choice
 from fleet.store.sqlite import SqliteStore
+from fleet.views import live
 from fleet.views.light import records, state
 from tests.contract.full_fleet import ACCOUNT, ATTEMPT, SPEC, WORDS, full_fleet, note
 
@@ -109,6 +111,23 @@ def test_status_counts_tasks_and_names_workers_and_hosts(home: Path) -> None:
         }
     ]
     assert status["hosts"] == state.hosts(home) == [BIG, HERE]
+
+
+@pytest.mark.parametrize("merged", [0, 1])
+def test_branches_that_were_left_are_counted_as_such_as_every_face_does(tmp_path: Path, merged: int) -> None:
+    fleet = full_fleet("home")
+    one = fleet.tasks["t1"]
+    prompt = 'Say "land":"merge" and "land":"branch", not "paused":{}'
+    left = [
+        replace(one, id=f"l{n}", number=90 + n, spec=replace(one.spec, land="branch", prompt=prompt))
+        for n in range(2)
+    ]
+    kept = {"t1": replace(one, spec=replace(one.spec, prompt=prompt))} if merged else {}
+    fleet = replace(fleet, tasks={**kept, **{task.id: task for task in left}}, queue={})
+    keep(tmp_path, replace(fleet, attempts={}, worktrees={}))
+    counted = {"on-branch": 2, **({"landed": 1} if merged else {})}
+    assert state.status(tmp_path)["tasks"] == live.snapshot(tmp_path).sections["counts"] == counted
+    assert Counter(task.shown_state for task in fleet.tasks.values()) == counted
 
 
 def test_accounts_of_one_organisation_show_the_same_buckets(home: Path) -> None:

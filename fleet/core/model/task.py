@@ -19,8 +19,8 @@ WORTH_MIN = 1e-9
 AGE_DOUBLES_MS = 7 * 86_400_000
 """A task that has waited so long counts twice (`worth`)."""
 
-PAUSED = "paused"
-SHOWN_STATES = (*get_args(TaskState), PAUSED)
+PAUSED, ON_BRANCH = "paused", "on-branch"
+SHOWN_STATES = (*get_args(TaskState), PAUSED, ON_BRANCH)
 TIMED, LATE = "timed", "late"
 SHUNNING = "\x1e"
 """In the lane of tasks whose session some account does not take."""
@@ -245,7 +245,10 @@ class Task:
 
     @property
     def shown_state(self) -> str:
-        """Its state as persons count it: a queued one that is paused is not queued."""
+        """Its state as persons count it: a queued one that is paused is not queued, and a branch that was left has not
+        landed anywhere."""
+        if self.state == "landed" and self.spec.land == "branch":
+            return ON_BRANCH
         return PAUSED if self.state == "queued" and self.spec.paused is not None else self.state
 
     @property

@@ -13,7 +13,7 @@ state IN (SELECT value FROM json_each(:states))
 (state = 'queued' AND instr(body, '"paused":{') > 0)
 
 -- name: on-branch
-(state = 'landed' AND body ->> '$.spec.land' = 'branch')
+(state = 'landed' AND instr(body, '"land":"branch"') > 0)
 
 -- name: project
 coalesce(nullif(body ->> '$.spec.project', ''), body ->> '$.spec.repo') = :project

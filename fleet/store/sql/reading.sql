@@ -25,15 +25,19 @@ SELECT name, body FROM singles WHERE name = 'policy';
 SELECT id, body FROM projects WHERE instr(body, '"paused":{') > 0 ORDER BY id;
 
 -- name: task_states
--- A queued task that somebody has paused is not in the queue. No body is looked into: both are counted in indexes.
+-- A queued task that somebody has paused is not in the queue, and a branch that was left is merged nowhere. No body is
+-- looked into: all are counted in indexes.
 WITH
-paused (tasks) AS (SELECT count(*) FROM tasks WHERE state = 'queued' AND instr(body, '"paused":{') > 0),
+parts (state, part, tasks) AS (
+    SELECT 'queued', 'paused', count(*) FROM tasks WHERE state = 'queued' AND instr(body, '"paused":{') > 0
+    UNION ALL
+    SELECT 'landed', 'on-branch', count(*) FROM tasks WHERE state = 'landed' AND instr(body, '"land":"branch"') > 0
+),
 counted (state, tasks) AS (SELECT state, count(*) FROM tasks GROUP BY state)
-SELECT state, tasks FROM counted WHERE state <> 'queued'
+SELECT counted.state, counted.tasks - coalesce(parts.tasks, 0) AS whole
+FROM counted LEFT JOIN parts ON parts.state = counted.state WHERE whole > 0
 UNION ALL
-SELECT state, counted.tasks - paused.tasks FROM counted, paused WHERE state = 'queued' AND counted.tasks > paused.tasks
-UNION ALL
-SELECT 'paused', tasks FROM paused WHERE tasks > 0;
+SELECT part, tasks FROM parts WHERE tasks > 0;
 
 -- name: task_ids
 SELECT id FROM tasks ORDER BY seq;

@@ -20,6 +20,7 @@ CREATE TABLE tasks (
 );
 CREATE INDEX tasks_by_state ON tasks (state);
 CREATE INDEX tasks_paused ON tasks (state) WHERE state = 'queued' AND instr(body, '"paused":{') > 0;
+CREATE INDEX tasks_on_branch ON tasks (state) WHERE state = 'landed' AND instr(body, '"land":"branch"') > 0;
 CREATE INDEX tasks_needing_consent ON tasks (state) WHERE state = 'queued' AND instr(body, '"consent":"') > 0;
 
 CREATE TABLE accounts (
