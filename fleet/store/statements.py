@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 """How many migrations there are: `PRAGMA user_version` of an up-to-date database."""
 
 DATABASE = "fleet.db"
