@@ -69,7 +69,7 @@ class Children:
         with self._lock:
             self._over = True
             for group in self._groups:
-                signal_group(group, signal.SIGKILL)
+                _signal_group(group, signal.SIGKILL)
 
     def start(self, begin: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
         """`begin` starts a program as the leader of its group. Raises OSError."""
@@ -165,13 +165,13 @@ def run(
             if not _ended_in_time(talk, Stillness(process.pid), give_up_at, still_s):
                 outer = argv[0] if sandboxed else None
                 late, still = _living(process.pid, outer), time.monotonic() < give_up_at
-                ask_to_end = signal_within if sandboxed else signal_group
+                ask_to_end = signal_within if sandboxed else _signal_group
                 ask_to_end(process.pid, signal.SIGTERM)
                 talk.until_end(time.monotonic() + TERMINATE_GRACE_S)
-            signal_group(process.pid, signal.SIGKILL)
+            _signal_group(process.pid, signal.SIGKILL)
             talk.drain()
     except BaseException:
-        signal_group(process.pid, signal.SIGKILL)
+        _signal_group(process.pid, signal.SIGKILL)
         raise
     finally:
         children.reap(process)
@@ -305,7 +305,7 @@ def command_line(pid: int) -> str:
     return b" ".join(words).decode("utf-8", "replace").strip()[:_WORDS_SHOWN]
 
 
-def signal_group(pid: int, number: signal.Signals) -> None:
+def _signal_group(pid: int, number: signal.Signals) -> None:
     try:
         os.killpg(pid, number)
     except ProcessLookupError:

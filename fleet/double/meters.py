@@ -138,7 +138,7 @@ def api_key_headers(meters: Sequence[Meter], model: str, now: float) -> dict[str
         prefix = f"anthropic-ratelimit-{meter.name}"
         headers[prefix + "-limit"] = f"{meter.window.capacity:.0f}"
         headers[prefix + "-remaining"] = f"{max(meter.window.capacity - meter.used, 0):.0f}"
-        headers[prefix + "-reset"] = rfc3339(meter.resets_at_header or math.ceil(now))
+        headers[prefix + "-reset"] = _rfc3339(meter.resets_at_header or math.ceil(now))
     return headers
 
 
@@ -147,7 +147,7 @@ def usage_report(meters: Sequence[Meter]) -> dict[str, object]:
     report: dict[str, object] = {}
     limits = []
     for meter in meters:
-        resets_at = None if meter.resets_at_header is None else rfc3339(meter.resets_at_header)
+        resets_at = None if meter.resets_at_header is None else _rfc3339(meter.resets_at_header)
         percent = round(meter.utilization * 100, 2)
         report[meter.name] = {"utilization": percent, "resets_at": resets_at}
         scope = (
@@ -162,5 +162,5 @@ def usage_report(meters: Sequence[Meter]) -> dict[str, object]:
     return {**report, "limits": limits}
 
 
-def rfc3339(epoch_s: float) -> str:
+def _rfc3339(epoch_s: float) -> str:
     return datetime.fromtimestamp(epoch_s, UTC).isoformat().replace("+00:00", "Z")

@@ -31,22 +31,22 @@ def blocks_of(step: Step, answer_id: str, cwd: str | None) -> tuple[Mapping[str,
     """The content blocks of a step, with `{cwd}` filled in (nothing when the client named none)."""
     blocks: list[Mapping[str, Any]] = []
     if step.text or not step.tools:
-        blocks.append({"type": "text", "text": fill_in(step.text or "Done.", cwd)})
+        blocks.append({"type": "text", "text": _fill_in(step.text or "Done.", cwd)})
     for index, tool in enumerate(step.tools):
         tool_id = f"toolu_{answer_id}_{index}"
         blocks.append(
-            {"type": "tool_use", "id": tool_id, "name": tool.name, "input": fill_in(tool.input, cwd)}
+            {"type": "tool_use", "id": tool_id, "name": tool.name, "input": _fill_in(tool.input, cwd)}
         )
     return tuple(blocks)
 
 
-def fill_in(value: Any, cwd: str | None) -> Any:
+def _fill_in(value: Any, cwd: str | None) -> Any:
     if isinstance(value, str):
         return value.replace(_CWD, cwd or "")
     if isinstance(value, Mapping):
-        return {key: fill_in(entry, cwd) for key, entry in value.items()}
+        return {key: _fill_in(entry, cwd) for key, entry in value.items()}
     if isinstance(value, list):
-        return [fill_in(entry, cwd) for entry in value]
+        return [_fill_in(entry, cwd) for entry in value]
     return value
 
 

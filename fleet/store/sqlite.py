@@ -21,6 +21,7 @@ from fleet.store import codec
 from fleet.store.errors import corrupt_file, corrupt_row
 from fleet.store.failures import is_damage, why
 from fleet.store.migrate import migrate
+from fleet.store.place import Place
 from fleet.store.read_connection import open_reader
 from fleet.store.remains import MARK, expect_none
 from fleet.store.rows import Row, effect_row, meta_row, note_row, value_row
@@ -48,7 +49,10 @@ class SqliteStore:
         self._anew = anew
         self._write = statements("writing.sql")
         self._load = statements("loading.sql")
+        self._place = None if read_only or not isinstance(path, Path) else Place(path)
         self._connection = open_reader(str(path)) if read_only else self._open()
+        if self._place is not None:
+            self._place.note()
 
     def _open(self) -> sqlite3.Connection:
         self._expect_no_remains()
@@ -180,6 +184,11 @@ class SqliteStore:
 
     def commit(self, change: Change) -> Committed:
         """Writes what differs, in one transaction. Raises StoreFailed, and then nothing has changed."""
+        if self._keep_in_place():
+            raise StoreFailed(
+                f"{self.path} was taken away while this coordinator had it open. It is there again, with all that it "
+                "had: find out what deletes or moves it"
+            )
         with self._explained("write"), self._transaction():
             if change.before.tasks is not change.after.tasks:
                 gone: list[Row] = [
@@ -236,7 +245,28 @@ class SqliteStore:
         self._connection.executemany(self._write[statement], rows)
 
     def close(self) -> None:
+        """Raises StoreFailed where nothing can be written to the place of the database, and it is not there."""
+        try:
+            self._keep_in_place()
+        finally:
+            self._connection.close()
+
+    def _keep_in_place(self) -> bool:
+        """Puts the database back where it was deleted, or moved away, while it was open: what is written to it from
+        then on nobody would find. Whether it had to. Raises StoreFailed."""
+        if self._place is None or self._place.is_as_noted():
+            return False
+        try:
+            with self._explained("put back"):
+                self._connection.execute("VACUUM INTO ?", (str(self._place.draft()),))
+            self._place.lay_draft()
+        except OSError as failed:
+            raise StoreFailed(
+                f"{self.path} was taken away while this coordinator had it open, and could not be put back: {failed}"
+            ) from failed
         self._connection.close()
+        self._connection = self._open()
+        return True
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

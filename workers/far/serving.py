@@ -188,7 +188,7 @@ def main() -> None:
     about = probe.Probe(directory, asked.client, asked.env.split(","), others, more)
     os.environ["PATH"] = about.path  # for setups and verifications as for workers
     _say(outgoing, greeting, about.facts())
-    rooms = None if isinstance(found, Unavailable) else rooms_of(directory, found)
+    rooms = None if isinstance(found, Unavailable) else _rooms_of(directory, found)
     here = Here(directory, LocalHost(directory.runs, asked.home, machine), Turn(directory.root), rooms)
     try:
         with all_confined(rooms):
@@ -199,7 +199,7 @@ def main() -> None:
         leave()
 
 
-def rooms_of(directory: Directory, program: str) -> Rooms:
+def _rooms_of(directory: Directory, program: str) -> Rooms:
     """What work here sees by that bubblewrap."""
     sandbox = Sandbox(program, dict(os.environ), directory.root)
     return Rooms(sandbox, directory.worktrees, directory.root / "kept", (directory.root / "dry-runs",))

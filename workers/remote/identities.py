@@ -59,7 +59,7 @@ class _Unusable(Exception):
 # --- files ---
 
 
-def read_key(path: str) -> KeyFile:
+def _read_key(path: str) -> KeyFile:
     """Never waits: a pipe is no key. Raises nothing."""
     private, public, problem = None, None, ""
     try:
@@ -72,7 +72,7 @@ def read_key(path: str) -> KeyFile:
     except _Unusable as unusable:
         problem = str(unusable)
     if private is None and path.endswith(".pub"):
-        beside = read_key(path.removesuffix(".pub"))
+        beside = _read_key(path.removesuffix(".pub"))
         private = beside.private
         problem = beside.problem if Path(beside.path).exists() else problem
     if private is None:
@@ -237,7 +237,7 @@ class Offers:
     async def _gathered(self) -> list[Offer]:
         paths = (self._named,) if self._named else self._settings.identities
         files, said = await loop.aside(
-            lambda: ([read_key(path) for path in paths], _certificates(*self._settings.certificates))
+            lambda: ([_read_key(path) for path in paths], _certificates(*self._settings.certificates))
         )
         held = await self._agent.keys() if self._agent is not None else []
         names = {file.public.public_data: file.path for file in files if file.public is not None}

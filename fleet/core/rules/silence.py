@@ -148,7 +148,7 @@ def _asked_in_vain(draft: Draft, account: Account, event: AccountProved) -> None
     )
 
 
-def shut_if_refused(draft: Draft, account: Account, readings: tuple[WindowReading, ...]) -> None:
+def _shut_if_refused(draft: Draft, account: Account, readings: tuple[WindowReading, ...]) -> None:
     """A refusal shuts the allowance of all accounts of the pool to one worker: what opens again is tried with care."""
     if any(reading.refused for reading in readings):
         for one in [a for a in draft.accounts.values() if a.pool == account.pool and a.allowance > 1]:
@@ -160,7 +160,7 @@ def merge_readings(
 ) -> list[tuple[Bucket | None, Bucket]]:
     """Merges readings into the pool's buckets, which a refusal closes, and lets the rates learn from them. Gives each
     bucket that changed, before and after."""
-    shut_if_refused(draft, account, readings)
+    _shut_if_refused(draft, account, readings)
     changed = headroom.merged(
         draft.buckets,
         account.pool,

@@ -166,7 +166,7 @@ def _take(
         newly = bucket.refused_until_ms is not None and (
             before is None or before.refused_until_ms != bucket.refused_until_ms
         )
-        keep_clear(draft, bucket)
+        _keep_clear(draft, bucket)
         if newly:
             until = f" for {spans.in_words((bucket.refused_until_ms or 0) - draft.now_ms)} still"
             draft.note(
@@ -183,7 +183,7 @@ def _take(
             draft.settle = True
 
 
-def keep_clear(draft: Draft, bucket: Bucket) -> None:
+def _keep_clear(draft: Draft, bucket: Bucket) -> None:
     """Stops work that has come down to what is kept of the bucket: its task goes on when that is free again, or on
     another account. Automation then stays away for a while, so that nothing is begun and stopped in a circle."""
     fleet = draft.peek()

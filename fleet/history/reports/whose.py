@@ -56,13 +56,13 @@ def shared_out(
     return sorted(shared, key=lambda one: (one.resets_ms, one.account, one.bucket))
 
 
-def begin_of(window: Window) -> int:
+def _begin_of(window: Window) -> int:
     return window.resets_ms - LENGTHS_MS[window.bucket]
 
 
 def _work(connection: sqlite3.Connection, of: list[Window]) -> dict[int, dict[str, float]]:
     """Work units by task ('' a person's own) of each window, by its place."""
-    spans = json.dumps([(window.account, begin_of(window), window.resets_ms) for window in of])
+    spans = json.dumps([(window.account, _begin_of(window), window.resets_ms) for window in of])
     found: dict[int, dict[str, float]] = {}
     for place, task, amount in ask(connection, "work_of_spans", {"spans": spans}):
         found.setdefault(place, {})[task] = amount
@@ -70,7 +70,7 @@ def _work(connection: sqlite3.Connection, of: list[Window]) -> dict[int, dict[st
 
 
 def _whose(window: Window, used: float | None, work: Mapping[str, float]) -> Whose:
-    begins_ms, total = begin_of(window), sum(work.values())
+    begins_ms, total = _begin_of(window), sum(work.values())
     names = (window.account, window.bucket, begins_ms, window.resets_ms)
     if used is None:
         return Whose(*names, None, {}, None, None)

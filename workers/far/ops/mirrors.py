@@ -38,11 +38,11 @@ def mirror(here: Here, args: Args, _: bytes) -> Answer:
     with held(path):
         made = not (path / "config").exists() or not answer(Git(path), "config", "fleet.mirror").ok
         if made:
-            make_bare(path)
+            _make_bare(path)
     return Answer({"path": str(path), "made": made})
 
 
-def make_bare(path: Path) -> None:
+def _make_bare(path: Path) -> None:
     """A bare repository that takes what home sends. Raises GitError, OSError."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     Git(path).run("init", "--quiet", "--bare", "--template=", ".")
