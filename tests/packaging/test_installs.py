@@ -60,7 +60,7 @@ class Installed:
             ["sh", "-c", advice], env=self.environment(), cwd=self.home, capture_output=True, text=True
         )
         assert mended.returncode == 0, mended.stderr
-        assert json.loads(self.run("plan", "--json").stdout)["notice"] is None
+        assert json.loads(self.run("plan", "--json").stdout)["notice"] == ""
 
 
 def reaching_the_index() -> dict[str, str]:
