@@ -13,7 +13,7 @@ import pytest
 
 from fleet.cli import failures, main, usage
 from fleet.cli.about import topics
-from fleet.cli.parser import build
+from fleet.cli.parser import build, with_reviewers
 from fleet.core.model.lifecycles import TaskState
 from fleet.home import Home
 from tests.cli.commands import Shell
@@ -538,3 +538,17 @@ def test_the_parser_is_the_list_of_commands() -> None:
     """So that the tests above miss none."""
     shown = build().format_help()
     assert set(re.findall(r"^    (\w+)(?:  |$)", shown, re.MULTILINE)) == {c.split()[0] for c in COMMANDS}
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        (["--review", "Fix it"], ["--review=person", "Fix it"]),
+        (["--review", "model:opus", "Fix it"], ["--review=model:opus", "Fix it"]),
+        (["Fix it", "--review"], ["Fix it", "--review"]),
+        (["--review", "--land", "merge"], ["--review=person", "--land", "merge"]),
+        (["--", "--review", "model"], ["--", "--review", "model"]),
+    ],
+)
+def test_review_takes_the_next_word_only_if_that_says_who_reviews(said: list[str], meant: list[str]) -> None:
+    assert with_reviewers(said) == meant

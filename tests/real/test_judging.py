@@ -50,3 +50,5 @@ def test_what_a_model_finds_blocking_is_mended_by_its_author_before_it_lands(
     assert author == again and judge != author
     assert seen["verdict"]["passed"] and seen["review"] == "model"
     assert any(line["type"] == "task.judged" for line in seen["history"])
+    assert f"by sonnet on {judge}: passes it" in house.fleet("task", "show", work)
+    assert "passed 1 (0 wrongly), objected to 1 (1 confirmed, 0 overruled)" in house.fleet("tier", "list")

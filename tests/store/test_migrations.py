@@ -160,3 +160,22 @@ def test_a_home_of_the_fifth_version_keeps_its_journal_under_the_same_numbers(tm
             (seq, 1, "info", None, "t1", "t1.1", "a", "local", text, {})
             for seq, text in ((4, "before"), (9, "last"))
         ]
+
+
+def test_a_review_of_the_sixth_version_is_by_a_person(tmp_path: Path) -> None:
+    path = tmp_path / "fleet.db"
+    spec = {"prompt": "p", "repo": "/r", "title": "t", "tiers": ["sonnet"], "target": "main"}
+    with closing(sqlite3.connect(path, isolation_level=None)) as sixth:
+        for number, script in migrations()[:6]:
+            for statement in split(script):
+                sixth.execute(statement)
+            sixth.execute(f"PRAGMA user_version = {number}")
+        for number, review in enumerate(({"review": True}, {"review": False}, {}), start=1):
+            task = {"id": f"t{number}", "number": number, "created_ms": 1, "state": "queued"}
+            body = json.dumps({**task, "spec": {**spec, **review}})
+            sixth.execute("INSERT INTO tasks (id, state, body) VALUES (?, 'queued', ?)", (f"t{number}", body))
+    store = SqliteStore(path)
+    fleet = store.load().fleet
+    store.close()
+    assert [task.spec.review for task in fleet.tasks.values()] == ["person", None, None]
+    assert fleet.reviewers == {}

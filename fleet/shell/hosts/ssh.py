@@ -263,6 +263,7 @@ class SshDriver:
                 "path": str(path),
                 "attempt": attempt.id,
                 "account": attempt.account,
+                "reads_only": attempt.judges,
                 "client": self._client_told(),
                 "branch": ours.branch,
                 "tip": tip,

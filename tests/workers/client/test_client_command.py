@@ -47,6 +47,16 @@ def test_limits_are_passed_as_the_client_reads_them() -> None:
     assert argv[argv.index("--max-budget-usd") + 1] == "0.00001"
 
 
+def test_a_client_that_only_reads_has_no_other_tool_and_is_not_started_where_that_cannot_be_said() -> None:
+    said = command(Path("/c"), launch(reads_only=True), ALL | {"--tools"}, ())
+    assert [word for word in said if word.startswith("--tools")] == ["--tools=Read,Grep,Glob"]
+    assert not any(
+        word.startswith("--tools") for word in command(Path("/c"), launch(), ALL | {"--tools"}, ())
+    )
+    with pytest.raises(BadLaunch, match="cannot be kept to reading: update it"):
+        command(Path("/c"), launch(reads_only=True), ALL, ())
+
+
 @pytest.mark.parametrize("rule", ["Edit", "Agent", "EnterWorktree"])
 def test_no_client_may_leave_its_worktree_whatever_it_is_allowed(rule: str) -> None:
     """Neither by its own tools nor by a subagent with a worktree of its own."""

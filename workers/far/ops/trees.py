@@ -105,11 +105,12 @@ def _sandbox(here: Here, args: Args, worktree: Path) -> list[str]:
         return []
     account = here.directory.account(args["account"])
     account.mkdir(mode=0o700, parents=True, exist_ok=True)
+    read_only = (worktree, here.directory.mirror(args["mirror"])) if args.get("reads_only") else ()
     own = replace(
         needs(args),
         reads=(Path(args["client"]["path"]),),
         writes=(account,),
-        sealed=for_all_sessions(account),
+        sealed=(*for_all_sessions(account), *read_only),
     )
     scratch = Path(scratch_of(str(here.host.run_dir(args["attempt"]))))
     return here.rooms.room(worktree, own).before(scratch, worktree)
