@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fleet.shell.session_doings import DELETES, DROPS, MOVES, STASHES, SessionDoings, is_of_a_client
+from fleet.shell.session_doings import DELETES, DROPS, MOVES, REPLACES, STASHES, SessionDoings, is_of_a_client
 from workers.git import HEADS, Git, GitError
 from workers.worktree.checkouts import checked_out_at
 from workers.worktree.doings import Doings, log_bytes, told
@@ -22,6 +22,7 @@ from workers.worktree.repository import common_dir_of
 from workers.worktree.stash import Stashed, contents, put_back
 
 _OF_FLEETS = f"{HEADS}fleet/"
+_REPLACING = "refs/replace/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,23 @@ class Differences:
                 self._vanished(name, was)
             elif not name.startswith(_OF_FLEETS) and self.move(name, was, new, worktree) == "later":
                 later.add(name)
+        for name in sorted(now.refs.keys() - self.kept.before.refs.keys()):
+            if name.startswith(_REPLACING):
+                self._replaces(name, now.refs[name])
         return later
+
+    def _replaces(self, name: str, by: str) -> None:
+        """One object in the place of another, for everybody who looks with git, and for git itself: what is reviewed
+        would not be what landed. Fleet's own git never looks there."""
+        replaced = name.removeprefix(_REPLACING)
+        what = f"{by[:12]} in the place of {replaced[:12]} ({name})"
+        ref = keep(self.git, self.task, name, by)
+        if self.session.said(REPLACES) and self.git.run("update-ref", "-d", name, by, check=False).ok:
+            self.told.append(f"its session had git show {what}: that is taken away, and kept as {ref}")
+        else:
+            self.told.append(
+                f"while {self.task} ran, git began to show {what}; unless that is right: git replace -d {replaced}"
+            )
 
     def _came_back(self, name: str) -> bool:
         """Whether the target has been elsewhere meanwhile: a person added to it, a worker took that off."""

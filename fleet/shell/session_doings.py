@@ -17,6 +17,7 @@ _AGENT = re.compile(rb'"agent_?[iI]d":"([A-Za-z0-9_-]+)"')
 
 MOVES = r"(?:branch|tag)\s[^\n;&|]*?(?:-f|--force)\b|update-ref\b|(?:push|fetch)\s[^\n;&|]*?\.(?=\s)"
 DELETES = r"(?:branch|tag)\s[^\n;&|]*?(?:-[dDmM]|--delete|--move)\b|update-ref\b|push\s[^\n;&|]*?\.(?=\s)"
+REPLACES = r"replace\s|\S[^\n;&|]*?refs/replace/"
 STASHES = r"stash\s+(?:pop|apply|branch|show)\b"
 DROPS = r"stash\s+(?:pop|drop|clear)\b"
 

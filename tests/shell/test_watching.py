@@ -190,6 +190,26 @@ def test_what_a_session_says_it_removed_or_moved_is_there_again(stage: Stage) ->
     assert len(told) == len(GONE) and all("its session" in one for one in told)
 
 
+def test_an_object_that_a_session_shows_in_the_place_of_another_is_taken_away(stage: Stage) -> None:
+    """`git replace`: a person who reviews the branch, or the target, would be shown what did not land."""
+    stage.begin()
+    main = stage.at("main")
+    said = stage.worker("git replace main $(git commit-tree -m nothing $(git mktree </dev/null))")
+    assert "nothing" in git(stage.repo, "log", "-1", "--format=%s", "main")
+    told = stage.turn_ends(said).noticed
+    assert f"in the place of {main[:12]}" in told[0] and "taken away" in told[0], told
+    assert git(stage.repo, "replace", "-l") == "" and len(stage.kept()) == 1
+    assert stage.turn_ends(said, "second").noticed == ()
+
+
+def test_one_that_nobody_is_known_to_have_replaced_is_told_once_and_stays(stage: Stage) -> None:
+    stage.begin()
+    stage.person("git replace main $(git commit-tree -m mine $(git mktree </dev/null))")
+    (told,) = stage.turn_ends().noticed
+    assert f"git replace -d {git(stage.repo, 'replace', '-l')}" in told
+    assert stage.turn_ends(turn="second").noticed == ()
+
+
 def test_what_vanished_without_a_trace_is_kept_and_told_and_blames_nobody(stage: Stage) -> None:
     """Even when everything unreachable was pruned at once. A person may have done it, so it stays done."""
     was = {name: stage.at(name) for name in GONE}
