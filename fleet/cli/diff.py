@@ -55,9 +55,11 @@ def diff(args: argparse.Namespace) -> int:
         files = found.changes.files(args.paths)
         if args.json:
             return as_json(_document(args, found, files))
+        since = "" if found.brought_ms is None else f", as of {clock(_iso(found.brought_ms))}"
         if found.works:
-            since = "" if found.brought_ms is None else f", as of {clock(_iso(found.brought_ms))}"
             say(f"note: its worker is at it: only what it has committed is shown{since}")
+        elif since:
+            say(f"note: its work lies on another host: only what is committed there is shown{since}")
         if not files:
             say(f"{args.id}: nothing differs" + (" there" if args.paths else " from where it began"))
         elif args.name_only:
@@ -178,8 +180,7 @@ def _worktree(task_id: str) -> str:
     if worktree["host"] != "local" and worktree["state"] == "ready":
         inside = quote(f"cd {quote(worktree['path'])} && exec $SHELL -l")
         raise Failed(
-            f"{task_id} lies on host {worktree['host']}: go there with ssh -t "
-            f"{quote(_address(worktree['host']))} {inside}"
+            f"{task_id} lies on host {worktree['host']}: go there with {_ssh(worktree['host'])} {inside}"
         )
     if worktree["state"] != "ready":
         kept = f" (what was in no commit: {worktree['preserved']})" if worktree["preserved"] else ""
@@ -191,6 +192,15 @@ def _worktree(task_id: str) -> str:
     return str(worktree["path"])
 
 
-def _address(host: str) -> str:
-    address = state.host(find_home(os.environ).root, host)["address"] or host
-    return str(address)
+def _ssh(name: str) -> str:
+    """The command that logs in there as Fleet does."""
+    from shlex import join
+
+    host = state.host(find_home(os.environ).root, name)
+    how = [
+        word
+        for option, key in (("-J", "jump"), ("-i", "identity"))
+        if host[key]
+        for word in (option, host[key])
+    ]
+    return join(["ssh", "-t", *how, host["address"] or name])
