@@ -61,7 +61,11 @@ def _arguments() -> argparse.Namespace:
     about = f"of {', '.join((*NAMES, *PARTS))} (default: all but those with a dot)"
     parser.add_argument("names", nargs="*", metavar="NAME", help=about)
     parser.add_argument("--json", action="store_true", help="one JSON document with every detail")
-    parser.add_argument("--long", action="store_true", help="follow spools for ten minutes, not one")
+    parser.add_argument(
+        "--long",
+        action="store_true",
+        help="follow spools for ten minutes, not one; score dispatch on all 54 scenarios, not on 13",
+    )
     parser.add_argument("--quick", action="store_true", help="few samples: only to see that it runs")
     args = parser.parse_args()
     known = (*NAMES, *PARTS)
