@@ -16,6 +16,8 @@ class Allowed:
             sorted(a.name for a in fleet.accounts.values() if a.is_open and a.spends != "never")
         )
         self._back_later = [a for a in fleet.accounts.values() if a.in_use and not a.is_open]
+        self._of_project: dict[str, tuple[str, ...]] = {}
+        self._freely: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[str, ...]] = {}
         self._gives = {
             name: frozenset(
                 tier
@@ -26,10 +28,13 @@ class Allowed:
         }
 
     def of_project(self, project: str) -> tuple[str, ...]:
-        laid_down = self._fleet.projects.get(project)
-        if laid_down is None or not laid_down.accounts:
-            return self.ready
-        return tuple(name for name in self.ready if name in laid_down.accounts)
+        if project not in self._of_project:
+            laid_down = self._fleet.projects.get(project)
+            if laid_down is None or not laid_down.accounts:
+                self._of_project[project] = self.ready
+            else:
+                self._of_project[project] = tuple(n for n in self.ready if n in laid_down.accounts)
+        return self._of_project[project]
 
     def accounts(self, task: Task) -> tuple[str, ...]:
         """Those of its project; only the one that its session is warm on while that one gives anything to its tiers.
@@ -45,6 +50,11 @@ class Allowed:
     def freely(self, names: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[str, ...]:
         """Without those that take only what is needed, where another has a tier that is wanted: also one that is paused
         or waits for its keyring."""
+        if (names, wanted) not in self._freely:
+            self._freely[names, wanted] = self._left_to(names, wanted)
+        return self._freely[names, wanted]
+
+    def _left_to(self, names: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[str, ...]:
         accounts = [*(self._fleet.accounts[name] for name in names), *self._back_later]
         free = [account for account in accounts if account.spends == "free"]
         if all(account.model_of(tier) is None for account in free for tier in wanted):

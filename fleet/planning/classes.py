@@ -89,13 +89,9 @@ def _raised(work: WorkClass, fleet: Fleet, unlocks: Mapping[str, float]) -> Work
 def _items(fleet: Fleet, periods: Periods, allowed: Allowed, needs: Needs) -> list[Item]:
     begins = readiness(fleet, needs)
     items = []
-    for task in sorted(fleet.tasks.values(), key=lambda t: t.id):
-        if (
-            task.state not in ("queued", "waiting")
-            or is_paused(fleet, task)
-            or task.consent
-            or begins[task.id] >= periods.horizon
-        ):
+    open_ones = [task for task in fleet.tasks.values() if task.state in ("queued", "waiting")]
+    for task in sorted(open_ones, key=lambda t: t.id):
+        if is_paused(fleet, task) or task.consent or begins[task.id] >= periods.horizon:
             continue
         accounts = allowed.accounts(task)
         per_size = needs.of(task)

@@ -10,11 +10,14 @@ from fleet.planning.periods import HOUR_MS
 
 
 def readiness(fleet: Fleet, needs: Needs) -> dict[str, float]:
-    """Hours from now until each task can begin, by id; infinite behind a task that has failed or was cancelled."""
+    """Hours from now until each task that is queued or waits can begin, by id; infinite behind a task that has failed
+    or was cancelled."""
     begins: dict[str, float] = {}
     ends: dict[str, float] = {}
-    for first in fleet.tasks:
-        path = [first]
+    for first in fleet.tasks.values():
+        if first.state not in ("queued", "waiting") or first.id in begins:
+            continue
+        path = [first.id]
         while path:  # a stack of its own: chains may be longer than Python recurses
             task = fleet.tasks[path[-1]]
             open_parents = [p for p in task.after if p in fleet.tasks and p not in ends]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from fleet.core.capacity.costs import Believed, Costs, Expected
+from fleet.core.capacity.costs import Believed, Class, Costs, Expected, class_of
 from fleet.core.capacity.worth import worth_now
 from fleet.core.dispatch.shares import Shares
 from fleet.core.dispatch.tiers import allowed, is_free
@@ -119,13 +119,18 @@ class Market:
         self.prices = fresh(fleet)
         self._weights = {tier.name: tier.weight for tier in fleet.policy.tiers}
         self._unit: dict[str, dict[str, float]] = {}
+        self._offers: dict[str, dict[str, float | None]] = {}
+        """By account and tier: the price of a work unit, None where it has none to offer."""
         self._cheapest: dict[str, float] = {}
         self._bids: dict[tuple[str, str], Bid] = {}
         self._later: dict[tuple[str, str], tuple[float, int | None]] = {}
         self._periods: dict[str, list[tuple[int, float, float]]] = {}
         self._ladders: dict[tuple[tuple[str, ...], str], tuple[str, ...]] = {}
-        self._expected: dict[tuple[str, str, str], tuple[Believed, float, Expected]] = {}
+        self._expected: dict[Class, tuple[Believed, float, Expected]] = {}
         self._remaining: dict[tuple[str, str], Expected] = {}
+        self._of_one: dict[Class, Expected] = {}
+        self._worth: dict[str, float] = {}
+        """Of tasks without a deadline: whatever their work takes."""
 
     def follow(self, fleet: Fleet, touched: Iterable[str]) -> None:
         """From here on this is the state of the fleet, which the costs follow, too. Prices are those of before, and
@@ -133,11 +138,14 @@ class Market:
         self._fleet = fleet
         for name in touched:
             self._unit.pop(name, None)
+            self._offers.pop(name, None)
         self._cheapest.clear()
         self._ladders.clear()
         self._bids.clear()
         self._later.clear()
         self._remaining.clear()
+        self._of_one.clear()
+        self._worth.clear()
 
     def expected(self, task: Task, tier: str) -> Expected:
         """What is still to be done of the task with that tier."""
@@ -147,12 +155,14 @@ class Market:
                 self._remaining[begun] = self._costs.remaining(task, tier)
             return self._remaining[begun]
         spec = task.work
-        key, believed = (spec.project_name, spec.kind, tier), self._costs.believed(spec, tier)
-        known = self._expected.get(key)
-        if known is None or known[0] is not believed or known[1] != self._costs.quantile:
-            of_one = self._costs.of_one(believed)
-            known = self._expected[key] = believed, self._costs.quantile, of_one
-        unit = known[2]
+        key = class_of(spec, tier)
+        unit = self._of_one.get(key)
+        if unit is None:
+            believed, known = self._costs.believed(spec, tier), self._expected.get(key)
+            if known is None or known[0] is not believed or known[1] != self._costs.quantile:
+                of_one = self._costs.of_one(believed)
+                known = self._expected[key] = believed, self._costs.quantile, of_one
+            unit = self._of_one[key] = known[2]
         return Expected(unit.work * spec.size, unit.high * spec.size, unit.ms * spec.size, unit.chance)
 
     def unit(self, account: Account, tier: str) -> float:
@@ -162,9 +172,9 @@ class Market:
         if found is None:
             total = 0.0
             if self.prices is not None:
-                for left, per_work in self._shares.draws(account, tier):
-                    bucket = bucket_key(left.bucket.pool, left.bucket.name)
-                    total += per_work * self.prices.buckets.get(bucket, 0.0)
+                for bucket, per_work in self._shares.rates(account, tier):
+                    key = bucket_key(bucket.pool, bucket.name)
+                    total += per_work * self.prices.buckets.get(key, 0.0)
             found = units[tier] = total + self._bill(account, tier)
         return found
 
@@ -176,14 +186,17 @@ class Market:
     def cheapest(self, tier: str) -> float | None:
         """Price of a work unit with that tier where it costs least now, None when no account has it."""
         if tier not in self._cheapest:
-            units = [
-                self.unit(a, tier)
-                for a in self._fleet.accounts.values()
-                if a.is_open and a.spends != "never" and a.model_of(tier) is not None
-            ]
-            self._cheapest[tier] = min(units, default=-1.0)
+            offers = (self._offered(account, tier) for account in self._fleet.accounts.values())
+            self._cheapest[tier] = min((unit for unit in offers if unit is not None), default=-1.0)
         found = self._cheapest[tier]
         return None if found < 0 else found
+
+    def _offered(self, account: Account, tier: str) -> float | None:
+        offers = self._offers.setdefault(account.name, {})
+        if tier not in offers:
+            has = account.is_open and account.spends != "never" and account.model_of(tier) is not None
+            offers[tier] = self.unit(account, tier) if has else None
+        return offers[tier]
 
     def served(self) -> dict[str, bool]:
         """The tiers that an account serves now, each with whether it costs something wherever it is served."""
@@ -196,12 +209,19 @@ class Market:
         key = (task.id, tier)
         if key not in self._bids:
             need = self.expected(task, tier)
-            worth = worth_now(task, self._fleet.now_ms, need.ms)
+            worth = self._worth_of(task, need)
             after, aside, close = (
                 self._after(task, tier, worth, need.chance) if need.chance < CERTAIN else (0.0, 0.0, False)
             )
             self._bids[key] = Bid(need, worth, after, self._preference(task, tier) * worth + aside, close)
         return self._bids[key]
+
+    def _worth_of(self, task: Task, need: Expected) -> float:
+        if task.spec.deadline_ms is not None:
+            return worth_now(task, self._fleet.now_ms, need.ms)
+        if task.id not in self._worth:
+            self._worth[task.id] = worth_now(task, self._fleet.now_ms)
+        return self._worth[task.id]
 
     def net(self, bid: Bid, account: Account, tier: str) -> float:
         """As `Quote.net`, without its parts."""

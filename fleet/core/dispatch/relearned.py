@@ -90,7 +90,7 @@ class Relearned:
 
     def _choice(self, task: Task, tiers: list[str]) -> _Choice | None:
         """None where rounding might decide."""
-        spec = task.spec
+        spec = task.work
         key = spec.project_name, spec.kind, allowed(self._fleet, task), is_free(task), *tiers
         if key not in self._choices:
             bids = [self._market.bid(task, tier) for tier in tiers]

@@ -3,7 +3,7 @@ kept for persons."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import inf
 
@@ -124,6 +124,11 @@ class Shares:
                 for bucket in self._pools.drawn_on(account.pool, tier)
             )
         return found
+
+    def rates(self, account: Account, tier: str) -> Iterator[tuple[Bucket, float]]:
+        """As `draws`, whatever is left of the buckets."""
+        for bucket in self._pools.drawn_on(account.pool, tier):
+            yield bucket, self._rate(bucket, tier)
 
     def _rate(self, bucket: Bucket, tier: str) -> float:
         if bucket.name not in self._estimates:
