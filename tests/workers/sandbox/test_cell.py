@@ -254,6 +254,25 @@ def test_a_cell_is_found_out_anew_when_a_credential_comes_into_what_it_shows(hou
     assert "s3cret" not in house.run("cat ~/.npmrc", rooms.room(house.tree)).stdout
 
 
+@pytest.mark.parametrize("more", ["", '[url "https://me:secret@git.example/"]\n\tinsteadOf = work:\n'])
+@pytest.mark.parametrize("first", ["", "[http]\n\textraHeader = secret\n"])
+def test_settings_that_count_in_some_repositories_alone_count_there(
+    house: House, first: str, more: str
+) -> None:
+    """As of a person who has another address at work; where a credential stands in them, without it."""
+    condition = f'[includeIf "gitdir:{house.person}/src/"]\n\tpath = dotfiles/work\n'
+    house.write(house.person / ".gitconfig", f"[user]\n\temail = at@home\n{first}{condition}")
+    house.write(
+        house.person / "dotfiles" / "work", f"[user]\n\temail = at@work\n[include]\n\tpath = name\n{more}"
+    )
+    house.write(house.person / "dotfiles" / "name", "[user]\n\tname = Ann at Work\n")
+    said = house.run(
+        "git config user.email; git config user.name; git config --list; cat ~/.gitconfig ~/dotfiles/*"
+    )
+    assert said.stdout.splitlines()[:2] == ["at@work", "Ann at Work"], said
+    assert "secret" not in said.stdout
+
+
 def test_what_is_of_the_person_is_found_out_once_for_all_worktrees_and_anew_when_it_is_otherwise(
     house: House,
 ) -> None:
