@@ -244,6 +244,7 @@ class Verdict(_Said):
     tree: Oid
     noticed: Story
     asked_for: Annotated[list[Word], Field(max_length=NAMES_MAX)]
+    denied: Annotated[list[Story], Field(max_length=NAMES_MAX)]
 
 
 class Ports(_Said):

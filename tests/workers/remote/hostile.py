@@ -147,6 +147,7 @@ HONEST: dict[str, tuple[dict[str, Any], dict[str, Any], bytes]] = {
             "tree": OID,
             "noticed": "",
             "asked_for": ["build/report.txt"],
+            "denied": ["it was denied /home/ann/data"],
         },
         b"",
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from workers.histories import ForeignPath, parts_of
 from workers.host import LocalHost
 from workers.remote import answers
 from workers.remote.answers import Foreign, read, read_error, read_greeting, read_push
+from workers.verify import Verdict
 from workers.worktree.commit import HookRefused
 from workers.worktree.make import SetupFailed
 
@@ -308,3 +310,8 @@ def test_a_piece_of_a_large_file_is_as_long_as_it_can_be(size: int, sent: bytes)
     assert read("lfs_get", asked, {"size": 5}, b"abc").blob == b"abc"
     with pytest.raises(Foreign, match="bytes with an answer to 'lfs_get'"):
         read("lfs_get", asked, {"size": size}, sent)
+
+
+def test_the_border_knows_each_part_of_a_verdict() -> None:
+    """The far end tells all of it; what the border does not know makes an honest host a distrusted one."""
+    assert set(answers.Verdict.model_fields) == {one.name for one in fields(Verdict)}
