@@ -54,6 +54,12 @@ class Started:
     kept: str | None = None
 
 
+_AWAY = Meaning(
+    "its repository is not there", "bring it back, or mount the disk that it lies on", by_itself=False
+)
+"""As a whole: that is no fault of what it says, nor of the task."""
+
+
 class CannotStart(Exception):
     """The worker could not be started; `fault` says whose matter that is, `meaning` which trouble of the machine it is,
     where that has a name; `refused_by`, `gist` and `consent`: see StartFailed."""
@@ -77,6 +83,13 @@ def _of_the_machine(failed: Exception, what: str) -> CannotStart:
     meaning = meaning_of(failed)
     story = f"{what}: {failed}" if meaning is None else f"{meaning} ({what}: {failed})"
     return CannotStart("machine", story, meaning)
+
+
+def _unusable(task: Task, failed: GitError, more: str = "") -> CannotStart:
+    """What git at home has against the repository of a task; that it is not there as a whole it may get over."""
+    if not Path(task.spec.repo).is_dir():
+        return CannotStart("machine", f"{_AWAY}: {task.spec.repo}", _AWAY)
+    return CannotStart("repository", f"{failed}{more}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +170,7 @@ class Starter:
                 raise self._refused(driver, task, attempt, failed, failed.at) from failed
             if failed.of_the_host:
                 raise _of_the_machine(failed, "its worktree could not be made") from failed
-            raise CannotStart("repository", str(failed)) from failed
+            raise _unusable(task, failed) from failed
         except OSError as failed:
             what = f"the worktree {driver.worktree_path(task)} could not be made"
             raise _of_the_machine(failed, what) from failed
@@ -170,7 +183,7 @@ class Starter:
             try:
                 expect_whole(Git(Path(task.spec.repo)), task.spec.target, task.branch)
             except GitError as ours:
-                return CannotStart("repository", f"{ours} (host {host}: {failed})")
+                return _unusable(task, ours, f" (host {host}: {failed})")
         self._give_up_for_good(driver, attempt)
         refused_by, meaning = None if host == attempt.host else host, meaning_of(failed)
         if failed.of_the_host:
@@ -284,7 +297,7 @@ def _change_to_review(task: Task) -> str:
     except GitError as failed:
         if failed.of_the_host:
             raise _of_the_machine(failed, "the change to review could not be read") from failed
-        raise CannotStart("repository", str(failed)) from failed
+        raise _unusable(task, failed) from failed
 
 
 def _unless_chosen(variables: Mapping[str, str], account: Account) -> dict[str, str]:
