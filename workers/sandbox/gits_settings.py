@@ -20,7 +20,7 @@ _LEADS_ON = ("include.", "includeif.")
 _ON_CONDITION = "includeif."
 _FILES_MAX = 100
 
-_Said = tuple[str, str, str | None]
+_Said = tuple[str, str, "str | None"]
 """A file, a key and its value; None where it has none."""
 
 
