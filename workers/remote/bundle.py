@@ -63,6 +63,7 @@ TRAVELLING = (
     "workers/sandbox/confined.py",
     "workers/sandbox/denied.py",
     "workers/sandbox/gits_settings.py",
+    "workers/sandbox/keyrings.py",
     "workers/sandbox/looked_up.py",
     "workers/sandbox/rooms.py",
     "workers/sandbox/toolchains.py",

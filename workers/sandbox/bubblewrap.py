@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from workers.sandbox import keyrings
 from workers.sandbox.toolchains import is_below
 
 CURE = "apt-get install bubblewrap, or your system's package of that name"
@@ -40,11 +42,18 @@ def find(environ: Mapping[str, str]) -> str | Unavailable:
     program = shutil.which("bwrap", path=environ.get("PATH"))
     if program is None:
         return Unavailable("bubblewrap (bwrap) is not installed", CURE)
-    trial = [program, *_ALWAYS, "--ro-bind", "/", "/", *devices(), "true"]
+    trial = [*_ALWAYS, "--ro-bind", "/", "/", *devices(), "true"]
     try:
-        ended = subprocess.run(
-            trial, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PATIENCE_S, check=False
-        )
+        with tempfile.NamedTemporaryFile() as filtered:
+            filtered.write(keyrings.refused())
+            filtered.flush()
+            ended = subprocess.run(
+                [*_begun(program, Path(filtered.name)), *trial],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=_PATIENCE_S,
+                check=False,
+            )
     except (OSError, subprocess.SubprocessError) as failed:
         return Unavailable(f"{program} cannot be run: {failed}", CURE)
     if ended.returncode != 0:
@@ -58,8 +67,20 @@ def find(environ: Mapping[str, str]) -> str | Unavailable:
     return os.path.abspath(program)
 
 
+def _begun(program: str, filtered: Path) -> list[str]:
+    return ["/bin/sh", "-c", keyrings.IN_FRONT, str(filtered), program]
+
+
+_OF_ALL_MACHINE = ("sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi")
+"""Below /proc, what root may write without any of its powers, for it owns the files: which program the kernel starts
+for a core, say. bubblewrap leaves what it finds no directory to write in."""
+
+
 def devices() -> tuple[str, ...]:
-    return ("--dev", "/dev", "--proc", "/proc")
+    words = ("--dev", "/dev", "--proc", "/proc")
+    if os.geteuid() != 0:
+        return words
+    return (*words, *_bound("--ro-bind-try", [Path("/proc", name) for name in _OF_ALL_MACHINE]))
 
 
 @dataclass(frozen=True)
@@ -161,10 +182,10 @@ _QUIET_GIT = {"gc.auto": "0", "maintenance.auto": "false"}
 """git tidies up by itself behind commands, which it can't where other worktrees may only be read."""
 
 
-def command(program: str, view: View, scratch: Path, cwd: Path | None = None) -> list[str]:
+def command(program: str, view: View, filtered: Path, scratch: Path, cwd: Path | None = None) -> list[str]:
     """What to put before the words of a command, so that it runs within, in `cwd`; without one it is a git that has its
-    settings from elsewhere."""
-    words = [program, *_ALWAYS, *view.arguments(scratch)]
+    settings from elsewhere. In `filtered` lies what `keyrings` refuses."""
+    words = [*_begun(program, filtered), *_ALWAYS, *view.arguments(scratch)]
     if cwd is None:
         return [*words, "--chdir", "/", "--"]
     settings = ["--setenv", "GIT_CONFIG_COUNT", str(len(_QUIET_GIT))]
@@ -178,7 +199,7 @@ def read_only(program: str, writes: Sequence[Path]) -> list[str]:
     """What to put before the words of a git of ours that runs nothing of a worker's, and follows what one has laid: it
     may write there alone."""
     return [
-        *(program, "--die-with-parent", "--unshare-pid", "--ro-bind", "/", "/", "--dev-bind", "/dev", "/dev"),
+        *(program, "--die-with-parent", "--unshare-pid", "--ro-bind", "/", "/", "--dev", "/dev"),
         *_bound("--bind", writes),
         *("--chdir", "/", "--"),
     ]

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from workers.private import write_whole
+from workers.sandbox import keyrings
 from workers.sandbox.bubblewrap import View, command
 from workers.sandbox.confined import scratch
 from workers.sandbox.denied import told
@@ -164,7 +166,11 @@ class Sandbox:
         seen = [*tools.looked_at, *_seen_of(common_dir, admin, secrets, shown)]
         for one in gits:
             seen += one.looked_at
-        return Cell(self.program, view, needs.project, never, tuple(dict.fromkeys((keep, *seen))))
+        filtered = keep.with_name(".keyrings")
+        if not filtered.is_file() or filtered.read_bytes() != keyrings.refused():
+            write_whole(filtered, keyrings.refused())
+        looked_at = tuple(dict.fromkeys((keep, filtered, *seen)))
+        return Cell(self.program, view, filtered, needs.project, never, looked_at)
 
     def _toolchains(self, hidden: tuple[Path, ...]) -> Toolchains:
         return self._tools.get(
@@ -378,20 +384,21 @@ class Cell:
 
     program: str
     view: View
+    filtered: Path
     project: str
     never: tuple[Path, ...]
     looked_at: tuple[Path, ...] = ()
 
     def before(self, scratch: Path, cwd: Path) -> list[str]:
         """The words to put before a command's own; `scratch` is a directory that it has for itself."""
-        return command(self.program, self.view, scratch, cwd)
+        return command(self.program, self.view, self.filtered, scratch, cwd)
 
     @contextmanager
     def before_git(self) -> Iterator[list[str]]:
         """The same before a git that has all its settings, and its directory, from elsewhere; as long as it runs within
         the block."""
         with scratch() as place:
-            yield command(self.program, self.view, place)
+            yield command(self.program, self.view, self.filtered, place)
 
     def denied(self, said: str) -> Sequence[str]:
         """Which paths a command was denied that failed and `said` that, and how to let it: a sentence each."""

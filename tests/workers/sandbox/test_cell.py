@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -287,3 +288,57 @@ def test_what_is_of_the_person_is_found_out_once_for_all_worktrees_and_anew_when
     assert (house.root / "asked").read_text() == asked
     house.write(house.person / "more", "[alias]\n\tmore = version\n")
     assert house.run("git more", rooms.room(house.tree)).stdout.startswith("git version")
+
+
+KEYRINGS = """
+import ctypes, os, platform, sys
+add_key, keyctl = {"x86_64": (248, 250), "aarch64": (217, 219)}[platform.machine()]
+libc = ctypes.CDLL(None, use_errno=True)
+OF_THE_LOGIN, JOIN, SEARCH, READ = -3, 1, 10, 11
+if sys.argv[1] == "in-a-login":
+    libc.syscall(keyctl, JOIN, None)
+    if libc.syscall(add_key, b"user", b"fleet-test", b"ticket", 6, OF_THE_LOGIN) < 0:
+        sys.exit(77)
+    os.execvp(sys.argv[2], sys.argv[2:])
+held = ctypes.create_string_buffer(64)
+key = libc.syscall(keyctl, SEARCH, OF_THE_LOGIN, b"user", b"fleet-test", 0)
+length = libc.syscall(keyctl, READ, key, held, 64) if key > 0 else 0
+print(held.raw[:max(length, 0)].decode() or "nothing")
+"""
+
+
+def test_the_keys_that_the_kernel_keeps_for_a_login_cannot_be_read(house: House) -> None:
+    """Kerberos tickets, say: no namespace hides them."""
+    script = house.tree / "keys.py"
+    script.write_text(KEYRINGS)
+    python = [sys.executable, "-I", "-S", str(script)]
+    outside = subprocess.run(
+        [*python, "in-a-login", *python, "find"], env=house.env, capture_output=True, text=True, check=False
+    )
+    if outside.returncode == 77:
+        pytest.skip("this kernel, or a container's filter, has no keyrings")
+    assert outside.stdout.strip() == "ticket", outside
+    scratch = house.root / "scratch"
+    scratch.mkdir(exist_ok=True)
+    cell = house.cell(granted_reads=[Path(sys.prefix), Path(sys.base_prefix)])
+    within = [*python, "in-a-login", *cell.before(scratch, house.tree), *python, "find"]
+    ended = subprocess.run(within, env=house.env, capture_output=True, text=True, check=False)
+    assert ended.stdout.strip() == "nothing", ended
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [("9 8 7", "gitdir gitdir gitdir "), ("9 8 7 6 5 4 3", "bwrap: no descriptor is free for its filter\n")],
+)
+def test_what_begins_a_cell_takes_no_descriptor_that_the_command_was_given(
+    house: House, given: str, said: str
+) -> None:
+    scratch = house.root / "scratch"
+    scratch.mkdir(exist_ok=True)
+    opened = " ".join(f"{one}<{house.tree}/.git" for one in given.split())
+    read = "".join(f"head -c 6 <&{one}; echo -n ' '; " for one in given.split())
+    words = ["sh", "-c", f'exec {opened}; exec "$@"', "sh", *house.cell().before(scratch, house.tree)]
+    ended = subprocess.run(
+        [*words, "bash", "-c", read], env=house.env, capture_output=True, text=True, check=False
+    )
+    assert ended.stdout + ended.stderr == said, ended

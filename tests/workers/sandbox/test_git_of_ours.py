@@ -3,6 +3,8 @@ room, or is followed out of it."""
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -279,3 +281,17 @@ def test_git_that_only_reads_pays_for_no_cell(fleets: House, monkeypatch: pytest
         with pytest.raises(GitError, match="No space"):
             Git(fleets.repo).run("update-ref", "refs/heads/x", "HEAD")
         assert not (Path(fleets.repo) / ".git" / "refs" / "heads" / "x").exists()
+
+
+def test_git_in_a_repository_follows_no_link_to_what_all_processes_share(fleets: House) -> None:
+    """/dev/shm and the like."""
+    shared = Path(tempfile.mkdtemp(dir="/dev/shm", prefix="fleet-test-"))
+    try:
+        place = fleets.repo / ".git" / "refs" / "fleet" / "kept"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(shared)
+        with confined(fleets.rooms()), pytest.raises(GitError):
+            Git(fleets.repo).run("update-ref", "refs/fleet/kept/planted", "HEAD")
+        assert not list(shared.iterdir())
+    finally:
+        shutil.rmtree(shared)
