@@ -9,6 +9,8 @@ from fleet.double import Script, Step, ToolCall
 from fleet.double.conversation import REVIEW_ASKED
 from tests.real.conftest import MakeHousehold
 from tests.real.scripting import MERGE, job, judges, prompt, reviewer, says, subscription, writes
+from tests.sandboxes import bubblewrap
+from tests.sizes import large
 
 pytestmark = pytest.mark.client
 
@@ -19,10 +21,14 @@ def test_the_double_knows_a_review_by_the_words_that_begin_it() -> None:
     assert BEGIN.startswith(REVIEW_ASKED)
 
 
+@pytest.mark.parametrize("sandbox", ["none", *large("bwrap")])
 def test_what_a_model_finds_blocking_is_mended_by_its_author_before_it_lands(
-    household: MakeHousehold,
+    household: MakeHousehold, sandbox: str
 ) -> None:
-    """The judge reads what was written, tries to write, cannot; its finding reaches the author word for word."""
+    """The judge reads what was written, tries to write, cannot; its finding reaches the author word for word. So it is
+    where the sandbox shows the judge all of it to be read only."""
+    if sandbox == "bwrap":
+        bubblewrap()
     reads = Step("I look.", tools=(ToolCall("Read", {"file_path": "{cwd}/work.txt"}),))
     script = Script(
         accounts=(subscription("first"), subscription("second")),
@@ -38,6 +44,7 @@ def test_what_a_model_finds_blocking_is_mended_by_its_author_before_it_lands(
         ),
     )
     house = household(script)
+    house.sandbox = sandbox
     house.make_repo()
     house.add_account("first")
     house.add_account("second")

@@ -36,6 +36,21 @@ def test_its_own_worktree_can_be_written_and_no_others(house: House) -> None:
     assert (house.fleet / "fleet.db").read_text() == "all state"
 
 
+def test_who_judges_reads_the_worktree_and_its_repository_and_writes_neither(house: House) -> None:
+    git_dir, before = house.repo / ".git", git(house.repo, "for-each-ref")
+    cell = house.cell(sealed=[house.tree, git_dir])
+    said = house.run("ls; git log -1 --format=%s; git status --short && git diff --stat", cell)
+    assert said.stdout.splitlines()[-1] == "first" and said.returncode == 0, said
+    attempts = (
+        *("echo x > planted", "rm -f *", "git branch planted", "git commit --allow-empty -qm planted"),
+        f"echo x > {git_dir}/objects/planted",
+    )
+    for attempt in attempts:
+        assert house.run(attempt, cell).returncode != 0, attempt
+    assert git(house.repo, "for-each-ref") == before
+    assert not git(house.tree, "status", "--porcelain") and not (git_dir / "objects" / "planted").exists()
+
+
 def test_it_commits_on_its_branch_as_everywhere(house: House) -> None:
     words = (
         "echo x > x.txt && git add x.txt && git commit -qm work && git branch other && git branch -D other"
