@@ -276,12 +276,14 @@ def _basis(fleet: Fleet) -> tuple[object, ...]:
 
 
 def _learned(before: Fleet, after: Fleet) -> dict[str, set[str]]:
-    """By name of bucket the pools of whose rates something was learned."""
+    """By name of bucket the pools of whose rates something was learned, or is not known after all: what could not be
+    committed has not been."""
     found: dict[str, set[str]] = {}
     for key in changed(before.rates, after.rates):
-        was, now = before.rates.get(key), after.rates[key]
-        if was is None or (was.share, was.work) != (now.share, now.work):
-            found.setdefault(now.bucket, set()).add(now.pool)
+        was, now = before.rates.get(key), after.rates.get(key)
+        one = now or was
+        if one is not None and (was is None or now is None or (was.share, was.work) != (now.share, now.work)):
+            found.setdefault(one.bucket, set()).add(one.pool)
     return found
 
 
