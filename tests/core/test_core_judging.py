@@ -13,6 +13,7 @@ from fleet.core.decisions import Decision, TellWorker
 from fleet.core.model import Finding, Judgement, Pause, Reviewer, Verdict
 from fleet.core.review_words import ANSWER, UNFIT
 from fleet.core.wording import GO_ON, opening_text
+from tests.core.far_story import FarStory, far
 from tests.core.story import HOUR_MS, START_MS, Story, account, kinds, reading, refusal, spec, started
 
 WRONG = Finding("src/clock.py", 12, "blocking", "it is wrong\n  on Sundays")
@@ -106,6 +107,18 @@ def test_while_the_other_account_is_closed_for_a_little_while_the_review_waits_f
     why = story.why()
     assert why.summary.startswith("verified; to be reviewed by a model: ") and not why.stuck
     assert "made the work, so that another account is to review it" in {r.why for r in why.refusals}
+
+
+def test_where_no_host_takes_work_of_the_other_account_the_one_that_made_it_judges_it_at_last() -> None:
+    """The other one's login lies on this machine, and the task runs only where it has its label."""
+    own = account("own", login=True, secret=False)
+    story = FarStory(far("x", labels=("gpu",)), here=9, accounts=(account("a"), own))
+    story.add(spec(review="model", labels=("gpu",)))
+    story.to_landing()
+    assert started(story.exit()) == [] and story.task().shuns == ("a",)
+    assert started(story.wait(story.fleet.settings.session_patience_ms - 1)) == []
+    assert started(story.wait(1)) == ["t1.2"]
+    assert (story.attempt("t1.2").account, story.attempt("t1.2").judges) == ("a", True)
 
 
 @pytest.mark.parametrize(

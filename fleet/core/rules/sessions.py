@@ -94,6 +94,9 @@ def renew_where_nobody_takes(draft: Draft) -> None:
         soon = [
             name for name in fleet.accounts if _may_take(fleet, task, name) and _opens_soon(fleet, task, name)
         ]
+        if _prefers_in_vain(fleet, task):
+            draft.put_task(replace(task, shuns=()))
+            continue
         if not soon or any(name not in task.shuns and _takes_it(task, name) for name in soon):
             continue
         if task.judging is not None and task.session_id is None:
@@ -103,6 +106,17 @@ def renew_where_nobody_takes(draft: Draft) -> None:
             draft.put_task(renewed(draft, task, f"{names} did not take the one it had"))
         else:
             draft.put_task(replace(task, shuns=(), bound=False))
+
+
+def _prefers_in_vain(fleet: Fleet, task: Task) -> bool:
+    """Whether a review has waited for another account than the one that made the work for as long as is worth it, be it
+    for a host or for a window."""
+    waited_ms = fleet.now_ms - (task.since_ms or 0)
+    return (
+        task.judging is not None
+        and task.session_id is None
+        and waited_ms >= fleet.settings.session_patience_ms
+    )
 
 
 def _takes_it(task: Task, account: str) -> bool:
