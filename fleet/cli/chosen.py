@@ -143,7 +143,8 @@ def chosen(args: argparse.Namespace) -> Chosen:
         except UnknownIds as failed:
             raise Failed(str(failed)) from failed
     if not found:
-        raise NothingMatches(f"there is no task among {', '.join(args.ids)}: see `fleet task list`")
+        named = ["standard input" if word == "-" else word for word in args.ids]
+        raise NothingMatches(f"there is no task in {', '.join(named)}: see `fleet task list`")
     return Chosen(found, one=len(found) == 1 and RANGE not in words[0] and "-" not in args.ids)
 
 

@@ -324,9 +324,13 @@ def logs(args: argparse.Namespace) -> int:
 
     home, colour = find_home(os.environ), colours(out())
     told = talk.logs_of_all if args.all else partial(talk.logs, task_id=args.id)
+    silent = True
     for line in told(home, follow=args.follow, colour=colour):
         # Further lines stand below their first: what a worker says makes no heading or step of its own.
         put_lines(line.replace("\n", "\n  "), flush=args.follow)
+        silent = False
+    if silent:
+        say("no worker lives: fleet status")
     return 0
 
 

@@ -72,6 +72,12 @@ def test_ids_come_from_standard_input_as_another_command_printed_them(shell: She
     assert [task["id"] for task in shown] == ["t1", "t2", "t4"]
 
 
+def test_standard_input_that_names_no_task_is_told_so(shell: Shell) -> None:
+    ended = shell.fleet("task", "cancel", "-", stdin="\n")
+    assert ended.returncode == 4
+    assert ended.stderr == "fleet: there is no task in standard input: see `fleet task list`\n"
+
+
 def test_a_filter_that_would_change_several_tasks_is_agreed_to_first(capsys: Printed) -> None:
     """Nobody can be asked here."""
     code, out, err = run(capsys, "task cancel --where fix")
