@@ -32,6 +32,8 @@ _HELPERS = (
 )
 _LINES = ("statusLine", "subagentStatusLine", "fileSuggestion")
 _READ = ("BASH_ENV", "CLAUDE_ENV_FILE")
+_READ_WITHIN = {"ZDOTDIR": ".zshenv"}
+"""In a directory, which file is read there: the client prefers zsh where there is one."""
 _RUN = ("CLAUDE_CODE_SHELL_PREFIX", "CLAUDE_CODE_SHELL", "SHELL")
 
 
@@ -89,7 +91,10 @@ def _shells(marks: Path) -> dict[str, str]:
         goes_on = 'case "$1" in -*) exec /bin/sh "$@";; esac\nexec /bin/sh -c "$*"\n' if name in _RUN else ""
         _write(hand, f"#!/bin/sh\n{_mark(marks, name)}\n{goes_on}")
         hand.chmod(0o700)
-    return {name: str(hand) for name, hand in hands.items()}
+    folders = {name: marks.parent / "hands" / name for name in _READ_WITHIN}
+    for name, folder in folders.items():
+        _write(folder / _READ_WITHIN[name], f"{_mark(marks, name)}\n")
+    return {name: str(path) for name, path in {**hands, **folders}.items()}
 
 
 def _skill(marks: Path) -> str:

@@ -119,5 +119,7 @@ def settings(env: Mapping[str, str], named: Iterable[str] = ()) -> dict[str, Any
         )
     blank = dict.fromkeys(sorted({*BLANK, *named}), "")
     said = {name: value for name, value in env.items() if not _DESCRIPTOR.search(name)}
-    pinned = {**blank, "ANTHROPIC_BASE_URL": DEFAULT_BASE_URL, **said}
+    # zsh reads its files there: the home, unless something else is said. An empty one would mean the root.
+    unless_said = {"ANTHROPIC_BASE_URL": DEFAULT_BASE_URL, "ZDOTDIR": env.get("HOME", "")}
+    pinned = {**blank, **unless_said, **said}
     return {**SWITCHES, "env": {name: value for name, value in pinned.items() if name not in withheld}}

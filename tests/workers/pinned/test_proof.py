@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -52,7 +53,7 @@ RUN = all_of(
     [
         (lambda pinned: pinned.update(apiKeyHelper=None), ["ran commands of a repository"]),
         (RUN, ["-SessionStart", "skill-shell", "CLAUDE_CODE_SHELL_PREFIX", " SHELL,"]),
-        (unset("BASH_ENV"), ["BASH_ENV"]),
+        (unset("BASH_ENV", "ZDOTDIR"), ["ZDOTDIR" if shutil.which("zsh") else "BASH_ENV"]),
         (without("apiKeyHelper"), ["it did not ask the server that it was given ("]),
         (unset("ANTHROPIC_BASE_URL"), ["asked the server that a repository names (POST /v1/messages"]),
         *large(
