@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import shlex
 import sys
 from base64 import urlsafe_b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass
 from hashlib import new as new_hash
-from importlib.metadata import Distribution, PackageNotFoundError, PackagePath, distribution
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -65,10 +68,10 @@ def replaced() -> list[str]:
     if apart:
         return apart
     try:
-        files = _ours().files or []
+        files = list(_recorded(_ours()))
     except PackageNotFoundError:
         return []
-    return sorted(str(file) for file in files if file.suffix == ".py" and not _is_as_installed(file))
+    return sorted(file.name for file in files if file.name.endswith(".py") and not file.is_as_installed())
 
 
 def missing() -> list[str]:
@@ -83,10 +86,10 @@ def missing() -> list[str]:
 
 def _is_whole(library: str) -> bool:
     try:
-        files = distribution(library).files or []
+        files = list(_recorded(distribution(library)))
     except PackageNotFoundError:
         return False
-    return all(Path(str(file.locate())).exists() for file in files if file.suffix in (".py", ".so"))
+    return all(file.path.exists() for file in files if file.path.suffix in (".py", ".so"))
 
 
 def _lies_in(root: Path, package: str) -> bool:
@@ -94,15 +97,30 @@ def _lies_in(root: Path, package: str) -> bool:
     return found is not None and found.origin is not None and Path(found.origin).parents[1] == root
 
 
-def _is_as_installed(file: PackagePath) -> bool:
-    """RECORD has the hash of every file (PEP 376, PEP 627)."""
-    if file.hash is None:
-        return True
-    try:
-        digest = new_hash(file.hash.mode, file.read_binary()).digest()
-    except OSError:
-        return False
-    return urlsafe_b64encode(digest).rstrip(b"=").decode() == file.hash.value
+@dataclass(frozen=True)
+class _Recorded:
+    """A file of an installation: its name there, where it lies, and `algorithm=hash`, empty where there is none."""
+
+    name: str
+    path: Path
+    hash: str
+
+    def is_as_installed(self) -> bool:
+        algorithm, _, wanted = self.hash.partition("=")
+        if not wanted:
+            return True
+        try:
+            digest = new_hash(algorithm, self.path.read_bytes()).digest()
+        except OSError:
+            return False
+        return urlsafe_b64encode(digest).rstrip(b"=").decode() == wanted
+
+
+def _recorded(found: Distribution) -> Iterator[_Recorded]:
+    """The files that were installed, whether or not they are still there (PEP 376, PEP 627): `Distribution.files`
+    leaves out those that are gone, from Python 3.12 on."""
+    for name, hashed, *_ in csv.reader((found.read_text("RECORD") or "").splitlines()):
+        yield _Recorded(name, Path(str(found.locate_file(name))), hashed)
 
 
 def _source() -> tuple[str, bool]:
