@@ -7,6 +7,7 @@ option takes. A kind that begins with @ is asked for at the moment of a TAB: `fl
 from __future__ import annotations
 
 import argparse
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,11 +77,20 @@ def commands(parser: Parser | None = None, about: str = "") -> Iterator[Command]
         abouts,
         tuple(_options(parser, path)),
         _words(parser, path),
-        parser.format_usage().removeprefix("usage: "),
+        _usage(parser),
     )
     for group in groups:
         for name, command in group.choices.items():
             yield from commands(command, abouts[name])
+
+
+def _usage(parser: Parser) -> str:
+    """Broken into lines here: each Python's argparse does it in its own way."""
+    words = parser.format_usage().removeprefix("usage: ").split()
+    indent = " " * (len(parser.prog) + 1)
+    return textwrap.fill(
+        " ".join(words), 78, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
+    )
 
 
 def _options(parser: Parser, path: str) -> Iterator[Option]:

@@ -269,6 +269,8 @@ def locked(name: str) -> str:
 
 def run(command: list[str], story: str) -> None:
     env = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
+    # uv, like pip, believes whom the machine believes: a company's own certificates are there.
+    env.setdefault("UV_SYSTEM_CERTS", "1")
     # Standard output belongs to the command that is being set up for.
     ended = subprocess.run(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=sys.stderr)
     if ended.returncode != 0:
