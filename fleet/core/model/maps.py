@@ -156,6 +156,12 @@ class Map(Mapping[str, V]):
         since = [(base.values.get(key), None if value is _GONE else value) for key, value in now.items()]
         return base.known[work_out], since
 
+    def among(self, names: Callable[[Mapping[str, V]], list[str]]) -> set[str]:
+        """As the function of that name."""
+        found, _ = self.over(names)
+        now = {key: value for key, value in self._written.items() if value is not _GONE}
+        return {name for name in found if name not in self._written}.union(names(now))
+
     def may_differ_in(self, earlier: Mapping[str, V]) -> list[str] | None:
         """The keys in which they may differ, None when that is not known."""
         base, written = (
@@ -173,6 +179,12 @@ def over(
 ) -> tuple[T, list[tuple[V | None, V | None]]]:
     """As `Map.over`, of any map."""
     return of.over(work_out) if isinstance(of, Map) else (work_out(of), [])
+
+
+def among(of: Mapping[str, V], names: Callable[[Mapping[str, V]], list[str]]) -> set[str]:
+    """The `names` of a map, where each depends on its own value alone. Give a function of a module: it is asked once of
+    all that states of the fleet share."""
+    return of.among(names) if isinstance(of, Map) else set(names(of))
 
 
 def changed(before: Mapping[str, V], after: Mapping[str, V]) -> list[str]:

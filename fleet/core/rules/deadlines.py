@@ -3,10 +3,13 @@ value again and stands in nobody's way. And those that are at risk: a person may
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fleet.core.capacity.costs import Costs
 from fleet.core.draft import Draft
 from fleet.core.model import Task, is_timed
 from fleet.core.model.lifecycles import TASK_ENDS
+from fleet.core.model.maps import among
 from fleet.core.model.policy import AUTO
 from fleet.core.model.replacing import replace
 
@@ -24,12 +27,20 @@ def pass_by(draft: Draft) -> None:
 def look_at_risks(draft: Draft) -> None:
     """Says of each task with a deadline whether it is expected to be done by then, were it begun now."""
     costs: Costs | None = None
-    for task in list(draft.tasks.values()):
-        if task.spec.deadline_ms is None and task.at_risk_ms is None:
-            continue
+    due = [draft.tasks[name] for name in among(draft.tasks, _with_deadline)]
+    for task in sorted(due, key=lambda task: task.number):
         costs = costs or Costs(draft.peek())
         if _is_at_risk(draft, costs, task) != (task.at_risk_ms is not None):
             draft.put_task(replace(task, at_risk_ms=draft.now_ms if task.at_risk_ms is None else None))
+
+
+def _with_deadline(tasks: Mapping[str, Task]) -> list[str]:
+    """Those whose deadline may be at risk, or was."""
+    return [
+        name
+        for name, task in tasks.items()
+        if task.at_risk_ms is not None or (task.spec.deadline_ms is not None and task.state not in TASK_ENDS)
+    ]
 
 
 def _is_at_risk(draft: Draft, costs: Costs, task: Task) -> bool:

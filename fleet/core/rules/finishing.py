@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from fleet.core.capacity import costs
@@ -10,6 +11,7 @@ from fleet.core.dispatch.tiers import stronger
 from fleet.core.draft import Draft
 from fleet.core.events import HeldSeen, LandingEnded, WorkChecked
 from fleet.core.model import HeldFor, Task, Trouble, Word
+from fleet.core.model.maps import among
 from fleet.core.rules import judging
 from fleet.core.rules.attempts import end_judging, fail, stop, takes_no_turn, tell
 from fleet.core.rules.judging import to_review
@@ -324,6 +326,14 @@ def _hold(draft: Draft, task: Task, held_for: HeldFor, reason: str) -> None:
     draft.put_task(replace(task, state="held", held_for=held_for, reason=reason, not_before_ms=draft.now_ms))
 
 
+def _waiting(tasks: Mapping[str, Task]) -> list[str]:
+    return [name for name, task in tasks.items() if task.state == "waiting"]
+
+
+def _held(tasks: Mapping[str, Task]) -> list[str]:
+    return [name for name, task in tasks.items() if task.state == "held"]
+
+
 def look_at_held(draft: Draft, *, at_once: bool = False) -> None:
     """Asks whether a person has freed the target of a held task, or merged it, and tries again what the repository
     refused: on a beat, if that was not just now, and whenever a coordinator begins."""
@@ -332,7 +342,10 @@ def look_at_held(draft: Draft, *, at_once: bool = False) -> None:
             verify_again(draft, task, "the fleet begins anew")
     settings = draft.before.settings
     pauses = {"checkout": settings.held_recheck_ms, "repository": settings.held_retry_ms}
-    for task in [t for t in draft.tasks.values() if t.state == "held" and t.held_for in pauses]:
+    held = [draft.tasks[name] for name in among(draft.tasks, _held)]
+    for task in sorted(held, key=lambda task: task.number):
+        if task.held_for not in pauses:
+            continue
         pause = 0 if at_once else pauses[task.held_for]
         if 0 <= draft.now_ms - task.not_before_ms < pause:
             continue
@@ -384,7 +397,8 @@ def landed(draft: Draft, task: Task, commit: str | None, why: str = "") -> None:
 
 
 def _release_dependants(draft: Draft, landed_id: str) -> None:
-    for waiting in [t for t in draft.tasks.values() if t.state == "waiting" and landed_id in t.after]:
+    after = [task for name in among(draft.tasks, _waiting) if landed_id in (task := draft.tasks[name]).after]
+    for waiting in sorted(after, key=lambda task: task.number):
         if all(draft.tasks[t].releases for t in waiting.after):
             draft.put_task(replace(waiting, state="queued"))
             draft.note("debug", "task.released", "everything it waits for has landed", task=waiting.id)

@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from fleet.core.draft import Draft
 from fleet.core.events import PauseAsked, Paused
-from fleet.core.model import Attempt, Pause
+from fleet.core.model import Attempt, Pause, Task
+from fleet.core.model.maps import among
 from fleet.core.model.policy import Policy, Project
 from fleet.core.rules.attempts import stop
 from fleet.core.rules.tasks import Refused, known, refuse_unprintable
@@ -145,7 +146,8 @@ def _stop(draft: Draft, attempt: Attempt) -> None:
 
 def resume_due(draft: Draft) -> None:
     """On a beat: what was paused until now, or until before, goes on."""
-    for task in draft.tasks.values():
+    paused = [draft.tasks[name] for name in among(draft.tasks, _paused_for_a_time)]
+    for task in sorted(paused, key=lambda task: task.number):
         if task.state != "landed" and _is_over(draft, task.spec.paused):
             _task(draft, task.id, None, BY_ITSELF)
     for project in draft.projects.values():
@@ -157,6 +159,12 @@ def resume_due(draft: Draft) -> None:
     policy: Policy = draft.value("policy")
     if policy.breaker and (policy.breaker_until_ms or draft.now_ms + 1) <= draft.now_ms:
         _all(draft, "", None, BY_ITSELF)
+
+
+def _paused_for_a_time(tasks: Mapping[str, Task]) -> list[str]:
+    return [
+        name for name, task in tasks.items() if task.spec.paused and task.spec.paused.until_ms is not None
+    ]
 
 
 def _is_over(draft: Draft, pause: Pause | None) -> bool:
