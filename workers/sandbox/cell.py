@@ -126,7 +126,7 @@ class Sandbox:
         granted = (*needs.granted_reads, *needs.granted_writes)
         gits_reads = [path for one in gits for path in one.reads]
         shown = (*tools.reads, *gits_reads, *_name_service(), *needs.reads, *needs.granted_reads)
-        kept = _Kept(keep, places, tools, shown)
+        kept = _Caches(keep, places, tools, shown)
         reads = places.seen(shown)
         writes = places.seen([worktree, common_dir, *needs.writes], reads)
         bound = (*reads, *writes)
@@ -253,7 +253,7 @@ def _leads_on(path: Path, places: Iterable[Path]) -> bool:
     )
 
 
-class _Kept:
+class _Caches:
     """What of a project's directory is seen in place of the person's caches and versions: `links` where nothing is
     seen, `bound` over a directory that is.
 
