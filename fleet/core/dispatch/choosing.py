@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from heapq import heappop, heappush
 
 from fleet.core.dispatch.feasible import Placement, any_account_gives
-from fleet.core.dispatch.memory import Kept, Memory
+from fleet.core.dispatch.remembered import LookedAt, Remembered
 from fleet.core.dispatch.round import Found, Round, Waiting
 from fleet.core.dispatch.slots import Slots
 from fleet.core.model import Fleet
@@ -23,12 +23,12 @@ def choose(fleet: Fleet) -> Iterator[Placement]:
 
 class Chooser:
     """`choose`, for one who asks again and again as a fleet goes on: what was worked out is kept for what has not
-    changed (`fleet.core.dispatch.memory`). The placements are the same."""
+    changed (`fleet.core.dispatch.remembered`). The placements are the same."""
 
     def __init__(self, at_once: int | None = None) -> None:
         """`at_once`: so many placements a round at most, so that other events may come in between; the next round goes
         on from there."""
-        self._memory: Memory | None = None
+        self._memory: Remembered | None = None
         self._at_once = at_once
         self.left_off = False
         """Whether the last round had made as many as it may: there may be more to make."""
@@ -38,7 +38,7 @@ class Chooser:
         if fleet.draining or not fleet.queue or fleet.policy.breaker:
             return iter(())
         if self._memory is None:
-            self._memory = Memory(fleet, Slots(fleet))
+            self._memory = Remembered(fleet, Slots(fleet))
         else:
             self._memory.follow(fleet)
         chosen = _chosen(fleet, self._memory)
@@ -52,11 +52,11 @@ class Chooser:
                 return
 
 
-def _chosen(fleet: Fleet, memory: Memory) -> Iterator[Placement]:
-    slots = memory.slots
+def _chosen(fleet: Fleet, remembered: Remembered) -> Iterator[Placement]:
+    slots = remembered.slots
     if slots.hosts_are_full() or not any_account_gives(fleet, slots):
         return
-    dispatch = Round(fleet, slots, memory)
+    dispatch = Round(fleet, slots, remembered)
     offers: list[Waiting] = []
     lanes, resting = dispatch.lanes(), dispatch.resting()
     for lane in lanes:
@@ -67,7 +67,7 @@ def _chosen(fleet: Fleet, memory: Memory) -> Iterator[Placement]:
             heappush(offers, best)
             best = next(resting, None)
         _, lane, found = heappop(offers)
-        if isinstance(found, Kept):
+        if isinstance(found, LookedAt):
             _push(offers, lane, dispatch.of_now(found))
             continue
         offer = found

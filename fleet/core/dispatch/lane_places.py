@@ -9,7 +9,7 @@ from operator import itemgetter
 
 from fleet.core.capacity.headroom import UNKNOWN_HEADROOM
 from fleet.core.dispatch.feasible import gives, standing, suits, suits_all, warm_account
-from fleet.core.dispatch.memory import Memory, Places
+from fleet.core.dispatch.remembered import Places, Remembered
 from fleet.core.dispatch.resting import Alike, Head
 from fleet.core.dispatch.slots import Slots
 from fleet.core.dispatch.tiers import allowed
@@ -32,9 +32,9 @@ Openings = tuple[tuple[str, frozenset[str]], ...]
 class LanePlaces:
     """Of one round of dispatch."""
 
-    def __init__(self, fleet: Fleet, slots: Slots, memory: Memory) -> None:
-        self.fleet, self.slots, self.memory = fleet, slots, memory
-        self.shares, self.market = memory.shares, memory.market
+    def __init__(self, fleet: Fleet, slots: Slots, remembered: Remembered) -> None:
+        self.fleet, self.slots, self.remembered = fleet, slots, remembered
+        self.shares, self.market = remembered.shares, remembered.market
         accounts = fleet.accounts.values()
         self._with_places = [a for a in accounts if a.state != "removed" and not slots.account_is_full(a)]
         self._giving: dict[str, dict[str, Account]] = {}
@@ -58,7 +58,7 @@ class LanePlaces:
         if warm is not None:
             places = self._places_on(warm, lane, first)
             if not places:
-                self.memory.resting.rest(lane, Head(warm, None))
+                self.remembered.resting.rest(lane, Head(warm, None))
             return places if self.slots.has_host_for(first.spec.labels, warm) else []
         return self.of_new(first)
 
@@ -78,27 +78,27 @@ class LanePlaces:
         account = self.fleet.accounts.get(first.session_account or "") if first.session_id else None
         if account is None:
             return None
-        mark = self.memory.mark(account.pool)
-        known = self.memory.warm.get(lane)
+        mark = self.remembered.mark(account.pool)
+        known = self.remembered.warm.get(lane)
         if known is None or known[0] != mark:
-            known = self.memory.warm[lane] = mark, warm_account(self.fleet, self.slots, first)
+            known = self.remembered.warm[lane] = mark, warm_account(self.fleet, self.slots, first)
         return known[1]
 
     def _places_on(self, warm: Account, lane: str, first: Task) -> Places:
         """The tiers that a lane's sessions have a place for on the account that they stay on, apart from hosts."""
-        mark = self.memory.mark(warm.pool)
-        known = self.memory.places.get(lane)
+        mark = self.remembered.mark(warm.pool)
+        known = self.remembered.places.get(lane)
         if known is None or known[0] != mark:
             tiers = [] if self.slots.account_is_full(warm) else allowed(self.fleet, first)
             known = mark, [tier for tier in tiers if self._is_open(warm, first, tier)]
-            self.memory.places[lane] = known
+            self.remembered.places[lane] = known
         return [(tier, [warm]) for tier in known[1] if not self.shares.is_spent(warm, tier)]
 
     def open_on(self, lane: str, warm: Account) -> list[str] | None:
         """The tiers that are open to a lane whose sessions stay on that account, None where nobody has looked since it
         was touched."""
-        known = self.memory.places.get(lane)
-        return None if known is None or known[0] != self.memory.mark(warm.pool) else known[1]
+        known = self.remembered.places.get(lane)
+        return None if known is None or known[0] != self.remembered.mark(warm.pool) else known[1]
 
     def _with_room(self, openings: Openings, labels: tuple[str, ...]) -> Places:
         able = (
@@ -160,7 +160,7 @@ class LanePlaces:
 
     def gives(self, account: Account, tier: str) -> bool:
         """Whether it gives work of the tier to some task now."""
-        known = self.memory.gives.setdefault(tier, {})
+        known = self.remembered.gives.setdefault(tier, {})
         if account.name not in known:
             known[account.name] = gives(self.fleet, self.slots, account, tier)
         return known[account.name]
@@ -170,7 +170,7 @@ class LanePlaces:
         first, then what is paid for, then the most headroom, then the name. What fits the first is not offered to the
         next."""
         if tier not in self._order:
-            known = self.memory.orders.setdefault(tier, {})
+            known = self.remembered.orders.setdefault(tier, {})
             giving = self._giving_to(tier)
             for name in giving.keys() - known.keys():
                 known[name] = self._order_of(giving[name], tier)

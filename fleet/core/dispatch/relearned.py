@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from fleet.core.dispatch.lane_places import LanePlaces
-from fleet.core.dispatch.memory import Kept, Memory
 from fleet.core.dispatch.price import are_apart
+from fleet.core.dispatch.remembered import LookedAt, Remembered
 from fleet.core.dispatch.resting import Head
 from fleet.core.dispatch.spending import Spending
 from fleet.core.dispatch.tiers import allowed, is_free
@@ -29,9 +29,9 @@ class _Choice(NamedTuple):
 class Relearned:
     """Of one round of dispatch, at its beginning."""
 
-    def __init__(self, fleet: Fleet, memory: Memory, places: LanePlaces, spending: Spending) -> None:
-        self._fleet, self._memory, self._places = fleet, memory, places
-        self._market, self._shares = memory.market, memory.shares
+    def __init__(self, fleet: Fleet, remembered: Remembered, places: LanePlaces, spending: Spending) -> None:
+        self._fleet, self._memory, self._places = fleet, remembered, places
+        self._market, self._shares = remembered.market, remembered.shares
         self._is_free_of_cost = (
             self._market.prices is None
             and not fleet.limits
@@ -42,12 +42,12 @@ class Relearned:
 
     def settle(self) -> None:
         """Those that do not hold are stirred."""
-        memory = self._memory
-        for lane in memory.unsure:
-            head = memory.resting.heads.get(lane)
+        remembered = self._memory
+        for lane in remembered.unsure:
+            head = remembered.resting.heads.get(lane)
             if head is not None and not self._holds(lane, head):
-                memory.resting.stir(lane)
-        memory.unsure.clear()
+                remembered.resting.stir(lane)
+        remembered.unsure.clear()
 
     def _holds(self, lane: str, head: Head) -> bool:
         """Whether the lane has the same to offer, for which its rank is put right. Whether those fit that are alike is
@@ -71,7 +71,7 @@ class Relearned:
             and self._chooses_the_same(lane, head.kept, places)
         )
 
-    def _fits(self, kept: Kept, account: Account, tiers: list[str]) -> bool:
+    def _fits(self, kept: LookedAt, account: Account, tiers: list[str]) -> bool:
         for tier in tiers:
             need = self._market.expected(kept.task, tier)
             if need.work <= 0.0 or not self._shares.has_plenty(account, tier, need):
@@ -80,7 +80,7 @@ class Relearned:
         kept.seen = tuple((tier, account.name, weight) for tier in tiers)
         return True
 
-    def _chooses_the_same(self, lane: str, kept: Kept, tiers: list[str]) -> bool:
+    def _chooses_the_same(self, lane: str, kept: LookedAt, tiers: list[str]) -> bool:
         if kept.stale:
             choice = self._choice(kept.task, tiers)
             if choice is None or choice.tier != kept.tier:
@@ -101,7 +101,7 @@ class Relearned:
             self._choices[key] = choice
         return self._choices[key]
 
-    def _put_right(self, lane: str, kept: Kept, choice: _Choice) -> None:
+    def _put_right(self, lane: str, kept: LookedAt, choice: _Choice) -> None:
         assert not isinstance(kept.came, str), "it is no offer"
         task, account, quote, rank, taken = kept.came
         need = self._market.expected(task, choice.tier)

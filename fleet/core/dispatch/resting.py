@@ -24,7 +24,7 @@ from fleet.core.capacity.costs import Expected
 from fleet.core.model import AGE_DOUBLES_MS, Account
 
 if TYPE_CHECKING:
-    from fleet.core.dispatch.memory import Kept, Seen
+    from fleet.core.dispatch.remembered import LookedAt, Seen
 
 DOUBLINGS_MAX = 1_000.0
 """A clock that was put right by decades makes nothing infinite."""
@@ -49,7 +49,7 @@ class Head:
     its work, which is asked each time."""
 
     account: Account | None
-    kept: Kept | None
+    kept: LookedAt | None
     until_ms: float = inf
     rooted: bool = False
     alike: Alike | None = None
@@ -178,7 +178,7 @@ class Resting:
                 del self._order[head.line]
 
 
-def _order(kept: Kept, line: Line) -> Order:
+def _order(kept: LookedAt, line: Line) -> Order:
     """By what it is worth for its share of the tightest bucket; in a group for its work, as rates are the same."""
     worth = kept.density if line is None else kept.gross / max(kept.work, WORK_MIN)
     logarithm = log2(worth) if worth > 0.0 else -inf

@@ -21,10 +21,10 @@ from fleet.core.dispatch.feasible import (
     refusal,
 )
 from fleet.core.dispatch.lane_places import LanePlaces
-from fleet.core.dispatch.memory import Kept, Memory, Places, Seen
 from fleet.core.dispatch.price import Quote, are_apart
 from fleet.core.dispatch.refusals import TOLERANCE, Refusals
 from fleet.core.dispatch.relearned import Relearned
+from fleet.core.dispatch.remembered import LookedAt, Places, Remembered, Seen
 from fleet.core.dispatch.resting import WORK_MIN, Group, Head, Line, Order, at_most
 from fleet.core.dispatch.slots import Slots
 from fleet.core.dispatch.spending import Spending
@@ -47,24 +47,24 @@ class Offer(NamedTuple):
     taken: int
 
 
-Found = tuple[float, "Offer | Kept"]
+Found = tuple[float, "Offer | LookedAt"]
 """What a lane has to offer, and its rank: of what was kept the most that it can be now."""
 
-Waiting = tuple[tuple[float, int, str], str, "Offer | Kept"]
+Waiting = tuple[tuple[float, int, str], str, "Offer | LookedAt"]
 """An offer in the order in which they are taken, and its lane."""
 
 
 class Round:
     """What is known while one round lasts."""
 
-    def __init__(self, fleet: Fleet, slots: Slots, memory: Memory | None = None) -> None:
-        """`memory` follows the fleet, and `slots` is its own."""
+    def __init__(self, fleet: Fleet, slots: Slots, remembered: Remembered | None = None) -> None:
+        """`remembered` follows the fleet, and `slots` is its own."""
         self.fleet = fleet
         self.slots = slots
-        self.memory = memory or Memory(fleet, slots)
-        self.shares = self.memory.shares
-        self.market = self.memory.market
-        self.places = LanePlaces(fleet, slots, self.memory)
+        self.remembered = remembered or Remembered(fleet, slots)
+        self.shares = self.remembered.shares
+        self.market = self.remembered.market
+        self.places = LanePlaces(fleet, slots, self.remembered)
         self.fairness = Fairness(fleet, slots.running)
         self.spending = Spending(fleet, slots, self.shares, self.market)
         self.refusals = Refusals(fleet, self.slots, self.places, self.spending)
@@ -78,25 +78,25 @@ class Round:
     def lanes(self) -> list[str]:
         """Those that have to be looked at when the round begins. The others are at rest: what they offer comes, the
         best first, from `resting`."""
-        Relearned(self.fleet, self.memory, self.places, self.spending).settle()
+        Relearned(self.fleet, self.remembered, self.places, self.spending).settle()
         if not self._rests:
             return sorted(self.fleet.queue)
         self._follow_groups()
-        return sorted(self.memory.resting.awake | self.memory.resting.rooted)
+        return sorted(self.remembered.resting.awake | self.remembered.resting.rooted)
 
     def resting(self) -> Iterator[Waiting]:
         """What the lanes that are at rest now offer, at the most that it can be now."""
-        resting = self.memory.resting.in_order() if self._rests else {}
+        resting = self.remembered.resting.in_order() if self._rests else {}
         return merge(*(self._offers_of(line, lanes) for line, lanes in resting.items()))
 
     def _offers_of(self, line: Line, lanes: list[tuple[Order, str]]) -> Iterator[Waiting]:
-        heads, now_ms = self.memory.resting.heads, self.fleet.now_ms
+        heads, now_ms = self.remembered.resting.heads, self.fleet.now_ms
         more = 1.0 + TOLERANCE
         first: Account | None = None
         seen: Seen = ()
         if line is not None:
             alike, tier = line
-            group = self.memory.resting.groups[alike]
+            group = self.remembered.resting.groups[alike]
             if not group.is_open:
                 return
             first, seen = group.firsts[tier], group.seen
@@ -112,7 +112,7 @@ class Round:
 
     def _follow_groups(self) -> None:
         """Looks at each group of lanes once: whether they may still have what they had to offer."""
-        resting = self.memory.resting
+        resting = self.remembered.resting
         for alike, group in list(resting.groups.items()):
             lane = next(iter(group.lanes), None)
             task = None if lane is None else self.fleet.tasks[self.fleet.queue[lane][0][3]]
@@ -135,7 +135,7 @@ class Round:
         return True
 
     def _seen(self, places: Places) -> Seen:
-        return tuple((tier, some[0].name, self.memory.weight(some[0].pool)) for tier, some in places)
+        return tuple((tier, some[0].name, self.remembered.weight(some[0].pool)) for tier, some in places)
 
     def _is_fit(self, task: Task, account: Account, tier: str, need: Expected) -> bool:
         """Whether what the task needs fits there, and nothing there has a price."""
@@ -148,10 +148,10 @@ class Round:
     def first_of(self, lane: str) -> Found | None:
         """As `best_of`, at the beginning of the round: what was kept is reckoned for this moment (`of_now`) only when
         it may be the best of all."""
-        head = self.memory.resting.heads.get(lane)
+        head = self.remembered.resting.heads.get(lane)
         still = head is not None and head.account is not None and self._is_still(head, head.account)
         found = head.kept if head is not None and still else self._found(lane)
-        if not isinstance(found, Kept):
+        if not isinstance(found, LookedAt):
             return found and (found.rank, found)
         if not self.fairness.is_plain:
             return self.of_now(found)
@@ -170,7 +170,7 @@ class Round:
             or (not held_back(self.fleet, task) and self.slots.host_for(task, account) is not None)
         )
 
-    def of_now(self, kept: Kept) -> Found:
+    def of_now(self, kept: LookedAt) -> Found:
         """A kept offer as one finds it who looks at the lane at the beginning of the round."""
         assert isinstance(kept.came, Offer)
         offer = self._quoted(kept.task, kept.came.account, kept.came.quote.tier, 0)
@@ -180,12 +180,12 @@ class Round:
     def best_of(self, lane: str) -> Found | None:
         """The best acceptable offer of a lane, None when there is none."""
         found = self._found(lane)
-        if isinstance(found, Kept):
+        if isinstance(found, LookedAt):
             assert isinstance(found.came, Offer)
             found = self._quoted(found.task, found.came.account, found.came.quote.tier, self._taken)
         return found and (found.rank, found)
 
-    def _found(self, lane: str) -> Offer | Kept | None:
+    def _found(self, lane: str) -> Offer | LookedAt | None:
         """The best acceptable offer of a lane, None when there is none.
 
         A lane without deadlines is in the order of value for size. So its first acceptable task is its best. Behind a
@@ -206,7 +206,7 @@ class Round:
             if looked_at >= LOOKED_AT or len(found) >= (HEADS if timed else 1):
                 break
             offer = self._offer_of(task, places) if timed else self._remembered(task, places)
-            if isinstance(offer, Kept):
+            if isinstance(offer, LookedAt):
                 self._is_head(offer, lane, until_ms, places)
                 return offer
             looked_at += offer != "host"
@@ -229,19 +229,19 @@ class Round:
             return -inf
         return backs_off_until(self.fleet, task)
 
-    def _is_head(self, kept: Kept, lane: str, until_ms: float, places: Places) -> None:
+    def _is_head(self, kept: LookedAt, lane: str, until_ms: float, places: Places) -> None:
         assert isinstance(kept.came, Offer)
         task, account, until_ms = kept.task, kept.came.account, min(until_ms, kept.until_ms)
         if self.fleet.now_ms >= until_ms:
             return
         if task.session_id is not None and task.session_account == account.name:
-            self.memory.resting.rest(lane, Head(account, kept, until_ms, self._differs(task)))
+            self.remembered.resting.rest(lane, Head(account, kept, until_ms, self._differs(task)))
         elif task.session_id is None and kept.first and self._rests and not self._taken:
             self._join(lane, Head(None, kept, until_ms, alike=self.places.alike(task)), places)
 
     def _join(self, lane: str, head: Head, places: Places) -> None:
         """From here on the lane is at rest with those that are alike."""
-        resting = self.memory.resting
+        resting = self.remembered.resting
         assert head.alike is not None and head.kept is not None
         if head.alike not in resting.groups:
             firsts = {tier: some[0] for tier, some in places}
@@ -252,7 +252,7 @@ class Round:
                 group.needs(tier, self.market.expected(head.kept.task, tier))
             resting.rest(lane, head)
 
-    def _remembered(self, task: Task, places: Places) -> Offer | Kept | Against:
+    def _remembered(self, task: Task, places: Places) -> Offer | LookedAt | Against:
         """As `_offer_of`, of a task without a deadline; what came of it in an earlier round, where that holds still."""
         if task.spec.deadline_ms is not None:
             return self._offer_of(task, places)
@@ -264,7 +264,7 @@ class Round:
         if differs and self.slots.host_for(task, first) is None:
             return "host"
         seen = self._seen(places)
-        kept = self.memory.offers.get(task.id)
+        kept = self.remembered.offers.get(task.id)
         if (
             kept is not None
             and kept.task is task
@@ -278,13 +278,13 @@ class Round:
         by_the_first = isinstance(came, Offer) and not self.shares.found_short
         if (stays or by_the_first) and self._stays_so(task, places, came):
             until_ms = min(self.shares.eases_ms, backs_off_from(self.fleet, task))
-            kept = Kept(task, seen, came, self.fleet.now_ms, until_ms, first=by_the_first)
-            self.memory.offers[task.id] = kept
+            kept = LookedAt(task, seen, came, self.fleet.now_ms, until_ms, first=by_the_first)
+            self.remembered.offers[task.id] = kept
             if isinstance(came, Offer):
                 return kept
         return came
 
-    def _still_fits(self, kept: Kept, seen: Seen, places: Places) -> bool:
+    def _still_fits(self, kept: LookedAt, seen: Seen, places: Places) -> bool:
         """Whether the tier that was chosen still is, though the accounts that are tried first are others, or were
         touched: it fits with each tier where that is tried first, as it did, and nothing there has a price."""
         if not kept.first or [tier for tier, _, _ in seen] != [tier for tier, _, _ in kept.seen]:
@@ -395,5 +395,5 @@ class Round:
         self.fairness.take(offer.task)
         self._placed.add(offer.task.id)
         self._taken += 1
-        self.memory.take(offer.account.pool)
+        self.remembered.take(offer.account.pool)
         self.places.taken()

@@ -1,6 +1,6 @@
 """What dispatch has worked out of accounts and lanes, kept from round to round for all that nothing has touched.
 
-Kept is what belongs to the accounts of one pool. A pool is *touched*, and all of it made anew, when one of these
+Remembered is what belongs to the accounts of one pool. A pool is *touched*, and all of it made anew, when one of these
 has changed: an account of it, one of its buckets, its running work, what was learned of its rates, what is kept of it
 for persons; when a placement was made on it; and when the moment has come at which something of it changes by itself
 (`next_moment`). What holds for all pools (`_basis`) makes everything anew when it changes, and so does a clock that was
@@ -38,7 +38,7 @@ OFFERS_KEPT = 4
 
 
 @dataclass(slots=True)
-class Kept:
+class LookedAt:
     """What came of looking at a task at `at_ms`, where these accounts are tried first with each tier, at these marks of
     their pools; it stays so until `until_ms`. As time passes, the rank of an offer only grows, by as much as each
     task's worth does."""
@@ -76,7 +76,7 @@ class Kept:
         return self.came.quote
 
 
-class Memory:
+class Remembered:
     """Of one round, or of one after the other (`follow`)."""
 
     def __init__(self, fleet: Fleet, slots: Slots) -> None:
@@ -97,7 +97,7 @@ class Memory:
         """By tier and account: whether it gives anything to the tier, whatever the task."""
         self.orders: dict[str, dict[str, tuple[float | str, ...] | None]] = {}
         """By tier and account: its place in the order in which accounts are tried, None when nothing is left."""
-        self.offers: dict[str, Kept] = {}
+        self.offers: dict[str, LookedAt] = {}
         """By task."""
         self.resting = Resting(fleet.queue)
         self.unsure: set[str] = set()
