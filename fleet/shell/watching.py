@@ -155,7 +155,8 @@ class Watching:
             raise TargetMoved(teller.held)
         after = now
         if now != kept.before or teller.told:
-            after = protect(git, pictured(git), worktree)
+            # What is put back or kept is told, so the picture still holds where nothing was.
+            after = protect(git, pictured(git) if teller.told else now, worktree)
             refs = {**after.refs, **{name: kept.before.refs[name] for name in later}}
             told = (*kept.told, *teller.told)
             length = kept.log_bytes if later else self._log_bytes(task)
