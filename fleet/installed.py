@@ -49,7 +49,7 @@ def mend_command() -> str:
 def not_whole(library: str, failed: ImportError | MemoryError) -> str:
     """What to tell when a library that every installation has cannot be imported: it is not there, or the machine had
     no memory for it."""
-    said = next((line for line in str(failed).splitlines() if _NO_MEMORY.search(line)), "")
+    said = next((line for line in _lines(failed) if _NO_MEMORY.search(line)), "")
     if said or isinstance(failed, MemoryError):
         return (
             f"{library} could not be loaded, as there is no memory for it ({said or 'MemoryError'}): end something "
@@ -58,6 +58,13 @@ def not_whole(library: str, failed: ImportError | MemoryError) -> str:
     return (
         f"{library} cannot be imported, so this installation of Fleet is not whole; mend it: {mend_command()}"
     )
+
+
+def _lines(failed: BaseException | None) -> Iterator[str]:
+    """What it says, and what it was raised from: an older numpy tells the linker's words only there."""
+    while failed is not None:
+        yield from str(failed).splitlines()
+        failed = failed.__cause__ or failed.__context__
 
 
 def replaced() -> list[str]:

@@ -251,7 +251,7 @@ def test_a_home_on_a_slow_network_disk_is_named_with_the_cure(
     with running(tmp_path / "box", person.public_key, ["Subsystem sftp internal-sftp"]) as box:
         install_client(box)
         (shell.home.parent / ".ssh" / "known_hosts").write_text(box.known_hosts_line)
-        with network_disk(box, person, 0.03) as home:
+        with network_disk(box, person, 0.01) as home:
             ended = shell.fleet("host", "add", "box", address(box), "--dir", f"{home}/fleet")
             assert ended.returncode == 1
             assert f"{home}/fleet lies on a network file system (fuse.sshfs)" in ended.stdout

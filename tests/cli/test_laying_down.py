@@ -68,10 +68,16 @@ def test_everything_can_be_asked_for_as_one_document(capsys: Printed) -> None:
 def test_the_ordering_of_tiers_is_listed_and_changed(capsys: Printed) -> None:
     run(capsys, "tier", "set", "small", "--weight", "0.5", "--first")
     printed = run(capsys, "tier", "set", "large", "--weight", "4", "--after", "sonnet")[0].splitlines()
-    assert printed[0].split() == ["PLACE", "TIER", "WEIGHT", "ACCOUNTS"]
-    assert printed[1].split() == ["1", "small", "0.5", "box"]
-    assert printed[5].split() == ["5", "large", "4", "box"]
-    assert run(capsys, "tier", "remove", "small")[0].splitlines()[-1].split() == ["-", "small", "3", "box"]
+    assert printed[0].split() == ["PLACE", "TIER", "WEIGHT", "ACCOUNTS", "REVIEWS"]
+    assert printed[1].split() == ["1", "small", "0.5", "box", "-"]
+    assert printed[5].split() == ["5", "large", "4", "box", "-"]
+    assert run(capsys, "tier", "remove", "small")[0].splitlines()[-1].split() == [
+        "-",
+        "small",
+        "3",
+        "box",
+        "-",
+    ]
     assert json.loads(run(capsys, "tier", "list", "--json")[0])[3]["name"] == "large"
 
 
