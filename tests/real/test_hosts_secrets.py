@@ -18,9 +18,9 @@ from tests.real.token_watch import Watch, traces
 pytestmark = pytest.mark.client
 
 
-def in_tmp(but: Path) -> list[Path]:
-    """What lies in /tmp beside the directories of tests, others of which may run now."""
-    return [path for path in Path("/tmp").iterdir() if path not in but.parents and "pytest" not in path.name]
+def of_tests(root: Path) -> list[Path]:
+    """What lies in /tmp of tests, others of which may run now."""
+    return [path for path in Path("/tmp").iterdir() if path in root.parents or "pytest" in path.name]
 
 
 def test_a_token_is_in_no_file_environment_or_argument_of_a_host(household: MakeHousehold) -> None:
@@ -56,11 +56,11 @@ def test_a_token_is_in_no_file_environment_or_argument_of_a_host(household: Make
             assert (run / "spec.json").exists() and (run / "spool").exists()
             # The keyring of these tests is a file: it alone has the token.
             keyring = house.root / "data"
-            assert watch.files_below(house.root, but=keyring) == []
-            assert watch.files_below(*in_tmp(house.root), but=keyring, since_s=began_s) == []
+            assert watch.files_below(house.root, keyring) == []
+            assert watch.files_below(Path("/tmp"), *of_tests(house.root), since_s=began_s) == []
             gates.open(task, "search")
             house.wait_for_state(task, "landed")
-        assert watch.files_below(house.root, but=keyring) == []
+        assert watch.files_below(house.root, keyring) == []
     assert watch.looks > 20 and watch.found == set()
     assert {request.account for request in house.double.turns} == {"first"}
     assert house.leftovers() == []

@@ -76,7 +76,7 @@ def test_planted_tokens_never_appear(household: MakeHousehold) -> None:
     )
     assert not watch.shows(said.encode())
     assert (house.root / "up.log").exists() and (house.home / "fleet.db").exists()
-    assert watch.files_below(house.root, but=house.root / "data") == []
+    assert watch.files_below(house.root, house.root / "data") == []
 
 
 def words_of_persons_are_refused(house: Household, landed: str) -> None:

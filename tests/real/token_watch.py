@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
+import os
 import threading
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,17 +20,17 @@ def traces(tokens: Iterable[str]) -> set[bytes]:
     }
 
 
-def _below(root: Path) -> Iterator[Path]:
-    """All of its files, but for those that lie too deep to be named: the temporary directories of other tests."""
-    left = [root]
+def _files(root: Path, but: Collection[str]) -> Iterator[os.DirEntry[str]]:
+    """Those below it and not below `but`, apart from what lies too deep to be named: the temporary directories of other
+    tests."""
+    left = [str(root)]
     while left:
-        try:
-            for path in left.pop().iterdir():
-                yield path
-                if path.is_dir() and not path.is_symlink():
-                    left.append(path)
-        except OSError:  # gone meanwhile
-            continue
+        with suppress(OSError), os.scandir(left.pop()) as entries:  # gone meanwhile
+            for entry in entries:
+                if not entry.is_dir(follow_symlinks=False):
+                    yield entry
+                elif entry.path not in but:
+                    left.append(entry.path)
 
 
 @dataclass
@@ -43,17 +44,15 @@ class Watch:
     def shows(self, data: bytes) -> bool:
         return any(token in data for token in self.planted)
 
-    def files_below(self, *roots: Path, but: Path, since_s: float = 0.0) -> list[Path]:
-        """The files below `roots`, without those below `but`, that show one and were changed since then."""
-        found = []
-        for path in {path for root in roots for path in _below(root)}:
-            try:
-                looked_at = path.is_file() and but not in path.parents and path.stat().st_mtime >= since_s
-                if looked_at and self.shows(path.read_bytes()):
-                    found.append(path)
-            except OSError:  # gone meanwhile
-                continue
-        return found
+    def files_below(self, root: Path, *but: Path, since_s: float = 0.0) -> list[Path]:
+        """The files below `root`, without those below `but`, that show one and were changed since then."""
+        found = set()
+        for entry in _files(root, {str(path) for path in but}):
+            with suppress(OSError):  # gone meanwhile
+                changed = entry.is_file() and entry.stat().st_mtime >= since_s
+                if changed and self.shows(Path(entry).read_bytes()):
+                    found.add(Path(entry))
+        return sorted(found)
 
     def look(self) -> None:
         self.looks += 1
