@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -42,7 +43,9 @@ def test_a_test_that_fails_one_time_in_four_is_found_and_told(tmp_path: Path) ->
         str(tmp_path / "logs"),
         str(tmp_path / "test_luck.py"),
     ]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S)
+    # Else its pytest first removes what earlier runs have left in the directory that all share.
+    env = {**os.environ, "PYTEST_DEBUG_TEMPROOT": str(tmp_path)}
+    ended = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=PATIENCE_S)
     assert (ended.returncode, ended.stderr) == (1, ""), ended.stdout
     assert "2 tests: 1 start processes" in ended.stdout
     assert "chosen (tests × runs): 1 × 4" in ended.stdout
